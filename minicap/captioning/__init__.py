@@ -1,0 +1,1 @@
+"""Image captioning: words, data, models, search and scores."""
