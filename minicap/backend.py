@@ -1,0 +1,153 @@
+"""Which array library computes: NumPy on the CPU, CuPy on a CUDA GPU.
+
+Layers never ask "is there a GPU?". They compute with the array module *of their input*:
+
+    xp = array_module(x)          # numpy for a NumPy array, cupy for a CuPy array
+    y = xp.maximum(x, 0)
+
+so the same line runs on both. Arrays of two devices never mix silently: that is an error, not a copy.
+
+CuPy is imported here (and in ``minicap/cuda/``) alone, and only once somebody asks for a GPU.
+"""
+
+import os
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from .errors import UserError
+
+_MODULES = {np.ndarray: np}  # type of an array -> the module that computes with it
+
+
+def register_array_type(array_type, module):
+    """Let :func:`array_module` recognise ``array_type`` (CuPy's arrays; the strict test double)."""
+    _MODULES[array_type] = module
+
+
+def array_module(*arrays):
+    """The module (``numpy`` or ``cupy``) that ``arrays`` belong to. ``None`` entries are skipped.
+
+    Raises TypeError when the arrays live on different devices or are no arrays at all.
+    """
+    modules = {_module_of(x) for x in arrays if x is not None}
+    if len(modules) != 1:
+        names = " and ".join(sorted(m.__name__ for m in modules)) or "nothing"
+        raise TypeError(f"arrays of {names} cannot be mixed; move them with to_device or to_numpy first")
+    return modules.pop()
+
+
+def _module_of(x):
+    module = _MODULES.get(type(x))
+    if module is not None:
+        return module
+    if type(x).__module__.partition(".")[0] == "cupy":
+        import cupy
+
+        register_array_type(cupy.ndarray, cupy)
+        return cupy
+    if isinstance(x, (np.ndarray, np.generic)):  # memory maps, and the scalars that reductions return
+        return np
+    raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where parameters and batches live. ``name`` is ``cpu`` or ``cuda:N``; ``xp`` its array module."""
+
+    name: str
+    xp: ModuleType
+
+    def asarray(self, x, dtype=None):
+        """``x`` (a NumPy array, or already here) as an array on this device."""
+        return self.xp.asarray(x, dtype=dtype)
+
+    def synchronize(self):
+        """Wait until everything submitted to this device is done (before reading a clock)."""
+        if self.name.startswith("cuda"):
+            self.xp.cuda.get_current_stream().synchronize()
+
+    def __str__(self):
+        return self.name
+
+
+CPU = Device("cpu", np)
+
+
+def to_numpy(x):
+    """A NumPy array with the values of ``x``, copied from the GPU if that is where it is."""
+    if isinstance(x, (np.ndarray, np.generic)):
+        return np.asarray(x)
+    return x.get()
+
+
+def get_device(name="auto"):
+    """The device that ``--device NAME`` means: ``auto``, ``cpu``, ``cuda`` (= ``cuda:0``) or ``cuda:N``.
+
+    ``auto`` takes the first GPU if CuPy and a driver work, else the CPU. Anything else that cannot be had raises
+    UserError with the reason and the cure.
+    """
+    kind, colon, index = str(name).partition(":")
+    if kind not in ("auto", "cpu", "cuda") or (colon and not (kind == "cuda" and index.isdigit())):
+        raise UserError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
+    if kind == "cpu":
+        return CPU
+    problem = cuda_problem()
+    if problem is None:
+        return _cuda_device(int(index or 0))
+    if kind == "auto":
+        return CPU
+    raise UserError(f"--device {name} cannot be used: {problem}; --device cpu works everywhere")
+
+
+def cuda_problem():
+    """Why CUDA cannot be used here, as a phrase with its cure, or None when it can."""
+    wheels = installed_cupy_wheels()
+    if not wheels:
+        return "CuPy is not installed; pip install '.[cuda12]' or '.[cuda13]', by your driver's CUDA version"
+    if len(wheels) > 1:
+        return f"several CuPy packages are installed ({', '.join(wheels)}) and break each other; keep only one"
+    try:
+        import cupy
+
+        driver = cupy.cuda.runtime.driverGetVersion()
+    except Exception as error:  # an ImportError of a library, or CUDA's own error types
+        return f"CuPy cannot be loaded ({_first_line(error)}); reinstall the package that fits your driver"
+    if driver == 0:
+        return "there is no NVIDIA driver on this machine; install one (nvidia-smi has to work)"
+    runtime = cupy.cuda.runtime.runtimeGetVersion()
+    if runtime // 1000 > driver // 1000:
+        return (f"the CuPy package {wheels[0]} is built for CUDA {runtime // 1000}, the driver supports CUDA "
+                f"{driver // 1000}; install cupy-cuda{driver // 1000}x, or a newer driver")
+    try:
+        if cupy.cuda.runtime.getDeviceCount() == 0:
+            return "the driver sees no GPU; check nvidia-smi and CUDA_VISIBLE_DEVICES"
+        (cupy.ones(2, np.float32) * 2).get()  # compiles a kernel: a missing NVRTC shows here and not an hour later
+    except Exception as error:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hint = f" (CUDA_VISIBLE_DEVICES is {visible!r})" if visible is not None else ""
+        return f"the GPU does not answer{hint}: {_first_line(error)}; run python -m minicap.doctor"
+    return None
+
+
+def installed_cupy_wheels():
+    """Names of the installed distributions that provide the module ``cupy``."""
+    from importlib import metadata
+
+    names = {(d.metadata["Name"] or "").lower() for d in metadata.distributions()}
+    return sorted(n for n in names if n == "cupy" or n.startswith(("cupy-cuda", "cupy-rocm")))
+
+
+def _cuda_device(index):
+    import cupy
+
+    count = cupy.cuda.runtime.getDeviceCount()
+    if index >= count:
+        raise UserError(f"--device cuda:{index} does not exist; this machine has cuda:0 to cuda:{count - 1}")
+    cupy.cuda.Device(index).use()
+    return Device(f"cuda:{index}", cupy)
+
+
+def _first_line(error):
+    return f"{type(error).__name__}: {error}".splitlines()[0]
