@@ -1,0 +1,49 @@
+"""Random starting weights: ``(rng, shape) -> float32 array``.
+
+All draw from the NumPy ``Generator`` they are given, so one seed means one model, on the CPU and on the GPU alike.
+``rng=None`` gives zeros: for layers whose weights a loader fills in a moment later.
+"""
+
+import numpy as np
+
+
+def fan_in_out(shape):
+    """Number of inputs to, and outputs of, one unit: (D, H) of Linear, (K·K·C, K·K·F) of Conv2d's (K, K, C, F)."""
+    receptive_field = int(np.prod(shape[:-2]))
+    return shape[-2] * receptive_field, shape[-1] * receptive_field
+
+
+def he(rng, shape):
+    """N(0, 2 / fan_in): keeps the variance of activations through ReLU layers (He et al. 2015, eq. 10)."""
+    return _normal(rng, shape, np.sqrt(2 / fan_in_out(shape)[0]))
+
+
+def glorot(rng, shape):
+    """U(-a, a), a² = 6 / (fan_in + fan_out): for layers before tanh or sigmoid (Glorot and Bengio 2010, eq. 16)."""
+    if rng is None:
+        return np.zeros(shape, np.float32)
+    a = np.sqrt(6 / sum(fan_in_out(shape)))
+    return rng.uniform(-a, a, shape).astype(np.float32)
+
+
+def orthogonal(rng, shape):
+    """Blocks of rotations, one per H x H block of (H, B·H): repeated products keep their length (Saxe et al. 2014)."""
+    if rng is None:
+        return np.zeros(shape, np.float32)
+    H, BH = shape
+    blocks = []
+    for _ in range(BH // H):
+        Q, R = np.linalg.qr(rng.standard_normal((H, H)))
+        blocks.append(Q * np.sign(np.diag(R)))  # the sign makes the rotation uniformly distributed (Mezzadri 2007)
+    return np.concatenate(blocks, axis=1).astype(np.float32)
+
+
+def normal(std):
+    """An initialiser that draws from N(0, std²)."""
+    return lambda rng, shape: _normal(rng, shape, std)
+
+
+def _normal(rng, shape, std):
+    if rng is None:
+        return np.zeros(shape, np.float32)
+    return rng.standard_normal(shape, dtype=np.float32) * np.float32(std)

@@ -1,0 +1,227 @@
+"""The protocol every layer keeps. Read this page first.
+
+    y, cache = layer.forward(x)         # training: what backprop will need is returned, never stored on the layer
+    dx = layer.backward(dy, cache)      # adds to every Parameter.grad, returns dL/dx, spends the cache
+    y = layer(x)                        # inference: keeps nothing
+
+Here L is the loss, a single number, and ``dx`` is short for dL/dx: it always has the shape of ``x``.
+
+Because the cache is a value, you can print it and see what backprop costs in memory; because ``forward`` leaves no
+trace on the layer, the same layer can run many times before the first backward (an LSTM cell runs once per word, beam
+search branches) and a frozen network never allocates a gradient. There is no train/eval switch to forget: ``forward``
+is training, ``layer(x)`` is inference.
+
+The rules:
+
+* one input or output is a bare array, several are a tuple; integer inputs (word indices) get the gradient ``None``;
+* ``backward`` may overwrite arrays its own ``forward`` allocated and never returned, and never x, y, dy or a parameter;
+* a cache is spent by ``backward``: using it twice is an error, because the second gradient would be added again;
+* two things do live on layers, both declared: :class:`Buffer` (BatchNorm's running statistics) and Dropout's ``rng``.
+"""
+
+from .backend import array_module, to_numpy
+from .errors import UserError
+
+
+class Parameter:
+    """An array that is learned: ``data``, and ``grad`` (None until a backward pass has added to it)."""
+
+    def __init__(self, data):
+        self.data = data
+        self.grad = None
+
+    def accumulate(self, grad):
+        """Add ``grad`` (shape of ``data``) to the gradient. The array may be kept, so pass one that is yours."""
+        if grad.shape != self.data.shape:
+            raise ValueError(f"gradient of shape {grad.shape} for a parameter of shape {self.data.shape}")
+        if self.grad is None:
+            self.grad = grad
+        else:
+            self.grad += grad
+
+    @property
+    def shape(self):
+        return self.data.shape
+
+    def __repr__(self):
+        return f"Parameter({'x'.join(map(str, self.shape))}, {self.data.dtype})"
+
+
+class Buffer:
+    """An array that belongs to a layer's state but is not learned by gradient descent."""
+
+    def __init__(self, data):
+        self.data = data
+
+
+class Cache:
+    """What one ``forward`` leaves for its ``backward``: named values, readable as attributes, spent once."""
+
+    def __init__(self, **values):
+        self.__dict__.update(values)
+
+    def spend(self, layer):
+        """The values in the order they were stored. A second call raises RuntimeError."""
+        if "spent" in vars(self):
+            raise RuntimeError(f"{layer!r}: this cache is already spent; run forward again before backward")
+        values = tuple(vars(self).values())
+        vars(self).clear()
+        self.spent = True
+        return values
+
+    @property
+    def nbytes(self):
+        """Bytes this cache keeps alive (views and shared arrays counted in full)."""
+        return sum(_nbytes(v) for v in vars(self).values())
+
+    def __repr__(self):
+        return f"Cache({', '.join(f'{k}={_describe(v)}' for k, v in vars(self).items())})"
+
+
+def _nbytes(value):
+    if isinstance(value, (list, tuple)):
+        return sum(map(_nbytes, value))
+    return getattr(value, "nbytes", 0)
+
+
+def _describe(value):
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_describe, value))}]"
+    return f"{value.dtype}{value.shape}" if hasattr(value, "dtype") else repr(value)
+
+
+class Layer:
+    """Base of all layers. A subclass writes ``forward`` and, right under it, ``backward``."""
+
+    def forward(self, *inputs):
+        raise TypeError(f"{type(self).__name__} does not define forward")
+
+    def backward(self, dy, cache):
+        raise TypeError(f"{type(self).__name__} does not define backward")
+
+    def __call__(self, *inputs):
+        """Inference. The layers whose inference differs from training, or can be cheaper, override this."""
+        return self.forward(*inputs)[0]
+
+    def children(self):
+        """Pairs (name, layer) of the layers this one is made of, in the order they were defined."""
+        for name, value in vars(self).items():
+            if isinstance(value, Layer):
+                yield name, value
+
+    def named_layers(self, prefix=""):
+        """Pairs (dotted name, layer) of this layer and everything inside it, in definition order."""
+        yield prefix, self
+        for name, child in self.children():
+            yield from child.named_layers(f"{prefix}.{name}" if prefix else name)
+
+    def _named(self, kind):
+        for prefix, layer in self.named_layers():
+            for name, value in vars(layer).items():
+                if isinstance(value, kind):
+                    yield f"{prefix}.{name}" if prefix else name, value
+
+    def named_parameters(self):
+        """Pairs such as ("conv3_2.W", Parameter), in definition order."""
+        return self._named(Parameter)
+
+    def parameters(self):
+        return [p for _, p in self.named_parameters()]
+
+    def named_state(self):
+        """Parameters and buffers: everything that has to be saved to use the layer again."""
+        return self._named((Parameter, Buffer))
+
+    def zero_grad(self):
+        for p in self.parameters():
+            p.grad = None
+
+    def to(self, device):
+        """Move parameters and buffers to ``device`` (see :func:`minicap.backend.get_device`); returns the layer."""
+        for _, p in self.named_state():
+            p.data = device.asarray(p.data)
+        return self
+
+    def astype(self, dtype):
+        """Convert parameters and buffers to ``dtype`` (the gradient check wants float64); returns the layer."""
+        for _, p in self.named_state():
+            p.data = p.data.astype(dtype)
+        return self
+
+    def state(self):
+        """A dict name -> NumPy array of every parameter and buffer."""
+        return {name: to_numpy(p.data) for name, p in self.named_state()}
+
+    def load_state(self, tensors):
+        """Copy ``tensors`` (name -> NumPy array) into the layer, strictly: UserError lists whatever does not match."""
+        own = dict(self.named_state())
+        problems = [f"missing {n}" for n in own if n not in tensors]
+        problems += [f"unexpected {n}" for n in tensors if n not in own]
+        problems += [f"{n} has shape {tuple(tensors[n].shape)}, expected {p.data.shape}"
+                     for n, p in own.items() if n in tensors and tuple(tensors[n].shape) != p.data.shape]
+        if problems:
+            shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
+            raise UserError(f"the weights do not fit this {type(self).__name__}: {shown}")
+        for name, p in own.items():
+            xp = array_module(p.data)
+            p.data = xp.array(tensors[name], dtype=p.data.dtype)
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
+
+class Sequential(Layer):
+    """Layers one after another: y = f_n(... f_2(f_1(x))).
+
+    Give names (``Sequential(conv1=Conv2d(...), relu1=ReLU())``) or none (then they are "0", "1", ...).
+    """
+
+    def __init__(self, *layers, **named):
+        if layers and named:
+            raise ValueError("Sequential takes layers with names or without, not both")
+        self.layers = named or {str(i): layer for i, layer in enumerate(layers)}
+
+    def forward(self, x):
+        caches = []
+        for name, layer in self.layers.items():
+            x, cache = self._run(name, layer.forward, x)
+            caches.append(cache)
+        return x, Cache(caches=caches)
+
+    def backward(self, dy, cache):
+        (caches,) = cache.spend(self)
+        for layer in reversed(self.layers.values()):
+            dy = layer.backward(dy, caches.pop())  # pop: the memory of a layer is free once its gradient is known
+        return dy
+
+    def __call__(self, x):
+        for name, layer in self.layers.items():
+            x = self._run(name, layer, x)
+        return x
+
+    @staticmethod
+    def _run(name, function, x):
+        try:
+            return function(x)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+    def children(self):
+        yield from self.layers.items()
+
+    def __getitem__(self, name):
+        return self.layers[name]
+
+    def __repr__(self):
+        return "Sequential(\n" + "".join(f"  {n}: {layer!r}\n" for n, layer in self.layers.items()) + ")"
+
+
+def expect_shape(layer, x, letters, **known):
+    """Raise ValueError unless ``x`` has the shape that ``letters`` spells; ``known`` gives the sizes that are fixed.
+
+        expect_shape(self, x, "NHWC", C=3)    # Conv2d(3 -> 64, 3x3) expects x of shape (N, H, W, 3), got (2, 4, 5, 5)
+    """
+    if x.ndim == len(letters) and all(known.get(a, n) == n for a, n in zip(letters, x.shape, strict=True)):
+        return
+    wanted = ", ".join(str(known.get(a, a)) for a in letters)
+    raise ValueError(f"{layer!r} expects x of shape ({wanted}), got {tuple(x.shape)}")
