@@ -1,0 +1,85 @@
+"""Pointwise layers: ReLU, Tanh, Sigmoid, and Dropout."""
+
+import numpy as np
+
+from .backend import array_module
+from .layer import Cache, Layer
+
+
+class ReLU(Layer):
+    """y = max(x, 0). At the kink x = 0 the gradient is taken as 0 (any value in [0, 1] would do)."""
+
+    def forward(self, x):
+        y = self(x)
+        return y, Cache(y=y)
+
+    def backward(self, dy, cache):
+        (y,) = cache.spend(self)
+        return dy * (y > 0)
+
+    def __call__(self, x):
+        return array_module(x).maximum(x, 0)
+
+
+class Tanh(Layer):
+    """y = tanh(x), dy/dx = 1 - y²"""
+
+    def forward(self, x):
+        y = self(x)
+        return y, Cache(y=y)
+
+    def backward(self, dy, cache):
+        (y,) = cache.spend(self)
+        return dy * (1 - y * y)
+
+    def __call__(self, x):
+        return array_module(x).tanh(x)
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), written with tanh so that no exponential can overflow."""
+    return 0.5 * array_module(x).tanh(0.5 * x) + 0.5
+
+
+class Sigmoid(Layer):
+    """y = 1 / (1 + exp(-x)), dy/dx = y (1 - y)"""
+
+    def forward(self, x):
+        y = sigmoid(x)
+        return y, Cache(y=y)
+
+    def backward(self, dy, cache):
+        (y,) = cache.spend(self)
+        return dy * y * (1 - y)
+
+
+class Dropout(Layer):
+    """Training: y = x · mask / (1 - drop), where each element of mask is 0 with probability ``drop``. Inference: y = x.
+
+    Dividing by (1 - drop) while training keeps E[y] = x, so inference needs no correction ("inverted" dropout;
+    Srivastava et al. 2014, section 10). ``rng`` is a NumPy Generator and is part of a checkpoint.
+    """
+
+    def __init__(self, drop, *, rng):
+        if not 0 <= drop < 1:
+            raise ValueError(f"drop is a probability in [0, 1), got {drop}")
+        self.drop = drop
+        self.rng = rng
+
+    def forward(self, x):
+        if self.drop == 0:
+            return x, Cache(scaled_mask=None)
+        keep = 1 - self.drop
+        mask = self.rng.random(x.shape, dtype=np.float32) < keep
+        scaled_mask = array_module(x).asarray(mask) * x.dtype.type(1 / keep)
+        return x * scaled_mask, Cache(scaled_mask=scaled_mask)
+
+    def backward(self, dy, cache):
+        (scaled_mask,) = cache.spend(self)
+        return dy if scaled_mask is None else dy * scaled_mask
+
+    def __call__(self, x):
+        return x
+
+    def __repr__(self):
+        return f"Dropout({self.drop})"

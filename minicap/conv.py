@@ -1,0 +1,176 @@
+"""Convolution: the definition in loops, im2col as most tutorials write it, and the layer.
+
+What deep learning calls convolution is cross-correlation, the kernel is not flipped:
+
+    y[n, oh, ow, f] = b[f] + Σ_{kh, kw, c}  x[n, S·oh + kh - P, S·ow + kw - P, c] · W[kh, kw, c, f]
+
+x: (N, H, W, C), W: (K, K, C, F), b: (F,), y: (N, OH, OW, F), and x is zero outside the image. Channels are last, so
+that a window of x is a few contiguous runs and everything below is plain matrix products.
+"""
+
+import numpy as np
+
+from .backend import array_module
+from .initializers import he
+from .layer import Cache, Layer, Parameter, expect_shape
+
+
+def output_size(H, K, S, P):
+    """How many windows of ``K`` fit into ``H`` pixels with padding ``P`` on both sides and stride ``S``."""
+    return (H + 2 * P - K) // S + 1
+
+
+def pad(x, P, value=0):
+    """``x`` (N, H, W, C) with ``P`` pixels of ``value`` around each image."""
+    if P == 0:
+        return x
+    N, H, W, C = x.shape
+    padded = array_module(x).full((N, H + 2 * P, W + 2 * P, C), value, dtype=x.dtype)
+    padded[:, P:P + H, P:P + W] = x
+    return padded
+
+
+# --- The definition -----------------------------------------------------------------------------------------------
+
+def conv2d_loops(x, W, b, S=1, P=0):
+    """The equation above, one output number at a time. Slow, and what every faster version is tested against."""
+    N, H, Wd, C = x.shape
+    K, K, C, F = W.shape
+    OH, OW = output_size(H, K, S, P), output_size(Wd, K, S, P)
+    x = pad(x, P)
+    y = array_module(x).zeros((N, OH, OW, F), dtype=x.dtype)
+    for n in range(N):
+        for oh in range(OH):
+            for ow in range(OW):
+                window = x[n, oh * S:oh * S + K, ow * S:ow * S + K]  # (K, K, C)
+                for f in range(F):
+                    y[n, oh, ow, f] = (window * W[..., f]).sum() + b[f]
+    return y
+
+
+def conv2d_loops_backward(dy, x, W, S=1, P=0):
+    """Gradients (dx, dW, db) of :func:`conv2d_loops`: each output hands its gradient back to what made it."""
+    N, H, Wd, C = x.shape
+    K, K, C, F = W.shape
+    N, OH, OW, F = dy.shape
+    xp = array_module(x)
+    x = pad(x, P)
+    dx, dW = xp.zeros_like(x), xp.zeros_like(W)
+    for n in range(N):
+        for oh in range(OH):
+            for ow in range(OW):
+                rows, cols = slice(oh * S, oh * S + K), slice(ow * S, ow * S + K)
+                for f in range(F):
+                    dx[n, rows, cols] += dy[n, oh, ow, f] * W[..., f]
+                    dW[..., f] += dy[n, oh, ow, f] * x[n, rows, cols]
+    return dx[:, P:P + H, P:P + Wd], dW, dy.sum(axis=(0, 1, 2))
+
+
+# --- im2col -------------------------------------------------------------------------------------------------------
+
+def im2col(x, K, S=1, P=0):
+    """Every window as one row: (N, H, W, C) -> (N, OH, OW, K·K·C). The copy is K² times the size of x."""
+    N, H, W, C = x.shape
+    OH, OW = output_size(H, K, S, P), output_size(W, K, S, P)
+    x = pad(x, P)
+    columns = array_module(x).empty((N, OH, OW, K, K, C), dtype=x.dtype)
+    for kh in range(K):
+        for kw in range(K):
+            columns[:, :, :, kh, kw] = x[:, kh:kh + S * OH:S, kw:kw + S * OW:S]
+    return columns.reshape(N, OH, OW, K * K * C)
+
+
+def conv2d_im2col(x, W, b, S=1, P=0):
+    """Convolution as one matrix product (Chellapilla et al. 2006)."""
+    K, K, C, F = W.shape
+    return im2col(x, K, S, P) @ W.reshape(K * K * C, F) + b
+
+
+# --- The layer ----------------------------------------------------------------------------------------------------
+
+class Conv2d(Layer):
+    """2-d convolution; the equation and the shapes stand at the top of this file.
+
+    im2col copies every pixel K² times. Here windows are laid out along the width only, K copies: then, with stride 1,
+    the windows that kernel row kh needs are a plain *view* (the same rows, kh further down), and
+
+        y = b + Σ_kh  rows_kh @ W[kh]          rows_kh: (N, OH·OW, K·C),  W[kh]: (K·C, F)
+
+    is K matrix products. ``backward`` reads the same sentence backwards:
+
+        dW[kh] = Σ_n rows_khᵀ @ dy             drows_kh = dy @ W[kh]ᵀ
+
+    The cache keeps x alone; the windows are laid out again, which is cheaper than keeping them.
+    """
+
+    def __init__(self, C, F, kernel=3, *, stride=1, padding=0, rng, init=he):
+        self.W = Parameter(init(rng, (kernel, kernel, C, F)))
+        self.b = Parameter(np.zeros(F, np.float32))
+        self.stride, self.padding = stride, padding
+
+    def forward(self, x):
+        return self(x), Cache(x=x)
+
+    def backward(self, dy, cache):
+        (x,) = cache.spend(self)
+        N, OH, OW, F = dy.shape
+        K, K, C, F = self.W.shape
+        xp = array_module(x, dy)
+        windows = self._windows_along_width(x)
+        dwindows = xp.zeros_like(windows)
+        dW = xp.empty_like(self.W.data)
+        dy = dy.reshape(N, OH * OW, F)
+        for kh in range(K):
+            rows = self._rows(windows, kh, OH)
+            dW[kh] = (rows.transpose(0, 2, 1) @ dy).sum(axis=0).reshape(K, C, F)
+            drows = dy @ self.W.data[kh].reshape(K * C, F).T
+            dwindows[:, kh:kh + self.stride * OH:self.stride] += drows.reshape(N, OH, OW, K, C)
+        self.W.accumulate(dW)
+        self.b.accumulate(dy.sum(axis=(0, 1)))
+        return self._fold_windows(dwindows, x.shape)
+
+    def __call__(self, x):
+        K, K, C, F = self.W.shape
+        expect_shape(self, x, "NHWC", C=C)
+        windows = self._windows_along_width(x)
+        N, _, OW, _, _ = windows.shape
+        OH = output_size(x.shape[1], K, self.stride, self.padding)
+        y = self._rows(windows, 0, OH) @ self.W.data[0].reshape(K * C, F)
+        for kh in range(1, K):
+            y += self._rows(windows, kh, OH) @ self.W.data[kh].reshape(K * C, F)
+        y += self.b.data
+        return y.reshape(N, OH, OW, F)
+
+    def _windows_along_width(self, x):
+        """(N, H, W, C) -> (N, H + 2P, OW, K, C): for each output column, the K pixels of a row it can see."""
+        N, H, W, C = x.shape
+        K, S, P = self.W.shape[0], self.stride, self.padding
+        OH, OW = output_size(H, K, S, P), output_size(W, K, S, P)
+        if OH < 1 or OW < 1:
+            raise ValueError(f"{self!r}: the kernel is larger than the padded image of {H + 2 * P}x{W + 2 * P} pixels")
+        x = pad(x, P)
+        windows = array_module(x).empty((N, H + 2 * P, OW, K, C), dtype=x.dtype)
+        for kw in range(K):
+            windows[:, :, :, kw] = x[:, :, kw:kw + S * OW:S]
+        return windows
+
+    def _fold_windows(self, dwindows, shape):
+        """The gradient of :meth:`_windows_along_width`: every copy of a pixel hands its gradient back to it."""
+        N, H, W, C = shape
+        N, _, OW, K, C = dwindows.shape
+        S, P = self.stride, self.padding
+        dx = array_module(dwindows).zeros((N, H + 2 * P, W + 2 * P, C), dtype=dwindows.dtype)
+        for kw in range(K):
+            dx[:, :, kw:kw + S * OW:S] += dwindows[:, :, :, kw]
+        return dx[:, P:P + H, P:P + W]
+
+    def _rows(self, windows, kh, OH):
+        """What kernel row ``kh`` sees, as (N, OH·OW, K·C): a view of ``windows`` with stride 1, a copy otherwise."""
+        N, _, OW, K, C = windows.shape
+        return windows[:, kh:kh + self.stride * OH:self.stride].reshape(N, OH * OW, K * C)
+
+    def __repr__(self):
+        K, _, C, F = self.W.shape
+        stride = f", stride={self.stride}" if self.stride != 1 else ""
+        padding = f", padding={self.padding}" if self.padding else ""
+        return f"Conv2d({C} -> {F}, {K}x{K}{stride}{padding})"

@@ -1,0 +1,62 @@
+"""Batch normalisation (Ioffe and Szegedy 2015)."""
+
+import numpy as np
+
+from .backend import array_module
+from .layer import Buffer, Cache, Layer, Parameter, expect_shape
+
+
+class BatchNorm2d(Layer):
+    """Each channel normalised over the batch and all pixels, then scaled and shifted (algorithm 1 of the paper):
+
+        x̂ = (x - μ) / sqrt(σ² + ε)        y = γ x̂ + β        x, y: (N, H, W, C); μ, σ², γ, β: (C,)
+
+    Training uses the mean and variance of this batch and moves the running ones towards them; inference, and training
+    with ``frozen=True``, uses the running ones, so that a picture's output does not depend on its neighbours.
+    """
+
+    def __init__(self, C, *, eps=1e-5, momentum=0.1, frozen=False):
+        self.gamma = Parameter(np.ones(C, np.float32))
+        self.beta = Parameter(np.zeros(C, np.float32))
+        self.mean = Buffer(np.zeros(C, np.float32))
+        self.var = Buffer(np.ones(C, np.float32))
+        self.eps, self.momentum, self.frozen = eps, momentum, frozen
+
+    def forward(self, x):
+        if self.frozen:
+            mean, var = self.mean.data, self.var.data
+        else:
+            expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
+            mean, var = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+            self._track(mean, var, samples=x.size // x.shape[-1])
+        x_hat, scale = self._normalize(x, mean, var)
+        return self.gamma.data * x_hat + self.beta.data, Cache(x_hat=x_hat, scale=scale)
+
+    def backward(self, dy, cache):
+        x_hat, scale = cache.spend(self)
+        axes = (0, 1, 2)
+        dgamma, dbeta = (dy * x_hat).sum(axes), dy.sum(axes)
+        self.gamma.accumulate(dgamma)
+        self.beta.accumulate(dbeta)
+        if self.frozen:
+            return dy * (self.gamma.data * scale)
+        # μ and σ² depend on every x, which takes from dy its mean and its component along x̂.
+        M = dy.size // dy.shape[-1]
+        return (self.gamma.data * scale) * (dy - dbeta / M - x_hat * (dgamma / M))
+
+    def __call__(self, x):
+        expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
+        x_hat, _ = self._normalize(x, self.mean.data, self.var.data)
+        return self.gamma.data * x_hat + self.beta.data
+
+    def _normalize(self, x, mean, var):
+        scale = 1 / array_module(x).sqrt(var + self.eps)
+        return (x - mean) * scale, scale
+
+    def _track(self, mean, var, samples):
+        unbiased = var * (samples / max(samples - 1, 1))
+        self.mean.data = (1 - self.momentum) * self.mean.data + self.momentum * mean
+        self.var.data = (1 - self.momentum) * self.var.data + self.momentum * unbiased
+
+    def __repr__(self):
+        return f"BatchNorm2d({self.gamma.shape[0]}{', frozen' if self.frozen else ''})"

@@ -1,0 +1,125 @@
+"""Pooling: the largest, or the mean, of each K x K window. Channels do not mix.
+
+x: (N, H, W, C) -> y: (N, OH, OW, C). A window is never sliced out: tap (kh, kw) of *all* windows at once is the strided
+view x[:, kh::S, kw::S], so that K² passes over whole images do what the loops do pixel by pixel.
+"""
+
+import numpy as np
+
+from .backend import array_module
+from .conv import output_size, pad
+from .layer import Cache, Layer, expect_shape
+
+
+def max_pool2d_loops(x, K, S, P=0):
+    """The definition: y[n, oh, ow, c] = max over the window of x[n, S·oh + kh - P, S·ow + kw - P, c]."""
+    N, H, W, C = x.shape
+    OH, OW = output_size(H, K, S, P), output_size(W, K, S, P)
+    x = pad(x, P, -np.inf)
+    y = array_module(x).empty((N, OH, OW, C), dtype=x.dtype)
+    for n in range(N):
+        for oh in range(OH):
+            for ow in range(OW):
+                y[n, oh, ow] = x[n, oh * S:oh * S + K, ow * S:ow * S + K].max(axis=(0, 1))
+    return y
+
+
+def max_pool2d_loops_backward(dy, x, K, S, P=0):
+    """Only the largest pixel of a window moved the output, so it gets all of the gradient; of equals, the first."""
+    N, H, W, C = x.shape
+    N, OH, OW, C = dy.shape
+    x = pad(x, P, -np.inf)
+    dx = array_module(x).zeros_like(x)
+    for n in range(N):
+        for oh in range(OH):
+            for ow in range(OW):
+                for c in range(C):
+                    window = x[n, oh * S:oh * S + K, ow * S:ow * S + K, c]
+                    kh, kw = divmod(int(window.argmax()), K)
+                    dx[n, oh * S + kh, ow * S + kw, c] += dy[n, oh, ow, c]
+    return dx[:, P:P + H, P:P + W]
+
+
+class _Pool2d(Layer):
+    """What max and average pooling share: the kernel, and a view of each tap of all windows."""
+
+    def __init__(self, kernel=2, *, stride=None, padding=0):
+        self.kernel, self.stride, self.padding = kernel, stride or kernel, padding
+        if padding * 2 > kernel:
+            raise ValueError(f"{self!r}: padding may be at most half the kernel, else a window sees no pixel at all")
+
+    def _taps(self, x, OH, OW):
+        """Views (N, OH, OW, C) of ``x``, already padded: pixel (kh, kw) of every window, in reading order."""
+        K, S = self.kernel, self.stride
+        for kh in range(K):
+            for kw in range(K):
+                yield x[:, kh:kh + S * (OH - 1) + 1:S, kw:kw + S * (OW - 1) + 1:S]
+
+    def _output_sizes(self, x):
+        expect_shape(self, x, "NHWC")
+        N, H, W, C = x.shape
+        OH, OW = (output_size(n, self.kernel, self.stride, self.padding) for n in (H, W))
+        if OH < 1 or OW < 1:
+            raise ValueError(f"{self!r}: the kernel is larger than the image of {H}x{W} pixels")
+        return OH, OW
+
+    def __repr__(self):
+        padding = f", padding={self.padding}" if self.padding else ""
+        return f"{type(self).__name__}({self.kernel}x{self.kernel}, stride={self.stride}{padding})"
+
+
+class MaxPool2d(_Pool2d):
+    """y = the largest of each window. Of several equal largest ones the first, in reading order, gets the gradient."""
+
+    def forward(self, x):
+        y = self(x)
+        return y, Cache(x=x, y=y)
+
+    def backward(self, dy, cache):
+        x, y = cache.spend(self)
+        N, H, W, C = x.shape
+        N, OH, OW, C = dy.shape
+        xp, P = array_module(x, dy), self.padding
+        padded = pad(x, P, -np.inf)
+        dx = xp.zeros_like(padded)
+        waiting = xp.ones(dy.shape, dtype=bool)  # windows whose gradient has not found its pixel yet
+        for tap, dtap in zip(self._taps(padded, OH, OW), self._taps(dx, OH, OW), strict=True):
+            found = waiting & (tap == y)
+            dtap += dy * found
+            waiting &= ~found
+        return dx[:, P:P + H, P:P + W]
+
+    def __call__(self, x):
+        OH, OW = self._output_sizes(x)
+        first, *others = self._taps(pad(x, self.padding, -np.inf), OH, OW)
+        y = first.copy()
+        for tap in others:
+            array_module(x).maximum(y, tap, out=y)
+        return y
+
+
+class AvgPool2d(_Pool2d):
+    """y = the mean of each window; padding counts as zeros."""
+
+    def forward(self, x):
+        return self(x), Cache(shape=x.shape)
+
+    def backward(self, dy, cache):
+        (shape,) = cache.spend(self)
+        N, H, W, C = shape
+        N, OH, OW, C = dy.shape
+        P = self.padding
+        dx = array_module(dy).zeros((N, H + 2 * P, W + 2 * P, C), dtype=dy.dtype)
+        share = dy / self.kernel**2
+        for dtap in self._taps(dx, OH, OW):
+            dtap += share
+        return dx[:, P:P + H, P:P + W]
+
+    def __call__(self, x):
+        OH, OW = self._output_sizes(x)
+        first, *others = self._taps(pad(x, self.padding), OH, OW)
+        y = first.copy()
+        for tap in others:
+            y += tap
+        y /= self.kernel**2
+        return y
