@@ -1,0 +1,49 @@
+"""Softmax and cross-entropy, together because their joint gradient is the simple one."""
+
+from .backend import array_module
+from .layer import Cache, Layer
+
+
+def log_softmax(logits):
+    """logits - log Σ exp(logits) over the last axis; the maximum is subtracted first, so nothing overflows."""
+    xp = array_module(logits)
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - xp.log(xp.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+class SoftmaxCrossEntropy(Layer):
+    """The mean, over the samples that count, of -log softmax(logits)[target].
+
+    logits: (M, V), targets: (M,) integers, mask: (M,) bool or None (all count); the loss is a 0-d array. With label
+    smoothing ε the target is (1 - ε) one-hot + ε/V everywhere (Szegedy et al. 2016, section 7). The gradient is what
+    one hopes for: (probability - target) / number of samples.
+    """
+
+    def __init__(self, label_smoothing=0.0):
+        self.label_smoothing = label_smoothing
+
+    def forward(self, logits, targets, mask=None):
+        if logits.ndim != 2 or targets.shape != logits.shape[:1]:
+            raise ValueError(f"expects logits (M, V) and targets (M,), got {logits.shape} and {targets.shape}")
+        M, V = logits.shape
+        xp = array_module(logits, targets, mask)
+        log_p = log_softmax(logits)
+        weight = xp.full(M, 1 / M, dtype=logits.dtype) if mask is None else mask / mask.sum().astype(logits.dtype)
+        weight = weight.astype(logits.dtype)
+        eps = self.label_smoothing
+        nll = -(1 - eps) * log_p[xp.arange(M), targets]
+        if eps:
+            nll = nll - eps * log_p.mean(axis=1)
+        return (nll * weight).sum(), Cache(log_p=log_p, targets=targets, weight=weight)
+
+    def backward(self, dloss, cache):
+        """dloss: the gradient of the loss itself, usually 1. Returns (dlogits, None): words have no gradient."""
+        log_p, targets, weight = cache.spend(self)
+        M, V = log_p.shape
+        xp = array_module(log_p)
+        eps = self.label_smoothing
+        dlogits = xp.exp(log_p, out=log_p)
+        dlogits -= eps / V
+        dlogits[xp.arange(M), targets] -= 1 - eps
+        dlogits *= (weight * dloss)[:, None]
+        return dlogits, None

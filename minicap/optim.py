@@ -1,0 +1,150 @@
+"""Optimisers, gradient clipping and learning-rate schedules.
+
+    optimizer = Adam(model.named_parameters(), lr=1e-3)
+    ...                                      # forward, backward
+    clip_gradients(model.parameters(), 5.0)
+    optimizer.step(lr_factor=schedule(step))
+    model.zero_grad()
+
+A parameter whose ``grad`` is None is left alone. ``state()`` and ``load_state()`` carry what an optimiser remembers
+through a checkpoint: an interrupted run goes on exactly where it stopped.
+"""
+
+import math
+
+import numpy as np
+
+from .backend import array_module, to_numpy
+from .errors import UserError
+
+
+class Optimizer:
+    """Base: keeps ``slots`` (arrays shaped like the parameter) per parameter, and counts steps."""
+
+    slots = ()
+
+    def __init__(self, named_parameters, lr):
+        self.parameters = dict(named_parameters)
+        self.lr = lr
+        self.steps = 0
+        self.memory = {name: {s: array_module(p.data).zeros_like(p.data) for s in self.slots}
+                       for name, p in self.parameters.items()}
+
+    def step(self, lr_factor=1.0):
+        """Update every parameter that has a gradient, with learning rate ``lr * lr_factor``."""
+        self.steps += 1
+        for name, p in self.parameters.items():
+            if p.grad is not None:
+                self.update(p.data, p.grad, self.lr * lr_factor, **self.memory[name])
+
+    def state(self):
+        """Dict name -> NumPy array; ``steps`` among them."""
+        arrays = {f"{slot}/{name}": to_numpy(a) for name, slots in self.memory.items() for slot, a in slots.items()}
+        return arrays | {"steps": np.array([self.steps])}
+
+    def load_state(self, arrays):
+        if arrays.keys() != self.state().keys():
+            raise UserError(f"the saved optimiser state does not belong to {type(self).__name__} on these parameters")
+        self.steps = int(arrays["steps"][0])
+        for name, slots in self.memory.items():
+            for slot, a in slots.items():
+                a[...] = array_module(a).asarray(arrays[f"{slot}/{name}"])
+
+
+class SGD(Optimizer):
+    """v = momentum · v + g;   θ = θ - lr · v   (Polyak 1964; Sutskever et al. 2013, eq. 1)"""
+
+    slots = ("v",)
+
+    def __init__(self, named_parameters, lr, momentum=0.0):
+        super().__init__(named_parameters, lr)
+        self.momentum = momentum
+
+    def update(self, theta, g, lr, v):
+        v *= self.momentum
+        v += g
+        theta -= lr * v
+
+
+class RMSProp(Optimizer):
+    """s = ρ s + (1 - ρ) g²;   θ = θ - lr · g / (sqrt(s) + ε)   (Tieleman and Hinton 2012, lecture 6.5)"""
+
+    slots = ("s",)
+
+    def __init__(self, named_parameters, lr, rho=0.99, eps=1e-8):
+        super().__init__(named_parameters, lr)
+        self.rho, self.eps = rho, eps
+
+    def update(self, theta, g, lr, s):
+        s *= self.rho
+        s += (1 - self.rho) * g * g
+        theta -= lr * g / (array_module(s).sqrt(s) + self.eps)
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1); with ``weight_decay`` AdamW (Loshchilov and Hutter 2019, algorithm 2):
+
+        m = β₁ m + (1 - β₁) g          m̂ = m / (1 - β₁ᵗ)
+        s = β₂ s + (1 - β₂) g²         ŝ = s / (1 - β₂ᵗ)
+        θ = θ - lr · (m̂ / (sqrt(ŝ) + ε) + weight_decay · θ)
+
+    Decay applies to matrices and kernels, not to biases and scales (arrays of one axis).
+    """
+
+    slots = ("m", "s")
+
+    def __init__(self, named_parameters, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+        super().__init__(named_parameters, lr)
+        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+
+    def update(self, theta, g, lr, m, s):
+        beta1, beta2 = self.betas
+        m *= beta1
+        m += (1 - beta1) * g
+        s *= beta2
+        s += (1 - beta2) * (g * g)
+        root = array_module(s).sqrt(s)
+        root /= math.sqrt(1 - beta2**self.steps)
+        root += self.eps
+        if self.weight_decay and theta.ndim > 1:
+            theta *= 1 - lr * self.weight_decay
+        theta -= lr / (1 - beta1**self.steps) * (m / root)
+
+
+def global_norm(parameters):
+    """sqrt(Σ g²) over all gradients, as a 0-d array on the gradients' device."""
+    squares = [(p.grad * p.grad).sum() for p in parameters if p.grad is not None]
+    return array_module(*squares).sqrt(sum(squares[1:], squares[0]))
+
+
+def clip_gradients(parameters, max_norm):
+    """Scale all gradients by min(1, max_norm / global norm) (Pascanu et al. 2013, algorithm 1); returns the norm."""
+    norm = global_norm(parameters)
+    factor = array_module(norm).minimum(1.0, max_norm / (norm + 1e-12))
+    for p in parameters:
+        if p.grad is not None:
+            p.grad *= factor.astype(p.grad.dtype)
+    return norm
+
+
+def constant():
+    return lambda step: 1.0
+
+
+def warmup_cosine(warmup, total, floor=0.0):
+    """Factor rising linearly to 1 over ``warmup`` steps, then falling as half a cosine to ``floor`` at step ``total``.
+
+    (Loshchilov and Hutter 2017, eq. 5, without restarts.)
+    """
+    def factor(step):
+        if step < warmup:
+            return (step + 1) / warmup
+        progress = min(1.0, (step - warmup) / max(1, total - warmup))
+        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    return factor
+
+
+def step_decay(every, factor):
+    """The learning rate is multiplied by ``factor`` once per ``every`` steps."""
+    return lambda step: factor ** (step // every)
