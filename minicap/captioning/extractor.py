@@ -1,0 +1,80 @@
+"""From pictures to features: a frozen VGG run over a whole data set once, or over one photograph."""
+
+import sys
+
+import numpy as np
+
+from ..backend import to_numpy
+from ..cpu.inference import InferencePlan
+from ..errors import UserError
+from ..files import sha256
+from ..images import resize
+from ..vgg import vgg
+from .features import FeatureSource, FeatureWriter, read_ahead, same_source
+
+# What the papers call a layer's features are its outputs after the ReLU.
+LAYERS = {"fc7": "relu7", "conv5_4": "relu5_4", "pool5": "pool5"}
+
+
+class Extractor:
+    """Pictures to features: a VGG up to one layer, and how pictures are made ready for it."""
+
+    def __init__(self, weights, layer, device):
+        self.model = vgg(weights=weights)
+        if layer == "fc7" and not self.model.top:
+            raise UserError(f"{weights} has no dense layers, so there is no fc7; use the full file or --layer pool5")
+        if layer == "conv5_4" and self.model.depth != 19:
+            raise UserError(f"{weights} is {self.model!r}, only VGG-19 has a conv5_4; use --layer pool5")
+        self.device = device
+        network = self.model.up_to(LAYERS[layer])
+        self.run = InferencePlan(network) if device.name == "cpu" else network.to(device)
+        size = self.model.preprocessing.size
+        shapes = {"fc7": (4096,), "conv5_4": (size // 16, size // 16, 512), "pool5": (size // 32, size // 32, 512)}
+        self.source = FeatureSource(layer, repr(self.model), sha256(weights), self.model.preprocessing.to_json(),
+                                    f"whole image squashed to {size}x{size}, bilinear", shapes[layer])
+
+    def prepare(self, image):
+        """(H, W, 3) uint8 of any size -> (224, 224, 3) uint8."""
+        size = self.model.preprocessing.size
+        return resize(image, (size, size))
+
+    def __call__(self, images):
+        """(N, 224, 224, 3) uint8 -> features (N, ...) float32, a NumPy array."""
+        x = self.device.asarray(self.model.preprocessing(images))
+        return to_numpy(self.run(x))
+
+
+def extract(dataset, extractor, out, batch_size=32, save_every=16):
+    """Write the features of all of ``dataset``'s images to ``out``; goes on where an earlier run was cut off."""
+    from tqdm import tqdm
+
+    names = tuple(dataset.all_images)
+    if same_source(out, extractor.source, names):
+        print(f"{out} is already there and up to date", file=sys.stderr)
+        return
+    writer = FeatureWriter(out, extractor.source, names)
+    size = extractor.model.preprocessing.size
+
+    def read(name):
+        try:
+            return extractor.prepare(dataset.image(name, at_least=size))
+        except UserError as error:
+            return error
+
+    with tqdm(total=len(names), initial=writer.done, unit="image", desc=extractor.source.layer) as bar:
+        for number, batch in enumerate(read_ahead(read, names[writer.done:], batch_size), start=1):
+            values = [None] * len(batch)
+            good = [i for i, image in enumerate(batch) if not isinstance(image, UserError)]
+            if good:
+                for i, value in zip(good, extractor(np.stack([batch[i] for i in good])), strict=True):
+                    values[i] = value
+            for problem in batch:
+                if isinstance(problem, UserError):
+                    tqdm.write(f"warning: left out: {problem}", file=sys.stderr)
+            writer.write(values)
+            bar.update(len(batch))
+            if number % save_every == 0:
+                writer.save_progress()
+    writer.finish()
+    left_out = f", {len(writer.unreadable)} unreadable images left out" if writer.unreadable else ""
+    print(f"{writer.path}: {len(names)} images, {writer.array.nbytes / 1e6:.0f} MB{left_out}", file=sys.stderr)

@@ -1,0 +1,32 @@
+"""python -m minicap.extract: run a frozen VGG over a data set once and keep one layer's outputs on disk."""
+
+from dataclasses import MISSING, dataclass
+
+from .backend import get_device
+from .captioning.dataset import load_dataset
+from .captioning.extractor import LAYERS, Extractor, extract
+from .cli import option, parse_settings, run_program
+
+
+@dataclass(frozen=True)
+class ExtractSettings:
+    weights: str = option(MISSING, "VGG weights: Keras .h5, PyTorch .pth, .safetensors or .npz", metavar="FILE")
+    out: str = option(MISSING, "feature file to write (.npy, with a .json beside it)", metavar="FILE")
+    data: str = option("flickr8k", "data set", choices=("flickr8k", "folder"))
+    data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
+    splits: str | None = option(None, "folder with the split lists, where the data has none", metavar="DIR")
+    split_seed: int | None = option(None, "--data folder without split lists: draw them with this seed", metavar="N")
+    layer: str = option("fc7", "which outputs to keep", choices=tuple(LAYERS))
+    batch_size: int = option(32, "images at a time", metavar="N")
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+
+
+def main(argv=None):
+    settings = parse_settings(ExtractSettings, "extract", "Run VGG over a data set and keep one layer's outputs.", argv)
+    device = get_device(settings.device)
+    dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
+    extract(dataset, Extractor(settings.weights, settings.layer, device), settings.out, settings.batch_size)
+
+
+if __name__ == "__main__":
+    run_program(main)
