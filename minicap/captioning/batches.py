@@ -1,0 +1,111 @@
+"""Captions as batches of indices, bucketed by length so that little of a batch is padding.
+
+For the caption "a dog runs" and a longer one beside it:
+
+    tokens     <start>  a    dog   runs   <pad>     what the model reads
+    targets     a      dog   runs  <end>  <pad>     what it has to say next
+    length      4
+
+Targets are indices. One-hot they would take V times the memory: all of Flickr8k's train targets are 3 MB as indices and
+3.7 GB as one-hot float32 vectors.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .vocabulary import END, PAD, START
+
+BATCHES_PER_CHUNK = 50
+
+
+@dataclass(frozen=True)
+class CaptionBatch:
+    """N captions, the longest first; T is the longest in this batch.
+
+    image_index   (N,)   int64, which picture each caption is of
+    tokens        (N, T) int64, <start> and the words, then <pad>
+    targets       (N, T) int64, the words and <end>, then <pad>
+    lengths       (N,)   int64, descending: row n counts in columns 0 .. lengths[n] - 1
+
+    As the lengths descend, the rows that still run at step t are the first ``(lengths > t).sum()``: an LSTM computes
+    on that slice and needs no mask (the idea of torch's packed sequences).
+    """
+
+    image_index: np.ndarray
+    tokens: np.ndarray
+    targets: np.ndarray
+    lengths: np.ndarray
+
+
+def make_batch(captions, max_length=None):
+    """A :class:`CaptionBatch` of ``captions``, a sequence of (image index, word indices).
+
+    Of a caption with more than ``max_length`` words the first ``max_length`` are kept, and no <end> behind them: the
+    sentence goes on there, and a model that is told otherwise learns to stop halfway.
+    """
+    sequences = [_targets(words, max_length) for _, words in captions]
+    lengths = np.array([len(sequence) for sequence in sequences], np.int64)
+    order = np.argsort(-lengths, kind="stable")
+    N, T = len(captions), int(lengths.max())
+    targets = np.full((N, T), PAD, np.int64)
+    for row, n in enumerate(order):
+        targets[row, :lengths[n]] = sequences[n]
+    lengths = lengths[order]
+    inside = np.arange(T) < lengths[:, None]  # (N, T)
+    tokens = np.full((N, T), START, np.int64)
+    tokens[:, 1:] = targets[:, :-1]  # the word said at step t is read at step t + 1
+    tokens[~inside] = PAD
+    image_index = np.array([captions[n][0] for n in order], np.int64)
+    return CaptionBatch(image_index, tokens, targets, lengths)
+
+
+def _targets(words, max_length):
+    cut = max_length is not None and len(words) > max_length
+    return list(words[:max_length]) if cut else [*words, END]
+
+
+class CaptionBatches:
+    """One epoch each time it is iterated: every caption exactly once, in batches of ``batch_size`` and one rest.
+
+    captions   sequence of (image index, word indices), see :meth:`.Vocabulary.encode`
+    rng        numpy Generator; its state before an epoch decides that epoch, so a training run that saves it with the
+               checkpoint goes on as if it had never stopped
+
+    Bucketing: shuffle all captions, sort chunks of 50 batches by length, cut them into batches, shuffle the batches. A
+    batch then holds captions of nearly one length and little padding, but other companions each epoch.
+    """
+
+    def __init__(self, captions, batch_size, rng, max_length=40):
+        if batch_size < 1 or (max_length is not None and max_length < 1):
+            raise ValueError(f"batch_size and max_length are at least 1, got {batch_size} and {max_length}")
+        self.captions, self.batch_size, self.rng, self.max_length = captions, batch_size, rng, max_length
+
+    def __len__(self):
+        """The number of batches in an epoch."""
+        return -(-len(self.captions) // self.batch_size)
+
+    def __iter__(self):
+        rows_of_batches = self._shuffle()  # now, not at the first next(): all that the epoch draws from rng
+        return (make_batch([self.captions[row] for row in rows], self.max_length) for rows in rows_of_batches)
+
+    def _shuffle(self):
+        """The rows of ``captions`` in each batch, in the order of the epoch."""
+        lengths = np.array([len(words) for _, words in self.captions], np.int64)
+        order = self.rng.permutation(len(self.captions))
+        chunk = BATCHES_PER_CHUNK * self.batch_size
+        batches = []
+        for begin in range(0, len(order), chunk):
+            rows = order[begin:begin + chunk]
+            rows = rows[np.argsort(lengths[rows], kind="stable")]
+            batches += [rows[i:i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
+        return [batches[i] for i in self.rng.permutation(len(batches))]
+
+
+def padding_share(batches):
+    """The part of all positions in ``batches`` (an iterable of CaptionBatch) that is padding, 0 .. 1."""
+    used = total = 0
+    for batch in batches:
+        used += int(batch.lengths.sum())
+        total += batch.targets.size
+    return 1 - used / total if total else 0.0
