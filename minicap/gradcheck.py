@@ -22,7 +22,7 @@ import numpy as np
 
 from .backend import array_module, to_numpy
 
-STEPS = (1e-5, 1e-6, 1e-4)  # the first decides; the others get a second opinion on a number that fails
+STEPS = (1e-5, 1e-6, 1e-4, 1e-3)  # the first decides; the others get a second opinion on a number that fails
 
 
 class GradientError(AssertionError):

@@ -99,9 +99,9 @@ class Layer:
     def backward(self, dy, cache):
         raise TypeError(f"{type(self).__name__} does not define backward")
 
-    def __call__(self, *inputs):
+    def __call__(self, *inputs, **options):
         """Inference. The layers whose inference differs from training, or can be cheaper, override this."""
-        return self.forward(*inputs)[0]
+        return self.forward(*inputs, **options)[0]
 
     def children(self):
         """Pairs (name, layer) of the layers this one is made of, in the order they were defined."""
@@ -139,7 +139,8 @@ class Layer:
     def to(self, device):
         """Move parameters and buffers to ``device`` (see :func:`minicap.backend.get_device`); returns the layer."""
         for _, p in self.named_state():
-            p.data = device.asarray(p.data)
+            here = array_module(p.data) is device.xp
+            p.data = device.asarray(p.data if here else to_numpy(p.data))
         return self
 
     def astype(self, dtype):
@@ -149,8 +150,8 @@ class Layer:
         return self
 
     def state(self):
-        """A dict name -> NumPy array of every parameter and buffer."""
-        return {name: to_numpy(p.data) for name, p in self.named_state()}
+        """A dict name -> NumPy array of every parameter and buffer: a copy, which later training does not change."""
+        return {name: to_numpy(p.data).copy() for name, p in self.named_state()}
 
     def load_state(self, tensors):
         """Copy ``tensors`` (name -> NumPy array) into the layer, strictly: UserError lists whatever does not match."""

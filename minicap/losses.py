@@ -47,3 +47,7 @@ class SoftmaxCrossEntropy(Layer):
         dlogits[xp.arange(M), targets] -= 1 - eps
         dlogits *= (weight * dloss)[:, None]
         return dlogits, None
+
+    def __call__(self, logits, targets, mask=None):
+        """The loss without label smoothing, which is a device of training: exp of this is the perplexity."""
+        return SoftmaxCrossEntropy().forward(logits, targets, mask)[0]

@@ -1,4 +1,4 @@
-"""Batch normalisation (Ioffe and Szegedy 2015)."""
+"""Batch normalisation (Ioffe and Szegedy 2015), and rows scaled to one length."""
 
 import numpy as np
 
@@ -60,3 +60,29 @@ class BatchNorm2d(Layer):
 
     def __repr__(self):
         return f"BatchNorm2d({self.gamma.shape[0]}{', frozen' if self.frozen else ''})"
+
+
+class L2Normalize(Layer):
+    """y = s · x / ‖x‖: every row gets the length ``s``. x, y: (N, D). A zero row stays zero.
+
+    Dividing by the length leaves nothing to gain from moving along x: dx = s/‖x‖ · (dy - x̂ (x̂ · dy)).
+    """
+
+    def __init__(self, scale=1.0):
+        self.scale = scale
+
+    def forward(self, x):
+        x_hat, norm = self._direction(x)
+        return self.scale * x_hat, Cache(x_hat=x_hat, norm=norm)
+
+    def backward(self, dy, cache):
+        x_hat, norm = cache.spend(self)
+        return self.scale / norm * (dy - x_hat * (x_hat * dy).sum(axis=1, keepdims=True))
+
+    @staticmethod
+    def _direction(x):
+        norm = array_module(x).sqrt((x * x).sum(axis=1, keepdims=True)) + 1e-12
+        return x / norm, norm
+
+    def __repr__(self):
+        return f"L2Normalize({self.scale:g})"

@@ -1,0 +1,119 @@
+"""Show and Tell (Vinyals et al. 2015): an image becomes the first "word" an LSTM reads, then it writes the caption.
+
+    x_{-1} = encoder(image)                    the image, once                          eq. 10
+    x_t    = W_e[word_t]                       then the words, beginning with <start>   eq. 11
+    p_{t+1} = softmax(LSTM(x_t) W + b)         what comes next                          eq. 12
+
+    reads     image   <start>   a     dog   runs
+    says                a      dog   runs   <end>
+
+Training shows the true previous word (teacher forcing); inference feeds back the word it chose.
+"""
+
+import numpy as np
+
+from ..activations import Dropout, ReLU
+from ..backend import array_module
+from ..conv import Conv2d
+from ..initializers import normal
+from ..layer import Cache, Layer, Sequential
+from ..linear import Embedding, Flatten, Linear
+from ..losses import SoftmaxCrossEntropy, log_softmax
+from ..normalization import BatchNorm2d, L2Normalize
+from ..pooling import MaxPool2d
+from ..recurrent import LSTM
+
+FEATURE_LENGTH = 20.0  # fc7 has lengths around 100 and many zeros; scaled to 20 its elements are of order 0.3
+
+
+class ShowTell(Layer):
+    """(images, words, targets, lengths) -> the loss: mean cross-entropy per word, a 0-d array.
+
+    encoder: a layer from whatever an image is to (N, E). words, targets: (N, T) integers on the model's device;
+    ``lengths``: (N,) NumPy integers, row n counts in columns 0 .. lengths[n]-1 (see batches.py).
+    """
+
+    def __init__(self, encoder, V, E, H, *, drop, rng, dropout_rng, label_smoothing=0.0, log_frequencies=None):
+        self.encoder = encoder
+        self.embedding = Embedding(V, E, rng=rng)
+        self.drop_words = Dropout(drop, rng=dropout_rng)
+        self.lstm = LSTM(E, H, rng=rng)
+        self.drop_hidden = Dropout(drop, rng=dropout_rng)
+        self.output = Linear(H, V, rng=rng, init=normal(0.01))
+        if log_frequencies is not None:
+            self.output.b.data[...] = log_frequencies  # begin with the words' frequencies (neuraltalk's trick)
+        self.loss = SoftmaxCrossEntropy(label_smoothing)
+
+    def forward(self, images, words, targets, lengths):
+        image, encoder_cache = self.encoder.forward(images)
+        embedded, embedding_cache = self.embedding.forward(words)
+        embedded, drop_words_cache = self.drop_words.forward(embedded)
+        (y, _, _), lstm_cache = self.lstm.forward(_image_first(image, embedded), lengths=np.asarray(lengths) + 1)
+        real = _real_words(words, lengths)
+        hidden, drop_hidden_cache = self.drop_hidden.forward(y[:, 1:][real])    # (N, 1 + T, H) -> (words in all, H)
+        logits, output_cache = self.output.forward(hidden)
+        loss, loss_cache = self.loss.forward(logits, targets[real])
+        return loss, Cache(encoder=encoder_cache, embedding=embedding_cache, drop_words=drop_words_cache,
+                           lstm=lstm_cache, y_shape=y.shape, real=real, drop_hidden=drop_hidden_cache,
+                           output=output_cache, loss=loss_cache)
+
+    def backward(self, dloss, cache):
+        """Returns (gradient of the images, None, None, None)."""
+        encoder, embedding, drop_words, lstm, y_shape, real, drop_hidden, output, loss = cache.spend(self)
+        dlogits, _ = self.loss.backward(dloss, loss)
+        dhidden = self.drop_hidden.backward(self.output.backward(dlogits, output), drop_hidden)
+        dy = array_module(dhidden).zeros(y_shape, dtype=dhidden.dtype)
+        dy[:, 1:][real] = dhidden
+        dx, _, _ = self.lstm.backward((dy, None, None), lstm)
+        self.embedding.backward(self.drop_words.backward(dx[:, 1:], drop_words), embedding)
+        return self.encoder.backward(dx[:, 0], encoder), None, None, None
+
+    def __call__(self, images, words, targets, lengths):
+        """The loss without dropout and label smoothing; its exponential is the perplexity per word."""
+        x = _image_first(self.encoder(images), self.embedding(words))
+        y, _, _ = self.lstm(x, lengths=np.asarray(lengths) + 1)
+        real = _real_words(words, lengths)
+        return self.loss(self.output(y[:, 1:][real]), targets[real])
+
+    def start(self, images):
+        """The state (h, c), each (N, H), of an LSTM that has seen the images and no word yet."""
+        image = self.encoder(images)
+        zeros = array_module(image).zeros((len(image), self.lstm.cell.U.shape[0]), dtype=image.dtype)
+        return self.lstm.cell(image, zeros, zeros)
+
+    def step(self, state, words):
+        """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V))."""
+        h, c = self.lstm.cell(self.embedding(words), *state)
+        return (h, c), log_softmax(self.output(h))
+
+    def __repr__(self):
+        V, E = self.embedding.W.shape
+        return f"ShowTell({V} words, E={E}, H={self.lstm.cell.U.shape[0]})"
+
+
+def _image_first(image, embedded):
+    """(N, E) and (N, T, E) -> what the LSTM reads, (N, 1 + T, E)."""
+    return array_module(image).concatenate([image[:, None], embedded], axis=1)
+
+
+def _real_words(words, lengths):
+    """(rows, columns) of the words that are not padding: only those are projected to the vocabulary."""
+    xp = array_module(words)
+    inside = np.arange(words.shape[1]) < np.asarray(lengths)[:, None]
+    return tuple(xp.asarray(index) for index in np.nonzero(inside))
+
+
+def feature_encoder(D, E, *, drop, rng, dropout_rng):
+    """For features of a frozen network, (N, D) -> (N, E)."""
+    return Sequential(scale=L2Normalize(FEATURE_LENGTH), drop=Dropout(drop, rng=dropout_rng),
+                      project=Linear(D, E, rng=rng))
+
+
+def small_cnn(side, E, *, channels=(16, 32, 64), rng):
+    """For small pictures (N, side, side, 3), trained from nothing: blocks of convolution, norm, ReLU and pooling."""
+    layers, C = {}, 3
+    for i, F in enumerate(channels, start=1):
+        layers |= {f"conv{i}": Conv2d(C, F, 3, padding=1, rng=rng), f"bn{i}": BatchNorm2d(F), f"relu{i}": ReLU(),
+                   f"pool{i}": MaxPool2d(2)}
+        C, side = F, side // 2
+    return Sequential(**layers, flatten=Flatten(), project=Linear(side * side * C, E, rng=rng))
