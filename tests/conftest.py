@@ -1,0 +1,76 @@
+"""What all tests share: the device they run on, a seeded generator, the real data.
+
+    pytest                              everything, on NumPy
+    pytest --device strict tests/*.py   the core on arrays as strict as a GPU's (tests/strict.py); needs no GPU
+    pytest --device cuda tests/*.py     the core on CuPy; skipped with the reason where there is no GPU
+    pytest tests/peers                  comparisons with PyTorch; skipped where it is not installed
+    MINICAP_DATA=DIR pytest -m real_data    what needs Flickr8k and the VGG-19 weights
+
+A test of a layer takes the fixture ``device``, moves the layer and its inputs there, and compares in NumPy:
+
+    def test_...(device, rng):
+        layer = Linear(3, 4, rng=rng).to(device)
+        y = layer(device.asarray(x))
+        np.testing.assert_allclose(to_numpy(y), expected)
+"""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+from minicap import gradcheck
+from minicap.backend import CPU, get_device
+from minicap.errors import UserError
+
+# The same examples in every run: a failure is then somebody's change and not somebody's luck.
+hypothesis.settings.register_profile("minicap", deadline=None, derandomize=True, max_examples=40)
+hypothesis.settings.load_profile("minicap")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", choices=("cpu", "strict", "cuda"),
+                     help="where the tests of the core compute (default: cpu)")
+
+
+@pytest.fixture(scope="session")
+def device(request):
+    """The :class:`minicap.backend.Device` under test."""
+    name = request.config.getoption("--device")
+    if name == "cpu":
+        return CPU
+    if name == "strict":
+        import strict
+
+        return strict.DEVICE
+    try:
+        return get_device(name)
+    except UserError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20)
+
+
+@pytest.fixture(scope="session")
+def assert_gradients(device):
+    """:func:`minicap.gradcheck.assert_gradients` on the device under test; inputs may come as NumPy arrays."""
+    def check(layer, *inputs, **options):
+        inputs = (x if x is None else device.asarray(x) for x in inputs)
+        return gradcheck.assert_gradients(layer.to(device), *inputs, **options)
+    return check
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder with Flickr8k and the VGG-19 weights."""
+    folder = os.environ.get("MINICAP_DATA")
+    if not folder:
+        pytest.skip("MINICAP_DATA is not set: it names the folder with Flickr8k and the VGG-19 weights")
+    if not Path(folder).is_dir():
+        pytest.skip(f"MINICAP_DATA names {folder}, which is no folder")
+    return Path(folder)
