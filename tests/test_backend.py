@@ -1,0 +1,189 @@
+"""Which device: array modules, and every refusal a user can meet on the way to a GPU (with CuPys made up for it)."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from minicap import backend
+from minicap.backend import CPU, array_module, cuda_problem, get_device, installed_cupy_wheels, to_numpy
+from minicap.errors import UserError
+
+# -------------------------------------------------------------------------------------------------- array modules
+
+
+def test_the_module_of_an_array_is_that_of_its_device(device):
+    x = device.asarray(np.ones(3))
+    assert array_module(x) is device.xp
+    assert array_module(x, None, x) is device.xp
+
+
+def test_numpy_scalars_and_memory_maps_belong_to_numpy(tmp_path):
+    mapped = np.memmap(tmp_path / "a", np.float32, "w+", shape=3)
+    assert array_module(np.float32(1), mapped, np.zeros(2)) is np
+
+
+def test_what_is_no_array_is_refused():
+    with pytest.raises(TypeError, match="expected a NumPy or CuPy array, got list"):
+        array_module([1, 2])
+    with pytest.raises(TypeError, match="arrays of nothing"):
+        array_module(None)
+
+
+def test_arrays_of_two_devices_do_not_mix(device):
+    if device.xp is np:
+        pytest.skip("needs a second device: --device strict or cuda")
+    with pytest.raises(TypeError, match=f"arrays of {device.xp.__name__} and numpy|arrays of numpy and"):
+        array_module(np.zeros(2), device.asarray(np.zeros(2)))
+
+
+def test_a_round_trip_through_the_device_keeps_values_and_type(device):
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    there = device.asarray(x)
+    back = to_numpy(there)
+    assert type(back) is np.ndarray and back.dtype == x.dtype
+    np.testing.assert_array_equal(back, x)
+    assert device.asarray(x, dtype=np.float64).dtype == np.float64
+    assert to_numpy(np.float32(3)).shape == ()
+    device.synchronize()
+
+
+# ------------------------------------------------------------------------------------------------ device selection
+
+class FakeCuda:
+    """What ``cuda_problem`` asks of CuPy: versions, the number of GPUs, and one small computation."""
+
+    def __init__(self, driver=12040, runtime=12040, gpus=2, kernel_error=None):
+        self.used = []
+        module = types.ModuleType("cupy")
+        module.cuda = types.SimpleNamespace(
+            runtime=types.SimpleNamespace(driverGetVersion=lambda: driver, runtimeGetVersion=lambda: runtime,
+                                          getDeviceCount=lambda: gpus),
+            Device=lambda index: types.SimpleNamespace(use=lambda: self.used.append(index)))
+
+        def ones(n, dtype):
+            if kernel_error:
+                raise kernel_error
+            return _FakeArray()
+
+        module.ones = ones
+        self.module = module
+
+
+class _FakeArray:
+    def __mul__(self, other):
+        return self
+
+    def get(self):
+        return np.ones(2)
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Install a made-up CuPy: ``fake(wheels=[...], driver=0, ...)``."""
+    def install(wheels=("cupy-cuda12x",), **facts):
+        cuda = FakeCuda(**facts)
+        monkeypatch.setattr(backend, "installed_cupy_wheels", lambda: list(wheels))
+        monkeypatch.setitem(sys.modules, "cupy", cuda.module)
+        return cuda
+    return install
+
+
+def refusal(name="cuda"):
+    with pytest.raises(UserError) as error:
+        get_device(name)
+    return str(error.value)
+
+
+def test_cpu_is_numpy_and_never_asks_for_cupy(monkeypatch):
+    monkeypatch.setattr(backend, "cuda_problem", lambda: pytest.fail("asked for CUDA"))
+    assert get_device("cpu") is CPU and str(CPU) == "cpu" and CPU.xp is np
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "cuda:-1", "cpu:0", "auto:1", "", "cuda:0:1", "CUDA"])
+def test_an_unknown_device_is_refused_with_the_choices(name):
+    assert refusal(name) == f"unknown device {name!r}; use auto, cpu, cuda or cuda:N"
+
+
+def test_without_cupy_the_refusal_says_what_to_install(fake):
+    fake(wheels=[])
+    assert refusal() == ("--device cuda cannot be used: CuPy is not installed; pip install '.[cuda12]' or '.[cuda13]', "
+                         "by your driver's CUDA version; --device cpu works everywhere")
+
+
+def test_two_cupy_packages_are_refused_by_name(fake):
+    fake(wheels=["cupy-cuda11x", "cupy-cuda12x"])
+    assert ("several CuPy packages are installed (cupy-cuda11x, cupy-cuda12x) and break each other; "
+            "keep only one") in refusal()
+
+
+def test_a_cupy_that_cannot_be_imported_shows_the_first_line_of_why(fake, monkeypatch, tmp_path):
+    fake()
+    monkeypatch.delitem(sys.modules, "cupy")
+    (tmp_path / "cupy.py").write_text(
+        "raise ImportError('libnvrtc.so.12: cannot open shared object file\\nlong explanation')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert ("CuPy cannot be loaded (ImportError: libnvrtc.so.12: cannot open shared object file); "
+            "reinstall the package that fits your driver") in refusal()
+
+
+def test_a_machine_without_driver_is_told_apart(fake):
+    fake(driver=0)
+    assert "there is no NVIDIA driver on this machine" in refusal()
+
+
+def test_a_cupy_newer_than_the_driver_names_the_package_that_fits(fake):
+    fake(wheels=["cupy-cuda13x"], driver=12080, runtime=13000)
+    assert ("the CuPy package cupy-cuda13x is built for CUDA 13, the driver supports CUDA 12; install cupy-cuda12x, "
+            "or a newer driver") in refusal()
+
+
+def test_a_driver_newer_than_cupy_is_fine(fake):
+    fake(driver=13000, runtime=12040)
+    assert cuda_problem() is None
+
+
+def test_a_driver_that_sees_no_gpu_is_refused(fake):
+    fake(gpus=0)
+    assert "the driver sees no GPU; check nvidia-smi and CUDA_VISIBLE_DEVICES" in refusal()
+
+
+def test_a_gpu_that_cannot_run_a_kernel_is_refused_before_an_hour_is_lost(fake, monkeypatch):
+    fake(kernel_error=RuntimeError("NVRTC missing\nmore"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert "the GPU does not answer: RuntimeError: NVRTC missing; run python -m minicap.doctor" in refusal()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    assert "the GPU does not answer (CUDA_VISIBLE_DEVICES is '7')" in refusal()
+
+
+def test_an_index_beyond_the_last_gpu_is_refused(fake):
+    fake(gpus=2)
+    assert refusal("cuda:2") == "--device cuda:2 does not exist; this machine has cuda:0 to cuda:1"
+
+
+@pytest.mark.parametrize(("name", "index"), [("cuda", 0), ("cuda:1", 1), ("auto", 0)])
+def test_a_working_gpu_is_selected(fake, name, index):
+    cuda = fake(gpus=2)
+    device = get_device(name)
+    assert str(device) == f"cuda:{index}" and device.xp is cuda.module and cuda.used == [index]
+
+
+def test_auto_falls_back_to_the_cpu_when_cuda_has_a_problem(fake):
+    fake(gpus=0)
+    assert get_device("auto") is CPU and get_device() is CPU
+
+
+def test_every_refusal_is_one_line(fake):
+    for facts in ({"wheels": []}, {"driver": 0}, {"gpus": 0}, {"kernel_error": ValueError("a\nb")}):
+        fake(**facts)
+        assert "\n" not in refusal()
+
+
+def test_installed_cupy_packages_are_found_by_their_metadata(monkeypatch, tmp_path):
+    for name in ("cupy-cuda12x", "not-cupy-cuda13x", "other"):
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert installed_cupy_wheels() == ["cupy-cuda12x"]
