@@ -1,0 +1,64 @@
+"""CIDEr-D.  Vedantam, Zitnick, Parikh, "CIDEr: consensus-based image description evaluation", CVPR 2015, section 6.
+
+    CIDEr-D_n(c, S) = 10/|S| · Σ_s exp(-(l(c) - l(s))² / 2σ²) · min(g_n(c), g_n(s)) · g_n(s) / (‖g_n(c)‖ ‖g_n(s)‖)
+
+c is the caption, s runs over its references S; g_n holds the tf-idf weight of each n-gram, l is the length in words;
+the score is the mean over n = 1 to 4. An n-gram that the references of most images hold says little and weighs little;
+the minimum keeps a caption from gaining by repeating a good word. This is what the field's tables call CIDEr; they
+print it times 100 (0.478 here is 47.8 there).
+"""
+
+import math
+from collections import Counter
+
+import numpy as np
+
+from .ngrams import ORDERS, ngram_counts
+
+SIGMA = 6.0
+
+
+def cider(candidates, references):
+    """The score of every image, (N,), between 0 and 10; their mean is the score of the set.
+
+    ``candidates`` is a list of N captions (lists of words), ``references`` a list of N non-empty lists of captions.
+    Document frequencies are counted in these references, so the score of an image depends on the set it is scored in;
+    with one image every idf is log 1 = 0, and so is the score.
+    """
+    reference_counts = [[_all_ngrams(words) for words in captions] for captions in references]
+    idf = inverse_document_frequency(reference_counts)
+    return np.array([
+        np.mean([_similarity(vectors, _tf_idf(counts, idf)) for counts in counts_of_image])
+        for vectors, counts_of_image in zip((_tf_idf(_all_ngrams(words), idf) for words in candidates),
+                                            reference_counts, strict=True)])
+
+
+def inverse_document_frequency(reference_counts):
+    """idf(g) = log(N / images whose references hold g), as a function; an n-gram in no reference counts as in one."""
+    frequency = Counter()
+    for counts_of_image in reference_counts:
+        frequency.update({ngram for counts in counts_of_image for of_order in counts for ngram in of_order})
+    log_n = math.log(len(reference_counts))
+    idf = {ngram: log_n - math.log(images) for ngram, images in frequency.items()}
+    return lambda ngram: idf.get(ngram, log_n)
+
+
+def _all_ngrams(words):
+    return [ngram_counts(words, n) for n in ORDERS]
+
+
+def _tf_idf(counts, idf):
+    """g_1 to g_4 as dictionaries, their norms, and the length in words."""
+    vectors = [{ngram: tf * idf(ngram) for ngram, tf in of_order.items()} for of_order in counts]
+    norms = [math.sqrt(sum(weight * weight for weight in vector.values())) for vector in vectors]
+    return vectors, norms, counts[0].total()
+
+
+def _similarity(candidate, reference):
+    vectors_c, norms_c, length_c = candidate
+    vectors_s, norms_s, length_s = reference
+    total = 0.0
+    for c, norm_c, s, norm_s in zip(vectors_c, norms_c, vectors_s, norms_s, strict=True):
+        if norm_c and norm_s:
+            total += sum(min(c[g], s[g]) * s[g] for g in c.keys() & s.keys()) / (norm_c * norm_s)
+    return 10 * math.exp(-((length_c - length_s) ** 2) / (2 * SIGMA**2)) * total / len(ORDERS)
