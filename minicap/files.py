@@ -52,10 +52,10 @@ def existing_file(path, what):
     return path
 
 
-def read_json(path, what="JSON file"):
+def read_json(path, what="JSON file", **options):
     path = existing_file(path, what)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), **options)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"{what} {path} is not valid JSON ({error})") from error
 
