@@ -1,0 +1,51 @@
+import shutil
+import sys
+import types
+
+import pytest
+
+from minicap.captioning.meteor import meteor
+from minicap.errors import UserError
+
+CANDIDATES = [["a", "dog", "runs"], [], ["a", "red", "ball"]]
+REFERENCES = [[["a", "dog", "runs"], ["a", "cat"]], [["the", "sea"]], [["two", "men", "sit"]]]
+
+
+def test_without_the_package_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycocoevalcap.meteor.meteor", None)  # what an import of it finds
+    with pytest.raises(UserError, match=r"needs the package pycocoevalcap.*pip install"):
+        meteor(CANDIDATES, REFERENCES)
+
+
+def stand_in_package(monkeypatch):
+    module = types.ModuleType("pycocoevalcap.meteor.meteor")
+    module.Meteor = None
+    for name in ("pycocoevalcap", "pycocoevalcap.meteor", "pycocoevalcap.meteor.meteor"):
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+def test_without_java_one_sentence_says_so(monkeypatch, tmp_path):
+    stand_in_package(monkeypatch)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="needs Java"):
+        meteor(CANDIDATES, REFERENCES)
+
+
+@pytest.mark.peers
+def test_a_java_that_does_not_run_is_one_sentence_and_no_hang(monkeypatch, tmp_path):
+    pytest.importorskip("pycocoevalcap.meteor.meteor")
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\nexit 1\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(UserError, match="Java program stopped"):
+        meteor(CANDIDATES, REFERENCES)
+
+
+@pytest.mark.peers
+@pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java")
+def test_meteor_of_a_right_an_empty_and_a_wrong_caption():
+    pytest.importorskip("pycocoevalcap.meteor.meteor")
+    score, (right, empty, wrong) = meteor(CANDIDATES, REFERENCES)
+    assert right == pytest.approx(1) and empty == 0 and wrong < 0.2
+    assert 0 < score < 1
