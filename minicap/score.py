@@ -1,0 +1,180 @@
+"""Score anybody's captions the way the papers do: python -m minicap.score PREDICTIONS.json --references FILE
+
+BLEU-1 to 4, ROUGE-L and CIDEr of one caption per image against the captions people wrote for it. How captions become
+words, and what each number means, stands in captioning/tokens.py, bleu.py, rouge.py, cider.py and significance.py.
+"""
+
+import dataclasses
+import json
+import sys
+
+import numpy as np
+
+from .captioning.metrics import METRICS, corpus_scores, image_statistics, scores_of_sums, tokenized
+from .captioning.predictions import assign, match_images, read_predictions
+from .captioning.significance import bootstrap_intervals, paired_test
+from .captioning.tokens import MARKER, tokenize
+from .cli import option, parse_settings, run_program
+from .errors import UserError
+from .files import write_json
+
+LABELS = dict(zip(METRICS, ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr"), strict=True))
+DEFAULT_RESAMPLES = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreSettings:
+    """The options of one scoring."""
+
+    predictions: str = option(
+        dataclasses.MISSING, 'JSON: {"image": "caption"} or [{"image": ..., "caption": ...}]', positional=True)
+    references: str = option(
+        dataclasses.MISSING, "what people wrote: Flickr8k.token.txt, a CSV image,caption or JSON", metavar="FILE")
+    images: str | None = option(
+        None, "score the images of this list, one name a line; each must be predicted", metavar="FILE")
+    per_image: str | None = option(
+        None, "write the scores of each image (BLEU-4 is 0 where no four words in a row match)", metavar="OUT.json")
+    bootstrap: int = option(
+        0, "95% intervals from N resamplings of the images; CIDEr keeps the document frequencies of the whole set",
+        metavar="N")
+    against: str | None = option(
+        None, f"other predictions for the same images: test the difference (N of --bootstrap, or {DEFAULT_RESAMPLES})",
+        metavar="OTHER.json")
+    seed: int = option(0, "seed of the resampling")
+    meteor: bool = option(False, "METEOR as well (needs Java and pycocoevalcap)")
+    json: bool = option(False, "one JSON object instead of a table")
+
+
+def main(argv=None):
+    settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
+    if settings.bootstrap < 0:
+        raise UserError(f"--bootstrap is the number of resamplings, it cannot be {settings.bootstrap}")
+    references, images = load_references(settings.references, settings.images)
+    predictions = load_predictions(settings.predictions, references, images)
+    statistics = image_statistics(predictions, references)
+    per_image = scores_of_sums(statistics, 1)
+
+    report = corpus_scores(statistics)
+    columns = dict(zip(METRICS, per_image.T.tolist(), strict=True))
+    if settings.meteor:
+        from .captioning.meteor import meteor
+        report["meteor"], columns["meteor"] = meteor(*tokenized(predictions, references))
+    if settings.bootstrap:
+        intervals = bootstrap_intervals(statistics, settings.bootstrap, np.random.default_rng(settings.seed))
+        report["bootstrap"] = dict(zip(METRICS, intervals.T.tolist(), strict=True))
+    if settings.against:
+        other = load_predictions(settings.against, references, predictions, drop_extra=images is not None)
+        report["against"] = compare(statistics, image_statistics(other, references), settings)
+    if settings.per_image:
+        write_json(settings.per_image, {
+            image: {"caption": caption} | {name: values[i] for name, values in columns.items()}
+            for i, (image, caption) in enumerate(predictions.items())})
+    print(json.dumps(report) if settings.json else table(report))
+
+
+def load_references(path, images_path):
+    """{image: captions}, and the images to score in the names of the references, or None for "those predicted"."""
+    from .captioning.caption_files import read_captions, read_image_list
+
+    references = read_captions(path)
+    images = None
+    if images_path:
+        named = match_images(read_image_list(images_path), references, images_path)
+        images = list(dict.fromkeys(named.values()))
+    holding = sum(any(MARKER.search(caption.lower()) for caption in captions) for captions in references.values())
+    if holding:
+        warn(f"the references of {holding} of {len(references)} images in {path} hold stand-ins such as "
+             "<unk>, which match nothing; score against the captions as people wrote them")
+    return references, images
+
+
+def load_predictions(path, references, images=None, *, drop_extra=True):
+    """{image: caption} for ``images`` in their order, or for all that are predicted when ``images`` is None.
+
+    An image without prediction is a UserError. Predictions for other images are left out with a warning, or with
+    ``drop_extra=False`` an error too: without a list of images, the two files of a paired test have to agree on them.
+    """
+    predictions = assign(read_predictions(path), references, path)
+    if images is not None:
+        missing = [image for image in images if image not in predictions]
+        if missing:
+            raise UserError(f"{path} lacks a caption for {len(missing)} of {len(images)} images, the first is "
+                            f"{missing[0]!r}; predict every image that is scored")
+        extra = len(predictions) - len(images)
+        if extra and not drop_extra:
+            raise UserError(f"{path} predicts more images than it is compared with ({extra} more); name the ones "
+                            "to score with --images")
+        if extra:
+            warn(f"{path} predicts more images than are scored ({extra} more); they are left out")
+        predictions = {image: predictions[image] for image in images}
+    warn_about(predictions, path)
+    return predictions
+
+
+def warn_about(predictions, path):
+    """One line for each thing that costs points and is easily overlooked."""
+    words = {image: tokenize(caption) for image, caption in predictions.items()}
+    empty = [image for image, tokens in words.items() if not tokens]
+    if empty:
+        warn(f"{len(empty)} of {len(words)} captions in {path} hold no words, the first is that of {empty[0]!r}; "
+             "they count as zero words")
+    marked = [marks for tokens in words.values() if (marks := list(filter(_marks_a_boundary, tokens)))]
+    if 2 * len(marked) > len(words):
+        warn(f"{len(marked)} of {len(words)} captions in {path} hold markers such as {marked[0][0]!r}, which are "
+             "scored as (wrong) words; remove them from the predictions")
+
+
+def _marks_a_boundary(token):
+    return token in ("startseq", "endseq", "sos", "eos", "bos") or (MARKER.fullmatch(token) and "unk" not in token)
+
+
+def compare(statistics, other, settings):
+    """The paired test as a dictionary, with a sentence for each metric."""
+    resamples = settings.bootstrap or DEFAULT_RESAMPLES
+    test = paired_test(statistics, other, resamples, np.random.default_rng(settings.seed))
+    differences = {}
+    for i, (name, is_noise) in enumerate(zip(METRICS, test.is_noise(), strict=True)):
+        differences[name] = {
+            "difference": float(test.difference[i]), "interval": test.interval[:, i].tolist(), "p": float(test.p[i]),
+            "noise": float(test.noise[i]), "within_noise": bool(is_noise),
+            "verdict": f"the {LABELS[name]} difference of {100 * test.difference[i]:+.1f} is "
+                       f"{'within' if is_noise else 'larger than'} noise: on {len(other):,} images chance alone makes "
+                       f"up to ±{100 * test.noise[i]:.1f}"}
+    return {"predictions": settings.against, "resamples": resamples, "scores": corpus_scores(other),
+            "differences": differences}
+
+
+def table(report):
+    """The report for people: points, 100 times the fractions of the JSON, as the field's tables print them."""
+    intervals = report.get("bootstrap", {})
+    lines = [f"{'':8}{'score':>8}" + ("   95% interval" if intervals else "")]
+    for name, label in [*LABELS.items(), ("meteor", "METEOR")]:
+        if name in report:
+            low_high = "   {:.1f} to {:.1f}".format(*np.multiply(intervals[name], 100)) if name in intervals else ""
+            lines.append(f"{label:8}{100 * report[name]:8.1f}{low_high}")
+    lines.append(f"{report['n']:,} images")
+    if intervals:
+        low, high = intervals["bleu4"]
+        lines += [f"Another {report['n']:,} images could move BLEU-4 by ±{50 * (high - low):.1f}; to test a difference "
+                  "between two captioners use --against.",
+                  "The interval of CIDEr keeps the document frequencies of the whole set."]
+    return "\n".join(lines + (comparison_table(report["against"]) if "against" in report else []))
+
+
+def comparison_table(against):
+    """Lines: the other file's scores, and what the differences to it are worth."""
+    lines = ["", f"Against {against['predictions']}, image by image:",
+             f"{'':8}{'other':>8}{'difference':>12}   {'95% interval':16}{'p':>6}"]
+    for name, test in against["differences"].items():
+        low_high = "{:+.1f} to {:+.1f}".format(*np.multiply(test["interval"], 100))
+        lines.append(f"{LABELS[name]:8}{100 * against['scores'][name]:8.1f}{100 * test['difference']:+12.1f}   "
+                     f"{low_high:16}{test['p']:6.3f}   {'within' if test['within_noise'] else 'larger than'} noise")
+    return [*lines, *(f"In words: {against['differences'][name]['verdict']}." for name in ("bleu4", "cider"))]
+
+
+def warn(sentence):
+    print(f"warning: {sentence}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_program(main)
