@@ -215,6 +215,8 @@ def _kernel(layer, array):
     """A PyTorch kernel (F, C, K, K) or matrix (H, D) in our layout: (K, K, C, F) or (D, H)."""
     if layer.startswith("conv"):
         return array.transpose(2, 3, 1, 0)
+    if array.ndim not in (2, 4) or array.size == 0 or (layer == "fc6" and array[0].size % (7 * 7)):
+        return array  # no such matrix: load_state says which shape it has and which was expected
     if layer == "fc6":  # its rows are pixels of pool5: PyTorch flattens them in C, H, W order, we in H, W, C
         return array.reshape(len(array), -1, 7, 7).transpose(2, 3, 1, 0).reshape(-1, len(array))
     return array.reshape(len(array), -1).T  # timm keeps fc7 as a 1 x 1 convolution
