@@ -1,0 +1,192 @@
+"""The built-in data set `shapes`: small drawn scenes of two objects, made from a seed, with five captions each.
+
+With it an image captioner is trained from scratch in minutes, nothing downloaded, and one can tell whether it
+*looks*: what is in each picture is known. In the line of SHAPES (Andreas et al. 2016, "Neural Module Networks": 30×30
+pictures of coloured shapes), CLEVR (Johnson et al. 2017, arXiv:1612.06890) and ShapeWorld (Kuhnle and Copestake 2017,
+arXiv:1704.04517).
+
+**A scene** holds two objects, each with a shape (6), a colour (7) and a size (2), one left of or above the other. A
+picture does not say which of its objects comes first, so a scene is kept in reading order: ``first`` is the left or
+the upper one; captions tell the relation from either end ("left", "right", "above", "below"). There are always two
+objects, so that every caption has a relation to get right.
+
+**What varies without being a fact**: the positions (one object in each half of the picture, so that "on the left" and
+"left of" are both true), the exact shade and radius, a light background tint, and pixel noise. No pixel value is tied
+to a word; the network has to learn to see.
+
+**Compositional generalisation.** Of the 42 pairs of a colour and a shape, six are never shown in train (UNSEEN). Each
+of their colours and shapes is common in train, only not together: a captioner that has learned colour and shape as
+separate things names them rightly, one that has memorised objects, or which words follow each other, does not. The
+idea is CLEVR's CoGenT split (there cubes and cylinders exchange their colours at test time); no colour and no shape
+lacks more than one partner here, because diversity of the combinations seen is what generalisation comes from. Dev
+and test are half seen (even numbers: pairs of train only) and half unseen (odd numbers: exactly one object is a pair
+kept for that split). Dev and test keep different pairs: choosing a model on dev tells it nothing about the pairs it
+is tested on.
+
+**Reproducible.** Each picture has random generators of its own, seeded by (seed, purpose, name): ``train-00017`` is
+the same scene, words and pixels whatever the number of scenes and whichever is asked for first. Another seed, another
+world.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from .shapes_language import COLOURS, SHAPES, SIZES, captions_of
+
+UNSEEN = {  # (colour, shape) pairs that only this split shows
+    "dev": (("red", "square"), ("yellow", "cross"), ("blue", "star")),
+    "test": (("green", "heart"), ("orange", "circle"), ("purple", "triangle")),
+}
+SEEN = tuple((colour, shape) for colour in COLOURS for shape in SHAPES
+             if (colour, shape) not in UNSEEN["dev"] + UNSEEN["test"])
+
+RADIUS = {"small": 0.13, "big": 0.20}  # half an object's width, as a fraction of the picture's side
+RADIUS_JITTER = 0.05                   # relative
+GAP = 0.04                             # the strip between the picture's halves that stays empty
+MARGIN = 0.02                          # the same at the picture's edge
+SLANT = 0.5                            # largest shift across the relation's direction, relative to the one along it
+
+RGB = {"red": (215, 35, 40), "orange": (245, 135, 20), "yellow": (235, 210, 30), "green": (45, 160, 70),
+       "blue": (40, 85, 215), "purple": (145, 50, 175), "black": (30, 30, 35)}
+SHADE = 12     # an object's channels vary by ±SHADE,
+NOISE = 8      # each pixel by ±NOISE,
+TINT = 30      # and each channel of the background is up to TINT below white
+SUPERSAMPLING = 4
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """Three facts in words, and where the object is drawn: in fractions of the picture's side, y downwards."""
+
+    colour: str
+    shape: str
+    size: str
+    x: float
+    y: float
+    radius: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """``first`` is ``relation`` ("left of" or "above") ``second``."""
+
+    first: SceneObject
+    second: SceneObject
+    relation: str
+
+
+class ShapesDataset:
+    """``train`` + ``dev`` + ``test`` scenes with five captions each; ``side`` in pixels.
+
+    name      "shapes"
+    splits    {"train": (image name, ...), "dev": ..., "test": ...}
+    captions  {image name: five captions (str)}
+    scenes    {image name: Scene}
+
+    Names are "train-00000", "train-00001", ... Pictures are drawn when asked for, by :meth:`image`.
+    """
+
+    name = "shapes"
+
+    def __init__(self, train=6000, dev=400, test=1000, side=32, seed=0):
+        self.side, self.seed = side, seed
+        sizes = {"train": train, "dev": dev, "test": test}
+        self.splits = {split: tuple(f"{split}-{k:05d}" for k in range(n)) for split, n in sizes.items()}
+        names = [name for split in self.splits.values() for name in split]
+        self.scenes = {name: draw_scene(self._rng("scene", name), _unseen_pairs_of(name)) for name in names}
+        self.captions = {name: captions_of(self.scenes[name], self._rng("words", name)) for name in names}
+
+    def image(self, name):
+        """The picture, uint8 RGB of shape ``(side, side, 3)``. Not kept: the same call draws the same pixels again."""
+        return draw_picture(self.scenes[name], self.side, self._rng("pixels", name))
+
+    def unseen(self, name):
+        """Whether the picture holds a (colour, shape) pair that train never shows."""
+        scene = self.scenes[name]
+        return any((o.colour, o.shape) not in SEEN for o in (scene.first, scene.second))
+
+    def _rng(self, purpose, name):
+        return np.random.default_rng([self.seed, int.from_bytes(f"{purpose} {name}".encode(), "big")])
+
+    def __repr__(self):
+        sizes = ", ".join(f"{split}={len(names)}" for split, names in self.splits.items())
+        return f"ShapesDataset({sizes}, side={self.side}, seed={self.seed})"
+
+
+def _unseen_pairs_of(name):
+    """The pairs from which one object of this picture is to be taken; () for a picture of seen pairs."""
+    split, number = name.split("-")
+    return UNSEEN[split] if split in UNSEEN and int(number) % 2 else ()
+
+
+def draw_scene(rng, unseen_pairs=()):
+    """A random :class:`Scene` of two different pairs of SEEN, or of one of SEEN and one of ``unseen_pairs``."""
+    seen, other = rng.choice(len(SEEN), size=2, replace=False)
+    pairs = [SEEN[seen], unseen_pairs[rng.integers(len(unseen_pairs))] if unseen_pairs else SEEN[other]]
+    if rng.integers(2):
+        pairs.reverse()
+    sizes = [SIZES[k] for k in rng.integers(len(SIZES), size=2)]
+    radii = [RADIUS[size] * (1 + rng.uniform(-RADIUS_JITTER, RADIUS_JITTER)) for size in sizes]
+    relation = ("left of", "above")[rng.integers(2)]
+    centres = _place(rng, *radii, relation)
+    first, second = (SceneObject(*pair, size, *centre, radius)
+                     for pair, size, centre, radius in zip(pairs, sizes, centres, radii, strict=True))
+    return Scene(first, second, relation)
+
+
+def _place(rng, r1, r2, relation):
+    """Random centres ``(x, y)`` of two objects of radius r1 and r2, ``relation`` being unambiguous.
+
+    Each lies whole in its half of the picture, and the line between them is within arctan(SLANT) = 27° of the axis.
+    """
+    along1, along2 = rng.uniform(MARGIN + r1, (1 - GAP) / 2 - r1), rng.uniform((1 + GAP) / 2 + r2, 1 - MARGIN - r2)
+    while True:
+        across1, across2 = rng.uniform(MARGIN + r1, 1 - MARGIN - r1), rng.uniform(MARGIN + r2, 1 - MARGIN - r2)
+        if abs(across2 - across1) <= SLANT * (along2 - along1):
+            break
+    first, second = (along1, across1), (along2, across2)
+    return (first, second) if relation == "left of" else (first[::-1], second[::-1])
+
+
+def draw_picture(scene, side, rng):
+    """Paint ``scene``: uint8 ``(side, side, 3)``. Drawn SUPERSAMPLING times as large and averaged: smooth edges."""
+    large = side * SUPERSAMPLING
+    background = 255 - rng.integers(TINT + 1, size=3)
+    picture = Image.new("RGB", (large, large), tuple(background.tolist()))
+    painter = ImageDraw.Draw(picture)
+    for o in (scene.first, scene.second):
+        colour = np.clip(RGB[o.colour] + rng.integers(-SHADE, SHADE + 1, size=3), 0, 255)
+        corners = large * ([o.x, o.y] + o.radius * outline(o.shape))
+        painter.polygon(corners.ravel().tolist(), fill=tuple(colour.tolist()))
+    pixels = np.asarray(picture.reduce(SUPERSAMPLING), dtype=np.int16)
+    noise = rng.integers(-NOISE, NOISE + 1, size=pixels.shape, dtype=np.int8)
+    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
+
+
+@functools.cache
+def outline(shape):
+    """Corners ``(n, 2)`` of a shape in the square [-1, 1]²; x to the right, y downwards."""
+    t = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    if shape == "circle":
+        x, y = np.cos(t), np.sin(t)
+    elif shape == "square":
+        x, y = 0.88 * np.array([[-1, 1, 1, -1], [-1, -1, 1, 1]])
+    elif shape == "triangle":
+        x, y = np.array([[0, 1, -1], [-0.9, 0.85, 0.85]])
+    elif shape == "cross":
+        a = 0.34  # half the width of an arm
+        x = np.array([-a, a, a, 1, 1, a, a, -a, -a, -1, -1, -a])
+        y = np.array([-1, -1, -a, -a, a, a, 1, 1, a, a, -a, -a])
+    elif shape == "star":
+        angle = np.pi * np.arange(10) / 5
+        length = np.where(np.arange(10) % 2, 0.42, 1)
+        x, y = length * np.sin(angle), -length * np.cos(angle)
+    elif shape == "heart":  # the classic curve x = 16 sin³ t, y = 13 cos t - 5 cos 2t - 2 cos 3t - cos 4t, rescaled
+        x = np.sin(t) ** 3
+        y = -(13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t) + 2.5) / 16
+    else:
+        raise ValueError(f"outline expects one of {SHAPES}, got {shape!r}")
+    return np.stack([x, y], axis=1)
