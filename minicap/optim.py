@@ -10,6 +10,7 @@ A parameter whose ``grad`` is None is left alone. ``state()`` and ``load_state()
 through a checkpoint: an interrupted run goes on exactly where it stopped.
 """
 
+import contextlib
 import math
 
 import numpy as np
@@ -109,6 +110,47 @@ class Adam(Optimizer):
         if self.weight_decay and theta.ndim > 1:
             theta *= 1 - lr * self.weight_decay
         theta -= lr / (1 - beta1**self.steps) * (m / root)
+
+
+class WeightAverage:
+    """An exponential moving average of the weights, θ̄ = d θ̄ + (1 - d) θ after every step (Polyak and Juditsky 1992).
+
+    Early on d is (1 + steps) / (10 + steps), so that the random start is soon forgotten. ``applied()`` swaps the
+    average in for an evaluation.
+    """
+
+    def __init__(self, named_parameters, decay):
+        self.parameters = dict(named_parameters)
+        self.decay = decay
+        self.steps = 0
+        self.average = {name: p.data.copy() for name, p in self.parameters.items()}
+
+    def update(self):
+        self.steps += 1
+        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for name, p in self.parameters.items():
+            self.average[name] += (1 - keep) * (p.data - self.average[name])
+
+    @contextlib.contextmanager
+    def applied(self):
+        """Within the block the parameters hold the average; afterwards their own values again."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self):
+        for name, p in self.parameters.items():
+            p.data, self.average[name] = self.average[name], p.data
+
+    def state(self):
+        return {name: to_numpy(a) for name, a in self.average.items()} | {"steps": np.array([self.steps])}
+
+    def load_state(self, arrays):
+        self.steps = int(arrays["steps"][0])
+        for name, a in self.average.items():
+            a[...] = array_module(a).asarray(arrays[name])
 
 
 def global_norm(parameters):

@@ -27,14 +27,16 @@ FEATURE_LENGTH = 20.0  # fc7 has lengths around 100 and many zeros; scaled to 20
 
 
 class ShowTell(Layer):
-    """(images, words, targets, lengths) -> the loss: mean cross-entropy per word, a 0-d array.
+    """(images, image_of, words, targets, lengths) -> the loss: mean cross-entropy per word, a 0-d array.
 
-    encoder: a layer from whatever an image is to (N, E). words, targets: (N, T) integers on the model's device;
-    ``lengths``: (N,) NumPy integers, row n counts in columns 0 .. lengths[n]-1 (see batches.py).
+    encoder: a layer from whatever I images are to (I, E). An image is encoded once however many captions of it are in
+    the batch: caption n is about images[image_of[n]]. words, targets: (N, T) integers on the model's device, image_of:
+    (N,); ``lengths``: (N,) NumPy integers, row n counts in columns 0 .. lengths[n] - 1 (see batches.py).
     """
 
     def __init__(self, encoder, V, E, H, *, drop, rng, dropout_rng, label_smoothing=0.0, log_frequencies=None):
         self.encoder = encoder
+        self.dropout_rng = dropout_rng
         self.embedding = Embedding(V, E, rng=rng)
         self.drop_words = Dropout(drop, rng=dropout_rng)
         self.lstm = LSTM(E, H, rng=rng)
@@ -44,33 +46,38 @@ class ShowTell(Layer):
             self.output.b.data[...] = log_frequencies  # begin with the words' frequencies (neuraltalk's trick)
         self.loss = SoftmaxCrossEntropy(label_smoothing)
 
-    def forward(self, images, words, targets, lengths):
-        image, encoder_cache = self.encoder.forward(images)
+    def forward(self, images, image_of, words, targets, lengths):
+        encoded, encoder_cache = self.encoder.forward(images)
         embedded, embedding_cache = self.embedding.forward(words)
         embedded, drop_words_cache = self.drop_words.forward(embedded)
-        (y, _, _), lstm_cache = self.lstm.forward(_image_first(image, embedded), lengths=np.asarray(lengths) + 1)
+        x = _image_first(encoded[image_of], embedded)
+        (y, _, _), lstm_cache = self.lstm.forward(x, lengths=np.asarray(lengths) + 1)
         real = _real_words(words, lengths)
         hidden, drop_hidden_cache = self.drop_hidden.forward(y[:, 1:][real])    # (N, 1 + T, H) -> (words in all, H)
         logits, output_cache = self.output.forward(hidden)
         loss, loss_cache = self.loss.forward(logits, targets[real])
-        return loss, Cache(encoder=encoder_cache, embedding=embedding_cache, drop_words=drop_words_cache,
-                           lstm=lstm_cache, y_shape=y.shape, real=real, drop_hidden=drop_hidden_cache,
-                           output=output_cache, loss=loss_cache)
+        return loss, Cache(encoder=encoder_cache, encoded_shape=encoded.shape, image_of=image_of,
+                           embedding=embedding_cache, drop_words=drop_words_cache, lstm=lstm_cache, y_shape=y.shape,
+                           real=real, drop_hidden=drop_hidden_cache, output=output_cache, loss=loss_cache)
 
     def backward(self, dloss, cache):
-        """Returns (gradient of the images, None, None, None)."""
-        encoder, embedding, drop_words, lstm, y_shape, real, drop_hidden, output, loss = cache.spend(self)
+        """Returns the gradient of the images, and None for each of the four integer inputs."""
+        encoder, encoded_shape, image_of, embedding, drop_words, lstm, y_shape, real, drop_hidden, output, loss = \
+            cache.spend(self)
+        xp = array_module(image_of)
         dlogits, _ = self.loss.backward(dloss, loss)
         dhidden = self.drop_hidden.backward(self.output.backward(dlogits, output), drop_hidden)
-        dy = array_module(dhidden).zeros(y_shape, dtype=dhidden.dtype)
+        dy = xp.zeros(y_shape, dtype=dhidden.dtype)
         dy[:, 1:][real] = dhidden
         dx, _, _ = self.lstm.backward((dy, None, None), lstm)
         self.embedding.backward(self.drop_words.backward(dx[:, 1:], drop_words), embedding)
-        return self.encoder.backward(dx[:, 0], encoder), None, None, None
+        dencoded = xp.zeros(encoded_shape, dtype=dx.dtype)
+        xp.add.at(dencoded, image_of, dx[:, 0])  # every caption of an image has its say
+        return self.encoder.backward(dencoded, encoder), None, None, None, None
 
-    def __call__(self, images, words, targets, lengths):
+    def __call__(self, images, image_of, words, targets, lengths):
         """The loss without dropout and label smoothing; its exponential is the perplexity per word."""
-        x = _image_first(self.encoder(images), self.embedding(words))
+        x = _image_first(self.encoder(images)[image_of], self.embedding(words))
         y, _, _ = self.lstm(x, lengths=np.asarray(lengths) + 1)
         real = _real_words(words, lengths)
         return self.loss(self.output(y[:, 1:][real]), targets[real])

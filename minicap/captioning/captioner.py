@@ -1,0 +1,129 @@
+"""A trained captioner, ready to use:
+
+    captioner = Captioner.load("runs/flickr8k")
+    captioner.caption("photo.jpg")        # 'a dog runs through the grass'
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backend import get_device
+from ..errors import UserError
+from ..images import read_image, resize
+from .checkpoint import checkpoint_folder, load_tensors, read_description
+from .models import ShowTell, feature_encoder, small_cnn
+from .search import beam_search
+from .vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The shape of a captioner. ``input`` is "pixels" (a picture of ``side`` pixels, our own CNN) or "features"."""
+
+    input: str
+    vocabulary: int
+    embedding: int = 512
+    hidden: int = 512
+    drop: float = 0.5
+    label_smoothing: float = 0.0
+    side: int | None = None         # pixels
+    feature_size: int | None = None  # features
+
+    def build(self, rng, log_frequencies=None):
+        """A ShowTell with weights drawn from ``rng``; all dropout layers share one generator of their own."""
+        dropout_rng = rng.spawn(1)[0]
+        if self.input == "pixels":
+            encoder = small_cnn(self.side, self.embedding, rng=rng)
+        else:
+            encoder = feature_encoder(self.feature_size, self.embedding, drop=self.drop, rng=rng,
+                                      dropout_rng=dropout_rng)
+        return ShowTell(encoder, self.vocabulary, self.embedding, self.hidden, drop=self.drop, rng=rng,
+                        dropout_rng=dropout_rng, label_smoothing=self.label_smoothing, log_frequencies=log_frequencies)
+
+
+def pixels_to_input(images):
+    """(N, H, W, 3) uint8 -> float32 from -1 to 1."""
+    return images.astype(np.float32) * np.float32(2 / 255) - 1
+
+
+class Captioner:
+    """Model, vocabulary, and the way from a picture to the model's input.
+
+    ``source`` (a dict) says which network and weights made the features the model was trained on, None for pixels.
+    """
+
+    def __init__(self, model, vocabulary, settings, device, *, source=None, weights=None):
+        self.model, self.vocabulary, self.settings, self.device = model.to(device), vocabulary, settings, device
+        self.source, self.weights = source, weights
+        self._extractor = None
+
+    @classmethod
+    def load(cls, folder, *, weights=None, device="auto"):
+        """The captioner that ``minicap.train --out folder`` has written.
+
+        ``weights`` is the VGG file it needs for pictures; by default the file is looked for where the download program
+        and MINICAP_WEIGHTS put it. Raises UserError when a file is missing, damaged or does not belong.
+        """
+        folder = checkpoint_folder(folder)
+        description = read_description(folder)
+        settings = ModelSettings(**description["model"])
+        vocabulary = Vocabulary.from_json(description["vocabulary"], folder / "captioner.json")
+        tensors, facts = load_tensors(folder / "best.safetensors", "checkpoint")
+        if facts["vocabulary"] != vocabulary.digest:
+            raise UserError(f"{folder}/best.safetensors was trained with another vocabulary than captioner.json holds; "
+                            "the two files have to come from one training run")
+        model = settings.build(np.random.default_rng(0))
+        model.load_state(tensors)
+        return cls(model, vocabulary, settings, get_device(device), source=description["source"], weights=weights)
+
+    def caption(self, image, **options):
+        """The best caption of one picture: a path, bytes, a file object or a uint8 array (H, W, 3)."""
+        return self.captions([image], **options)[0][0][0]
+
+    def captions(self, images, *, beam=3, max_length=30, length_penalty=0.7):
+        """For each picture a list of up to ``beam`` pairs (caption, Σ log p), best first."""
+        pictures = [image if isinstance(image, np.ndarray) else read_image(image) for image in images]
+        return self.caption_inputs(self.inputs_of(pictures), beam=beam, max_length=max_length,
+                                   length_penalty=length_penalty)
+
+    def caption_inputs(self, inputs, *, beam=3, max_length=30, length_penalty=0.7):
+        """The same for model inputs (N, ...) as :meth:`inputs_of` makes them, or rows of a feature file."""
+        state = self.model.start(self.device.asarray(inputs))
+        hypotheses = beam_search(self.model.step, state, beam=beam, max_length=max_length,
+                                 length_penalty=length_penalty)
+        return [[(self.vocabulary.decode(h.words), h.logp) for h in kept] for kept in hypotheses]
+
+    def inputs_of(self, pictures):
+        """A list of uint8 pictures (H, W, 3) of any size -> what the model reads, (N, ...) float32."""
+        if self.settings.input == "pixels":
+            side = self.settings.side
+            return pixels_to_input(np.stack([resize(p, (side, side)) for p in pictures]))
+        extractor = self.extractor()
+        return extractor(np.stack([extractor.prepare(p) for p in pictures])).astype(np.float16).astype(np.float32)
+
+    def extractor(self):
+        """The VGG of this captioner, loaded when first needed and checked to be the one it was trained with."""
+        if self._extractor is None:
+            from .extractor import Extractor
+
+            extractor = Extractor(self.weights or find_vgg(self.source), self.source["layer"], self.device)
+            if extractor.source.to_json() != self.source:
+                theirs = extractor.source.to_json()
+                differing = [k for k in self.source if theirs.get(k) != self.source[k]]
+                raise UserError(f"{self.weights} is not the network this captioner was trained with: {differing[0]} is "
+                                f"{theirs.get(differing[0])}, expected {self.source[differing[0]]}")
+            self._extractor = extractor
+        return self._extractor
+
+
+def find_vgg(source):
+    """The weights file for features from ``source``, where MINICAP_WEIGHTS or the download folder has it."""
+    from ..download import find_weights
+
+    network = source["network"].lower().replace("-", "")[:5]  # "VGG-19 ..." -> "vgg19"
+    path = find_weights(network)
+    if path is None:
+        raise UserError(f"this captioner needs the {source['network']} weights; name the file with --weights or in "
+                        f"MINICAP_WEIGHTS, or fetch it with `python -m minicap.download {network}`")
+    return path
