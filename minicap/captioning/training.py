@@ -1,0 +1,183 @@
+"""Learning to caption: epochs of gradient steps, scored on dev after each, and resumable to the bit.
+
+Everything that decides the next number is in the trainer's state: weights, their average, the optimiser's memory, the
+epoch, the best score so far, and the random generators of shuffling and dropout.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+
+from ..backend import to_numpy
+from ..errors import UserError
+from ..files import write_text
+from ..optim import Adam, WeightAverage, clip_gradients, warmup_cosine
+from .batches import CaptionBatches, make_batch
+from .checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
+from .metrics import score_captions
+from .tokens import tokenize
+
+FEW_DISTINCT = 0.02  # share of distinct captions below which the model is probably not looking at the images
+
+
+class Trainer:
+    """Trains ``captioner.model`` on a data set.
+
+    inputs: split -> rows of model inputs (inputs.py). settings needs epochs, batch_size, lr, warmup_epochs,
+    weight_decay, clip, average, patience, select and seed, as the training program's settings have them.
+    """
+
+    def __init__(self, captioner, dataset, inputs, settings, folder):
+        self.captioner, self.dataset, self.inputs, self.settings, self.folder = \
+            captioner, dataset, inputs, settings, folder
+        self.model = captioner.model
+        self.shuffle_rng = np.random.default_rng([settings.seed, 1])
+        self.batches = CaptionBatches(self._indexed("train"), settings.batch_size, self.shuffle_rng)
+        self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
+        named = list(self.model.named_parameters())
+        self.optimizer = Adam(named, settings.lr, weight_decay=settings.weight_decay)
+        self.average = WeightAverage(named, settings.average)
+        steps = len(self.batches)
+        self.schedule = warmup_cosine(int(settings.warmup_epochs * steps), settings.epochs * steps, floor=0.02)
+        self.epoch, self.best, self.epochs_since_best, self.history = 0, -1.0, 0, []
+
+    def _indexed(self, split):
+        """(row of the image, word indices) for every caption of a split."""
+        return [(row, self.captioner.vocabulary.encode(tokenize(text)))
+                for row, name in enumerate(self.inputs[split].names) for text in self.dataset.captions[name]]
+
+    # --- one epoch ------------------------------------------------------------------------------------------------
+
+    def run(self):
+        """Train to the last epoch, or until dev has not improved for ``patience`` epochs; returns the best line."""
+        while self.epoch < self.settings.epochs and self.epochs_since_best < self.settings.patience:
+            begin = time.perf_counter()
+            line = {"epoch": self.epoch + 1, "loss": self.train_epoch()}
+            seconds = time.perf_counter() - begin
+            with self.average.applied():
+                line |= self.score_on_dev() | {"seconds": round(seconds, 1)}
+                self.keep_if_best(line)
+            self.epoch += 1
+            self.history.append(line)
+            self.save()
+            report(line)
+        return max(self.history, key=lambda line: line[self.settings.select])
+
+    def train_epoch(self):
+        """One pass over the training captions; returns the mean loss per word."""
+        from tqdm import tqdm
+
+        total, words, checked = 0.0, 0, 20
+        bar = tqdm(self.batches, total=len(self.batches), desc=f"epoch {self.epoch + 1}", leave=False, unit="batch")
+        for number, batch in enumerate(bar, start=1):
+            count = int(batch.lengths.sum())
+            total, words = total + self.step(batch) * count, words + count
+            if number % checked == 0 or number == len(self.batches):
+                mean = float(to_numpy(total)) / words  # waits for the device: so not at every step
+                if not np.isfinite(mean):
+                    raise UserError(f"the loss is not finite in epoch {self.epoch + 1}, by batch {number}; use a "
+                                    f"smaller --lr than {self.settings.lr:g}; the checkpoint of the last good epoch in "
+                                    f"{self.folder} is kept")
+                bar.set_postfix(loss=f"{mean:.3f}")
+        return mean
+
+    def step(self, batch):
+        """Forward, backward, clip, update; returns the loss as a 0-d array on the device."""
+        loss, cache = self.model.forward(*self.model_inputs("train", batch))
+        self.model.backward(1.0, cache)
+        clip_gradients(self.model.parameters(), self.settings.clip)
+        self.optimizer.step(self.schedule(self.optimizer.steps))
+        self.average.update()
+        self.model.zero_grad()
+        return loss
+
+    def model_inputs(self, split, batch):
+        """(images, image_of, words, targets, lengths) of a batch, on the model's device."""
+        rows, image_of = np.unique(batch.image_index, return_inverse=True)
+        put = self.captioner.device.asarray
+        return put(self.inputs[split](rows)), put(image_of), put(batch.tokens), put(batch.targets), batch.lengths
+
+    # --- its end: dev scores, and what is saved ---------------------------------------------------------------------
+
+    def score_on_dev(self):
+        loss = self.dev_loss()
+        predictions = caption_all(self.captioner, self.inputs["dev"], beam=1, length_penalty=0.0)
+        distinct = len(set(predictions.values())) / len(predictions)
+        scores = score_captions(predictions, self.dataset.captions)
+        return {"dev_loss": loss, "dev_perplexity": float(np.exp(loss))} | scores | {"distinct": distinct}
+
+    def dev_loss(self):
+        """Mean cross-entropy per word, without dropout and label smoothing."""
+        total = words = 0
+        for batch in self.dev_batches:
+            count = int(batch.lengths.sum())
+            total += float(to_numpy(self.model(*self.model_inputs("dev", batch)))) * count
+            words += count
+        return total / words
+
+    def keep_if_best(self, line):
+        """Save the weights in place now (the average) as the best, if the dev score says so."""
+        if line[self.settings.select] <= self.best:
+            self.epochs_since_best += 1
+            return
+        self.best, self.epochs_since_best = line[self.settings.select], 0
+        save_tensors(self.folder / "best.safetensors", self.model.state(),
+                     {"vocabulary": self.captioner.vocabulary.digest, "dev": line})
+
+    def save(self):
+        tensors = (with_prefix(self.model.state(), "model") | with_prefix(self.optimizer.state(), "optimizer")
+                   | with_prefix(self.average.state(), "average"))
+        facts = {"vocabulary": self.captioner.vocabulary.digest, "settings": self.settings.identity(),
+                 "epoch": self.epoch, "best": self.best, "epochs_since_best": self.epochs_since_best,
+                 "history": self.history, "shuffle_rng": self.shuffle_rng.bit_generator.state,
+                 "dropout_rng": self.model.dropout_rng.bit_generator.state}
+        save_tensors(self.folder / "last.safetensors", tensors, facts)
+        write_text(self.folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in self.history))
+
+    def resume(self):
+        """Go on from ``last.safetensors`` as if the run had never stopped; UserError if it is of another run."""
+        tensors, facts = load_tensors(self.folder / "last.safetensors", "checkpoint to resume from")
+        ours = self.settings.identity()
+        changed = [k for k in ours if facts["settings"].get(k) != ours[k]]
+        if changed:
+            k = changed[0]
+            raise UserError(f"{self.folder} was trained with {k} = {facts['settings'].get(k)}, not {ours[k]}; resume "
+                            "with the settings of the run, or start another one with another --out")
+        if facts["vocabulary"] != self.captioner.vocabulary.digest:
+            raise UserError(f"{self.folder} was trained with another vocabulary, so on other captions; "
+                            "start another run with another --out")
+        self.model.load_state(split_prefix(tensors, "model"))
+        self.optimizer.load_state(split_prefix(tensors, "optimizer"))
+        self.average.load_state(split_prefix(tensors, "average"))
+        self.epoch, self.best = facts["epoch"], facts["best"]
+        self.epochs_since_best, self.history = facts["epochs_since_best"], facts["history"]
+        self.shuffle_rng.bit_generator.state = facts["shuffle_rng"]
+        self.model.dropout_rng.bit_generator.state = facts["dropout_rng"]
+
+
+def report(line):
+    """One line on the screen for an epoch, and a warning when the same few captions come out for every image."""
+    print(f"epoch {line['epoch']:2d}  loss {line['loss']:.3f}  dev: perplexity {line['dev_perplexity']:.2f}  "
+          f"BLEU-4 {100 * line['bleu4']:.1f}  CIDEr {100 * line['cider']:.1f}  {line['seconds']:.0f} s", flush=True)
+    if line["distinct"] < FEW_DISTINCT:
+        print(f"warning: only {line['distinct']:.1%} of the dev captions are distinct, the model hardly looks at the "
+              "images; check that their features differ, try a smaller --lr or more epochs", file=sys.stderr)
+
+
+def _in_order(indexed, batch_size):
+    """The captions in batches of similar length, the same ones every time."""
+    indexed = sorted(indexed, key=lambda caption: len(caption[1]))
+    return [make_batch(indexed[i:i + batch_size]) for i in range(0, len(indexed), batch_size)]
+
+
+def caption_all(captioner, inputs, *, batch_size=100, beam=3, length_penalty=0.7, max_length=30):
+    """{image name: its best caption} for all images of ``inputs``."""
+    captions = {}
+    for begin in range(0, len(inputs.names), batch_size):
+        names = inputs.names[begin:begin + batch_size]
+        rows = np.arange(begin, begin + len(names))
+        found = captioner.caption_inputs(inputs(rows), beam=beam, max_length=max_length, length_penalty=length_penalty)
+        captions |= {name: kept[0][0] for name, kept in zip(names, found, strict=True)}
+    return captions

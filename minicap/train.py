@@ -1,0 +1,185 @@
+"""python -m minicap.train: learn to caption; by default the built-in scenes, with nothing to download."""
+
+import dataclasses
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .backend import get_device
+from .captioning.captioner import Captioner, ModelSettings
+from .captioning.checkpoint import FORMAT
+from .captioning.dataset import load_dataset
+from .captioning.features import open_features
+from .captioning.inputs import FeatureInputs, PixelInputs
+from .captioning.tokens import tokenize
+from .captioning.training import Trainer, caption_all
+from .captioning.vocabulary import Vocabulary
+from .cli import option, parse_settings, run_program
+from .errors import UserError
+from .files import write_json
+
+# What "by data set" means: the settings that were chosen on dev.
+RECIPES = {
+    "shapes": {"epochs": 12, "batch_size": 100, "lr": 2e-3, "embedding": 128, "hidden": 192, "drop": 0.0,
+               "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0},
+    "features": {"epochs": 15, "batch_size": 64, "lr": 1e-3, "embedding": 512, "hidden": 512, "drop": 0.5,
+                 "min_count": 5, "label_smoothing": 0.1, "average": 0.999, "weight_decay": 0.01},
+}
+WHERE = ("data_dir", "splits", "features", "weights", "device", "out", "resume", "gradcheck")  # not what is learned
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    data: str = option("shapes", "data set", choices=("shapes", "flickr8k", "folder"))
+    data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
+    splits: str | None = option(None, "folder with the split lists, where the data has none", metavar="DIR")
+    split_seed: int | None = option(None, "--data folder without split lists: draw them with this seed", metavar="N")
+    weights: str | None = option(None, "VGG weights for the features (or MINICAP_WEIGHTS)", metavar="FILE")
+    features: str | None = option(None, "features made by minicap.extract; else they are made first", metavar="FILE")
+    model: str = option("show-tell", "captioner", choices=("show-tell",))
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    out: str | None = option(None, "folder for the checkpoint (else a new one in runs/)", metavar="DIR")
+    resume: bool = option(False, "go on with the run in --out")
+    gradcheck: bool = option(False, "check the gradients of the model on a real batch, then stop")
+    epochs: int | None = option(None, "passes over the training captions; by data set", metavar="N")
+    batch_size: int | None = option(None, "captions a step; by data set", metavar="N")
+    lr: float | None = option(None, "highest learning rate of Adam; by data set", metavar="X")
+    warmup_epochs: float = option(0.5, "epochs in which the learning rate rises, before it falls", metavar="X")
+    weight_decay: float | None = option(None, "decoupled weight decay (AdamW); by data set", metavar="X")
+    clip: float = option(5.0, "largest global gradient norm", metavar="X")
+    average: float | None = option(None, "decay of the moving average of the weights; by data set", metavar="X")
+    embedding: int | None = option(None, "size E of a word's vector; by data set", metavar="N")
+    hidden: int | None = option(None, "size H of the LSTM's state; by data set", metavar="N")
+    drop: float | None = option(None, "dropout probability; by data set", metavar="X")
+    label_smoothing: float | None = option(None, "share of the target spread over all words; by data set", metavar="X")
+    min_count: int | None = option(None, "rarer words of train become <unk>; by data set", metavar="N")
+    select: str = option("cider", "dev score that chooses the best epoch", choices=("bleu4", "cider"))
+    patience: int = option(5, "stop after so many epochs without a better dev score", metavar="N")
+    seed: int = option(0, "of weights, shuffling and dropout", metavar="N")
+
+    def resolved(self):
+        """The same settings with every "by data set" filled in."""
+        recipe = RECIPES["shapes" if self.data == "shapes" else "features"]
+        chosen = {k: v for k, v in recipe.items() if getattr(self, k) is None}
+        settings = dataclasses.replace(self, **chosen, out=self.out or _next_folder(self.data))
+        for name, least in (("epochs", 1), ("batch_size", 1), ("embedding", 1), ("hidden", 1), ("min_count", 1)):
+            if getattr(settings, name) < least:
+                raise UserError(f"--{name.replace('_', '-')} has to be at least {least}, got {getattr(settings, name)}")
+        for name in ("drop", "label_smoothing", "average"):
+            if not 0 <= getattr(settings, name) < 1:
+                raise UserError(f"--{name.replace('_', '-')} has to be in [0, 1), got {getattr(settings, name)}")
+        if not settings.lr > 0:
+            raise UserError(f"--lr has to be above 0, got {settings.lr}")
+        return settings
+
+    def identity(self):
+        """What decides the result, and so has to be the same when a run is resumed."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in WHERE}
+
+
+def _next_folder(data):
+    return next(str(p) for n in itertools.count(1) if not (p := Path(f"runs/{data}-{n}")).exists())
+
+
+def inputs_for(dataset, settings, device):
+    """(split -> model inputs, facts about them): drawn pictures, or features that are extracted first if need be."""
+    if dataset.name == "shapes":
+        return {s: PixelInputs(dataset, names) for s, names in dataset.splits.items()}, None
+    features = open_features(settings.features or _extracted(dataset, settings, device))
+    if len(features.info["source"]["shape"]) != 1:
+        raise UserError(f"{features.path} holds no fc7 features, which --model show-tell reads")
+    return {s: FeatureInputs(features, names) for s, names in dataset.splits.items()}, features.info["source"]
+
+
+def _extracted(dataset, settings, device):
+    """The path of the features of ``dataset``, made now if they are not there."""
+    from .captioning.extractor import Extractor, extract
+    from .download import data_folder, find_weights
+
+    weights = settings.weights or find_weights("vgg19") or find_weights("vgg16")
+    if weights is None:
+        raise UserError("where are the VGG weights? Name the file with --weights or in MINICAP_WEIGHTS, fetch it with "
+                        "`python -m minicap.download vgg19`, or name extracted features with --features")
+    extractor = Extractor(weights, "fc7", device)
+    path = data_folder() / "features" / f"{dataset.name}-fc7-{extractor.source.weights_sha256[:8]}.npy"
+    extract(dataset, extractor, path)
+    return path
+
+
+def build(settings, dataset, source, device):
+    """A captioner with fresh weights for ``dataset``; its vocabulary is train's."""
+    train_captions = [tokenize(t) for name in dataset.splits["train"] for t in dataset.captions[name]]
+    vocabulary = Vocabulary.from_captions(train_captions, settings.min_count)
+    shape = ({"input": "pixels", "side": dataset.side} if source is None
+             else {"input": "features", "feature_size": source["shape"][0]})
+    model_settings = ModelSettings(vocabulary=len(vocabulary), embedding=settings.embedding, hidden=settings.hidden,
+                                   drop=settings.drop, label_smoothing=settings.label_smoothing, **shape)
+    model = model_settings.build(np.random.default_rng([settings.seed, 0]), vocabulary.log_frequencies())
+    return Captioner(model, vocabulary, model_settings, device, source=source, weights=settings.weights)
+
+
+def check_gradients_of(trainer, captions=4):
+    """Print the gradient check of the real model on the first few captions of a real batch; 0 if all is well."""
+    from .captioning.batches import make_batch
+    from .gradcheck import check_gradients
+
+    first = next(iter(trainer.batches))
+    batch = make_batch([(int(image), words[:n - 1].tolist()) for image, words, n in
+                        zip(first.image_index[:captions], first.targets, first.lengths, strict=False)])
+    report = check_gradients(trainer.model, *trainer.model_inputs("train", batch), max_elements=30)
+    print(report)
+    return 0 if report.ok else 1
+
+
+def prepare_folder(settings, captioner):
+    """Make ``--out``; refuse to write over another run."""
+    folder = Path(settings.out).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {folder} is a file; name a folder")
+    if (folder / "last.safetensors").exists() and not settings.resume:
+        raise UserError(f"{folder} already holds a training run; add --resume to go on with it, or name another --out")
+    if settings.resume and not (folder / "last.safetensors").exists():
+        raise UserError(f"{folder} holds no run to resume; leave out --resume to start one")
+    write_json(folder / "settings.json", dataclasses.asdict(settings))
+    write_json(folder / "captioner.json", {"format": FORMAT, "model": dataclasses.asdict(captioner.settings),
+                                           "source": captioner.source, "vocabulary": captioner.vocabulary.to_json()})
+    return folder
+
+
+def main(argv=None):
+    settings = parse_settings(TrainSettings, "train", "Train an image captioner.", argv).resolved()
+    print("settings: " + ", ".join(f"{k}={v}" for k, v in dataclasses.asdict(settings).items() if v is not None))
+    device = get_device(settings.device)
+    dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
+    inputs, source = inputs_for(dataset, settings, device)
+    captioner = build(settings, dataset, source, device)
+    trainer = Trainer(captioner, dataset, inputs, settings, Path(settings.out).expanduser())
+    if settings.gradcheck:
+        return check_gradients_of(trainer)
+    folder = prepare_folder(settings, captioner)
+    print(f"{dataset!r}; {captioner.vocabulary!r}; {captioner.model!r} on {device}")
+    if settings.resume:
+        trainer.resume()
+        print(f"going on after epoch {trainer.epoch}")
+    best = trainer.run()
+    print(f"best epoch {best['epoch']}: dev BLEU-4 {100 * best['bleu4']:.1f}, CIDEr {100 * best['cider']:.1f} (greedy)")
+    show(folder, trainer, device)
+
+
+def show(folder, trainer, device, count=12):
+    """Draw the curves and some dev pictures with what the best epoch says about them."""
+    from .captioning.plots import save_curves, save_samples
+
+    captioner = Captioner.load(folder, device=str(device))
+    dataset, inputs = trainer.dataset, trainer.inputs["dev"]
+    captions = caption_all(captioner, inputs)
+    names = inputs.names[:count]
+    save_curves(folder / "curve.png", trainer.history)
+    save_samples(folder / "samples.png", [dataset.image(n) for n in names], [captions[n] for n in names])
+    print(f"wrote {folder}/best.safetensors, curve.png and samples.png, for example: {captions[names[0]]!r}")
+
+
+if __name__ == "__main__":
+    run_program(main)
