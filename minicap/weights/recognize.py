@@ -1,0 +1,89 @@
+"""Which kind of weights file this is, by its first bytes; the suffix is never asked.
+
+What people have in place of weights is named with its cure: the HTML page of a failed download, a Git LFS pointer, a
+file that is still compressed, weights of a framework that is not read here.
+"""
+
+import zipfile
+
+from .refusal import RefusalError, damaged, library_reads, shown
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+#: torch.save's first pickle holds 0x1950a86a20f9469cfc6c, written as a LONG1 of ten little-endian bytes.
+TORCH_MAGIC = 0x1950A86A20F9469CFC6C
+TORCH_LEGACY_MARK = b"\x8a\x0a" + TORCH_MAGIC.to_bytes(10, "little")
+SAFETENSORS_HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
+
+HEAD = 4096  # bytes that are looked at
+
+_COMPRESSED = "is a {} file: unpack it first ({})"
+_NOT_WEIGHTS = (
+    (0, b"version https://git-lfs.github.com/spec/", "is a Git LFS pointer, not the weights: run `git lfs pull`"),
+    (0, b"\x1f\x8b", _COMPRESSED.format("gzip", "gunzip or tar -xzf")),
+    (0, b"BZh", _COMPRESSED.format("bzip2", "bunzip2 or tar -xjf")),
+    (0, b"\xfd7zXZ\x00", _COMPRESSED.format("xz", "unxz or tar -xJf")),
+    (0, b"\x28\xb5\x2f\xfd", _COMPRESSED.format("zstd", "unzstd")),
+    (0, b"Rar!", _COMPRESSED.format("rar", "unrar")),
+    (0, b"7z\xbc\xaf\x27\x1c", _COMPRESSED.format("7z", "7z x")),
+    (257, b"ustar", "is a tar archive: unpack it, or, if a very old PyTorch wrote it, load and save it again with a "
+                    "present one"),
+    (0, b"\x93NUMPY", "is a single .npy array without names: save all arrays with their names by numpy.savez"),
+    (0, b"MATLAB", "is a MATLAB file (MatConvNet's VGG is one), which is not read here: take the Keras .h5 or the "
+                   "PyTorch .pth of the same network"),
+    (0, b"GGUF", "is a GGUF file, which is not read here: take the .safetensors of the same network"),
+    (0, b"\xff\xd8\xff", "is a JPEG picture, not weights: check the order of the arguments"),
+    (0, b"\x89PNG", "is a PNG picture, not weights: check the order of the arguments"),
+    (0, b"\x80", "is a pickle, but not one that torch.save wrote; pickles can run code, so it is not opened: save the "
+                 "arrays by numpy.savez or torch.save(model.state_dict(), FILE)"),
+)
+_READABLE = "Keras .h5, PyTorch .pth, .safetensors and .npz are read here"
+
+
+def recognize(path, head):
+    """The format of the file at ``path`` that begins with the bytes ``head``; RefusalError, with the cure, if none.
+
+    Returns "keras-h5", "torch-legacy", "torch-zip", "safetensors" or "npz".
+    """
+    if not head:
+        raise RefusalError("is empty: the download or copy failed, so repeat it")
+    if head.startswith(HDF5_SIGNATURE):
+        return "keras-h5"
+    if head.startswith(ZIP_SIGNATURES):
+        return _recognize_zip(path)
+    if head[:1] == b"\x80" and TORCH_LEGACY_MARK in head[:32]:
+        return "torch-legacy"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= SAFETENSORS_HEADER_LIMIT:
+        return "safetensors"  # before the next: it begins with the length of its header, which may look like anything
+    for offset, magic, reason in _NOT_WEIGHTS:
+        if head[offset:].startswith(magic):
+            raise RefusalError(reason)
+    reason = _describe_text(head)
+    raise RefusalError(reason) if reason else damaged(f"is not a weights file of a known kind ({_READABLE})")
+
+
+def _recognize_zip(path):
+    with library_reads("a zip archive"), zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
+        return "torch-zip"
+    if any(name.endswith(".npy") for name in names):
+        return "npz"
+    if "model.weights.h5" in names:
+        raise RefusalError("is a .keras archive, whose weights have numbers for names: load it in Keras and save it "
+                           "as HDF5 by model.save('model.h5')")
+    inside = ", ".join(shown(name) for name in names[:3]) or "nothing"
+    raise RefusalError(f"is a zip archive without weights (it holds {inside}): unpack it and name the file inside")
+
+
+def _describe_text(head):
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<error")):
+        return "is a web page, not weights: the download was answered by an error or a login page, so repeat it"
+    try:
+        text = head[:256].decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if all(c.isprintable() or c.isspace() for c in text):
+        return f"is a text file, not weights (it begins with {text[:40]!a}): download the weights again"
+    return None
