@@ -1,0 +1,93 @@
+"""What is no weights file is named, with its cure."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import pickle
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+from minicap.errors import UserError
+from minicap.weights import read_weights
+
+
+def tar_bytes():
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("storages"))
+    return stream.getvalue()
+
+
+def zip_bytes(*names):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+    return stream.getvalue()
+
+
+def npy_bytes():
+    stream = io.BytesIO()
+    np.save(stream, np.zeros(3))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(("content", "reason"), [
+    (b"", "is empty"),
+    (b"<!DOCTYPE html>\n<html><title>404</title>", "is a web page"),
+    (b"\n  <HTML><body>Quota exceeded", "is a web page"),
+    (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "is a web page"),
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 574710816\n", "`git lfs pull`"),
+    (gzip.compress(b"x"), "is a gzip file: unpack it first"),
+    (bz2.compress(b"x"), "is a bzip2 file"),
+    (lzma.compress(b"x"), "is a xz file"),
+    (tar_bytes(), "is a tar archive: unpack it, or, if a very old PyTorch wrote it"),
+    (zip_bytes("photo.jpg", "list.txt"), "is a zip archive without weights (it holds photo.jpg, list.txt)"),
+    (zip_bytes(), "is a zip archive without weights (it holds nothing)"),
+    (zip_bytes("config.json", "model.weights.h5"), "is a .keras archive"),
+    (b"PK\x03\x04 and no more", "cut off or damaged"),
+    (npy_bytes(), "is a single .npy array"),
+    (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "is a MATLAB file"),
+    (b"\xff\xd8\xff\xe0\x00\x10JFIF", "is a JPEG picture"),
+    (b"\x89PNG\r\n\x1a\n", "is a PNG picture"),
+    (pickle.dumps({"w": [1.0]}), "is a pickle, but not one that torch.save wrote"),
+    (b'{"message": "not found"}', "is a text file"),
+    ("größer".encode(), "is a text file, not weights (it begins with 'gr\\xf6\\xdfer')"),
+    (b"\x00\x01\x02\x03" * 9, "is not a weights file of a known kind"),
+    (b"\x0a\x05VGG19" + bytes(40), "is not a weights file of a known kind"),  # a .caffemodel
+])
+def test_what_is_no_weights_file_is_named_with_the_cure(tmp_path, content, reason):
+    path = tmp_path / "vgg19.h5"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_weights(path)
+    assert f"weights file {path} " in str(caught.value) and reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        read_weights(tmp_path / "vgg19.pth")
+    with pytest.raises(UserError, match="is a folder"):
+        read_weights(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="not an ordinary file"):
+        read_weights(tmp_path / "pipe")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_refused(tmp_path):
+    path = tmp_path / "f"
+    path.write_bytes(b"x")
+    path.chmod(0)
+    with pytest.raises(UserError, match="permissions"):
+        read_weights(path)
