@@ -83,17 +83,17 @@ def _next_folder(data):
     return next(str(p) for n in itertools.count(1) if not (p := Path(f"runs/{data}-{n}")).exists())
 
 
-def inputs_for(dataset, settings, device):
-    """(split -> model inputs, facts about them): drawn pictures, or features that are extracted first if need be."""
+def inputs_for(dataset, settings):
+    """(split -> model inputs, facts about them): drawn pictures, or the rows of a feature file."""
     if dataset.name == "shapes":
         return {s: PixelInputs(dataset, names) for s, names in dataset.splits.items()}, None
-    features = open_features(settings.features or _extracted(dataset, settings, device))
+    features = open_features(settings.features)
     if len(features.info["source"]["shape"]) != 1:
         raise UserError(f"{features.path} holds no fc7 features, which --model show-tell reads")
     return {s: FeatureInputs(features, names) for s, names in dataset.splits.items()}, features.info["source"]
 
 
-def _extracted(dataset, settings, device):
+def extracted_features(dataset, settings, device):
     """The path of the features of ``dataset``, made now if they are not there."""
     from .captioning.extractor import Extractor, extract
     from .download import data_folder, find_weights
@@ -153,7 +153,9 @@ def main(argv=None):
     print("settings: " + ", ".join(f"{k}={v}" for k, v in dataclasses.asdict(settings).items() if v is not None))
     device = get_device(settings.device)
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
-    inputs, source = inputs_for(dataset, settings, device)
+    if dataset.name != "shapes" and settings.features is None:
+        settings = dataclasses.replace(settings, features=str(extracted_features(dataset, settings, device)))
+    inputs, source = inputs_for(dataset, settings)
     captioner = build(settings, dataset, source, device)
     trainer = Trainer(captioner, dataset, inputs, settings, Path(settings.out).expanduser())
     if settings.gradcheck:

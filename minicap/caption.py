@@ -1,0 +1,50 @@
+"""python -m minicap.caption: say what is in a photograph."""
+
+import json
+import sys
+from dataclasses import MISSING, dataclass
+
+from .captioning.captioner import Captioner
+from .cli import option, parse_settings, run_program
+from .errors import UserError
+from .images import read_image
+
+
+@dataclass(frozen=True)
+class CaptionSettings:
+    images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
+    checkpoint: str = option(MISSING, "folder that minicap.train has written", metavar="DIR")
+    weights: str | None = option(None, "the VGG weights it was trained with (or MINICAP_WEIGHTS)", metavar="FILE")
+    beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N")
+    length_penalty: float = option(0.7, "0 favours short captions, 1 long ones", metavar="X")
+    max_length: int = option(30, "most words of a caption", metavar="N")
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    json: bool = option(False, "one JSON object a line, with all beams")
+
+
+def main(argv=None):
+    settings = parse_settings(CaptionSettings, "caption", "Say what is in photographs.", argv)
+    if settings.beam < 1 or settings.max_length < 1:
+        raise UserError("--beam and --max-length have to be at least 1")
+    captioner = Captioner.load(settings.checkpoint, weights=settings.weights, device=settings.device)
+    failed = 0
+    for path in settings.images:
+        try:
+            picture = read_image(path, at_least=224)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        beams = captioner.captions([picture], beam=settings.beam, max_length=settings.max_length,
+                                   length_penalty=settings.length_penalty)[0]
+        if settings.json:
+            print(json.dumps({"image": path, "caption": beams[0][0],
+                              "beams": [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]},
+                             ensure_ascii=False), flush=True)
+        else:
+            print(f"{path}: {beams[0][0]}", flush=True)
+    return 2 if failed else 0
+
+
+if __name__ == "__main__":
+    run_program(main)

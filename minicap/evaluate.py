@@ -1,0 +1,112 @@
+"""python -m minicap.evaluate: caption a whole split and score it the way the papers do."""
+
+import json
+import sys
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .captioning.captioner import Captioner
+from .captioning.checkpoint import checkpoint_folder
+from .captioning.dataset import load_dataset
+from .captioning.features import open_features
+from .captioning.inputs import FeatureInputs, PixelInputs
+from .captioning.metrics import score_captions
+from .captioning.training import caption_all
+from .cli import option, parse_settings, run_program
+from .errors import UserError
+from .files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    checkpoint: str = option(MISSING, "folder that minicap.train has written", metavar="DIR")
+    split: str = option("dev", "choose everything on dev; look at test once", choices=("dev", "test"))
+    data: str | None = option(None, "data set (default: the one it was trained on)",
+                              choices=("shapes", "flickr8k", "folder"))
+    data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
+    splits: str | None = option(None, "folder with the split lists, where the data has none", metavar="DIR")
+    features: str | None = option(None, "features made by minicap.extract (default: those of the training run)",
+                                  metavar="FILE")
+    beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N")
+    length_penalty: float = option(0.7, "0 favours short captions, 1 long ones", metavar="X")
+    max_length: int = option(30, "most words of a caption", metavar="N")
+    predictions: str | None = option(None, "write the captions here, as minicap.score reads them", metavar="FILE")
+    shuffle_images: bool = option(False, "give every caption another image: what is left is recited, not seen")
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    json: bool = option(False, "print the scores as JSON")
+
+
+def main(argv=None):
+    settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
+    folder = checkpoint_folder(settings.checkpoint)
+    trained = read_json(folder / "settings.json", "settings of the training run,")
+    captioner = Captioner.load(folder, device=settings.device)
+    dataset = load_dataset(settings.data or trained["data"], settings.data_dir or trained["data_dir"],
+                           splits=settings.splits or trained["splits"], split_seed=trained["split_seed"])
+    inputs = split_inputs(captioner, dataset, settings.split, settings.features or trained["features"])
+    predictions = caption_all(captioner, inputs, beam=settings.beam, length_penalty=settings.length_penalty,
+                              max_length=settings.max_length)
+    if settings.shuffle_images:
+        predictions = shuffled(predictions)
+    if settings.predictions:
+        write_json(settings.predictions, predictions)
+    scores = score_captions(predictions, dataset.captions)
+    if dataset.name == "shapes":
+        from .captioning.shapes import judge_captions
+
+        scores["facts"] = judge_captions(predictions, dataset)
+    show(scores, settings)
+
+
+def split_inputs(captioner, dataset, split, features):
+    """Model inputs of a split: pixels, the rows of a feature file, or features made on the way from the pictures."""
+    names = dataset.splits[split]
+    if captioner.source is None:
+        if dataset.name != "shapes":
+            raise UserError("this captioner reads the small pictures of --data shapes, not photographs; "
+                            "train one with --data flickr8k")
+        return PixelInputs(dataset, names)
+    if features is None:
+        return PictureInputs(captioner, dataset, names)
+    file = open_features(features)
+    if file.info["source"] != captioner.source:
+        raise UserError(f"{file.path} was not made by the network this captioner was trained with; extract the "
+                        "features again with those weights and that layer")
+    return FeatureInputs(file, names)
+
+
+class PictureInputs:
+    """Features computed from the pictures when they are asked for."""
+
+    def __init__(self, captioner, dataset, names):
+        self.captioner, self.dataset, self.names = captioner, dataset, list(names)
+
+    def __call__(self, rows):
+        return self.captioner.inputs_of([self.dataset.image(self.names[row], at_least=224) for row in rows])
+
+
+def shuffled(predictions):
+    """Every image gets the caption of another one."""
+    names = list(predictions)
+    order = np.random.default_rng(0).permutation(len(names))
+    return {names[i]: predictions[names[j]] for i, j in zip(order, np.roll(order, 1), strict=True)}
+
+
+def show(scores, settings):
+    if settings.json:
+        print(json.dumps(scores))
+        return
+    print(f"{settings.split}, {scores['n']} images, beam {settings.beam}, length penalty {settings.length_penalty:g}")
+    for key in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider"):
+        print(f"  {key:8} {100 * scores[key]:6.1f}")
+    for kind, facts in scores.get("facts", {}).items():
+        print(f"  {kind} combinations: " + ", ".join(f"{k} {v:.1%}" for k, v in facts.items() if k != "n")
+              + f" of {facts['n']} scenes")
+    if settings.predictions:
+        print(f"captions written to {Path(settings.predictions)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_program(main)
