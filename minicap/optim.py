@@ -15,12 +15,15 @@ import math
 
 import numpy as np
 
-from .backend import array_module, to_numpy
+from .backend import array_module, cache_blocks, to_numpy
 from .errors import UserError
 
 
 class Optimizer:
-    """Base: keeps ``slots`` (arrays shaped like the parameter) per parameter, and counts steps."""
+    """Base: keeps ``slots`` (arrays shaped like the parameter) per parameter, and counts steps.
+
+    A subclass names its slots and writes ``update(lr, theta, g, *slots)``, which works in place.
+    """
 
     slots = ()
 
@@ -36,7 +39,8 @@ class Optimizer:
         self.steps += 1
         for name, p in self.parameters.items():
             if p.grad is not None:
-                self.update(p.data, p.grad, self.lr * lr_factor, **self.memory[name])
+                for block in cache_blocks(p.data, p.grad, *self.memory[name].values()):
+                    self.update(self.lr * lr_factor, *block)
 
     def state(self):
         """Dict name -> NumPy array; ``steps`` among them."""
@@ -61,7 +65,7 @@ class SGD(Optimizer):
         super().__init__(named_parameters, lr)
         self.momentum = momentum
 
-    def update(self, theta, g, lr, v):
+    def update(self, lr, theta, g, v):
         v *= self.momentum
         v += g
         theta -= lr * v
@@ -76,7 +80,7 @@ class RMSProp(Optimizer):
         super().__init__(named_parameters, lr)
         self.rho, self.eps = rho, eps
 
-    def update(self, theta, g, lr, s):
+    def update(self, lr, theta, g, s):
         s *= self.rho
         s += (1 - self.rho) * g * g
         theta -= lr * g / (array_module(s).sqrt(s) + self.eps)
@@ -98,7 +102,14 @@ class Adam(Optimizer):
         super().__init__(named_parameters, lr)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
 
-    def update(self, theta, g, lr, m, s):
+    def step(self, lr_factor=1.0):
+        if self.weight_decay:
+            for p in self.parameters.values():
+                if p.grad is not None and p.data.ndim > 1:
+                    p.data *= 1 - self.lr * lr_factor * self.weight_decay
+        super().step(lr_factor)
+
+    def update(self, lr, theta, g, m, s):
         beta1, beta2 = self.betas
         m *= beta1
         m += (1 - beta1) * g
@@ -107,8 +118,6 @@ class Adam(Optimizer):
         root = array_module(s).sqrt(s)
         root /= math.sqrt(1 - beta2**self.steps)
         root += self.eps
-        if self.weight_decay and theta.ndim > 1:
-            theta *= 1 - lr * self.weight_decay
         theta -= lr / (1 - beta1**self.steps) * (m / root)
 
 
@@ -129,7 +138,8 @@ class WeightAverage:
         self.steps += 1
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
         for name, p in self.parameters.items():
-            self.average[name] += (1 - keep) * (p.data - self.average[name])
+            for average, data in cache_blocks(self.average[name], p.data):
+                average += (1 - keep) * (data - average)
 
     @contextlib.contextmanager
     def applied(self):
