@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -172,7 +174,7 @@ def main(argv=None):
 
 def show(folder, trainer, device, count=12):
     """Draw the curves and some dev pictures with what the best epoch says about them."""
-    from .captioning.plots import save_curves, save_samples
+    from .captioning.plots import save_curves, save_samples, terminal_picture
 
     captioner = Captioner.load(folder, device=str(device))
     dataset, inputs = trainer.dataset, trainer.inputs["dev"]
@@ -180,7 +182,10 @@ def show(folder, trainer, device, count=12):
     names = inputs.names[:count]
     save_curves(folder / "curve.png", trainer.history)
     save_samples(folder / "samples.png", [dataset.image(n) for n in names], [captions[n] for n in names])
-    print(f"wrote {folder}/best.safetensors, curve.png and samples.png, for example: {captions[names[0]]!r}")
+    if sys.stdout.isatty() and os.environ.get("COLORTERM") in ("truecolor", "24bit"):
+        print(terminal_picture(dataset.image(names[0])))
+    print(f"a dev picture, {names[0]}: {captions[names[0]]}")
+    print(f"{count} of them with their captions: {folder / 'samples.png'}; learning curves: {folder / 'curve.png'}")
 
 
 if __name__ == "__main__":

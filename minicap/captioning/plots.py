@@ -46,3 +46,17 @@ def _figure(rows, columns, size):
 def _save(figure, path):
     with replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=110)
+
+
+def terminal_picture(picture, columns=48):
+    """A picture as text for a terminal with 24-bit colour: "▀" shows one pixel above another."""
+    from ..images import resize
+
+    H, W, _ = picture.shape
+    rows = 2 * max(1, round(H * columns / W / 2))
+    pixels = resize(picture, (rows, columns))
+    lines = []
+    for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):
+        cells = ("\x1b[38;2;{};{};{};48;2;{};{};{}m▀".format(*a, *b) for a, b in zip(upper, lower, strict=True))
+        lines.append("".join(cells) + "\x1b[0m")
+    return "\n".join(lines)
