@@ -7,7 +7,8 @@ from ..files import replacing
 
 def save_curves(path, history):
     """Loss and dev scores per epoch, from the lines of metrics.jsonl."""
-    figure, (left, right) = _figure(1, 2, (9, 3.4))
+    figure, axes = _figure(1, 2, (9, 3.4))
+    left, right = axes.flat
     epochs = [line["epoch"] for line in history]
     left.plot(epochs, [line["loss"] for line in history], marker=".", label="train (with dropout)")
     left.plot(epochs, [line["dev_loss"] for line in history], marker=".", label="dev")
@@ -15,10 +16,10 @@ def save_curves(path, history):
     for key, label in (("bleu4", "BLEU-4"), ("cider", "CIDEr")):
         right.plot(epochs, [100 * line[key] for line in history], marker=".", label=label)
     right.set(xlabel="epoch", ylabel="score × 100", title="Dev, greedy decoding")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+    for ax in axes.flat:
+        ax.grid(alpha=0.3)
+        ax.legend(frameon=False)
+        ax.xaxis.get_major_locator().set_params(integer=True)
     _save(figure, path)
 
 
@@ -40,7 +41,7 @@ def _figure(rows, columns, size):
 
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=rows == 1 and columns == 1)
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def _save(figure, path):
