@@ -217,7 +217,7 @@ class Sequential(Layer):
         return "Sequential(\n" + "".join(f"  {n}: {layer!r}\n" for n, layer in self.layers.items()) + ")"
 
 
-def expect_shape(layer, x, letters, **known):
+def expect_shape(layer, x, letters, name="x", **known):
     """Raise ValueError unless ``x`` has the shape that ``letters`` spells; ``known`` gives the sizes that are fixed.
 
         expect_shape(self, x, "NHWC", C=3)    # Conv2d(3 -> 64, 3x3) expects x of shape (N, H, W, 3), got (2, 4, 5, 5)
@@ -225,4 +225,4 @@ def expect_shape(layer, x, letters, **known):
     if x.ndim == len(letters) and all(known.get(a, n) == n for a, n in zip(letters, x.shape, strict=True)):
         return
     wanted = ", ".join(str(known.get(a, a)) for a in letters)
-    raise ValueError(f"{layer!r} expects x of shape ({wanted}), got {tuple(x.shape)}")
+    raise ValueError(f"{layer!r} expects {name} of shape ({wanted}), got {tuple(x.shape)}")

@@ -59,6 +59,8 @@ class LSTMCell(Layer):
 
     def forward(self, x, h, c):
         expect_shape(self, x, "ND", D=self.W.shape[0])
+        for name, state in (("h", h), ("c", c)):
+            expect_shape(self, state, "NH", name, N=len(x), H=self.U.shape[0])
         z = x @ self.W.data
         z += h @ self.U.data
         z += self.b.data
@@ -97,10 +99,16 @@ class LSTM(Layer):
         expect_shape(self, x, "NTD", D=W.shape[0])
         N, T, D = x.shape
         H = U.shape[0]
+        for name, state in (("h0", h0), ("c0", c0)):
+            if state is not None:
+                expect_shape(self, state, "NH", name, N=N, H=H)
         xp = array_module(x)
         order, running = self._schedule(lengths, N, T)
         rows = xp.asarray(order)
-        x = x[rows].transpose(1, 0, 2).reshape(T * N, D)
+        x = x[rows].transpose(1, 0, 2)
+        for t, n in enumerate(running):
+            x[t, n:] = 0  # whatever stands in the padding, be it NaN: 0 · NaN would reach dW
+        x = x.reshape(T * N, D)
         z = (x @ W + b).reshape(T, N, 4 * H)
         h = xp.zeros((T + 1, N, H), dtype=x.dtype)  # h[t] is the state before step t, h[t + 1] the one after it
         c, tanh_c = xp.zeros_like(h), xp.zeros_like(h)
