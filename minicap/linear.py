@@ -40,7 +40,8 @@ class Linear(Layer):
         return y
 
     def __repr__(self):
-        return f"Linear({self.W.shape[0]} -> {self.W.shape[1]})"
+        bias = "" if hasattr(self, "b") else ", no bias"
+        return f"Linear({self.W.shape[0]} -> {self.W.shape[1]}{bias})"
 
 
 class Embedding(Layer):

@@ -1,7 +1,7 @@
 """Softmax and cross-entropy, together because their joint gradient is the simple one."""
 
 from .backend import array_module
-from .layer import Cache, Layer
+from .layer import Cache, Layer, expect_shape
 
 
 def log_softmax(logits):
@@ -23,9 +23,11 @@ class SoftmaxCrossEntropy(Layer):
         self.label_smoothing = label_smoothing
 
     def forward(self, logits, targets, mask=None):
-        if logits.ndim != 2 or targets.shape != logits.shape[:1]:
-            raise ValueError(f"expects logits (M, V) and targets (M,), got {logits.shape} and {targets.shape}")
+        expect_shape(self, logits, "MV", "logits")
         M, V = logits.shape
+        expect_shape(self, targets, "M", "targets", M=M)
+        if mask is not None:
+            expect_shape(self, mask, "M", "mask", M=M)  # (M, 1) would silently weigh every sample with every other
         xp = array_module(logits, targets, mask)
         log_p = log_softmax(logits)
         weight = xp.full(M, 1 / M, dtype=logits.dtype) if mask is None else mask / mask.sum().astype(logits.dtype)
@@ -51,3 +53,6 @@ class SoftmaxCrossEntropy(Layer):
     def __call__(self, logits, targets, mask=None):
         """The loss without label smoothing, which is a device of training: exp of this is the perplexity."""
         return SoftmaxCrossEntropy().forward(logits, targets, mask)[0]
+
+    def __repr__(self):
+        return f"SoftmaxCrossEntropy({f'label_smoothing={self.label_smoothing}' if self.label_smoothing else ''})"

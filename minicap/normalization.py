@@ -23,10 +23,10 @@ class BatchNorm2d(Layer):
         self.eps, self.momentum, self.frozen = eps, momentum, frozen
 
     def forward(self, x):
+        expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
         if self.frozen:
             mean, var = self.mean.data, self.var.data
         else:
-            expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
             mean, var = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
             self._track(mean, var, samples=x.size // x.shape[-1])
         x_hat, scale = self._normalize(x, mean, var)
