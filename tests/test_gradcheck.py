@@ -210,10 +210,10 @@ def test_a_mistake_in_every_element_of_a_big_tensor_is_found_and_located(assert_
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_mistake_in_one_element_of_a_big_tensor_is_found_though_seldom_located(device, seed):
-    """Each direction moves every element, so one wrong number in 10,000 shows: about 1e-2 of the directional slope,
+    """Each direction moves every element, so one wrong number in 10,000 changes its slope by about 1e-2 of itself.
 
-    far above the tolerance. *Where* it is has to be among the 200 elements sampled, so usually the message says
-    "along a random direction".
+    That is far above the tolerance. *Where* it is can only be said when it is among the 200 elements sampled, so the
+    message usually says "along a random direction".
     """
     x = np.random.default_rng(seed).standard_normal((100, 100))
     wrong = (seed * 7, 99 - seed)
