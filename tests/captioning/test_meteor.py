@@ -1,5 +1,7 @@
 import shutil
+import subprocess
 import sys
+import threading
 import types
 
 import pytest
@@ -17,9 +19,9 @@ def test_without_the_package_one_sentence_says_what_to_install(monkeypatch):
         meteor(CANDIDATES, REFERENCES)
 
 
-def stand_in_package(monkeypatch):
+def stand_in_package(monkeypatch, scorer=None):
     module = types.ModuleType("pycocoevalcap.meteor.meteor")
-    module.Meteor = None
+    module.Meteor = scorer
     for name in ("pycocoevalcap", "pycocoevalcap.meteor", "pycocoevalcap.meteor.meteor"):
         monkeypatch.setitem(sys.modules, name, module)
 
@@ -29,6 +31,28 @@ def test_without_java_one_sentence_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="needs Java"):
         meteor(CANDIDATES, REFERENCES)
+
+
+@pytest.mark.parametrize("failure", [BrokenPipeError(), ValueError("could not convert string to float: b''")])
+def test_a_scorer_that_fails_is_one_sentence_and_leaves_no_lock_process_or_pipe(monkeypatch, failure):
+    class Scorer:
+        def __init__(self):
+            self.lock, pipes = threading.Lock(), dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+            self.meteor_p = subprocess.Popen([sys.executable, "-c", "input()"], **pipes)
+            scorers.append(self)
+
+        def compute_score(self, references, candidates):
+            self.lock.acquire()
+            raise failure
+
+    scorers = []
+    stand_in_package(monkeypatch, Scorer)
+    monkeypatch.setattr(shutil, "which", lambda program: program)
+    with pytest.raises(UserError, match="Java program stopped"):
+        meteor(CANDIDATES, REFERENCES)
+    process = scorers[0].meteor_p
+    assert not scorers[0].lock.locked() and process.poll() is not None
+    assert process.stdin.closed and process.stdout.closed and process.stderr.closed
 
 
 @pytest.mark.peers
