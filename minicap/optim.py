@@ -43,17 +43,22 @@ class Optimizer:
                     self.update(self.lr * lr_factor, *block)
 
     def state(self):
-        """Dict name -> NumPy array; ``steps`` among them."""
-        arrays = {f"{slot}/{name}": to_numpy(a) for name, slots in self.memory.items() for slot, a in slots.items()}
+        """Dict name -> NumPy array, ``steps`` among them; copies, which later steps do not change."""
+        arrays = {f"{slot}/{name}": to_numpy(a).copy()
+                  for name, slots in self.memory.items() for slot, a in slots.items()}
         return arrays | {"steps": np.array([self.steps])}
 
     def load_state(self, arrays):
-        if arrays.keys() != self.state().keys():
+        if _shapes(arrays) != _shapes(self.state()):
             raise UserError(f"the saved optimiser state does not belong to {type(self).__name__} on these parameters")
         self.steps = int(arrays["steps"][0])
         for name, slots in self.memory.items():
             for slot, a in slots.items():
                 a[...] = array_module(a).asarray(arrays[f"{slot}/{name}"])
+
+
+def _shapes(arrays):
+    return {name: tuple(a.shape) for name, a in arrays.items()}
 
 
 class SGD(Optimizer):
@@ -155,7 +160,7 @@ class WeightAverage:
             p.data, self.average[name] = self.average[name], p.data
 
     def state(self):
-        return {name: to_numpy(a) for name, a in self.average.items()} | {"steps": np.array([self.steps])}
+        return {name: to_numpy(a).copy() for name, a in self.average.items()} | {"steps": np.array([self.steps])}
 
     def load_state(self, arrays):
         self.steps = int(arrays["steps"][0])
