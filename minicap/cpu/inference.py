@@ -14,10 +14,14 @@ from threadpoolctl import threadpool_limits
 
 from ..activations import ReLU
 from ..conv import Conv2d, im2col
+from ..layer import expect_shape
 from ..linear import Flatten
 from .winograd import WinogradConv, Workspace
 
 WINOGRAD_MIN_CHANNELS = 16  # below, the transforms outweigh the products they save
+
+# The number of BLAS threads belongs to the process, so plans take turns; each of them uses all cores anyway.
+_turn = threading.Lock()
 
 
 class DirectConv:
@@ -32,6 +36,7 @@ class DirectConv:
 
     def __call__(self, x, workspace):
         K, S, P = self.layer.W.shape[0], self.layer.stride, self.layer.padding
+        expect_shape(self.layer, x, "HWC", C=self.layer.W.shape[2])
         H, W, C = x.shape
         x = np.pad(x, ((P, P), (P, P), (0, 0)))[None]
         OH, OW = (n // S + 1 for n in (H + 2 * P - K, W + 2 * P - K))
@@ -64,7 +69,7 @@ class InferencePlan:
         self.local = threading.local()
 
     def __call__(self, x):
-        with threadpool_limits(1, "blas"):
+        with _turn, threadpool_limits(1, "blas"):
             y = np.stack(list(self.pool.map(self._image, x)))
         for layer in self.per_batch:
             y = layer(y)

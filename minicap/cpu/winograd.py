@@ -18,6 +18,8 @@ the direct sum by about 1e-5 of the largest output (measured in tests/cpu/test_w
 
 import numpy as np
 
+from ..layer import expect_shape
+
 BT = np.array([[4, 0, -5, 0, 1, 0],
                [0, -4, -4, 1, 1, 0],
                [0, 4, -4, -1, 1, 0],
@@ -66,8 +68,9 @@ class WinogradConv:
 
     def __call__(self, x, workspace):
         """x: one image (H, W, C) float32 -> (H, W, F). ``workspace`` must not be shared between threads."""
-        H, W, C = x.shape
         _, C, F = self.U.shape
+        expect_shape(self, x, "HWC", C=C)  # NumPy would spread a single channel over all C of them
+        H, W, C = x.shape
         TH, TW = -(-H // 4), -(-W // 4)  # rows and columns of tiles; the last may hang over the edge
         padded = workspace.empty("padded", (4 * TH + 2, 4 * TW + 2, C))
         padded[0] = padded[H + 1:] = 0
@@ -99,3 +102,6 @@ class WinogradConv:
         if self.relu:
             np.maximum(Y, 0, out=Y)
         out[...] = Y.transpose(2, 0, 3, 1, 4)
+
+    def __repr__(self):
+        return f"WinogradConv({self.U.shape[1]} -> {self.U.shape[2]})"
