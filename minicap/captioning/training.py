@@ -20,6 +20,7 @@ from .metrics import score_captions
 from .tokens import tokenize
 
 FEW_DISTINCT = 0.02  # share of distinct captions below which the model is probably not looking at the images
+MAX_LOSS = 700.0     # e^700 is the largest perplexity that float64 holds, and far beyond any that is still training
 
 
 class Trainer:
@@ -34,7 +35,8 @@ class Trainer:
             captioner, dataset, inputs, settings, folder
         self.model = captioner.model
         self.shuffle_rng = np.random.default_rng([settings.seed, 1])
-        self.batches = CaptionBatches(self._indexed("train"), settings.batch_size, self.shuffle_rng)
+        self.batches = CaptionBatches(self._indexed("train"), settings.batch_size, self.shuffle_rng,
+                                      whole_images=captioner.settings.input == "pixels")
         self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
         named = list(self.model.named_parameters())
         self.optimizer = Adam(named, settings.lr, weight_decay=settings.weight_decay)
@@ -54,11 +56,12 @@ class Trainer:
         """Train to the last epoch, or until dev has not improved for ``patience`` epochs; returns the best line."""
         while self.epoch < self.settings.epochs and self.epochs_since_best < self.settings.patience:
             begin = time.perf_counter()
-            line = {"epoch": self.epoch + 1, "loss": self.train_epoch()}
-            seconds = time.perf_counter() - begin
-            with self.average.applied():
-                line |= self.score_on_dev() | {"seconds": round(seconds, 1)}
-                self.keep_if_best(line)
+            with np.errstate(all="ignore"):  # whatever overflows ends in a loss that is not finite, which is noticed
+                line = {"epoch": self.epoch + 1, "loss": self.train_epoch()}
+                seconds = time.perf_counter() - begin
+                with self.average.applied():
+                    line |= self.score_on_dev() | {"seconds": round(seconds, 1)}
+                    self.keep_if_best(line)
             self.epoch += 1
             self.history.append(line)
             self.save()
@@ -70,18 +73,24 @@ class Trainer:
         from tqdm import tqdm
 
         total, words, checked = 0.0, 0, 20
-        bar = tqdm(self.batches, total=len(self.batches), desc=f"epoch {self.epoch + 1}", leave=False, unit="batch")
-        for number, batch in enumerate(bar, start=1):
-            count = int(batch.lengths.sum())
-            total, words = total + self.step(batch) * count, words + count
-            if number % checked == 0 or number == len(self.batches):
-                mean = float(to_numpy(total)) / words  # waits for the device: so not at every step
-                if not np.isfinite(mean):
-                    raise UserError(f"the loss is not finite in epoch {self.epoch + 1}, by batch {number}; use a "
-                                    f"smaller --lr than {self.settings.lr:g}; the checkpoint of the last good epoch in "
-                                    f"{self.folder} is kept")
-                bar.set_postfix(loss=f"{mean:.3f}")
+        with tqdm(total=len(self.batches), desc=f"epoch {self.epoch + 1}", leave=False, unit="batch") as bar:
+            for number, batch in enumerate(self.batches, start=1):
+                count = int(batch.lengths.sum())
+                total, words = total + self.step(batch) * count, words + count
+                bar.update()
+                if number % checked == 0 or number == len(self.batches):
+                    mean = float(to_numpy(total)) / words  # waits for the device: so not at every step
+                    self.expect_finite(mean, f"by batch {number}")
+                    bar.set_postfix(loss=f"{mean:.3f}")
         return mean
+
+    def expect_finite(self, loss, when):
+        """UserError when the loss, or the perplexity that is its exponential, is infinite or not a number."""
+        if loss < MAX_LOSS:
+            return
+        kept = f"; the checkpoint of epoch {self.epoch} in {self.folder} is kept" if self.epoch else ""
+        raise UserError(f"the loss is not finite in epoch {self.epoch + 1}, {when}; use a smaller --lr than "
+                        f"{self.settings.lr:g}{kept}")
 
     def step(self, batch):
         """Forward, backward, clip, update; returns the loss as a 0-d array on the device."""
@@ -103,6 +112,7 @@ class Trainer:
 
     def score_on_dev(self):
         loss = self.dev_loss()
+        self.expect_finite(loss, "on dev")
         predictions = caption_all(self.captioner, self.inputs["dev"], beam=1, length_penalty=0.0)
         distinct = len(set(predictions.values())) / len(predictions)
         scores = score_captions(predictions, self.dataset.captions)
@@ -130,8 +140,9 @@ class Trainer:
         tensors = (with_prefix(self.model.state(), "model") | with_prefix(self.optimizer.state(), "optimizer")
                    | with_prefix(self.average.state(), "average"))
         facts = {"vocabulary": self.captioner.vocabulary.digest, "settings": self.settings.identity(),
-                 "epoch": self.epoch, "best": self.best, "epochs_since_best": self.epochs_since_best,
-                 "history": self.history, "shuffle_rng": self.shuffle_rng.bit_generator.state,
+                 "source": self.captioner.source, "epoch": self.epoch, "best": self.best,
+                 "epochs_since_best": self.epochs_since_best, "history": self.history,
+                 "shuffle_rng": self.shuffle_rng.bit_generator.state,
                  "dropout_rng": self.model.dropout_rng.bit_generator.state}
         save_tensors(self.folder / "last.safetensors", tensors, facts)
         write_text(self.folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in self.history))
@@ -145,6 +156,9 @@ class Trainer:
             k = changed[0]
             raise UserError(f"{self.folder} was trained with {k} = {facts['settings'].get(k)}, not {ours[k]}; resume "
                             "with the settings of the run, or start another one with another --out")
+        if facts.get("source") != self.captioner.source:
+            raise UserError(f"{self.folder} was trained on features of another network; resume with the same features, "
+                            "or start another run with another --out")
         if facts["vocabulary"] != self.captioner.vocabulary.digest:
             raise UserError(f"{self.folder} was trained with another vocabulary, so on other captions; "
                             "start another run with another --out")
@@ -161,8 +175,9 @@ def report(line):
     """One line on the screen for an epoch, and a warning when the same few captions come out for every image."""
     print(f"epoch {line['epoch']:2d}  loss {line['loss']:.3f}  dev: perplexity {line['dev_perplexity']:.2f}  "
           f"BLEU-4 {100 * line['bleu4']:.1f}  CIDEr {100 * line['cider']:.1f}  {line['seconds']:.0f} s", flush=True)
-    if line["distinct"] < FEW_DISTINCT:
-        print(f"warning: only {line['distinct']:.1%} of the dev captions are distinct, the model hardly looks at the "
+    distinct = round(line["distinct"] * line["n"])
+    if distinct <= max(1, FEW_DISTINCT * line["n"]) and line["n"] > 1:
+        print(f"warning: only {distinct} of {line['n']} dev captions are distinct, the model hardly looks at the "
               "images; check that their features differ, try a smaller --lr or more epochs", file=sys.stderr)
 
 
