@@ -72,6 +72,7 @@ class L2Normalize(Layer):
         self.scale = scale
 
     def forward(self, x):
+        expect_shape(self, x, "ND")
         x_hat, norm = self._direction(x)
         return self.scale * x_hat, Cache(x_hat=x_hat, norm=norm)
 

@@ -1,10 +1,10 @@
-"""BatchNorm2d: the batch's statistics in training, the running ones at inference."""
+"""BatchNorm2d: the batch's statistics in training, the running ones at inference. L2Normalize: rows of one length."""
 
 import numpy as np
 import pytest
 
 from minicap.backend import to_numpy
-from minicap.normalization import BatchNorm2d
+from minicap.normalization import BatchNorm2d, L2Normalize
 
 
 @pytest.fixture
@@ -78,3 +78,18 @@ def test_another_number_of_channels_is_refused(device, layer, frozen):
     for call in (layer, layer.forward):
         with pytest.raises(ValueError, match=r"expects x of shape \(N, H, W, 3\), got \(2, 4, 4, 1\)"):
             call(device.asarray(np.ones((2, 4, 4, 1))))
+
+
+def test_l2_normalisation_gives_every_row_the_length_and_keeps_its_direction(device, rng):
+    x = rng.standard_normal((4, 6)) * np.array([[1e-3], [1], [10], [1e4]])
+    y = to_numpy(L2Normalize(5.0)(device.asarray(x)))
+    np.testing.assert_allclose(np.linalg.norm(y, axis=1), 5)
+    np.testing.assert_allclose(y / 5, x / np.linalg.norm(x, axis=1, keepdims=True), rtol=1e-6)
+
+
+def test_a_row_of_zeros_stays_zero(device):
+    np.testing.assert_array_equal(to_numpy(L2Normalize()(device.asarray(np.zeros((2, 3))))), 0)
+
+
+def test_l2_normalisation_passes_the_gradient_check(assert_gradients, rng):
+    assert_gradients(L2Normalize(3.0), rng.standard_normal((4, 6)))
