@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backend import array_module, to_numpy
+from ..errors import UserError
 from .vocabulary import END, PAD, START, UNK
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A finished caption: word indices without <start> and <end>, and Σ log p of its words and its <end>."""
+    """A caption: word indices without <start> and <end>, and Σ log p of its words and, unless it was cut, its <end>."""
 
     words: tuple
     logp: float
@@ -24,15 +25,20 @@ class Hypothesis:
 def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, forbid=(PAD, START, UNK)):
     """For each row of ``state`` a list of up to ``beam`` hypotheses, best first.
 
-    At every step each image keeps its ``beam`` best unfinished beginnings by Σ log p. Finished captions compete by
+    At every step each image looks at the ``beam`` most probable of all ways to go on. Those that end are finished
+    captions; the ``beam`` best that do not end go on. After ``max_length`` words a caption is cut. Finished captions
+    compete by
 
         score = Σ log p / length^length_penalty        (length counts <end>)
 
     since a plain sum prefers short captions: every further word only lowers it (Wu et al. 2016, section 7, with their
     α and a simpler base). An image is done once no beginning can still overtake its worst kept caption. Words in
-    ``forbid`` are never chosen.
+    ``forbid`` are never chosen. With one beam this is greedy search: the first caption to end is the only one.
     """
+    check_options(beam, max_length, length_penalty)
     N, B = len(state[0]), beam
+    if B == 1:
+        length_penalty = 0.0  # nothing competes: a greedy caption that has ended must not go on for a better mean
     xp = array_module(state[0])
     state, log_p = step(state, xp.full(N, START))
     beams = _Beams(N, B)
@@ -43,27 +49,36 @@ def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, forbi
     state = tuple(s[xp.asarray(rows)] for s in state)
     for length in range(1, max_length + 1):
         V = log_p.shape[1]
-        candidates = sums[:, :, None] + _allowed(log_p, forbid).reshape(N, B, V)
-        beams.finish(candidates[:, :, END], length, length_penalty)
-        candidates[:, :, END] = -np.inf
-        if length == max_length:
-            beams.finish(candidates.max(axis=2), length, length_penalty, cut_with=candidates.argmax(axis=2))
-            break
-        best = np.argpartition(-candidates.reshape(N, B * V), B - 1, axis=1)[:, :B]
-        sums = np.take_along_axis(candidates.reshape(N, B * V), best, axis=1)
+        candidates = (sums[:, :, None] + _allowed(log_p, forbid).reshape(N, B, V)).reshape(N, B * V)
+        best = _largest(candidates, 2 * B)  # at most B of them end, one for each beginning: B that go on are left
+        sums = np.take_along_axis(candidates, best, axis=1)
         parents, words = np.divmod(best, V)
+        ends = words == END
+        finished = np.ones_like(ends) if length == max_length else ends
+        beams.finish(sums[:, :B], parents[:, :B], words[:, :B], finished[:, :B], length, length_penalty)
+        if length == max_length:
+            break
+        onward = np.argsort(ends, axis=1, kind="stable")[:, :B]
+        sums, parents, words = (np.take_along_axis(a, onward, axis=1) for a in (sums, parents, words))
         beams.extend(parents, words)
         if beams.settled(sums, max_length, length_penalty):
             break
         rows = (np.arange(N)[:, None] * B + parents).ravel()
         state, log_p = step(tuple(s[xp.asarray(rows)] for s in state), xp.asarray(words.ravel()))
         log_p = to_numpy(log_p)
-    return beams.hypotheses()
+    return beams.finished
+
+
+def check_options(beam, max_length, length_penalty):
+    """UserError for a search that cannot be: a negative penalty would reward length without end."""
+    if beam < 1 or max_length < 1 or not length_penalty >= 0:
+        raise UserError("--beam and --max-length have to be at least 1, --length-penalty at least 0; "
+                        f"got {beam}, {max_length} and {length_penalty:g}")
 
 
 def greedy(step, state, *, max_length=30):
     """The most probable word at every step; a list of one hypothesis for each row of ``state``."""
-    return beam_search(step, state, beam=1, max_length=max_length, length_penalty=0.0)
+    return beam_search(step, state, beam=1, max_length=max_length)
 
 
 def _allowed(log_p, forbid):
@@ -72,8 +87,15 @@ def _allowed(log_p, forbid):
     return log_p
 
 
+def _largest(values, k):
+    """The columns of the ``k`` largest values of every row, the largest first, of equal ones the leftmost."""
+    columns = np.sort(np.argpartition(-values, k - 1, axis=1)[:, :k], axis=1)
+    order = np.argsort(-np.take_along_axis(values, columns, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(columns, order, axis=1)
+
+
 class _Beams:
-    """The words of all unfinished beginnings, (N, B, t), and the finished captions of every image."""
+    """The words of all unfinished beginnings, (N, B, t), and the finished captions of every image, best first."""
 
     def __init__(self, N, B):
         self.B = B
@@ -84,15 +106,16 @@ class _Beams:
         begun = np.take_along_axis(self.words, parents[:, :, None], axis=1)
         self.words = np.concatenate([begun, words[:, :, None]], axis=2)
 
-    def finish(self, sums, length, length_penalty, cut_with=None):
-        """Note every beginning as finished with the given Σ log p; keep the best B of each image."""
+    def finish(self, sums, parents, words, finished, length, length_penalty):
+        """Note which candidates, each (N, B), are captions now; keep the best B of each image."""
         scores = sums / length**length_penalty
-        for n, b in zip(*np.nonzero(np.isfinite(sums)), strict=True):
+        for n, b in zip(*np.nonzero(finished & np.isfinite(sums)), strict=True):
             kept = self.finished[n]
             if len(kept) == self.B and scores[n, b] <= kept[-1].score:
                 continue
-            words = tuple(self.words[n, b].tolist()) + (() if cut_with is None else (int(cut_with[n, b]),))
-            kept.append(Hypothesis(words, float(sums[n, b]), float(scores[n, b])))
+            last = () if words[n, b] == END else (int(words[n, b]),)
+            kept.append(Hypothesis((*self.words[n, parents[n, b]].tolist(), *last), float(sums[n, b]),
+                                   float(scores[n, b])))
             kept.sort(key=lambda h: -h.score)
             del kept[self.B:]
 
@@ -101,6 +124,3 @@ class _Beams:
         hopes = sums.max(axis=1) / max_length**length_penalty
         return all(len(kept) == self.B and kept[-1].score >= hope
                    for kept, hope in zip(self.finished, hopes, strict=True))
-
-    def hypotheses(self):
-        return self.finished
