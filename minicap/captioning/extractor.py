@@ -7,10 +7,11 @@ import numpy as np
 from ..backend import to_numpy
 from ..cpu.inference import InferencePlan
 from ..errors import UserError
-from ..files import sha256
+from ..files import existing_file, sha256
 from ..images import resize
 from ..vgg import vgg
-from .features import FeatureSource, FeatureWriter, read_ahead, same_source
+from .caption_dataset import warn
+from .features import FeatureSource, FeatureWriter, finished_changes, read_ahead
 
 # What the papers call a layer's features are its outputs after the ReLU.
 LAYERS = {"fc7": "relu7", "conv5_4": "relu5_4", "pool5": "pool5"}
@@ -20,6 +21,7 @@ class Extractor:
     """Pictures to features: a VGG up to one layer, and how pictures are made ready for it."""
 
     def __init__(self, weights, layer, device):
+        weights = existing_file(weights, "weights file")
         self.model = vgg(weights=weights)
         if layer == "fc7" and not self.model.top:
             raise UserError(f"{weights} has no dense layers, so there is no fc7; use the full file or --layer pool5")
@@ -29,9 +31,10 @@ class Extractor:
         network = self.model.up_to(LAYERS[layer])
         self.run = InferencePlan(network) if device.name == "cpu" else network.to(device)
         size = self.model.preprocessing.size
-        shapes = {"fc7": (4096,), "conv5_4": (size // 16, size // 16, 512), "pool5": (size // 32, size // 32, 512)}
+        pixels = {"fc7": (), "conv5_4": (size // 16,) * 2, "pool5": (size // 32,) * 2}[layer]
+        shape = (*pixels, *self.model["fc7" if layer == "fc7" else "conv5_1"].b.shape)
         self.source = FeatureSource(layer, repr(self.model), sha256(weights), self.model.preprocessing.to_json(),
-                                    f"whole image squashed to {size}x{size}, bilinear", shapes[layer])
+                                    f"whole image squashed to {size}x{size}, bilinear", shape)
 
     def prepare(self, image):
         """(H, W, 3) uint8 of any size -> (224, 224, 3) uint8."""
@@ -49,10 +52,15 @@ def extract(dataset, extractor, out, batch_size=32, save_every=16):
     from tqdm import tqdm
 
     names = tuple(dataset.all_images)
-    if same_source(out, extractor.source, names):
+    changed = finished_changes(out, extractor.source, names)
+    if changed == []:
         print(f"{out} is already there and up to date", file=sys.stderr)
         return
     writer = FeatureWriter(out, extractor.source, names)
+    if changed:
+        warn(f"{writer.path} has other features ({', '.join(changed)}); it is replaced when the new ones are complete")
+    if writer.discarded:
+        warn(f"{writer.partial}, unfinished, has other features ({', '.join(writer.discarded)}); it is begun anew")
     size = extractor.model.preprocessing.size
 
     def read(name):
@@ -77,4 +85,4 @@ def extract(dataset, extractor, out, batch_size=32, save_every=16):
                 writer.save_progress()
     writer.finish()
     left_out = f", {len(writer.unreadable)} unreadable images left out" if writer.unreadable else ""
-    print(f"{writer.path}: {len(names)} images, {writer.array.nbytes / 1e6:.0f} MB{left_out}", file=sys.stderr)
+    print(f"{writer.path}: {len(names)} images, {writer.path.stat().st_size / 1e6:.0f} MB{left_out}", file=sys.stderr)

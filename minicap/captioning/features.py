@@ -7,6 +7,8 @@ VGG is frozen while captions are learned, so it runs once per image and not once
 three digits, more than the float32 noise of a photograph's JPEG artefacts, at half the size.
 """
 
+import contextlib
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +18,9 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import existing_file, read_json, write_json
+
+# What NumPy and dictionary look-ups raise on files that are damaged or something else; an .npz has no shape.
+_DAMAGED = (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,11 @@ def open_features(path):
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         names, shape = info["images"], tuple(info["source"]["shape"])
-    except (ValueError, OSError, KeyError, TypeError) as error:
+        found = array.shape
+    except _DAMAGED as error:
         raise UserError(f"{path} is not a feature file of minicap ({error}); extract the features again") from error
-    if array.shape != (len(names), *shape):
-        raise UserError(f"{path} holds an array of shape {array.shape}, its description says {(len(names), *shape)}; "
+    if found != (len(names), *shape):
+        raise UserError(f"{path} holds an array of shape {found}, its description says {(len(names), *shape)}; "
                         "extract the features again")
     unreadable = set(info.get("unreadable", ()))
     return FeatureFile(path, array, info, {n: i for i, n in enumerate(names) if n not in unreadable})
@@ -73,42 +79,57 @@ def open_features(path):
 class FeatureWriter:
     """Writes features in image order under a temporary name, remembering how far it came.
 
-    ``done`` images are already there if an earlier run with the same source and image list was cut off.
+    ``done`` images are already there if an earlier run with the same source and image list was cut off. ``discarded``
+    says how an unfinished file that was there instead differs (words as of :func:`changes`); it is begun anew.
     """
 
     def __init__(self, path, source, images):
         self.path = Path(path).expanduser().with_suffix(".npy")
         self.source, self.images = source, tuple(images)
+        self.shape = (len(self.images), *source.shape)
         self.partial = self.path.with_name(self.path.stem + ".partial.npy")
         self.progress = self.partial.with_suffix(".json")
-        self.done, self.unreadable = 0, []
-        shape = (len(self.images), *source.shape)
-        if self._can_resume():
-            self.array = np.load(self.partial, mmap_mode="r+", allow_pickle=False)
-        else:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.array = np.lib.format.open_memmap(self.partial, "w+", np.float16, shape)
-            self._reserve_disk()
+        self.done, self.unreadable, self.discarded = 0, [], []
+        if self.path.is_dir():
+            raise UserError(f"{self.path} is a folder; --out has to be a file")
+        self.array = self._reopen()
+        if self.array is None:
+            self.array = self._create()
 
-    def _can_resume(self):
+    def _reopen(self):
+        """The array of a run that was cut off, or None when there is none that can be gone on with."""
         if not (self.partial.exists() and self.progress.exists()):
-            return False
-        state = read_json(self.progress)
-        if state["source"] != self.source.to_json() or tuple(state["images"]) != self.images:
-            return False
+            return None
+        try:
+            state = read_json(self.progress)
+            self.discarded = changes(state, self.source, self.images)
+            np.load(self.partial, mmap_mode="r", allow_pickle=False)  # refuses a shortened file, which "r+" fills up
+            array = np.load(self.partial, mmap_mode="r+", allow_pickle=False)
+        except (UserError, *_DAMAGED):
+            return None
+        if self.discarded or array.shape != self.shape:
+            return None
         self.done, self.unreadable = state["done"], state["unreadable"]
-        return True
+        return array
 
-    def _reserve_disk(self):
-        """Ask for the whole file now: a full disk under a memory map would otherwise kill the process with SIGBUS."""
-        if hasattr(os, "posix_fallocate"):
-            with open(self.partial, "rb+") as f:
-                try:
+    def _create(self):
+        """A new array, all of whose disk space is taken now.
+
+        A full disk under a memory map would otherwise kill the process with SIGBUS.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.progress.unlink(missing_ok=True)  # first: it vouches for numbers that are overwritten now
+            array = np.lib.format.open_memmap(self.partial, "w+", np.float16, self.shape)
+            if hasattr(os, "posix_fallocate"):
+                with open(self.partial, "rb+") as f:
                     os.posix_fallocate(f.fileno(), 0, os.path.getsize(self.partial))
-                except OSError as error:
-                    self.partial.unlink()
-                    raise UserError(f"{self.path.parent} has no room for {self.array.nbytes / 1e6:.0f} MB of features "
-                                    f"({error.strerror}); free some space or choose another place") from error
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self.partial.unlink()
+            raise UserError(f"cannot write {2e-6 * math.prod(self.shape):,.0f} MB of features to {self.path} "
+                            f"({error.strerror or error}); free some space or choose another place") from error
+        return array
 
     def write(self, values):
         """Append ``values`` (n, ...) for the next n images; None marks an image that could not be read."""
@@ -124,8 +145,11 @@ class FeatureWriter:
         write_json(self.progress, {**self._description(), "done": self.done})
 
     def finish(self):
-        """Rename both files into place. The description goes first: a feature file without one is never seen."""
-        self.array.flush()
+        """Rename both files into place. At no moment does an array stand beside the description of another."""
+        assert self.done == len(self.images), "unfinished"
+        self.save_progress()  # killed below this line, the next run has nothing to compute and only finishes
+        self.array = None  # closes the map: Windows does not rename a file that is open
+        self.path.unlink(missing_ok=True)
         write_json(sidecar(self.path), self._description())
         os.replace(self.partial, self.path)
         self.progress.unlink(missing_ok=True)
@@ -134,13 +158,21 @@ class FeatureWriter:
         return {"source": self.source.to_json(), "unreadable": self.unreadable, "images": list(self.images)}
 
 
-def same_source(path, source, images):
-    """Is the finished file at ``path`` exactly what extraction from ``source`` would write for ``images``?"""
-    path = Path(path).expanduser().with_suffix(".npy")
-    if not path.exists() or not sidecar(path).exists():
-        return False
-    info = read_json(sidecar(path))
-    return info.get("source") == source.to_json() and tuple(info.get("images", ())) == tuple(images)
+def changes(info, source, images):
+    """In what the features that ``info`` describes differ from what ``source`` gives for ``images``: a list of words.
+
+    Empty when they are the same: "layer", "network", "weights", "preprocessing", "resize", "shape", "image list".
+    """
+    words = [name.removesuffix("_sha256") for name, value in source.to_json().items() if info["source"][name] != value]
+    return words + (["image list"] if tuple(info["images"]) != tuple(images) else [])
+
+
+def finished_changes(path, source, images):
+    """:func:`changes` for the finished file at ``path``, or None when there is no sound one."""
+    try:
+        return changes(open_features(path).info, source, images)
+    except (UserError, *_DAMAGED):
+        return None
 
 
 def read_ahead(read, names, batch_size, threads=2):
