@@ -6,6 +6,7 @@ from .backend import get_device
 from .captioning.dataset import load_dataset
 from .captioning.extractor import LAYERS, Extractor, extract
 from .cli import option, parse_settings, run_program
+from .errors import UserError
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class ExtractSettings:
 
 def main(argv=None):
     settings = parse_settings(ExtractSettings, "extract", "Run VGG over a data set and keep one layer's outputs.", argv)
+    if settings.batch_size < 1:
+        raise UserError(f"--batch-size has to be at least 1, it cannot be {settings.batch_size}")
     device = get_device(settings.device)
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
     extract(dataset, Extractor(settings.weights, settings.layer, device), settings.out, settings.batch_size)

@@ -1,26 +1,30 @@
 """VGG networks with a handful of channels, and files of their weights under every name and layout in the wild.
 
     shrink(monkeypatch)                          from here on vgg.py's table describes tiny networks
+    shrink(monkeypatch, size=32)                 and Keras files are for pictures of 32 x 32, which is 49 times faster
     model = random_vgg(16, rng, batch_norm=True)
     save_keras(path, model), save_npz(path, model), torchvision_tensors(model), timm_tensors(model)
 
-Widths all differ, so that no two layers can be confused. The image stays 224 x 224, and pool5 therefore 7 x 7.
+Widths all differ, so that no two layers can be confused.
 """
+
+import dataclasses
 
 import numpy as np
 
 from minicap import vgg
 
 CHANNELS = (4, 5, 6, 7, 8)
-DENSE = {"fc6": (7 * 7 * 8, 9), "fc7": (9, 10), "fc8": (10, 11)}
 KERAS_DENSE = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
 TORCHVISION_DENSE = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
 TIMM_DENSE = {"fc6": "pre_logits.fc1", "fc7": "pre_logits.fc2", "fc8": "head.fc"}
 
 
-def shrink(monkeypatch):
+def shrink(monkeypatch, size=224):
+    cells = (size // 32) ** 2  # of pool5
     monkeypatch.setattr(vgg, "CHANNELS", CHANNELS)
-    monkeypatch.setattr(vgg, "DENSE", DENSE)
+    monkeypatch.setattr(vgg, "DENSE", {"fc6": (cells * CHANNELS[-1], 9), "fc7": (9, 10), "fc8": (10, 11)})
+    monkeypatch.setattr(vgg, "CAFFE", dataclasses.replace(vgg.CAFFE, size=size))
 
 
 def random_vgg(depth, rng, **options):

@@ -1,0 +1,287 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_vgg
+from PIL import Image
+
+from minicap import extract as program
+from minicap.backend import CPU
+from minicap.captioning.extractor import Extractor
+from minicap.captioning.features import open_features
+from minicap.cli import run_program
+from minicap.errors import UserError
+from minicap.files import sha256
+from minicap.images import read_image, resize
+from minicap.vgg import vgg
+
+COUNT = 20  # one image a batch, and progress is saved every 16 batches
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    tiny_vgg.shrink(monkeypatch, size=32)
+
+
+@pytest.fixture
+def weights(tiny, tmp_path, rng):
+    return tiny_vgg.save_keras(tmp_path / "vgg11.h5", tiny_vgg.random_vgg(11, rng))
+
+
+@pytest.fixture
+def pictures(tmp_path, rng):
+    """A folder data set of COUNT pictures of different sizes."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    names = [f"{i:02}.png" for i in range(COUNT)]
+    for i, name in enumerate(names):
+        # Large smooth blobs: noise would be averaged away by the resizing, and all pictures look the same.
+        blobs = Image.fromarray(rng.integers(0, 256, (4, 5, 3), dtype=np.uint8))
+        blobs.resize((40 + i, 50), Image.Resampling.BICUBIC).save(folder / name)
+    (folder / "captions.csv").write_text("image,caption\n" + "".join(f"{n},a blob\n" for n in names))
+    for split, part in (("train", names[:-4]), ("dev", names[-4:-2]), ("test", names[-2:])):
+        (folder / f"{split}.txt").write_text("\n".join(part))
+    return folder
+
+
+def arguments(pictures, weights, out, **options):
+    options = {"data": "folder", "data-dir": pictures, "weights": weights, "out": out, "batch-size": 1,
+               "device": "cpu"} | options
+    return [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+
+
+def extract(*args, **options):
+    program.main(arguments(*args, **options))
+
+
+def both_files(out):
+    return Path(out).read_bytes(), Path(out).with_suffix(".json").read_bytes()
+
+
+def stop_after(monkeypatch, batches, error):
+    """Let the extractor compute ``batches`` batches and raise ``error`` in place of the next one."""
+    compute, calls = Extractor.__call__, []
+
+    def call(self, images):
+        if len(calls) == batches:
+            raise error
+        calls.append(len(images))
+        return compute(self, images)
+
+    monkeypatch.setattr(Extractor, "__call__", call)
+
+
+def count_images(monkeypatch):
+    compute, counts = Extractor.__call__, []
+
+    def call(self, images):
+        counts.append(len(images))
+        return compute(self, images)
+
+    monkeypatch.setattr(Extractor, "__call__", call)
+    return counts
+
+
+# --- What is written ------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("layer, end, shape, depth", [
+    ("fc7", "relu7", (10,), 11), ("pool5", "pool5", (1, 1, 8), 11), ("conv5_4", "relu5_4", (2, 2, 8), 19)])
+def test_features_are_the_layers_outputs_for_the_squashed_pictures(pictures, rng, tiny, tmp_path, layer, end, shape,
+                                                                  depth):
+    weights = tiny_vgg.save_keras(tmp_path / "vgg.h5", tiny_vgg.random_vgg(depth, rng))
+    extract(pictures, weights, tmp_path / "f.npy", layer=layer, **{"batch-size": 3})
+    file, model = open_features(tmp_path / "f.npy"), vgg(weights=weights)
+    assert file.array.shape == (COUNT, *shape)
+    for name in ("00.png", "07.png", f"{COUNT - 1}.png"):
+        x = model.preprocessing(resize(read_image(pictures / name), (32, 32))[None])
+        expected = model.up_to(end)(x)[0]
+        assert np.abs(file.array[file.row[name]] - expected).max() < 2e-3 * expected.max()  # float16 keeps 1e-3
+    assert np.ptp(file.array, axis=0).max() > 0.1 * file.array.max()  # the pictures do differ
+
+
+def test_the_description_names_weights_layer_preprocessing_and_images(pictures, weights, tmp_path):
+    extract(pictures, weights, tmp_path / "f.npy")
+    assert json.loads((tmp_path / "f.json").read_text()) == {
+        "source": {"layer": "fc7", "network": "VGG-11", "weights_sha256": sha256(weights),
+                   "preprocessing": {"order": "BGR", "scale": 1.0, "mean": [103.939, 116.779, 123.68],
+                                     "std": [1.0, 1.0, 1.0], "size": 32},
+                   "resize": "whole image squashed to 32x32, bilinear", "shape": [10]},
+        "unreadable": [], "images": [f"{i:02}.png" for i in range(COUNT)]}
+
+
+def test_unreadable_pictures_are_named_and_left_out(pictures, weights, tmp_path, capsys):
+    (pictures / "03.png").write_bytes((pictures / "03.png").read_bytes()[:200])
+    (pictures / "11.png").write_bytes(b"")
+    extract(pictures, weights, tmp_path / "f.npy", **{"batch-size": 4})
+    err = capsys.readouterr().err
+    assert err.count("warning: left out: ") == 2
+    assert "03.png is truncated or damaged" in err and "11.png is empty" in err
+    assert "2 unreadable images left out" in err
+    file = open_features(tmp_path / "f.npy")
+    assert file.info["unreadable"] == ["03.png", "11.png"]
+    assert len(file.row) == COUNT - 2
+    extract(pictures, weights, tmp_path / "g.npy", **{"batch-size": 1})  # a batch without any readable picture
+    rows = list(file.row.values())
+    np.testing.assert_allclose(open_features(tmp_path / "g.npy").array[rows], file.array[rows], rtol=2e-3, atol=1e-2)
+
+
+def test_nothing_is_printed_to_stdout(pictures, weights, tmp_path, capsys):
+    extract(pictures, weights, tmp_path / "f.npy")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"{tmp_path / 'f.npy'}: {COUNT} images" in captured.err
+
+
+# --- Once more, or after a cut --------------------------------------------------------------------------------------
+
+def test_a_second_run_has_nothing_to_do(pictures, weights, tmp_path, monkeypatch, capsys):
+    extract(pictures, weights, tmp_path / "f.npy")
+    before = both_files(tmp_path / "f.npy")
+    counts = count_images(monkeypatch)
+    extract(pictures, weights, tmp_path / "f.npy")
+    assert "is already there and up to date" in capsys.readouterr().err
+    assert counts == [] and both_files(tmp_path / "f.npy") == before
+
+
+def test_a_run_that_is_interrupted_goes_on_and_ends_with_the_same_bytes(pictures, weights, tmp_path, monkeypatch):
+    (pictures / "05.png").write_bytes(b"no picture")
+    extract(pictures, weights, tmp_path / "whole.npy")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 18, KeyboardInterrupt)  # of pictures: the 20th, as one is unreadable
+        with pytest.raises(KeyboardInterrupt):
+            extract(pictures, weights, tmp_path / "cut.npy")
+    assert not (tmp_path / "cut.npy").exists() and not (tmp_path / "cut.json").exists()
+    counts = count_images(monkeypatch)
+    extract(pictures, weights, tmp_path / "cut.npy")
+    assert sum(counts) == COUNT - 16
+    assert both_files(tmp_path / "cut.npy") == both_files(tmp_path / "whole.npy")
+    assert not list(tmp_path.glob("*partial*"))
+
+
+KILLED_IN_THE_MIDDLE = """
+import os, signal, sys
+import pytest
+import tiny_vgg
+from minicap import extract
+from minicap.captioning.extractor import Extractor
+
+tiny_vgg.shrink(pytest.MonkeyPatch(), size=32)
+compute, calls = Extractor.__call__, []
+
+def call(self, images):
+    calls.append(1)
+    if len(calls) == 19:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return compute(self, images)
+
+Extractor.__call__ = call
+extract.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_bytes(pictures, weights, tmp_path, monkeypatch):
+    extract(pictures, weights, tmp_path / "whole.npy")
+    tests = Path(__file__).parent
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED_IN_THE_MIDDLE, *arguments(pictures, weights, tmp_path / "cut.npy")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(tests), str(tests.parent)))}, capture_output=True,
+        text=True, timeout=120)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    assert json.loads((tmp_path / "cut.partial.json").read_text())["done"] == 16
+    assert not (tmp_path / "cut.npy").exists()
+    counts = count_images(monkeypatch)
+    extract(pictures, weights, tmp_path / "cut.npy")
+    assert sum(counts) == COUNT - 16
+    assert both_files(tmp_path / "cut.npy") == both_files(tmp_path / "whole.npy")
+
+
+def test_changed_weights_and_a_changed_image_list_are_noticed(pictures, weights, tmp_path, capsys, monkeypatch, rng):
+    out = tmp_path / "f.npy"
+    extract(pictures, weights, out)
+    first = both_files(out)
+    tiny_vgg.save_keras(weights, tiny_vgg.random_vgg(11, rng))
+    with monkeypatch.context() as patch:
+        stop_after(patch, 17, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            extract(pictures, weights, out)
+    assert f"{out} has other features (weights); it is replaced when the new ones are complete" \
+        in capsys.readouterr().err
+    assert both_files(out) == first  # the old ones stand until then
+
+    with open(pictures / "captions.csv", "a") as f:
+        f.write("99.png,one more\n")
+    Image.new("RGB", (30, 30), "red").save(pictures / "99.png")
+    extract(pictures, weights, out)
+    err = capsys.readouterr().err
+    assert f"{out} has other features (weights, image list)" in err
+    assert "f.partial.npy, unfinished, has other features (image list); it is begun anew" in err
+    file = open_features(out)
+    assert file.info["source"]["weights_sha256"] == sha256(weights) and len(file.row) == COUNT + 1
+
+    extract(pictures, weights, tmp_path / "fresh.npy")
+    assert both_files(out) == both_files(tmp_path / "fresh.npy")
+
+
+# --- What is refused ------------------------------------------------------------------------------------------------
+
+def refusal(capsys, *args, **options):
+    with pytest.raises(SystemExit) as caught:
+        run_program(program.main, arguments(*args, **options))
+    assert caught.value.code == 2
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and captured.err.splitlines()[-1] == lines[0]
+    return lines[0]
+
+
+def test_only_vgg_19_has_a_conv5_4(pictures, tiny, rng, tmp_path, capsys):
+    weights = tiny_vgg.save_keras(tmp_path / "vgg16.h5", tiny_vgg.random_vgg(16, rng))
+    message = refusal(capsys, pictures, weights, tmp_path / "f.npy", layer="conv5_4")
+    assert "VGG-16, only VGG-19 has a conv5_4; use --layer pool5" in message
+
+
+def test_fc7_needs_the_dense_layers(pictures, tiny, rng, tmp_path, capsys):
+    weights = tiny_vgg.save_keras(tmp_path / "notop.h5", tiny_vgg.random_vgg(19, rng, top=False))
+    message = refusal(capsys, pictures, weights, tmp_path / "f.npy")
+    assert "has no dense layers, so there is no fc7" in message
+    extract(pictures, weights, tmp_path / "f.npy", layer="pool5")
+    assert open_features(tmp_path / "f.npy").array.shape == (COUNT, 1, 1, 8)
+
+
+@pytest.mark.parametrize("spoil, words", [
+    (lambda path: path.unlink(), "does not exist"),
+    (lambda path: path.write_bytes(path.read_bytes()[:5000]), "weights file"),
+    (lambda path: path.write_bytes(b"<html>not found</html>"), "is a web page"),
+], ids=["missing", "truncated", "a web page"])
+def test_weights_that_cannot_be_used_are_one_sentence(pictures, weights, tmp_path, capsys, spoil, words):
+    spoil(weights)
+    message = refusal(capsys, pictures, weights, tmp_path / "f.npy")
+    assert words in message and str(weights) in message
+    assert not list(tmp_path.glob("f*"))
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(pictures, weights, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert "choose another place" in refusal(capsys, pictures, weights, tmp_path / "file" / "f.npy")
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert Extractor(f"~/{weights.name}", "fc7", CPU).source.weights_sha256 == sha256(weights)
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_size_below_one_is_refused(pictures, weights, tmp_path, capsys, size):
+    assert "--batch-size" in refusal(capsys, pictures, weights, tmp_path / "f.npy", **{"batch-size": size})
+
+
+def test_an_extractor_refuses_what_it_cannot_do(weights):
+    with pytest.raises(UserError, match="use --layer pool5"):
+        Extractor(weights, "conv5_4", CPU)
