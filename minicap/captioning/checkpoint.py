@@ -22,31 +22,39 @@ FORMAT = 1  # raised when an older program could misread a newer checkpoint
 def save_tensors(path, tensors, facts):
     """Write ``tensors`` (name -> NumPy array) and ``facts`` (anything JSON can hold) into one file, atomically."""
     import numpy as np
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     tensors = {name: np.ascontiguousarray(a) for name, a in tensors.items()}
+    data = save(tensors, metadata={"minicap": json.dumps({"format": FORMAT} | facts)})
     with replacing(path) as partial:
-        save_file(tensors, partial, metadata={"minicap": json.dumps({"format": FORMAT} | facts)})
+        partial.write_bytes(data)  # and not save_file, whose error on a full disk is no OSError
 
 
 def load_tensors(path, what):
-    """The (tensors, facts) of :func:`save_tensors`; UserError when the file is missing, damaged or too new."""
+    """The (tensors, facts) of :func:`save_tensors`; UserError when the file is missing, damaged or of another kind."""
     from safetensors import SafetensorError, safe_open
 
     path = existing_file(path, what)
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
+            facts = _facts(file.metadata(), f"{what} {path}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
         raise UserError(f"{what} {path} is damaged or no safetensors file ({error}); use another copy") from error
-    if "minicap" not in metadata:
-        raise UserError(f"{what} {path} was not written by minicap; name a folder that minicap.train has made")
-    facts = json.loads(metadata["minicap"])
-    if facts["format"] != FORMAT:
-        raise UserError(f"{what} {path} has checkpoint format {facts['format']}, this minicap reads {FORMAT}; "
-                        "use the version that wrote it")
     return tensors, facts
+
+
+def _facts(metadata, where):
+    """The facts in the header of a file of ours: looked at before its tensors, which may be of types NumPy lacks."""
+    try:
+        facts = json.loads((metadata or {})["minicap"])
+        format = facts["format"]
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise UserError(f"{where} was not written by minicap; name a folder that minicap.train has made") from error
+    if format != FORMAT:
+        raise UserError(f"{where} has checkpoint format {format}, this minicap reads {FORMAT}; "
+                        "use the version that wrote it")
+    return facts
 
 
 def split_prefix(tensors, prefix):
@@ -71,8 +79,11 @@ def checkpoint_folder(path):
 
 
 def read_description(folder):
-    """``captioner.json`` of a checkpoint folder."""
+    """``captioner.json`` of a checkpoint folder: a dict with model, source and vocabulary."""
     description = read_json(checkpoint_folder(folder) / "captioner.json", "checkpoint description")
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise UserError(f"{folder}/captioner.json is not of checkpoint format {FORMAT}; use the version that wrote it")
+    missing = [key for key in ("model", "source", "vocabulary") if key not in description]
+    if missing:
+        raise UserError(f"{folder}/captioner.json says nothing about {missing[0]}; use another copy of the checkpoint")
     return description
