@@ -1,0 +1,151 @@
+"""Files of a checkpoint: whole or not at all, and a sentence for everything that can be wrong with them."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+import tiny_captioner
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from minicap.captioning.checkpoint import (
+    checkpoint_folder,
+    load_tensors,
+    read_description,
+    save_tensors,
+    split_prefix,
+    with_prefix,
+)
+from minicap.errors import UserError
+
+TENSORS = {"a.W": np.arange(6, dtype=np.float32).reshape(2, 3), "a.steps": np.array([2**40]),
+           "b": np.zeros((0, 4), np.float32)}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "best.safetensors"
+
+
+def header_of(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8:8 + length])
+
+
+def test_tensors_and_facts_come_back_as_they_were(path):
+    facts = {"epoch": 3, "rng": {"state": 2**120}, "best": [0.1 + 0.2, -1e-300], "word": "naïve"}
+    save_tensors(path, TENSORS, facts)
+    tensors, found = load_tensors(path, "checkpoint")
+    assert found == {"format": 1} | facts
+    assert tensors.keys() == TENSORS.keys()
+    for name, a in TENSORS.items():
+        np.testing.assert_array_equal(tensors[name], a)
+        assert tensors[name].dtype == a.dtype
+
+
+def test_views_that_are_not_contiguous_are_saved_in_the_right_order(path):
+    a = np.arange(24.0).reshape(4, 6)
+    save_tensors(path, {"T": a.T, "every second": a[::2, ::-1]}, {})
+    tensors, _ = load_tensors(path, "checkpoint")
+    np.testing.assert_array_equal(tensors["T"], a.T)
+    np.testing.assert_array_equal(tensors["every second"], a[::2, ::-1])
+
+
+def test_the_file_is_plain_safetensors_with_no_pickle_in_it(path):
+    save_tensors(path, TENSORS, {"epoch": 1})
+    header = header_of(path)
+    assert set(header) == {"__metadata__", *TENSORS}
+    assert json.loads(header["__metadata__"]["minicap"]) == {"format": 1, "epoch": 1}
+
+
+@given(st.dictionaries(st.text("abc/.", min_size=1), st.integers(), max_size=5), st.sampled_from(["model", "a/b", "a"]))
+def test_prefixes_are_put_on_and_taken_off(tensors, prefix):
+    assert split_prefix(with_prefix(tensors, prefix), prefix) == tensors
+    assert split_prefix(with_prefix(tensors, prefix) | with_prefix({"x": 1}, prefix + "2"), prefix) == tensors
+
+
+# ------------------------------------------------------------------------------------------------------- damaged files
+
+def refusal(function, *arguments):
+    with pytest.raises(UserError) as error:
+        function(*arguments)
+    sentence = str(error.value)
+    assert "\n" not in sentence and sentence[-1] not in ".;"
+    return sentence
+
+
+def test_a_missing_file_and_a_folder_are_refused(path):
+    assert refusal(load_tensors, path, "checkpoint") == f"checkpoint {path} does not exist; check the path"
+    path.mkdir()
+    assert f"{path} is a folder" in refusal(load_tensors, path, "checkpoint")
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.999])
+def test_a_truncated_file_is_refused_by_name_wherever_it_ends(path, share):
+    save_tensors(path, {"W": np.ones((50, 50), np.float32)}, {"epoch": 1})
+    data = path.read_bytes()
+    path.write_bytes(data[:int(share * len(data))])
+    sentence = refusal(load_tensors, path, "checkpoint")
+    assert str(path) in sentence and "is damaged or no safetensors file" in sentence
+
+
+@pytest.mark.parametrize("data", [b"\xff" * 100, b"PK\x03\x04" + bytes(60), b"{}", b"\x02" + bytes(7) + b"[]"])
+def test_files_of_another_kind_are_refused(path, data):
+    path.write_bytes(data)
+    assert "is damaged or no safetensors file" in refusal(load_tensors, path, "checkpoint")
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"minicap": "{broken"}, {"minicap": "[1]"},
+                                      {"minicap": "{}"}, {"minicap": "3"}])
+def test_safetensors_of_somebody_else_are_refused(path, metadata):
+    save_file({"W": np.ones(3, np.float32)}, path, metadata=metadata)
+    assert refusal(load_tensors, path, "checkpoint") == (f"checkpoint {path} was not written by minicap; name a folder "
+                                                         "that minicap.train has made")
+
+
+def test_somebody_elses_file_is_refused_before_its_types_are_looked_at(path):
+    header = json.dumps({"W": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))  # NumPy has no bfloat16
+    assert "was not written by minicap" in refusal(load_tensors, path, "checkpoint")
+
+
+def test_a_newer_format_is_refused(path):
+    save_file({"W": np.ones(3, np.float32)}, path, metadata={"minicap": '{"format": 2}'})
+    assert refusal(load_tensors, path, "checkpoint").endswith("has checkpoint format 2, this minicap reads 1; "
+                                                              "use the version that wrote it")
+
+
+# ---------------------------------------------------------------------------------------------------------- the folder
+
+@pytest.fixture
+def folder(tmp_path):
+    return tiny_captioner.save_checkpoint(tmp_path / "run", tiny_captioner.pixel_captioner())
+
+
+def test_a_folder_that_training_wrote_is_accepted_also_as_a_string_or_in_the_home(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    for path in (folder, str(folder), "~/run"):
+        assert checkpoint_folder(path) == folder
+        assert read_description(path)["model"]["input"] == "pixels"
+
+
+def test_other_places_are_refused(folder):
+    assert "does not exist; `python -m minicap.train --out" in refusal(checkpoint_folder, folder.parent / "nowhere")
+    assert "has to be the folder that training wrote" in refusal(checkpoint_folder, folder / "best.safetensors")
+    assert "holds no captioner.json" in refusal(checkpoint_folder, folder.parent)
+
+
+@pytest.mark.parametrize("text, message", [
+    ('{"format": 1, ', "is not valid JSON"),
+    ("\xff\xfe", "is not valid JSON"),
+    ("[]", "is not of checkpoint format 1"),
+    ('{"format": 7}', "is not of checkpoint format 1"),
+    ('{"format": 1, "model": {}, "source": null}', "says nothing about vocabulary"),
+])
+def test_a_description_that_is_none_is_refused(folder, text, message):
+    (folder / "captioner.json").write_bytes(text.encode("latin-1"))
+    sentence = refusal(read_description, folder)
+    assert message in sentence and str(folder / "captioner.json") in sentence
