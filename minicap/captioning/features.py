@@ -19,8 +19,7 @@ import numpy as np
 from ..errors import UserError
 from ..files import existing_file, read_json, write_json
 
-# What NumPy and dictionary look-ups raise on files that are damaged or something else; an .npz has no shape.
-_DAMAGED = (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError)
+_DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .json files that are not as expected
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,13 @@ def open_features(path):
     path = existing_file(Path(path).expanduser().with_suffix(".npy"), "feature file")
     info = read_json(sidecar(path), "the description of the features,")
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        names, shape = info["images"], tuple(info["source"]["shape"])
-        found = array.shape
+        array = np.lib.format.open_memmap(path, "r")
+        names = info["images"]
+        expected = (len(names), *info["source"]["shape"])
     except _DAMAGED as error:
         raise UserError(f"{path} is not a feature file of minicap ({error}); extract the features again") from error
-    if found != (len(names), *shape):
-        raise UserError(f"{path} holds an array of shape {found}, its description says {(len(names), *shape)}; "
+    if array.shape != expected:
+        raise UserError(f"{path} holds an array of shape {array.shape}, its description says {expected}; "
                         "extract the features again")
     unreadable = set(info.get("unreadable", ()))
     return FeatureFile(path, array, info, {n: i for i, n in enumerate(names) if n not in unreadable})
@@ -103,8 +102,8 @@ class FeatureWriter:
         try:
             state = read_json(self.progress)
             self.discarded = changes(state, self.source, self.images)
-            np.load(self.partial, mmap_mode="r", allow_pickle=False)  # refuses a shortened file, which "r+" fills up
-            array = np.load(self.partial, mmap_mode="r+", allow_pickle=False)
+            np.lib.format.open_memmap(self.partial, "r")  # refuses a shortened file, which "r+" fills up with zeros
+            array = np.lib.format.open_memmap(self.partial, "r+")
         except (UserError, *_DAMAGED):
             return None
         if self.discarded or array.shape != self.shape:

@@ -1,12 +1,13 @@
+import contextlib
 import errno
 import json
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from minicap.captioning import features
 from minicap.captioning.features import (
     FeatureSource,
     FeatureWriter,
@@ -157,37 +158,43 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("step", ["unlink", "write_json", "replace"])
-def test_killed_while_finishing_the_old_array_is_never_under_the_new_description(tmp_path, monkeypatch, step):
-    """The last moments of a run, each ended before and after: what stands there is sound, and the next run finishes."""
-    for moment in ("before", "after"):
-        path = tmp_path / moment / "f"
+def die_at(monkeypatch, step):
+    """Raise Killed instead of the ``step``-th renaming or deletion of a file from now on; after that, none is done."""
+    steps = iter(range(1000))
+
+    def watched(function):
+        def call(*args, **options):
+            if (now := next(steps)) < step:
+                return function(*args, **options)
+            if now == step:
+                raise Killed
+        return call
+
+    monkeypatch.setattr(os, "replace", watched(os.replace))
+    monkeypatch.setattr(Path, "unlink", watched(Path.unlink))
+
+
+def test_killed_at_any_step_of_finishing_the_old_array_is_never_under_the_new_description(tmp_path, monkeypatch):
+    """What stands there is sound at every step, and once the old array is gone there is nothing left to compute."""
+    old, new = VALUES.astype(np.float16), (VALUES + 1).astype(np.float16)
+    for step in range(1000):
+        path = tmp_path / str(step) / "f"
         write_all(path)
         writer = FeatureWriter(path, OTHER_WEIGHTS, IMAGES)
-        writer.write(VALUES + 1)
-        writer.save_progress()
-        writer.save_progress = lambda: None
-        with monkeypatch.context() as patch:
-            owner = {"unlink": type(path), "write_json": features, "replace": os}[step]
-            real = getattr(owner, step)
-
-            def dies(*args, real=real, moment=moment, **options):
-                if moment == "after":
-                    real(*args, **options)
-                raise Killed
-
-            patch.setattr(owner, step, dies)
-            with pytest.raises(Killed):
-                writer.finish()
+        writer.write(new)
+        with monkeypatch.context() as patch, contextlib.suppress(Killed):
+            die_at(patch, step)
+            writer.finish()
+            break  # it needs no more than `step` steps, and was killed at each of them
         if path.with_suffix(".npy").exists():
             file = open_features(path)
-            values = {"a" * 64: VALUES, "b" * 64: VALUES + 1}[file.info["source"]["weights_sha256"]]
-            np.testing.assert_array_equal(file.array, values.astype(np.float16))
-        if finished_changes(path, OTHER_WEIGHTS, IMAGES) != []:
+            np.testing.assert_array_equal(file.array, new if file.info["source"]["weights_sha256"][0] == "b" else old)
+        else:
             again = FeatureWriter(path, OTHER_WEIGHTS, IMAGES)
             assert again.done == len(IMAGES)
             again.finish()
-        np.testing.assert_array_equal(open_features(path).array, (VALUES + 1).astype(np.float16))
+            np.testing.assert_array_equal(open_features(path).array, new)
+    assert 4 <= step < 20
 
 
 def test_what_changed_is_said_of_finished_files_and_nothing_of_others(tmp_path):
@@ -243,7 +250,7 @@ def test_a_missing_or_unfinished_file_is_named(tmp_path):
     lambda array, info: array.write_bytes(array.read_bytes()[:-1]),
     lambda array, info: np.save(array, np.zeros((6, 3), np.float16)),
     lambda array, info: np.save(array, np.array(["pickled", None], object), allow_pickle=True),
-    lambda array, info: np.savez(open(array, "wb"), a=np.zeros((7, 3))),  # noqa: SIM115
+    lambda array, info: (np.savez(f"{array}.npz", VALUES), os.replace(f"{array}.npz", array)),
     lambda array, info: info.unlink(),
     lambda array, info: info.write_text("{"),
     lambda array, info: info.write_text("{}"),
@@ -251,7 +258,6 @@ def test_a_missing_or_unfinished_file_is_named(tmp_path):
     lambda array, info: info.write_text('{"images": 3, "source": {"shape": 3}}'),
 ], ids=["empty", "text", "shortened", "other shape", "objects", "npz", "no description", "half a description",
         "empty description", "a list", "numbers"])
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_damaged_file_is_one_sentence_that_names_it(tmp_path, damage):
     write_all(tmp_path / "f")
     damage(tmp_path / "f.npy", tmp_path / "f.json")
