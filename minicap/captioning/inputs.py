@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..errors import UserError
+from .caption_dataset import first_of, warn
 from .captioner import pixels_to_input
 
 
@@ -17,11 +19,21 @@ class PixelInputs:
 
 
 class FeatureInputs:
-    """Rows of a memory-mapped feature file: only those a batch needs are read."""
+    """Rows of a memory-mapped feature file: only those a batch needs are read.
+
+    A picture that could not be read when the features were made is left out, with a warning line: to extract again
+    would not help. UserError when the file never saw a picture.
+    """
 
     def __init__(self, features, names):
-        features.check_images(names)
-        self.names = list(names)
+        unreadable = set(features.info.get("unreadable", ()))
+        self.names = [name for name in names if name not in unreadable]
+        features.check_images(self.names)
+        if left_out := [name for name in names if name in unreadable]:
+            warn(f"{len(left_out)} of {len(names)} pictures left out, which could not be read for {features.path} "
+                 f"({first_of(left_out)})")
+        if not self.names:
+            raise UserError(f"none of the {len(names)} pictures could be read for {features.path}; fetch them again")
         self.array = features.array
         self.row = np.array([features.row[name] for name in self.names])
 
