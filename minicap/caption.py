@@ -5,6 +5,7 @@ import sys
 from dataclasses import MISSING, dataclass
 
 from .captioning.captioner import Captioner
+from .captioning.search import check_options
 from .cli import option, parse_settings, run_program
 from .errors import UserError
 from .images import read_image
@@ -24,8 +25,7 @@ class CaptionSettings:
 
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Say what is in photographs.", argv)
-    if settings.beam < 1 or settings.max_length < 1:
-        raise UserError("--beam and --max-length have to be at least 1")
+    check_options(settings.beam, settings.max_length, settings.length_penalty)
     captioner = Captioner.load(settings.checkpoint, weights=settings.weights, device=settings.device)
     failed = 0
     for path in settings.images:

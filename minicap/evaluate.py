@@ -13,6 +13,7 @@ from .captioning.dataset import load_dataset
 from .captioning.features import open_features
 from .captioning.inputs import FeatureInputs, PixelInputs
 from .captioning.metrics import score_captions
+from .captioning.search import check_options
 from .captioning.training import caption_all
 from .cli import option, parse_settings, run_program
 from .errors import UserError
@@ -40,8 +41,9 @@ class EvaluateSettings:
 
 def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
+    check_options(settings.beam, settings.max_length, settings.length_penalty)
     folder = checkpoint_folder(settings.checkpoint)
-    trained = read_json(folder / "settings.json", "settings of the training run,")
+    trained = training_settings(folder)
     captioner = Captioner.load(folder, device=settings.device)
     dataset = load_dataset(settings.data or trained["data"], settings.data_dir or trained["data_dir"],
                            splits=settings.splits or trained["splits"], split_seed=trained["split_seed"])
@@ -58,6 +60,15 @@ def main(argv=None):
 
         scores["facts"] = judge_captions(predictions, dataset)
     show(scores, settings)
+
+
+def training_settings(folder):
+    """The dict that ``minicap.train`` wrote into ``settings.json``: where the data was."""
+    trained = read_json(folder / "settings.json", "settings of the training run,")
+    keys = ("data", "data_dir", "splits", "split_seed", "features")
+    if not isinstance(trained, dict) or any(key not in trained for key in keys):
+        raise UserError(f"{folder}/settings.json lacks some of {', '.join(keys)}; keep the one training wrote")
+    return trained
 
 
 def split_inputs(captioner, dataset, split, features):
