@@ -67,14 +67,21 @@ class Captioner:
         """
         folder = checkpoint_folder(folder)
         description = read_description(folder)
-        settings = ModelSettings(**description["model"])
+        try:
+            settings = ModelSettings(**description["model"])
+        except TypeError as error:
+            raise UserError(f"{folder}/captioner.json describes no model of this minicap ({error}); "
+                            "use the version that wrote it") from error
         vocabulary = Vocabulary.from_json(description["vocabulary"], folder / "captioner.json")
         tensors, facts = load_tensors(folder / "best.safetensors", "checkpoint")
-        if facts["vocabulary"] != vocabulary.digest:
+        if facts.get("vocabulary") != vocabulary.digest:
             raise UserError(f"{folder}/best.safetensors was trained with another vocabulary than captioner.json holds; "
                             "the two files have to come from one training run")
         model = settings.build(np.random.default_rng(0))
-        model.load_state(tensors)
+        try:
+            model.load_state(tensors)
+        except UserError as error:
+            raise UserError(f"{folder}/best.safetensors: {error}") from error
         return cls(model, vocabulary, settings, get_device(device), source=description["source"], weights=weights)
 
     def caption(self, image, **options):
@@ -107,12 +114,13 @@ class Captioner:
         if self._extractor is None:
             from .extractor import Extractor
 
-            extractor = Extractor(self.weights or find_vgg(self.source), self.source["layer"], self.device)
-            if extractor.source.to_json() != self.source:
-                theirs = extractor.source.to_json()
-                differing = [k for k in self.source if theirs.get(k) != self.source[k]]
-                raise UserError(f"{self.weights} is not the network this captioner was trained with: {differing[0]} is "
-                                f"{theirs.get(differing[0])}, expected {self.source[differing[0]]}")
+            weights = self.weights or find_vgg(self.source)
+            extractor = Extractor(weights, self.source["layer"], self.device)
+            theirs = extractor.source.to_json()
+            for key, value in theirs.items():
+                if value != self.source.get(key):
+                    raise UserError(f"{weights} is not the network this captioner was trained with: {key} is {value}, "
+                                    f"expected {self.source.get(key)}; name the right file with --weights")
             self._extractor = extractor
         return self._extractor
 
