@@ -43,7 +43,7 @@ class Trainer:
         self.average = WeightAverage(named, settings.average)
         steps = len(self.batches)
         self.schedule = warmup_cosine(int(settings.warmup_epochs * steps), settings.epochs * steps, floor=0.02)
-        self.epoch, self.best, self.epochs_since_best, self.history = 0, -1.0, 0, []
+        self.epoch, self.best, self.epochs_since_best, self.history = 0, None, 0, []
 
     def _indexed(self, split):
         """(row of the image, word indices) for every caption of a split."""
@@ -66,7 +66,11 @@ class Trainer:
             self.history.append(line)
             self.save()
             report(line)
-        return max(self.history, key=lambda line: line[self.settings.select])
+        return max(self.history, key=self.rank)
+
+    def rank(self, line):
+        """What has to grow from epoch to epoch: the dev score; where scores are equal (early on all are 0), -loss."""
+        return [line[self.settings.select], -line["dev_loss"]]
 
     def train_epoch(self):
         """One pass over the training captions; returns the mean loss per word."""
@@ -129,10 +133,10 @@ class Trainer:
 
     def keep_if_best(self, line):
         """Save the weights in place now (the average) as the best, if the dev score says so."""
-        if line[self.settings.select] <= self.best:
+        if self.best is not None and self.rank(line) <= self.best:
             self.epochs_since_best += 1
             return
-        self.best, self.epochs_since_best = line[self.settings.select], 0
+        self.best, self.epochs_since_best = self.rank(line), 0
         save_tensors(self.folder / "best.safetensors", self.model.state(),
                      {"vocabulary": self.captioner.vocabulary.digest, "dev": line})
 
@@ -144,8 +148,8 @@ class Trainer:
                  "epochs_since_best": self.epochs_since_best, "history": self.history,
                  "shuffle_rng": self.shuffle_rng.bit_generator.state,
                  "dropout_rng": self.model.dropout_rng.bit_generator.state}
-        save_tensors(self.folder / "last.safetensors", tensors, facts)
         write_text(self.folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in self.history))
+        save_tensors(self.folder / "last.safetensors", tensors, facts)  # last: killed before it, the epoch is run again
 
     def resume(self):
         """Go on from ``last.safetensors`` as if the run had never stopped; UserError if it is of another run."""
