@@ -63,8 +63,8 @@ def run_program(main, argv=None):
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         code = 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         code = 130
     except BrokenPipeError:  # `... | head` closed our output
         sys.stderr.close()

@@ -1,6 +1,7 @@
 """python -m minicap.train: learn to caption; by default the built-in scenes, with nothing to download."""
 
 import dataclasses
+import hashlib
 import itertools
 import os
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .backend import get_device
+from .captioning.caption_dataset import warn
 from .captioning.captioner import Captioner, ModelSettings
 from .captioning.checkpoint import FORMAT
 from .captioning.dataset import load_dataset
@@ -17,7 +19,7 @@ from .captioning.features import open_features
 from .captioning.inputs import FeatureInputs, PixelInputs
 from .captioning.tokens import tokenize
 from .captioning.training import Trainer, caption_all
-from .captioning.vocabulary import Vocabulary
+from .captioning.vocabulary import SPECIAL, Vocabulary
 from .cli import option, parse_settings, run_program
 from .errors import UserError
 from .files import write_json
@@ -64,16 +66,20 @@ class TrainSettings:
     def resolved(self):
         """The same settings with every "by data set" filled in."""
         recipe = RECIPES["shapes" if self.data == "shapes" else "features"]
+        if self.resume and self.out is None:
+            raise UserError("--resume needs --out, the folder of the run to go on with")
         chosen = {k: v for k, v in recipe.items() if getattr(self, k) is None}
         settings = dataclasses.replace(self, **chosen, out=self.out or _next_folder(self.data))
-        for name, least in (("epochs", 1), ("batch_size", 1), ("embedding", 1), ("hidden", 1), ("min_count", 1)):
-            if getattr(settings, name) < least:
+        for name, least in (("epochs", 1), ("batch_size", 1), ("embedding", 1), ("hidden", 1), ("min_count", 1),
+                            ("patience", 1), ("warmup_epochs", 0), ("weight_decay", 0), ("seed", 0)):
+            if not getattr(settings, name) >= least:
                 raise UserError(f"--{name.replace('_', '-')} has to be at least {least}, got {getattr(settings, name)}")
         for name in ("drop", "label_smoothing", "average"):
             if not 0 <= getattr(settings, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} has to be in [0, 1), got {getattr(settings, name)}")
-        if not settings.lr > 0:
-            raise UserError(f"--lr has to be above 0, got {settings.lr}")
+        for name in ("lr", "clip"):
+            if not getattr(settings, name) > 0:
+                raise UserError(f"--{name} has to be above 0, got {getattr(settings, name)}")
         return settings
 
     def identity(self):
@@ -88,11 +94,11 @@ def _next_folder(data):
 def inputs_for(dataset, settings):
     """(split -> model inputs, facts about them): drawn pictures, or the rows of a feature file."""
     if dataset.name == "shapes":
-        return {s: PixelInputs(dataset, names) for s, names in dataset.splits.items()}, None
+        return {s: PixelInputs(dataset, dataset.splits[s]) for s in ("train", "dev")}, None
     features = open_features(settings.features)
     if len(features.info["source"]["shape"]) != 1:
         raise UserError(f"{features.path} holds no fc7 features, which --model show-tell reads")
-    return {s: FeatureInputs(features, names) for s, names in dataset.splits.items()}, features.info["source"]
+    return {s: FeatureInputs(features, dataset.splits[s]) for s in ("train", "dev")}, features.info["source"]
 
 
 def extracted_features(dataset, settings, device):
@@ -105,7 +111,10 @@ def extracted_features(dataset, settings, device):
         raise UserError("where are the VGG weights? Name the file with --weights or in MINICAP_WEIGHTS, fetch it with "
                         "`python -m minicap.download vgg19`, or name extracted features with --features")
     extractor = Extractor(weights, "fc7", device)
-    path = data_folder() / "features" / f"{dataset.name}-fc7-{extractor.source.weights_sha256[:8]}.npy"
+    name = dataset.name
+    if name == "folder":  # two folders may hold different pictures under the same names
+        name += "-" + hashlib.sha256(str(Path(settings.data_dir).expanduser().resolve()).encode()).hexdigest()[:8]
+    path = data_folder() / "features" / f"{name}-fc7-{extractor.source.weights_sha256[:8]}.npy"
     extract(dataset, extractor, path)
     return path
 
@@ -114,6 +123,9 @@ def build(settings, dataset, source, device):
     """A captioner with fresh weights for ``dataset``; its vocabulary is train's."""
     train_captions = [tokenize(t) for name in dataset.splits["train"] for t in dataset.captions[name]]
     vocabulary = Vocabulary.from_captions(train_captions, settings.min_count)
+    if len(vocabulary) == len(SPECIAL):
+        raise UserError(f"no word occurs {settings.min_count} times in the {len(train_captions)} training captions; "
+                        "use a smaller --min-count")
     shape = ({"input": "pixels", "side": dataset.side} if source is None
              else {"input": "features", "feature_size": source["shape"][0]})
     model_settings = ModelSettings(vocabulary=len(vocabulary), embedding=settings.embedding, hidden=settings.hidden,
@@ -135,39 +147,52 @@ def check_gradients_of(trainer, captions=4):
     return 0 if report.ok else 1
 
 
-def prepare_folder(settings, captioner):
-    """Make ``--out``; refuse to write over another run."""
-    folder = Path(settings.out).expanduser()
+def check_folder(folder, resume):
+    """Refuse to write over another run, or to go on with none."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file; name a folder")
-    if (folder / "last.safetensors").exists() and not settings.resume:
+    if (folder / "last.safetensors").exists() and not resume:
         raise UserError(f"{folder} already holds a training run; add --resume to go on with it, or name another --out")
-    if settings.resume and not (folder / "last.safetensors").exists():
+    if resume and not (folder / "last.safetensors").exists():
         raise UserError(f"{folder} holds no run to resume; leave out --resume to start one")
+
+
+def describe_run(folder, settings, captioner):
+    """Write what captioning, evaluating and resuming need beside the weights."""
     write_json(folder / "settings.json", dataclasses.asdict(settings))
     write_json(folder / "captioner.json", {"format": FORMAT, "model": dataclasses.asdict(captioner.settings),
                                            "source": captioner.source, "vocabulary": captioner.vocabulary.to_json()})
-    return folder
 
 
 def main(argv=None):
     settings = parse_settings(TrainSettings, "train", "Train an image captioner.", argv).resolved()
     print("settings: " + ", ".join(f"{k}={v}" for k, v in dataclasses.asdict(settings).items() if v is not None))
+    folder = Path(settings.out).expanduser()
+    if not settings.gradcheck:
+        check_folder(folder, settings.resume)
+    unused = [name for name in ("data_dir", "features", "weights") if getattr(settings, name)]
+    if unused and settings.data == "shapes":
+        warn(f"--{unused[0].replace('_', '-')} is of no use to --data shapes, which are drawn and not read")
     device = get_device(settings.device)
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
     if dataset.name != "shapes" and settings.features is None:
         settings = dataclasses.replace(settings, features=str(extracted_features(dataset, settings, device)))
     inputs, source = inputs_for(dataset, settings)
     captioner = build(settings, dataset, source, device)
-    trainer = Trainer(captioner, dataset, inputs, settings, Path(settings.out).expanduser())
+    trainer = Trainer(captioner, dataset, inputs, settings, folder)
     if settings.gradcheck:
         return check_gradients_of(trainer)
-    folder = prepare_folder(settings, captioner)
     print(f"{dataset!r}; {captioner.vocabulary!r}; {captioner.model!r} on {device}")
     if settings.resume:
-        trainer.resume()
+        trainer.resume()  # before anything is written: a run that these settings do not fit stays as it was
         print(f"going on after epoch {trainer.epoch}")
-    best = trainer.run()
+    describe_run(folder, settings, captioner)
+    try:
+        best = trainer.run()
+    except KeyboardInterrupt as interrupt:
+        if not (folder / "last.safetensors").exists():
+            raise
+        raise KeyboardInterrupt(f"the last checkpoint in {folder} is kept; go on with --resume") from interrupt
     print(f"best epoch {best['epoch']}: dev BLEU-4 {100 * best['bleu4']:.1f}, CIDEr {100 * best['cider']:.1f} (greedy)")
     show(folder, trainer, device)
 
@@ -185,7 +210,7 @@ def show(folder, trainer, device, count=12):
     if sys.stdout.isatty() and os.environ.get("COLORTERM") in ("truecolor", "24bit"):
         print(terminal_picture(dataset.image(names[0])))
     print(f"a dev picture, {names[0]}: {captions[names[0]]}")
-    print(f"{count} of them with their captions: {folder / 'samples.png'}; learning curves: {folder / 'curve.png'}")
+    print(f"{len(names)} dev pictures with captions: {folder / 'samples.png'}; learning curves: {folder / 'curve.png'}")
 
 
 if __name__ == "__main__":
