@@ -39,7 +39,8 @@ class ModelSettings:
             encoder = feature_encoder(self.feature_size, self.embedding, drop=self.drop, rng=rng,
                                       dropout_rng=dropout_rng)
         return ShowTell(encoder, self.vocabulary, self.embedding, self.hidden, drop=self.drop, rng=rng,
-                        dropout_rng=dropout_rng, label_smoothing=self.label_smoothing, log_frequencies=log_frequencies)
+                        dropout_rng=dropout_rng, label_smoothing=self.label_smoothing, log_frequencies=log_frequencies,
+                        image_every_step=self.input == "pixels")
 
 
 def pixels_to_input(images):
@@ -127,11 +128,12 @@ class Captioner:
 
 def find_vgg(source):
     """The weights file for features from ``source``, where MINICAP_WEIGHTS or the download folder has it."""
-    from ..download import find_weights
+    from ..download import WEIGHTS, find_weights
 
     network = source["network"].lower().replace("-", "")[:5]  # "VGG-19 ..." -> "vgg19"
     path = find_weights(network)
     if path is None:
+        offered = any(network == name for name, _ in WEIGHTS)
         raise UserError(f"this captioner needs the {source['network']} weights; name the file with --weights or in "
-                        f"MINICAP_WEIGHTS, or fetch it with `python -m minicap.download {network}`")
+                        "MINICAP_WEIGHTS" + f", or fetch it with `python -m minicap.download {network}`" * offered)
     return path
