@@ -1,0 +1,233 @@
+"""A gradient check is worth what it finds: here are the mistakes people make, and each of them has to be found.
+
+Every line of ``MISTAKES`` is a change to the source of one layer, ``right`` replaced by ``wrong``, as a tired person
+would type it. The spoilt layer then has to fail the gradient check with a message that names a tensor, the place in it,
+and both values. A ``right`` that no longer stands in the layer fails too: then the line here has to follow the code.
+"""
+
+import inspect
+import re
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from test_conformance import CASES
+
+from minicap.activations import Dropout, ReLU, Sigmoid, Tanh
+from minicap.conv import Conv2d
+from minicap.gradcheck import GradientError
+from minicap.layer import Sequential
+from minicap.linear import Embedding, Flatten, Linear
+from minicap.losses import SoftmaxCrossEntropy
+from minicap.normalization import BatchNorm2d, L2Normalize
+from minicap.pooling import AvgPool2d, MaxPool2d
+from minicap.recurrent import LSTM, LSTMCell, gates_backward
+
+
+@dataclass(frozen=True)
+class Mistake:
+    layer: type          # the layer that is checked
+    what: str            # the mistake in words
+    right: str           # stands exactly once in the source of ``where``
+    wrong: str           # ... and becomes this
+    where: object = None  # the class or function that is changed; None: the layer itself
+
+
+MISTAKES = [
+    Mistake(Linear, "sign of dW", "x.T @ dy2", "-x.T @ dy2"),
+    Mistake(Linear, "dW divided by the batch", "x.T @ dy2", "x.T @ dy2 / len(x)"),
+    Mistake(Linear, "dW transposed", "x.T @ dy2", "dy2.T @ x"),
+    Mistake(Linear, "mean over the batch instead of the sum in db", "dy2.sum(axis=0)", "dy2.mean(axis=0)"),
+    Mistake(Linear, "db not summed", "dy2.sum(axis=0)", "dy2[0]"),
+    Mistake(Linear, "dx with W not transposed", "self.W.data.T", "self.W.data"),
+    Mistake(Linear, "db forgotten", "self.b.accumulate(dy2.sum(axis=0))", "pass"),
+
+    Mistake(Embedding, "a repeated word loses a gradient", "xp.add.at(dW, words, dy)", "dW[words] += dy"),
+    Mistake(Embedding, "a repeated word keeps its last gradient", "xp.add.at(dW, words, dy)", "dW[words] = dy"),
+
+    Mistake(Flatten, "pixels in another order", "dy.reshape(shape)",
+            "dy.reshape(shape[0], shape[3], *shape[1:3]).transpose(0, 2, 3, 1)"),
+
+    Mistake(ReLU, "mask forgotten", "dy * (y > 0)", "dy"),
+    Mistake(ReLU, "mask of the gradient instead of the input", "dy * (y > 0)", "dy * (dy > 0)"),
+    Mistake(ReLU, "masked with the value instead of its sign", "dy * (y > 0)", "dy * y"),
+    Mistake(Tanh, "square dropped", "1 - y * y", "1 - y"),
+    Mistake(Tanh, "gradient from above dropped", "dy * (1 - y * y)", "1 - y * y"),
+    Mistake(Sigmoid, "factor dropped", "dy * y * (1 - y)", "dy * (1 - y)"),
+    Mistake(Sigmoid, "sign inside", "dy * y * (1 - y)", "dy * y * (1 + y)"),
+    Mistake(Dropout, "mask forgotten", "dy * scaled_mask", "dy / (1 - self.drop)"),
+    Mistake(Dropout, "scale forgotten", "dy * scaled_mask", "dy * (scaled_mask > 0)"),
+
+    Mistake(Conv2d, "sign of dW", "dW[kh] = (", "dW[kh] = -("),
+    Mistake(Conv2d, "dW averaged over the batch", "@ dy).sum(axis=0)", "@ dy).mean(axis=0)"),
+    Mistake(Conv2d, "kernel flipped in dx", "dy @ self.W.data[kh]", "dy @ self.W.data[K - 1 - kh]"),
+    Mistake(Conv2d, "overlapping rows overwrite", "dwindows[:, kh:kh + self.stride * OH:self.stride] +=",
+            "dwindows[:, kh:kh + self.stride * OH:self.stride] ="),
+    Mistake(Conv2d, "overlapping columns overwrite", "dx[:, :, kw:kw + S * OW:S] +=", "dx[:, :, kw:kw + S * OW:S] ="),
+    Mistake(Conv2d, "stride forgotten along the height", "dwindows[:, kh:kh + self.stride * OH:self.stride]",
+            "dwindows[:, kh:kh + OH]"),
+    Mistake(Conv2d, "stride forgotten along the width", "dx[:, :, kw:kw + S * OW:S]", "dx[:, :, kw:kw + OW]"),
+    Mistake(Conv2d, "padding cut off by one pixel too few", "dx[:, P:P + H, P:P + W]",
+            "dx[:, P - 1:P - 1 + H, P - 1:P - 1 + W]"),
+    Mistake(Conv2d, "db not summed over the batch", "dy.sum(axis=(0, 1))", "dy[0].sum(axis=0)"),
+    Mistake(Conv2d, "db averaged over the pixels", "dy.sum(axis=(0, 1))", "dy.mean(axis=1).sum(axis=0)"),
+
+    Mistake(MaxPool2d, "mask forgotten", "dy * found", "dy"),
+    Mistake(MaxPool2d, "overlapping windows overwrite", "dtap += dy * found", "dtap[...] = dy * found"),
+    Mistake(MaxPool2d, "the smallest instead of the largest", "(tap == y)", "(tap != y)"),
+    Mistake(MaxPool2d, "padding not cut off", "dx[:, P:P + H, P:P + W]", "dx[:, :H, :W]"),
+    Mistake(AvgPool2d, "divided by K instead of K²", "dy / self.kernel**2", "dy / self.kernel"),
+    Mistake(AvgPool2d, "overlapping windows overwrite", "dtap += share", "dtap[...] = share"),
+    Mistake(AvgPool2d, "padding not cut off", "dx[:, P:P + H, P:P + W]", "dx[:, :H, :W]"),
+
+    Mistake(BatchNorm2d, "mean treated as a constant", "(dy - dbeta / M - x_hat", "(dy - x_hat"),
+    Mistake(BatchNorm2d, "variance treated as a constant", "dbeta / M - x_hat * (dgamma / M))", "dbeta / M)"),
+    Mistake(BatchNorm2d, "both treated as constants, as if frozen", "(dy - dbeta / M - x_hat * (dgamma / M))", "dy"),
+    Mistake(BatchNorm2d, "M forgotten", "dbeta / M", "dbeta"),
+    Mistake(BatchNorm2d, "M - 1 instead of M", "M = dy.size // dy.shape[-1]", "M = dy.size // dy.shape[-1] - 1"),
+    Mistake(BatchNorm2d, "γ forgotten in dx", "return (self.gamma.data * scale) *", "return scale *"),
+    Mistake(BatchNorm2d, "x̂ forgotten in dγ", "(dy * x_hat).sum(axes)", "dy.sum(axes)"),
+    Mistake(BatchNorm2d, "dβ summed over the batch only", "dy.sum(axes)\n", "dy.sum(0)[0, 0]\n"),
+    Mistake(L2Normalize, "length treated as a constant", "dy - x_hat * (x_hat * dy).sum(axis=1, keepdims=True)", "dy"),
+    Mistake(L2Normalize, "scale forgotten", "self.scale / norm * (dy", "1 / norm * (dy"),
+    Mistake(L2Normalize, "not summed", "(x_hat * dy).sum(axis=1, keepdims=True)", "(x_hat * dy)"),
+
+    Mistake(LSTMCell, "W and U mixed up", "dz @ self.U.data.T", "dz @ self.W.data.T"),
+    Mistake(LSTMCell, "db not summed", "dz.sum(axis=0)", "dz[0]"),
+    Mistake(LSTMCell, "dU with x instead of h", "h.T @ dz", "x.T @ dz"),
+    Mistake(LSTMCell, "direct road of the memory forgotten", "dc = dc + dh * o", "dc = dh * o", gates_backward),
+    Mistake(LSTMCell, "road through the output forgotten", "dc = dc + dh * o * (1 - tanh_c * tanh_c)", "pass",
+            gates_backward),
+    Mistake(LSTMCell, "slope of tanh c dropped", "o * (1 - tanh_c * tanh_c)", "o", gates_backward),
+    Mistake(LSTMCell, "forget gate with the candidate instead of the memory", "dc * c,", "dc * g,", gates_backward),
+    Mistake(LSTMCell, "forget gate not applied to the memory's gradient", "dc = dc * f\n", "dc = dc * 1\n",
+            gates_backward),
+    Mistake(LSTMCell, "slope of a gate dropped", "do * o * (1 - o)", "do * o", gates_backward),
+    Mistake(LSTMCell, "a gate read after it was overwritten", "    dc = dc * f\n    i[...] = di * i * (1 - i)\n"
+            "    f[...] = df * f * (1 - f)\n", "    i[...] = di * i * (1 - i)\n    f[...] = df * f * (1 - f)\n"
+            "    dc = dc * f\n", gates_backward),
+
+    Mistake(LSTM, "updated memory instead of the one before", "gates[t, :n], c[t, :n]", "gates[t, :n], c[t + 1, :n]"),
+    Mistake(LSTM, "the updated state in dU", "h[:-1].reshape", "h[1:].reshape"),
+    Mistake(LSTM, "gradient of later steps dropped", "dh[:n] + dy[t, :n]", "dy[t, :n]"),
+    Mistake(LSTM, "gradient of this step's output dropped", "dh[:n] + dy[t, :n]", "dh[:n]"),
+    Mistake(LSTM, "gates of ended rows not zeroed", "gates[t, n:] = 0", "pass"),
+    Mistake(LSTM, "rows of dx left in sorted order", ".transpose(1, 0, 2)[back]\n        return dx",
+            ".transpose(1, 0, 2)\n        return dx"),
+    Mistake(LSTM, "rows of dh0 left in sorted order", "return dx, dh[back], dc[back]", "return dx, dh, dc[back]"),
+    Mistake(LSTM, "rows of dy not sorted", "dy[rows].transpose", "dy.transpose"),
+    Mistake(LSTM, "gradient of the final state forgotten", "if d is None else d[rows]", "if True else d[rows]"),
+    Mistake(LSTM, "db of one step only", "dz.sum(axis=0)", "dz[:N].sum(axis=0)"),
+
+    Mistake(SoftmaxCrossEntropy, "mean over the samples forgotten", "dlogits *= (weight * dloss)[:, None]",
+            "dlogits *= dloss"),
+    Mistake(SoftmaxCrossEntropy, "mask forgotten", "(weight * dloss)[:, None]", "dloss / M"),
+    Mistake(SoftmaxCrossEntropy, "sign", "(weight * dloss)", "(-weight * dloss)"),
+    Mistake(SoftmaxCrossEntropy, "target not subtracted", "dlogits[xp.arange(M), targets] -= 1 - eps", "pass"),
+    Mistake(SoftmaxCrossEntropy, "uniform part of smoothing forgotten", "dlogits -= eps / V", "pass"),
+    Mistake(SoftmaxCrossEntropy, "smoothing forgotten at the target", "targets] -= 1 - eps", "targets] -= 1"),
+    Mistake(SoftmaxCrossEntropy, "gradient from above dropped", "weight * dloss", "weight"),
+
+    Mistake(Sequential, "caches taken in the wrong order", "caches.pop()", "caches.pop(0)"),
+    Mistake(Sequential, "the last layer skipped", "for layer in reversed(self.layers.values()):",
+            "caches.pop()\n        for layer in list(reversed(self.layers.values()))[1:]:"),
+]
+
+
+def plant(mistake):
+    """The layer class as it would be with the mistake: its source, changed in one place and run again."""
+    where = mistake.where or mistake.layer
+    source = inspect.getsource(where)
+    assert source.count(mistake.right) == 1, (
+        f"{mistake.right!r} stands {source.count(mistake.right)} times in {where.__name__}, not once: "
+        "the code has changed, let this mistake follow it")
+    namespace = vars(sys.modules[mistake.layer.__module__]) | {"__name__": "planted"}
+    exec(compile(source.replace(mistake.right, mistake.wrong), f"<{mistake.what}>", "exec"), namespace)
+    if where is not mistake.layer:  # a function was changed: now the layer that calls it
+        exec(inspect.getsource(mistake.layer), namespace)
+    return namespace[mistake.layer.__name__]
+
+
+def off_neutral(layer, rng):
+    """``layer`` with every parameter and buffer off its start (γ = 1, mean = 0), behind which mistakes can hide."""
+    for _, p in layer.named_state():
+        p.data = rng.uniform(0.5, 1.5, p.data.shape)
+    return layer
+
+
+def normal(*shape):
+    return np.random.default_rng(3).standard_normal(shape)
+
+
+# What each layer is checked on: several samples, repeated words, overlapping windows, unequal lengths. A list holds
+# the inputs, a dict the options of forward; ``make`` is the layer class, right or spoilt.
+EXAMPLES = {
+    Linear: lambda make, rng: (make(3, 3, rng=rng), [normal(3, 3)], {}),
+    Embedding: lambda make, rng: (make(4, 3, rng=rng), [np.array([2, 0, 2])], {}),
+    Flatten: lambda make, rng: (make(), [normal(2, 3, 2, 2)], {}),
+    ReLU: lambda make, rng: (make(), [normal(3, 4)], {}),
+    Tanh: lambda make, rng: (make(), [normal(3, 4)], {}),
+    Sigmoid: lambda make, rng: (make(), [normal(3, 4)], {}),
+    Dropout: lambda make, rng: (make(0.5, rng=rng), [normal(3, 4)], {}),
+    Conv2d: lambda make, rng: (make(2, 2, 3, stride=2, padding=1, rng=rng), [normal(2, 5, 4, 2)], {}),
+    MaxPool2d: lambda make, rng: (make(3, stride=2, padding=1), [normal(2, 5, 4, 2)], {}),
+    AvgPool2d: lambda make, rng: (make(3, stride=2, padding=1), [normal(2, 5, 4, 2)], {}),
+    BatchNorm2d: lambda make, rng: (off_neutral(make(2), rng), [normal(2, 3, 2, 2)], {}),
+    L2Normalize: lambda make, rng: (make(3.0), [normal(4, 3)], {}),
+    LSTMCell: lambda make, rng: (make(2, 2, rng=rng), [*normal(3, 3, 2)], {}),
+    LSTM: lambda make, rng: (make(2, 2, rng=rng), [normal(3, 3, 2), *normal(2, 3, 2)],
+                             {"lengths": np.array([2, 3, 1])}),
+    SoftmaxCrossEntropy: lambda make, rng: (make(0.1), [normal(4, 5), np.array([1, 4, 0, 1])],
+                                            {"mask": np.array([True, False, True, True])}),
+    Sequential: lambda make, rng: (make(Linear(3, 3, rng=rng), Linear(3, 3, rng=rng)), [normal(4, 3)], {}),
+}
+
+
+def check(assert_gradients, device, layer_class, make):
+    layer, inputs, options = EXAMPLES[layer_class](make, np.random.default_rng(0))
+    if "mask" in options:
+        options["mask"] = device.asarray(options["mask"])
+    return assert_gradients(layer, *inputs, **options)
+
+
+@pytest.mark.parametrize("layer_class", EXAMPLES, ids=lambda c: c.__name__)
+def test_without_a_mistake_the_example_passes(assert_gradients, device, layer_class):
+    assert check(assert_gradients, device, layer_class, layer_class).worst_error < 1e-6
+
+
+NUMBER = r"(-?[\d.]+(e[+-]\d+)?)"
+TENSOR = r"(x(\[\d\])?|[\w.]*[WUb]|gamma|beta)"
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: f"{m.layer.__name__}: {m.what}")
+def test_a_mistake_is_found_and_located(assert_gradients, device, mistake):
+    with pytest.raises(GradientError) as failure:
+        check(assert_gradients, device, mistake.layer, plant(mistake))
+    located = rf"{TENSOR}\[\d+(, \d+)*\]: backward says {NUMBER}, central difference {NUMBER}, relative error"
+    missing = rf"{TENSOR}: backward left no gradient"
+    assert re.search(missing if mistake.wrong == "pass" and "accumulate" in mistake.right else located,
+                     str(failure.value)), str(failure.value)
+
+
+def test_every_layer_of_the_conformance_table_has_mistakes_planted():
+    layers = {type(case.make(np.random.default_rng(0))) for case in CASES}
+    assert layers == set(EXAMPLES) == {mistake.layer for mistake in MISTAKES}
+
+
+# ----------------------------------------------------------------------------- one that element by element cannot show
+
+def test_equal_pixels_that_each_take_the_whole_gradient_are_found_when_they_move_together(assert_gradients, rng):
+    """Moving one of two equal pixels meets a kink, so the check on MaxPool2d's own input skips them and sees nothing.
+
+    In a network equal pixels have a common cause. Here it is the weight of a convolution over an even sky: it moves
+    all pixels of a window at once, no kink, and the doubled gradient shows.
+    """
+    take_all = plant(Mistake(MaxPool2d, "ties", "waiting &= ~found", "pass"))
+    sky = np.full((1, 4, 4, 1), 0.7)
+    sky[0, 0, 0, 0] = 2.0
+    report = assert_gradients(take_all(2), sky)
+    assert report.tensors[0].kinks == 12
+    assert_gradients(Sequential(conv=Conv2d(1, 2, 1, rng=rng), pool=MaxPool2d(2)), sky)
+    with pytest.raises(GradientError, match=r"conv\.W\[0, 0, 0, \d\]: backward says"):
+        assert_gradients(Sequential(conv=Conv2d(1, 2, 1, rng=rng), pool=take_all(2)), sky)
