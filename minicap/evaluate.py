@@ -56,7 +56,7 @@ def main(argv=None):
         write_json(settings.predictions, predictions)
     scores = score_captions(predictions, dataset.captions)
     if dataset.name == "shapes":
-        from .captioning.shapes import judge_captions
+        from .captioning.shapes_language import judge_captions
 
         scores["facts"] = judge_captions(predictions, dataset)
     show(scores, settings)
