@@ -28,7 +28,7 @@ from .files import write_json
 RECIPES = {
     "shapes": {"epochs": 12, "batch_size": 100, "lr": 2e-3, "embedding": 128, "hidden": 192, "drop": 0.0,
                "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0},
-    "features": {"epochs": 15, "batch_size": 64, "lr": 1e-3, "embedding": 512, "hidden": 512, "drop": 0.5,
+    "features": {"epochs": 14, "batch_size": 128, "lr": 1e-3, "embedding": 256, "hidden": 512, "drop": 0.5,
                  "min_count": 5, "label_smoothing": 0.1, "average": 0.999, "weight_decay": 0.01},
 }
 WHERE = ("data_dir", "splits", "features", "weights", "device", "out", "resume", "gradcheck")  # not what is learned
