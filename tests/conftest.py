@@ -1,8 +1,8 @@
 """What all tests share: the device they run on, a seeded generator, the real data.
 
     pytest                              everything, on NumPy
-    pytest --device strict tests/*.py   the core on arrays as strict as a GPU's (tests/strict.py); needs no GPU
-    pytest --device cuda tests/*.py     the core on CuPy; skipped with the reason where there is no GPU
+    pytest --device strict              what computes, on arrays as strict as a GPU's (tests/strict.py); needs no GPU
+    pytest --device cuda                the same on CuPy; skipped with the reason where there is no GPU
     pytest tests/peers                  comparisons with PyTorch; skipped where it is not installed
     MINICAP_DATA=DIR pytest -m real_data    what needs Flickr8k and the VGG-19 weights
 
@@ -33,6 +33,15 @@ hypothesis.settings.load_profile("minicap")
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", choices=("cpu", "strict", "cuda"),
                      help="where the tests of the core compute (default: cpu)")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Away from the CPU only the tests that compute on the device have something to say."""
+    if config.getoption("--device") == "cpu":
+        return
+    chosen = [item for item in items if "device" in item.fixturenames]
+    config.hook.pytest_deselected(items=[item for item in items if "device" not in item.fixturenames])
+    items[:] = chosen
 
 
 @pytest.fixture(scope="session")
