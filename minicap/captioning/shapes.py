@@ -12,7 +12,8 @@ objects, so that every caption has a relation to get right.
 
 **What varies without being a fact**: the positions (one object in each half of the picture, so that "on the left" and
 "left of" are both true), the exact shade and radius, a light background tint, and pixel noise. No pixel value is tied
-to a word; the network has to learn to see.
+to a word; the network has to learn to see. All objects have the same dark line around them, as in a colouring book: a
+shape then has the same edges in every colour, also yellow on white, and can be learned apart from it.
 
 **Compositional generalisation.** Of the 42 pairs of a colour and a shape, six are never shown in train (UNSEEN). Each
 of their colours and shapes is common in train, only not together: a captioner that has learned colour and shape as
@@ -54,6 +55,8 @@ RGB = {"red": (215, 35, 40), "orange": (245, 135, 20), "yellow": (235, 210, 30),
 SHADE = 12     # an object's channels vary by ±SHADE,
 NOISE = 8      # each pixel by ±NOISE,
 TINT = 30      # and each channel of the background is up to TINT below white
+INK = (45, 45, 45)  # the line around every object,
+FILLED = 0.75       # which leaves this part of its radius to the colour
 SUPERSAMPLING = 4
 
 
@@ -159,15 +162,16 @@ def draw_picture(scene, side, rng):
     painter = ImageDraw.Draw(picture)
     for o in (scene.first, scene.second):
         colour = np.clip(RGB[o.colour] + rng.integers(-SHADE, SHADE + 1, size=3), 0, 255)
-        corners = large * ([o.x, o.y] + o.radius * outline(o.shape))
-        painter.polygon(corners.ravel().tolist(), fill=tuple(colour.tolist()))
+        for reach, fill in ((o.radius, INK), (FILLED * o.radius, tuple(colour.tolist()))):
+            corners = large * ([o.x, o.y] + reach * contour(o.shape))
+            painter.polygon(corners.ravel().tolist(), fill=fill)
     pixels = np.asarray(picture.reduce(SUPERSAMPLING), dtype=np.int16)
     noise = rng.integers(-NOISE, NOISE + 1, size=pixels.shape, dtype=np.int8)
     return np.clip(pixels + noise, 0, 255).astype(np.uint8)
 
 
 @functools.cache
-def outline(shape):
+def contour(shape):
     """Corners ``(n, 2)`` of a shape in the square [-1, 1]²; x to the right, y downwards."""
     t = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     if shape == "circle":
@@ -188,5 +192,5 @@ def outline(shape):
         x = np.sin(t) ** 3
         y = -(13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t) + 2.5) / 16
     else:
-        raise ValueError(f"outline expects one of {SHAPES}, got {shape!r}")
+        raise ValueError(f"contour expects one of {SHAPES}, got {shape!r}")
     return np.stack([x, y], axis=1)

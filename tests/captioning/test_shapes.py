@@ -15,7 +15,7 @@ from minicap.captioning.shapes import (
     SLANT,
     UNSEEN,
     ShapesDataset,
-    outline,
+    contour,
 )
 from minicap.captioning.shapes_language import (
     COLOURS,
@@ -100,15 +100,17 @@ def test_objects_lie_whole_inside_the_picture_and_apart_and_their_relation_is_un
         assert abs(across) <= SLANT * along
 
 
-def test_an_object_is_seen_where_the_scene_says_in_its_colour_and_only_there(data):
+def test_an_object_is_seen_where_the_scene_says_in_its_colour_and_only_there():
     """Looked up in the pixels: the centre has the colour's RGB, and what is dark or colourful lies in the two boxes."""
-    y, x = (np.mgrid[:data.side, :data.side] + 0.5) / data.side
-    for name in data.splits["train"][:100]:
-        picture, outside = data.image(name).astype(int), np.ones((data.side, data.side), bool)
-        for o in objects_of(data.scenes[name]):
-            centre = picture[int(o.y * data.side), int(o.x * data.side)]
+    side = 96  # large enough for the centre's pixel to lie well inside the dark line of a small star
+    data = ShapesDataset(train=100, dev=0, test=0, side=side)
+    y, x = (np.mgrid[:side, :side] + 0.5) / side
+    for name, scene in data.scenes.items():
+        picture, outside = data.image(name).astype(int), np.ones((side, side), bool)
+        for o in objects_of(scene):
+            centre = picture[int(o.y * side), int(o.x * side)]
             assert np.abs(centre - RGB[o.colour]).max() <= SHADE + NOISE, (name, o)
-            reach = o.radius + 1 / data.side
+            reach = o.radius + 1 / side
             box = (np.abs(x - o.x) <= reach) & (np.abs(y - o.y) <= reach)
             assert (picture[box].min(axis=-1) < 200).mean() > 0.2, (name, o)
             outside &= ~box
@@ -121,14 +123,14 @@ def test_small_and_big_cannot_be_confused(data):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_outlines_fill_the_unit_square_without_leaving_it(shape):
-    assert np.abs(outline(shape)).max() <= 1
-    assert np.ptp(outline(shape), axis=0).min() >= 1.7
+def test_contours_fill_the_unit_square_without_leaving_it(shape):
+    assert np.abs(contour(shape)).max() <= 1
+    assert np.ptp(contour(shape), axis=0).min() >= 1.7
 
 
 def test_an_unknown_shape_is_refused_with_the_list_of_known_ones():
     with pytest.raises(ValueError, match=r"circle.*'blob'"):
-        outline("blob")
+        contour("blob")
 
 
 # Seen and unseen combinations
