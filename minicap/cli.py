@@ -6,6 +6,7 @@ object is printed at start and saved with the result, so a run can be repeated f
 
 import argparse
 import dataclasses
+import os
 import sys
 import types
 import typing
@@ -27,7 +28,8 @@ def parse_settings(settings_class, program, description, argv=None):
         if "help" not in field.metadata:
             continue
         parser.add_argument(*_names(field), **_argument(field, types_of[field.name]))
-    return settings_class(**vars(parser.parse_args(argv)))
+    values = vars(parser.parse_args(argv))
+    return settings_class(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
 
 
 def _names(field):
@@ -60,6 +62,7 @@ def run_program(main, argv=None):
     """Run ``main(argv)`` and exit: 0 when it ends well, 2 with one sentence on a user's mistake, 130 on Ctrl-C."""
     try:
         code = main(argv)
+        sys.stdout.flush()  # a closed pipe shows here, and not when nobody can catch it any more
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         code = 2
@@ -67,6 +70,6 @@ def run_program(main, argv=None):
         print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         code = 130
     except BrokenPipeError:  # `... | head` closed our output
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit, which would fail again
         code = 1
     sys.exit(code or 0)

@@ -1,0 +1,132 @@
+"""Options from a dataclass, and the ways a program ends: 0, 2 with one sentence, 130."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from minicap.cli import option, parse_settings, run_program
+from minicap.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    images: tuple[str, ...] = option(dataclasses.MISSING, "pictures", positional=True)
+    epochs: int = option(3, "passes over the data, 100% each")
+    learning_rate: float = option(1e-3, "step size")
+    device: str = option("auto", "where to compute", choices=("auto", "cpu"))
+    weights: str | None = option(None, "weights file", metavar="FILE")
+    sizes: tuple[int, ...] = option((8, 16), "widths")
+    crop: tuple[int, ...] = option((1, 2), "two numbers", nargs=2)
+    json: bool = option(False, "machine-readable")
+    version: int = 1  # no option: not on the command line
+
+
+def parse(*argv):
+    return parse_settings(Settings, "paint", "Paint pictures.", list(argv))
+
+
+# -------------------------------------------------------------------------------------------------------- options
+
+def test_defaults_are_those_of_the_dataclass():
+    assert parse("a.jpg") == Settings(images=("a.jpg",))
+
+
+def test_every_kind_of_field_becomes_a_flag_of_its_type():
+    settings = parse("a.jpg", "b.jpg", "--epochs", "5", "--learning-rate", "1e-2", "--device", "cpu",
+                     "--weights", "w.h5", "--sizes", "1", "2", "3", "--crop", "4", "5", "--json")
+    assert settings == Settings(images=("a.jpg", "b.jpg"), epochs=5, learning_rate=0.01, device="cpu",
+                                weights="w.h5", sizes=(1, 2, 3), crop=(4, 5), json=True)
+
+
+def test_a_field_without_help_is_no_option(capsys):
+    with pytest.raises(SystemExit):
+        parse("a.jpg", "--version", "2")
+    assert "unrecognized arguments: --version" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("argv", "message"), [
+    ([], "the following arguments are required: images"),
+    (["a.jpg", "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
+    (["a.jpg", "--device", "gpu"], "argument --device: invalid choice: 'gpu'"),
+    (["a.jpg", "--crop", "1"], "argument --crop: expected 2 arguments"),
+])
+def test_a_mistyped_command_exits_with_2_and_says_which_option(capsys, argv, message):
+    with pytest.raises(SystemExit) as exit:
+        parse(*argv)
+    assert exit.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_an_option_without_default_is_required(capsys):
+    @dataclasses.dataclass(frozen=True)
+    class Needy:
+        out: str = option(dataclasses.MISSING, "where to")
+
+    with pytest.raises(SystemExit):
+        parse_settings(Needy, "paint", "", [])
+    assert "the following arguments are required: --out" in capsys.readouterr().err
+    assert parse_settings(Needy, "paint", "", ["--out", "x"]) == Needy("x")
+
+
+def test_help_names_the_program_and_shows_defaults(capsys):
+    with pytest.raises(SystemExit) as exit:
+        parse("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert exit.value.code == 0
+    assert "python -m minicap.paint" in text and "Paint pictures." in text
+    assert "passes over the data, 100% each (default: 3)" in text
+    assert "--weights FILE" in text and "weights file (default" not in text
+    assert "--device {auto,cpu}" in text
+
+
+# ------------------------------------------------------------------------------------------------ how a program ends
+
+def ends(main, *argv):
+    """Exit code of ``main``."""
+    with pytest.raises(SystemExit) as exit:
+        run_program(main, list(argv))
+    return exit.value.code
+
+
+def fail(error):
+    def main(argv):
+        raise error
+    return main
+
+
+def test_a_program_that_ends_well_exits_with_0_and_gets_its_arguments():
+    seen = []
+    assert ends(seen.append, "a") == 0 and seen == [["a"]]
+    assert ends(lambda argv: 3) == 3
+
+
+def test_a_users_mistake_is_one_sentence_on_stderr_and_2(capsys):
+    assert ends(fail(UserError("no such file"))) == 2
+    assert capsys.readouterr() == ("", "error: no such file\n")
+
+
+def test_ctrl_c_exits_with_130_and_says_what_there_is_to_say(capsys):
+    assert ends(fail(KeyboardInterrupt())) == 130
+    assert ends(fail(KeyboardInterrupt("go on with --resume"))) == 130
+    assert capsys.readouterr().err == "interrupted\ninterrupted: go on with --resume\n"
+
+
+def test_a_mistake_of_ours_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        run_program(fail(ZeroDivisionError()), [])
+
+
+@pytest.mark.parametrize("lines", [10, 100_000])
+def test_output_into_a_closed_pipe_ends_quietly(lines):
+    """``program | head -1``: nobody wants a traceback for that, whether the pipe breaks early or at the last flush."""
+    code = f"from minicap.cli import run_program\nrun_program(lambda argv: print('x\\n' * {lines}))"
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=buffered, cwd=Path(__file__).parent.parent)
+    program.stdout.close()
+    with program:
+        assert program.stderr.read() == b""
+    assert program.returncode == 1
