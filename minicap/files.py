@@ -30,7 +30,8 @@ def replacing(path):
         raise UserError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") \
             from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not there any more, or never: its folder may be a file
+            partial.unlink()
 
 
 def write_text(path, text):

@@ -1,0 +1,103 @@
+"""Files are written whole or not at all; what cannot be read or written is said in one sentence."""
+
+import errno
+import hashlib
+
+import pytest
+
+from minicap.errors import UserError
+from minicap.files import existing_file, read_json, replacing, sha256, write_json, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# --------------------------------------------------------------------------------------------------------- writing
+
+def test_a_file_appears_under_its_name_when_it_is_complete(tmp_path):
+    path = tmp_path / "new" / "folder" / "a.txt"
+    with replacing(path) as partial:
+        partial.write_text("whole")
+        assert not path.exists() and partial.parent == path.parent
+    assert path.read_text() == "whole" and names(path.parent) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("bug"), KeyboardInterrupt(), UserError("no")], ids=repr)
+def test_whatever_breaks_the_writing_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(type(error)), replacing(path) as partial:
+        partial.write_text("half")
+        raise error
+    assert path.read_text() == "old" and names(tmp_path) == ["a.txt"]
+
+
+def test_a_full_disk_is_a_sentence_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(UserError) as refusal, replacing(path) as partial:
+        partial.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(refusal.value) == (
+        f"cannot write {path}: No space left on device; free some space or choose another place")
+    assert path.read_text() == "old" and names(tmp_path) == ["a.txt"]
+
+
+def test_a_file_where_a_folder_is_needed_is_a_sentence(tmp_path):
+    (tmp_path / "results").write_text("a file")
+    with pytest.raises(UserError, match=r"cannot write .*metrics\.json: "):
+        write_json(tmp_path / "results" / "metrics.json", {})
+
+
+def test_a_folder_under_the_name_of_the_file_is_a_sentence(tmp_path):
+    (tmp_path / "metrics.json").mkdir()
+    with pytest.raises(UserError, match=r"cannot write .*metrics\.json: "):
+        write_text(tmp_path / "metrics.json", "x")
+    assert names(tmp_path) == ["metrics.json"]
+
+
+def test_text_and_json_are_utf8_and_come_back(tmp_path):
+    write_text(tmp_path / "a.txt", "Größe\n")
+    assert (tmp_path / "a.txt").read_bytes() == "Größe\n".encode()
+    value = {"caption": "ein Hund läuft", "p": [0.5, None]}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json") == value
+    assert "läuft" in (tmp_path / "a.json").read_text(encoding="utf-8")  # readable, not \u00e4
+
+
+# --------------------------------------------------------------------------------------------------------- reading
+
+def test_a_missing_file_is_named_with_what_was_expected(tmp_path):
+    with pytest.raises(UserError) as refusal:
+        existing_file(tmp_path / "w.h5", "weights file")
+    assert str(refusal.value) == f"weights file {tmp_path / 'w.h5'} does not exist; check the path"
+
+
+def test_a_folder_where_a_file_is_meant_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"is a folder; weights file has to be a file"):
+        existing_file(tmp_path, "weights file")
+
+
+def test_a_path_may_start_with_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.txt").write_text("x")
+    assert existing_file("~/a.txt", "file") == tmp_path / "a.txt"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{}", b"{'a': 1}"])
+def test_what_is_no_json_is_refused_by_name(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"settings .*a\.json is not valid JSON"):
+        read_json(tmp_path / "a.json", "settings")
+
+
+def test_options_of_the_json_module_are_passed_on(tmp_path):
+    (tmp_path / "a.json").write_text('{"b": 1, "a": 2}')
+    assert read_json(tmp_path / "a.json", object_pairs_hook=list) == [("b", 1), ("a", 2)]
+
+
+def test_a_checksum_is_that_of_the_contents_also_past_one_block(tmp_path):
+    content = bytes(range(256)) * 5000
+    (tmp_path / "a").write_bytes(content)
+    assert sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
