@@ -19,7 +19,7 @@ def save_curves(path, history):
     for ax in axes.flat:
         ax.grid(alpha=0.3)
         ax.legend(frameon=False)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     _save(figure, path)
 
 
@@ -31,7 +31,7 @@ def save_samples(path, pictures, captions, columns=4):
         ax.axis("off")
     for ax, picture, caption in zip(axes.flat, pictures, captions, strict=False):
         ax.imshow(picture)
-        ax.set_title(textwrap.fill(caption, 34), y=-0.04, va="top", fontsize=9)
+        ax.set_title(textwrap.fill(caption, 34), y=0, pad=-5, va="top", fontsize=9)
     _save(figure, path)
 
 

@@ -1,0 +1,91 @@
+"""The two pictures a training run ends with: they are PNGs, whatever the run was like."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minicap.captioning.plots import save_curves, save_samples, terminal_picture
+from minicap.errors import UserError
+
+
+def history(epochs):
+    return [{"epoch": n, "loss": 3 / n, "dev_loss": 3.2 / n, "bleu4": 0.02 * n, "cider": 0.05 * n}
+            for n in range(1, epochs + 1)]
+
+
+def open_png(path):
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        return np.asarray(image.convert("RGB"))
+
+
+def inked(pixels):
+    """The part of the pixels that is not white."""
+    return (pixels < 250).any(axis=2).mean()
+
+
+def test_the_curves_are_a_png_for_runs_of_any_length(tmp_path):
+    drawn = []
+    for epochs in (1, 30):
+        save_curves(tmp_path / "curve.png", history(epochs))
+        drawn.append(open_png(tmp_path / "curve.png"))
+        assert drawn[-1].shape[1] > 800 and 0.01 < inked(drawn[-1]) < 0.5
+    assert (drawn[0] != drawn[1]).any()
+    assert os.listdir(tmp_path) == ["curve.png"]
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_samples_show_every_picture_in_rows_of_four(tmp_path, count):
+    colours = [(200, 10 * n, 30) for n in range(count)]
+    save_samples(tmp_path / "samples.png", [np.full((30, 40, 3), c, np.uint8) for c in colours], ["a dog"] * count)
+    pixels = open_png(tmp_path / "samples.png").astype(int)
+    shown = [(abs(pixels - c).max(axis=2) <= 1) for c in colours]
+    areas = [s.sum() for s in shown]
+    assert min(areas) > 10_000 and max(areas) - min(areas) < 0.02 * max(areas)
+    tops = [np.nonzero(s.any(axis=1))[0][0] for s in shown]
+    assert all((top > tops[0] + 50) == (n >= 4) for n, top in enumerate(tops))
+
+
+@pytest.mark.parametrize("caption", ["", "<unk> 100% _under_ {brackets} " * 6])
+def test_any_caption_fits_under_pictures_of_any_shape(tmp_path, caption):
+    shapes = [(200, 200), (300, 20), (20, 300), (1, 1)]
+    save_samples(tmp_path / "samples.png", [np.full((*s, 3), (90, 160, 90), np.uint8) for s in shapes], [caption] * 4)
+    pixels = open_png(tmp_path / "samples.png")
+    has_text = (pixels < 60).all(axis=2).any()
+    assert has_text == bool(caption)
+
+
+def test_matplotlib_is_loaded_only_to_draw_and_needs_no_screen(tmp_path):
+    code = ("import sys; from minicap.captioning.plots import save_curves\n"
+            "assert 'matplotlib' not in sys.modules\n"
+            f"save_curves({str(tmp_path / 'curve.png')!r}, {history(1)!r})\n"
+            "assert 'matplotlib.pyplot' not in sys.modules\n")
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "MPLBACKEND")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment | {"MPLBACKEND": "tkagg"})
+    open_png(tmp_path / "curve.png")
+
+
+def test_a_full_disk_leaves_the_old_picture(tmp_path, monkeypatch):
+    (tmp_path / "curve.png").write_bytes(b"old")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"cannot write .*curve\.png: No space left on device"):
+        save_curves(tmp_path / "curve.png", history(1))
+    assert (tmp_path / "curve.png").read_bytes() == b"old" and os.listdir(tmp_path) == ["curve.png"]
+
+
+def test_a_terminal_shows_a_picture_two_pixels_a_cell():
+    picture = np.zeros((4, 4, 3), np.uint8)
+    picture[:2] = (255, 0, 0)  # red above, blue below
+    picture[2:] = (0, 0, 255)
+    lines = terminal_picture(picture, columns=4).split("\n")
+    assert len(lines) == 2 and all(line.count("▀") == 4 and line.endswith("\x1b[0m") for line in lines)
+    assert "\x1b[38;2;255;0;0;48;2;255;0;0m" in lines[0] and "\x1b[38;2;0;0;255;48;2;0;0;255m" in lines[1]
