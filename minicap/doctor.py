@@ -1,0 +1,269 @@
+"""python -m minicap.doctor: what is there to work with, one line each, and the cure for what is missing.
+
+Exit code 0 when everything that the CPU needs works, 2 otherwise. A GPU, Flickr8k and VGG weights are optional.
+
+This program has to run where nothing else does. So nothing but the standard library is imported up here, every look is
+taken separately, and whatever goes wrong during one becomes its line.
+"""
+
+import contextlib
+import ctypes
+import dataclasses
+import importlib
+import io
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from .cli import option, parse_settings, run_program
+
+PYTHON = (3, 10)
+LIBRARIES = {"scipy": "SciPy", "PIL": "Pillow", "h5py": "h5py", "safetensors": "safetensors", "tqdm": "tqdm",
+             "matplotlib": "Matplotlib"}  # import name -> what people call it
+DISTRIBUTIONS = {"PIL": "pillow"}
+REINSTALL = "pip install -e . (in minicap's folder)"
+
+
+@dataclasses.dataclass(frozen=True)
+class DoctorSettings:
+    json: bool = option(False, "one JSON object")
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What was found of ``name``: ``detail``, or, if not ``ok``, what is wrong and the ``cure``.
+
+    ``needed`` means that the CPU path does not work without it.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    cure: str = ""
+    needed: bool = False
+
+    def line(self):
+        cure = f": {self.cure}" if self.cure else ""
+        return f"{'ok' if self.ok else 'MISSING' if self.needed else 'missing':8} {self.name:12} {self.detail}{cure}"
+
+
+class MissingError(Exception):
+    """What is looked for is not there: MissingError(what is wrong, cure)."""
+
+    def __init__(self, detail, cure):
+        super().__init__(detail)
+        self.detail, self.cure = detail, cure
+
+
+# --- What the CPU needs ---------------------------------------------------------------------------------------------
+
+def python():
+    if sys.version_info < PYTHON:
+        raise MissingError(f"{platform.python_version()} is too old", "install Python {}.{} or newer".format(*PYTHON))
+    return f"{platform.python_version()}, {sys.executable}"
+
+
+def minicap():
+    folder = Path(__file__).resolve().parent
+    try:
+        return f"{metadata.version('minicap')}, {folder}"
+    except metadata.PackageNotFoundError:
+        return f"not installed, run from {folder}"
+
+
+def numpy():
+    version = _library("numpy")
+    return f"{version}, {_blas()}"
+
+
+def _blas():
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    found = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    if not found:  # Apple's Accelerate cannot be asked how many threads it uses
+        built_with = np.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
+        return f"BLAS: {built_with.get('name', 'unknown')}, {os.cpu_count()} cores"
+    blas = found[0]
+    return (f"{blas['internal_api']} {blas['version'] or ''} with {blas['num_threads']} threads on {os.cpu_count()} "
+            "cores (OMP_NUM_THREADS sets them)")
+
+
+def _library(name):
+    """The version of a library that really can be imported."""
+    try:
+        library = importlib.import_module(name)
+    except ImportError as error:
+        raise MissingError(f"cannot be imported ({error})", REINSTALL) from error
+    try:
+        return metadata.version(DISTRIBUTIONS.get(name, name))
+    except metadata.PackageNotFoundError:
+        return getattr(library, "__version__", "of unknown version")
+
+
+def cpu():
+    """A convolution by both of the ways the programs use, against its definition."""
+    import numpy as np
+
+    from .conv import Conv2d, conv2d_loops
+    from .cpu.inference import InferencePlan
+    from .layer import Sequential
+
+    rng = np.random.default_rng(0)
+    layer = Conv2d(16, 16, 3, padding=1, rng=rng)
+    x = rng.standard_normal((1, 6, 6, 16)).astype(np.float32)
+    expected = conv2d_loops(x, layer.W.data, layer.b.data, P=1)
+    for way in (layer, InferencePlan(Sequential(layer))):
+        if not np.allclose(way(x), expected, rtol=1e-3, atol=1e-3):
+            raise MissingError("a convolution comes out wrong", f"another NumPy or BLAS: {REINSTALL}")
+    return "a convolution comes out right"
+
+
+# --- A GPU ----------------------------------------------------------------------------------------------------------
+
+def driver():
+    """The CUDA version that the NVIDIA driver supports, asked of the driver itself: it tells which CuPy to install."""
+    number = ctypes.c_int(0)
+    try:
+        status = _load_driver().cuDriverGetVersion(ctypes.byref(number))
+    except (OSError, AttributeError) as error:
+        raise MissingError("no NVIDIA driver", "fine without a GPU, everything runs on the CPU; otherwise install "
+                           "the driver, until nvidia-smi works") from error
+    if status or not number.value:
+        raise MissingError(f"answers with error {status}", "reinstall the NVIDIA driver, until nvidia-smi works")
+    major = number.value // 1000
+    if major < 12:
+        raise MissingError(f"supports CUDA {_cuda(number.value)}, CuPy needs 12", "install a newer driver")
+    return f"supports CUDA {_cuda(number.value)}; CuPy comes with pip install '.[cuda{min(major, 13)}]'"
+
+
+def _load_driver():
+    return ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+
+
+def cupy():
+    from .backend import cuda_problem, get_device, installed_cupy_wheels
+
+    problem = cuda_problem()
+    if problem is not None:
+        raise MissingError(*_two_parts(problem))
+    runtime = get_device("cuda").xp.cuda.runtime.runtimeGetVersion()
+    (wheel,) = installed_cupy_wheels()
+    return f"{wheel} {metadata.version(wheel)}, CUDA runtime {_cuda(runtime)}"
+
+
+def _cuda(number):
+    """12040 -> "12.4" """
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def gpu():
+    from .backend import cuda_problem, get_device
+
+    if cuda_problem() is not None:
+        raise MissingError("none that can be used", "see CuPy above; --device auto takes the CPU")
+    runtime = get_device("cuda").xp.cuda.runtime
+    gpus = [runtime.getDeviceProperties(i) for i in range(runtime.getDeviceCount())]
+    return "; ".join(f"cuda:{i} {gpu['name'].decode(errors='replace')}, {gpu['totalGlobalMem'] / 2**30:.0f} GiB"
+                     for i, gpu in enumerate(gpus))
+
+
+# --- Data and weights -----------------------------------------------------------------------------------------------
+
+def flickr8k():
+    from .captioning.dataset import load_dataset
+    from .captioning.flickr8k import CAPTION_NAMES, IMAGE_ARCHIVES, IMAGE_FOLDERS
+    from .download import data_folder
+    from .errors import UserError
+
+    flaws = io.StringIO()  # known ones, of which loading warns
+    try:
+        with contextlib.redirect_stderr(flaws):
+            data = load_dataset("flickr8k")
+    except UserError as error:
+        raise MissingError(*_two_parts(error)) from error
+    folder = data_folder()
+    form = [_first_entry(folder, names) for names in (
+        (*IMAGE_FOLDERS, *IMAGE_ARCHIVES), (*CAPTION_NAMES, "Flickr8k_text", "Flickr8k_text.zip"))]
+    sizes = "/".join(str(len(names)) for names in data.splits.values())
+    return f"{len(data.all_images):,} images, {sizes} in the splits; {', '.join(filter(None, form))} in {folder}"
+
+
+def _two_parts(problem):
+    """(what is wrong, the cure): the sentences of minicap's errors put a semicolon between them."""
+    detail, _, cure = str(problem).partition("; ")
+    return detail, cure
+
+
+def _first_entry(folder, names):
+    """The first of ``names`` that is in ``folder`` or in its Flickr8k, upper and lower case alike, or None."""
+    entries = {}
+    for path in (*folder.glob("[Ff]lickr8k/*"), *folder.iterdir()):
+        entries[path.name.casefold()] = str(path.relative_to(folder))
+    return next((entries[name.casefold()] for name in names if name.casefold() in entries), None)
+
+
+def weights():
+    from .download import find_weights
+    from .errors import UserError
+    from .weights.recognize import HEAD, recognize
+    from .weights.refusal import RefusalError
+
+    fetch = "name a file with --weights or MINICAP_WEIGHTS, or `python -m minicap.download vgg19`"
+    try:
+        path = find_weights("vgg19") or find_weights("vgg16")
+        if path is None:
+            raise MissingError("no VGG weights", fetch)
+        with open(path, "rb") as f:
+            format = recognize(path, f.read(HEAD))
+    except RefusalError as error:
+        raise MissingError(f"{path} {error}", fetch) from error
+    except UserError as error:  # MINICAP_WEIGHTS names a file that is not there
+        raise MissingError(_two_parts(error)[0], fetch) from error
+    return f"{path} ({format}, {path.stat().st_size / 1e6:.0f} MB)"
+
+
+# --- The round ------------------------------------------------------------------------------------------------------
+
+CHECKS = (("Python", python, True), ("minicap", minicap, True), ("NumPy", numpy, True),
+          *((label, lambda name=name: _library(name), True) for name, label in LIBRARIES.items()),
+          ("CPU", cpu, True), ("CUDA driver", driver, False), ("CuPy", cupy, False), ("GPU", gpu, False),
+          ("Flickr8k", flickr8k, False), ("VGG weights", weights, False))
+
+
+def examine():
+    """A list of Findings. Never raises."""
+    return [_look(*check) for check in CHECKS]
+
+
+def _look(name, check, needed):
+    try:
+        return Finding(name, True, check(), needed=needed)
+    except MissingError as missing:
+        return Finding(name, False, missing.detail, missing.cure, needed)
+    except Exception as error:  # whatever it is, it is worth one line and must not hide the others
+        detail = f"{type(error).__name__}: {error}".splitlines()[0]
+        return Finding(name, False, detail, REINSTALL if needed else "", needed)
+
+
+def main(argv=None):
+    settings = parse_settings(DoctorSettings, "doctor", "What is there to work with, and what is missing.", argv)
+    findings = examine()
+    works = all(f.ok for f in findings if f.needed)
+    if settings.json:
+        print(json.dumps({"cpu": works, "findings": [dataclasses.asdict(f) for f in findings]}, ensure_ascii=False))
+    else:
+        print("\n".join(f.line() for f in findings))
+        absent = ", ".join(f.name for f in findings if not f.ok and not f.needed)
+        if not works:
+            print("The CPU path does not work: cure what is MISSING, from the top.")
+        else:
+            print("The CPU path works." + (f" Absent, and not needed for it: {absent}." if absent else ""))
+    return 0 if works else 2
+
+
+if __name__ == "__main__":
+    run_program(main)
