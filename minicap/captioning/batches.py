@@ -75,19 +75,20 @@ class CaptionBatches:
     Bucketing: shuffle all captions, sort chunks of 50 batches by length, cut them into batches, shuffle the batches. A
     batch then holds captions of nearly one length and little padding, but other companions each epoch.
 
-    With ``whole_images`` the captions of an image stay together, in random order of images. A network that is trained
-    on the pictures themselves then runs once for all captions of a picture, which outweighs the padding.
+    With ``one_per_image`` an epoch shows every picture once, with one of its captions drawn at random: where a network
+    is trained on the pictures themselves, pictures are what costs.
     """
 
-    def __init__(self, captions, batch_size, rng, max_length=40, whole_images=False):
+    def __init__(self, captions, batch_size, rng, max_length=40, one_per_image=False):
         if batch_size < 1 or (max_length is not None and max_length < 1):
             raise ValueError(f"batch_size and max_length are at least 1, got {batch_size} and {max_length}")
         self.captions, self.batch_size, self.rng, self.max_length = captions, batch_size, rng, max_length
-        self.whole_images = whole_images
+        self.one_per_image = one_per_image
+        self.size = len({image for image, _ in captions}) if one_per_image else len(captions)
 
     def __len__(self):
         """The number of batches in an epoch."""
-        return -(-len(self.captions) // self.batch_size)
+        return -(-self.size // self.batch_size)
 
     def __iter__(self):
         rows_of_batches = self._shuffle()  # now, not at the first next(): all that the epoch draws from rng
@@ -95,13 +96,11 @@ class CaptionBatches:
 
     def _shuffle(self):
         """The rows of ``captions`` in each batch, in the order of the epoch."""
-        if self.whole_images:
-            images = np.array([image for image, _ in self.captions], np.int64)
-            rank = self.rng.permutation(int(images.max()) + 1)
-            order = np.argsort(rank[images], kind="stable")
-            return [order[i:i + self.batch_size] for i in range(0, len(order), self.batch_size)]
         lengths = np.array([len(words) for _, words in self.captions], np.int64)
         order = self.rng.permutation(len(self.captions))
+        if self.one_per_image:
+            images = np.array([image for image, _ in self.captions], np.int64)[order]
+            order = order[np.sort(np.unique(images, return_index=True)[1])]  # the first caption of each in random order
         chunk = BATCHES_PER_CHUNK * self.batch_size
         batches = []
         for begin in range(0, len(order), chunk):

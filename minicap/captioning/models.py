@@ -42,7 +42,8 @@ class ShowTell(Layer):
                  image_every_step=False):
         self.encoder, self.image_every_step = encoder, image_every_step
         self.dropout_rng = dropout_rng
-        self.embedding = Embedding(V, E, rng=rng)
+        # Where image and word are added, both have to be heard from the start.
+        self.embedding = Embedding(V, E, rng=rng, init=normal(1.0 if image_every_step else 0.1))
         self.drop_words = Dropout(drop, rng=dropout_rng)
         self.lstm = LSTM(E, H, rng=rng)
         self.drop_hidden = Dropout(drop, rng=dropout_rng)

@@ -36,7 +36,7 @@ class Trainer:
         self.model = captioner.model
         self.shuffle_rng = np.random.default_rng([settings.seed, 1])
         self.batches = CaptionBatches(self._indexed("train"), settings.batch_size, self.shuffle_rng,
-                                      whole_images=captioner.settings.input == "pixels")
+                                      one_per_image=captioner.settings.input == "pixels")
         self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
         named = list(self.model.named_parameters())
         self.optimizer = Adam(named, settings.lr, weight_decay=settings.weight_decay)
