@@ -1,0 +1,145 @@
+"""python -m minicap.classify: which of ImageNet's 1000 classes a VGG sees in photographs.
+
+    classifier = Classifier("vgg19_weights_tf_dim_ordering_tf_kernels.h5")
+    for best in classifier.classify(["dog.jpg"]):
+        best                                 # [{"index": 207, "class": "golden retriever", "p": 0.93}, ...]
+
+The picture's short side is resized to 256 pixels and the central 224 x 224 of it are looked at: the single-crop test of
+Simonyan and Zisserman 2015, section 3.2.
+"""
+
+import json
+import sys
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .backend import CPU, get_device, to_numpy
+from .captioning.features import read_ahead
+from .cli import option, parse_settings, run_program
+from .cpu.inference import InferencePlan
+from .download import find_weights
+from .errors import UserError
+from .files import existing_file
+from .images import centre_crop, read_image, resize_short_side
+from .losses import log_softmax
+from .vgg import vgg
+
+CLASSES = "imagenet_classes.txt"  # looked for beside the weights
+MAX_ASPECT = 20  # of a picture whose short side is going to be 256, the long one is then still in memory
+
+
+@dataclass(frozen=True)
+class ClassifySettings:
+    images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
+    weights: str | None = option(None, "VGG weights with the dense layers (or MINICAP_WEIGHTS, or downloaded ones)",
+                                 metavar="FILE")
+    classes: str | None = option(None, f"class names in output order, one a line (or {CLASSES} beside the weights)",
+                                 metavar="FILE")
+    top: int = option(5, "how many classes to show", metavar="N")
+    resize: int = option(256, "pixels of the short side before cropping", metavar="N")
+    crop: int = option(224, "pixels of the central square that is looked at", metavar="N")
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    json: bool = option(False, "one JSON object a line")
+
+
+class Classifier:
+    """A VGG with its dense layers, and the names of its classes."""
+
+    def __init__(self, weights, classes=None, *, resize=256, crop=224, device=CPU):
+        weights = existing_file(weights, "weights file")
+        self.model = vgg(weights=weights)
+        if not self.model.top:
+            raise UserError(f"{weights} has no dense layers, and so no classes; name the full file")
+        cells = self.model.preprocessing.size // 32  # every block halves the picture, and fc6 wants this many cells
+        if crop // 32 != cells:
+            raise UserError(f"--crop {crop} does not suit the dense layers, which expect {32 * cells} pixels "
+                            f"(up to {32 * cells + 31} come to the same)")
+        if resize < crop:
+            raise UserError(f"--resize {resize} is less than --crop {crop}; the crop has to fit into the picture")
+        self.resize, self.crop, self.device = resize, crop, device
+        count = self.model["fc8"].b.shape[0]
+        self.classes = read_classes(classes or weights.with_name(CLASSES), count, required=classes is not None)
+        self.run = InferencePlan(self.model) if device.name == "cpu" else self.model.to(device)
+
+    def read(self, path):
+        """One picture, (crop, crop, 3) uint8. UserError when it cannot be read."""
+        image = read_image(path, at_least=self.resize)
+        H, W, _ = image.shape
+        if max(H, W) > MAX_ASPECT * min(H, W):
+            raise UserError(f"{path} is {W} x {H} pixels, of which a square is not worth looking at; crop it first")
+        return centre_crop(resize_short_side(image, self.resize), self.crop)
+
+    def __call__(self, images):
+        """Pictures (N, crop, crop, 3) uint8 -> probabilities (N, classes) float32, a NumPy array."""
+        x = self.device.asarray(self.model.preprocessing(images))
+        return np.exp(log_softmax(to_numpy(self.run(x))))
+
+    def classify(self, paths, top=5, batch_size=16):
+        """Yield for each path its ``top`` classes, [{"index", "class", "p"}, ...], the most likely first.
+
+        For a picture that cannot be read it is the UserError that says why.
+        """
+        for batch in read_ahead(self._read_or_error, paths, batch_size):
+            good = [image for image in batch if not isinstance(image, UserError)]
+            probabilities = iter(self(np.stack(good)) if good else ())
+            for image in batch:
+                yield image if isinstance(image, UserError) else self._best(next(probabilities), top)
+
+    def _read_or_error(self, path):
+        try:
+            return self.read(path)
+        except UserError as error:
+            return error
+
+    def _best(self, p, top):
+        order = np.argsort(-p, kind="stable")[:top]
+        return [{"index": int(i), "class": self.classes[i], "p": round(float(p[i]), 6)} for i in order]
+
+
+def read_classes(path, count, required=True):
+    """``count`` names, one a line of the file. If it need not be there and is not: "class 0", "class 1", ..."""
+    if not required and not Path(path).is_file():
+        print(f"warning: no class names, only numbers: there is no {path}, and no --classes", file=sys.stderr)
+        return [f"class {i}" for i in range(count)]
+    path = existing_file(path, "class file")
+    try:
+        names = path.read_text(encoding="utf-8").rstrip().splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"class file {path} is not a text file in UTF-8; name one with a class on each line") from error
+    if len(names) != count:
+        raise UserError(f"class file {path} has {len(names)} lines, the network {count} classes; name a file with "
+                        "--classes that has a class on each line, in the order of the outputs")
+    return [name.strip() for name in names]
+
+
+def default_weights():
+    """Weights in the usual places; UserError if there are none. Those without dense layers are the last choice."""
+    found = [path for network in ("vgg19", "vgg16") if (path := find_weights(network)) is not None]
+    if not found:
+        raise UserError("no VGG weights were found; name a file with --weights or MINICAP_WEIGHTS, or fetch one with "
+                        "`python -m minicap.download vgg19`")
+    return min(found, key=lambda path: "notop" in path.name)
+
+
+def main(argv=None):
+    settings = parse_settings(ClassifySettings, "classify", "Which ImageNet classes a VGG sees in photographs.", argv)
+    if settings.top < 1:
+        raise UserError(f"--top has to be at least 1, it cannot be {settings.top}")
+    classifier = Classifier(settings.weights or default_weights(), settings.classes, resize=settings.resize,
+                            crop=settings.crop, device=get_device(settings.device))
+    failed = False
+    for path, best in zip(settings.images, classifier.classify(settings.images, settings.top), strict=True):
+        if isinstance(best, UserError):
+            print(f"error: {best}", file=sys.stderr)
+            failed = True
+        elif settings.json:
+            print(json.dumps({"image": path, "top": best}, ensure_ascii=False), flush=True)
+        else:
+            print("\n".join([path, *(f"{100 * b['p']:6.1f} %  {b['class']}" for b in best)]), flush=True)
+    return 2 if failed else 0
+
+
+if __name__ == "__main__":
+    run_program(main)
