@@ -1,0 +1,40 @@
+"""Deep learning by hand: convolution, LSTM and image captioning on NumPy and CuPy.
+
+    from minicap import Captioner, vgg19, Conv2d, check_gradients
+
+Names are loaded when they are first used, so that ``import minicap`` costs next to nothing.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "activations": ("Dropout", "ReLU", "Sigmoid", "Tanh"),
+    "backend": ("array_module", "get_device", "to_numpy"),
+    "captioning.captioner": ("Captioner",),
+    "conv": ("Conv2d",),
+    "errors": ("UserError",),
+    "gradcheck": ("assert_gradients", "check_gradients"),
+    "layer": ("Buffer", "Cache", "Layer", "Parameter", "Sequential"),
+    "linear": ("Embedding", "Flatten", "Linear"),
+    "losses": ("SoftmaxCrossEntropy",),
+    "normalization": ("BatchNorm2d", "L2Normalize"),
+    "optim": ("SGD", "Adam", "RMSProp", "clip_gradients"),
+    "pooling": ("AvgPool2d", "MaxPool2d"),
+    "recurrent": ("LSTM", "LSTMCell"),
+    "vgg": ("vgg11", "vgg13", "vgg16", "vgg19"),
+    "weights": ("read_weights",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'minicap' has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
