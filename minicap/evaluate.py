@@ -43,7 +43,7 @@ def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
     check_options(settings.beam, settings.max_length, settings.length_penalty)
     folder = checkpoint_folder(settings.checkpoint)
-    trained = training_settings(folder)
+    trained = training_settings(folder, settings)
     captioner = Captioner.load(folder, device=settings.device)
     dataset = load_dataset(settings.data or trained["data"], settings.data_dir or trained["data_dir"],
                            splits=settings.splits or trained["splits"], split_seed=trained["split_seed"])
@@ -62,12 +62,16 @@ def main(argv=None):
     show(scores, settings)
 
 
-def training_settings(folder):
-    """The dict that ``minicap.train`` wrote into ``settings.json``: where the data was."""
+def training_settings(folder, settings):
+    """The dict that ``minicap.train`` wrote into ``settings.json``: where the data was, as far as it is to be used."""
     trained = read_json(folder / "settings.json", "settings of the training run,")
     keys = ("data", "data_dir", "splits", "split_seed", "features")
     if not isinstance(trained, dict) or any(key not in trained for key in keys):
         raise UserError(f"{folder}/settings.json lacks some of {', '.join(keys)}; keep the one training wrote")
+    if settings.data not in (None, trained["data"]):
+        return dict.fromkeys(keys) | {"data": settings.data}
+    if trained["data"] == "folder" and settings.data_dir not in (None, trained["data_dir"]):
+        trained["features"] = None  # of other pictures, perhaps under the same names
     return trained
 
 
