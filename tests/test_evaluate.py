@@ -1,0 +1,210 @@
+"""A whole split captioned and scored: the scores are those of minicap.score, and the features are the right ones."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tiny_captioner
+import tiny_vgg
+
+from minicap import evaluate, score, train
+from minicap.captioning.shapes import ShapesDataset
+from minicap.errors import UserError
+from minicap.files import write_json
+
+SCORES = ["bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider", "n"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """(folder of pictures, feature file)"""
+    folder = tmp_path_factory.mktemp("data")
+    return tiny_captioner.write_folder(folder / "pictures"), tiny_captioner.write_features(folder / "features.npy")
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """The folder of a run that has learned to tell the colours apart."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "show", lambda *_: None)
+        return tiny_captioner.run_train(tmp_path_factory.mktemp("trained") / "run", *data, "--epochs", 25, "--patience",
+                                        25, "--lr", 0.1, "--drop", 0, "--label-smoothing", 0)
+
+
+@pytest.fixture
+def run(trained, capsys):
+    """Evaluates the trained run (or ``checkpoint``) and returns its JSON."""
+    def call(*options, checkpoint=trained):
+        capsys.readouterr()
+        evaluate.main(["--checkpoint", str(checkpoint), "--device", "cpu", "--json", *map(str, options)])
+        return json.loads(capsys.readouterr().out)
+    return call
+
+
+def edit_settings(folder, **changes):
+    settings = json.loads((folder / "settings.json").read_text())
+    write_json(folder / "settings.json", settings | changes)
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    """A copy of the trained run that a test may spoil."""
+    return shutil.copytree(trained, tmp_path / "copied")
+
+
+# --------------------------------------------------------------------------------------------------------- scores
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_predictions_are_written_for_minicap_score_which_finds_the_same_scores(run, data, tmp_path, capsys, split):
+    report = run("--split", split, "--predictions", tmp_path / "p.json")
+    assert list(report) == SCORES and report["n"] == 3
+    predictions = json.loads((tmp_path / "p.json").read_text())
+    assert list(predictions) == list(tiny_captioner.SPLITS[split])
+    score.main([str(tmp_path / "p.json"), "--references", str(data[0] / "captions.csv"), "--json"])
+    assert json.loads(capsys.readouterr().out) == report
+
+
+def test_dev_is_the_default_and_the_scores_repeat(run, tmp_path):
+    report = run("--predictions", tmp_path / "p.json")
+    assert report == run("--split", "dev")
+    assert set(json.loads((tmp_path / "p.json").read_text())) == set(tiny_captioner.SPLITS["dev"])
+
+
+def test_one_beam_without_penalty_is_what_training_saw_on_dev(run, trained):
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    best = max(lines, key=lambda line: (line["cider"], -line["dev_loss"]))
+    report = run("--beam", 1)
+    assert report == {name: best[name] for name in SCORES}
+    assert report["bleu4"] > 0.8
+
+
+def test_the_captions_of_shuffled_images_score_much_less(run):
+    assert run("--shuffle-images")["bleu1"] < run()["bleu1"] - 0.1
+    assert run("--shuffle-images")["cider"] < 0.5 * run()["cider"]
+
+
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_shuffling_gives_every_image_the_caption_of_another_one(n):
+    captions = {f"{i}.jpg": f"caption {i}" for i in range(n)}
+    shuffled = evaluate.shuffled(captions)
+    assert shuffled.keys() == captions.keys() and sorted(shuffled.values()) == sorted(captions.values())
+    assert all(shuffled[name] != caption for name, caption in captions.items())
+
+
+def test_people_get_a_table_in_points(trained, capsys, tmp_path):
+    evaluate.main(["--checkpoint", str(trained), "--device", "cpu", "--predictions", str(tmp_path / "p.json")])
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0] == "dev, 3 images, beam 3, length penalty 0.7"
+    assert [line.split()[0] for line in lines[1:]] == SCORES[:-1]
+    assert all(0 <= float(line.split()[1]) <= 1000 for line in lines[1:])
+    assert err == f"captions written to {tmp_path / 'p.json'}\n"
+
+
+# ------------------------------------------------------------------------------------------------------- features
+
+def test_features_may_be_named_and_have_to_come_from_the_same_network(run, tmp_path):
+    same = tiny_captioner.write_features(tmp_path / "same.npy")
+    assert run("--features", same) == run()
+    other = tiny_captioner.write_features(tmp_path / "other.npy", weights_sha256="1" * 64)
+    with pytest.raises(UserError, match=r"other\.npy was not made by the network this captioner was trained with"):
+        run("--features", other)
+
+
+def test_images_without_features_are_refused_and_unreadable_ones_left_out(run, tmp_path):
+    names = tiny_captioner.NAMES
+    with pytest.raises(UserError, match="has no features for 3 of 3 images"):
+        run("--features", tiny_captioner.write_features(tmp_path / "few.npy", names=names[:6]))
+    left_out = tiny_captioner.write_features(tmp_path / "left_out.npy", unreadable=names[7:8])
+    assert run("--features", left_out)["n"] == 2
+
+
+def test_without_features_they_are_made_from_the_pictures(run, tmp_path, monkeypatch):
+    tiny_vgg.shrink(monkeypatch, size=32)
+    weights = tiny_vgg.save_keras(tmp_path / "vgg.h5", tiny_vgg.random_vgg(11, np.random.default_rng(0)))
+    monkeypatch.setenv("MINICAP_WEIGHTS", str(weights))
+    monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "cache"))
+    monkeypatch.setattr(train, "show", lambda *_: None)
+    folder = tiny_captioner.write_folder(tmp_path / "pictures")
+    train.main(["--data", "folder", "--data-dir", str(folder), "--out", str(tmp_path / "run"), "--device", "cpu",
+                "--epochs", "2", "--min-count", "1", "--embedding", "4", "--hidden", "4"])
+    options = ("--split", "test", "--predictions", tmp_path / "p.json")
+    expected = run(*options, checkpoint=tmp_path / "run"), (tmp_path / "p.json").read_text()
+    edit_settings(tmp_path / "run", features=None)
+    assert (run(*options, checkpoint=tmp_path / "run"), (tmp_path / "p.json").read_text()) == expected
+
+    # another folder has other pictures, perhaps under the same names: its features are never the old ones
+    edit_settings(tmp_path / "run", features=str(tmp_path / "would be a mistake.npy"))
+    moved = folder.rename(tmp_path / "elsewhere")
+    assert run(*options, "--data-dir", moved, checkpoint=tmp_path / "run") == expected[0]
+
+
+# ------------------------------------------------------------------------------------- shapes, and what does not fit
+
+@pytest.fixture
+def pixel_run(tmp_path, monkeypatch):
+    """A captioner of small pictures with random weights, as trained on the built-in scenes."""
+    folder = tiny_captioner.save_checkpoint(tmp_path / "run", tiny_captioner.pixel_captioner(side=16))
+    write_json(folder / "settings.json", {"data": "shapes", "data_dir": None, "splits": None, "split_seed": None,
+                                          "features": None})
+    load = evaluate.load_dataset
+    monkeypatch.setattr(evaluate, "load_dataset", lambda name, *a, **k: (
+        ShapesDataset(train=1, dev=4, test=6, side=16) if name == "shapes" else load(name, *a, **k)))
+    return folder
+
+
+def test_on_the_built_in_scenes_the_facts_are_judged_too(run, pixel_run, capsys):
+    report = run("--split", "test", checkpoint=pixel_run)
+    assert list(report) == [*SCORES, "facts"] and report["n"] == 6
+    assert {part: facts["n"] for part, facts in report["facts"].items()} == {"seen": 3, "unseen": 3}
+    assert {"colours", "shapes", "relation"} <= set(report["facts"]["unseen"])
+    evaluate.main(["--checkpoint", str(pixel_run), "--device", "cpu"])
+    assert "unseen combinations: colours 0.0%" in capsys.readouterr().out
+
+
+def test_a_captioner_of_small_pictures_is_not_let_loose_on_photographs(run, pixel_run, data):
+    with pytest.raises(UserError, match="reads the small pictures of --data shapes, not photographs"):
+        run("--data", "folder", "--data-dir", data[0], checkpoint=pixel_run)
+
+
+def test_options_of_the_training_data_are_not_carried_to_other_data(run, copied, monkeypatch):
+    edit_settings(copied, split_seed=3)
+    asked = []
+
+    def load_dataset(*place, **options):
+        asked.append((place, options))
+        raise UserError("enough")
+
+    monkeypatch.setattr(evaluate, "load_dataset", load_dataset)
+    for options in ((), ("--data", "flickr8k", "--data-dir", "D")):
+        with pytest.raises(UserError, match="enough"):
+            run(*options, checkpoint=copied)
+    (_, first), (place, second) = asked
+    assert first["split_seed"] == 3
+    assert place == ("flickr8k", "D") and second == {"splits": None, "split_seed": None}
+
+
+@pytest.mark.parametrize("text, message", [
+    ("{", "is not valid JSON"), ("[]", "lacks some of data, data_dir"), ('{"data": "folder"}', "lacks some of data"),
+])
+def test_settings_that_are_none_are_refused(run, copied, text, message):
+    (copied / "settings.json").write_text(text)
+    with pytest.raises(UserError, match=message):
+        run(checkpoint=copied)
+
+
+def test_missing_settings_and_a_search_that_cannot_be_are_refused(run, copied):
+    (copied / "settings.json").unlink()
+    with pytest.raises(UserError, match=r"settings of the training run, .*settings\.json does not exist"):
+        run(checkpoint=copied)
+    with pytest.raises(UserError, match="--beam and --max-length have to be at least 1"):
+        run("--beam", 0)
+
+
+def test_an_unreadable_picture_is_named(run, copied, tmp_path):
+    folder = tiny_captioner.write_folder(tmp_path / "pictures")
+    picture = folder / tiny_captioner.SPLITS["dev"][0]
+    picture.write_bytes(picture.read_bytes()[:60])
+    with pytest.raises(UserError, match=rf"{picture.name} is truncated or damaged"):
+        run("--data-dir", folder, checkpoint=copied)
