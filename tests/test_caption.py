@@ -1,0 +1,104 @@
+"""The captioning program: one line or one JSON object for each picture, whatever happens to the others."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tiny_captioner
+from PIL import Image
+
+from minicap import caption
+from minicap.captioning.captioner import Captioner
+from minicap.cli import run_program
+from minicap.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tiny_captioner.save_checkpoint(tmp_path / "run", tiny_captioner.pixel_captioner())
+
+
+@pytest.fixture
+def photos(tmp_path, rng):
+    """Three photographs of different sizes and kinds; their paths."""
+    paths = [tmp_path / "one.jpg", tmp_path / "two words.png", tmp_path / "drei-ü.png"]
+    for path, size in zip(paths, ((30, 40, 3), (50, 20, 3), (9, 9, 3)), strict=True):
+        Image.fromarray(rng.integers(0, 256, size, dtype=np.uint8)).save(path)
+    return [str(path) for path in paths]
+
+
+@pytest.fixture
+def run(folder, capsys):
+    """Captions pictures; returns exit code, lines on stdout, text on stderr."""
+    def call(*arguments):
+        code = caption.main(["--checkpoint", str(folder), "--device", "cpu", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return code, out.splitlines(), err
+    return call
+
+
+def test_json_has_one_object_a_line_with_all_beams_best_first(run, photos):
+    code, lines, err = run(*photos, "--json")
+    assert code == 0 and err == ""
+    found = [json.loads(line) for line in lines]
+    assert [entry["image"] for entry in found] == photos
+    for entry in found:
+        assert list(entry) == ["image", "caption", "beams"] and len(entry["beams"]) == 3
+        assert entry["caption"] == entry["beams"][0]["caption"]
+        assert all(list(beam) == ["caption", "logp"] and beam["logp"] < 0 for beam in entry["beams"])
+    assert len({entry["caption"] for entry in found}) > 1
+
+
+def test_people_get_the_picture_and_its_caption(run, photos, folder):
+    captioner = Captioner.load(folder, device="cpu")
+    code, lines, err = run(*photos)
+    assert (code, err) == (0, "")
+    assert lines == [f"{photo}: {captioner.caption(photo)}" for photo in photos]
+
+
+def test_options_of_the_search_reach_it(run, photos, folder):
+    captioner = Captioner.load(folder, device="cpu")
+    for options, expected in ((("--beam", 1), {"beam": 1}), (("--beam", 5, "--length-penalty", 2), {
+            "beam": 5, "length_penalty": 2.0}), (("--max-length", 1), {"max_length": 1})):
+        _, (line,), _ = run(photos[0], "--json", *options)
+        (beams,) = captioner.captions([photos[0]], **expected)
+        assert json.loads(line)["beams"] == [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]
+
+
+def test_an_unreadable_picture_is_named_and_the_others_are_captioned(run, photos, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    code, lines, err = run(photos[0], tmp_path / "broken.jpg", tmp_path / "gone.jpg", tmp_path, photos[1], "--json")
+    assert code == 2
+    assert [json.loads(line)["image"] for line in lines] == photos[:2]
+    errors = err.splitlines()
+    assert len(errors) == 3 and all(line.startswith("error: ") for line in errors)
+    assert "broken.jpg" in errors[0] and "gone.jpg does not exist" in errors[1] and "is a folder" in errors[2]
+
+
+def test_captions_beyond_ascii_stay_readable(monkeypatch, run, photos):
+    monkeypatch.setattr(Captioner, "captions", lambda *_, **__: [[("ein Hund läuft", -1.23456)]])
+    _, (line,), _ = run(photos[2], "--json")
+    assert "ein Hund läuft" in line and "drei-ü.png" in line
+    assert json.loads(line)["beams"] == [{"caption": "ein Hund läuft", "logp": -1.2346}]
+
+
+@pytest.mark.parametrize("options", [("--beam", "0"), ("--max-length", "0"), ("--length-penalty", "-1")])
+def test_a_search_that_cannot_be_is_refused_before_anything_is_loaded(options):
+    with pytest.raises(UserError, match="have to be at least 1, --length-penalty at least 0"):
+        caption.main(["photo.jpg", "--checkpoint", "nowhere", *options])
+
+
+def test_the_exit_code_of_the_program_tells_of_failures(folder, photos, capsys):
+    for pictures, expected in ((photos, 0), ([*photos, "gone.jpg"], 2)):
+        with pytest.raises(SystemExit) as end:
+            run_program(caption.main, [*pictures, "--checkpoint", str(folder), "--device", "cpu"])
+        assert end.value.code == expected
+        assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_the_program_runs_as_a_module(folder, photos):
+    done = subprocess.run([sys.executable, "-m", "minicap.caption", photos[0], "--checkpoint", folder, "--json"],
+                          capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["image"] == photos[0] and done.stderr == ""
