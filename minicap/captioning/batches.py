@@ -76,7 +76,8 @@ class CaptionBatches:
     batch then holds captions of nearly one length and little padding, but other companions each epoch.
 
     With ``one_per_image`` an epoch shows every picture once, with one of its captions drawn at random: where a network
-    is trained on the pictures themselves, pictures are what costs.
+    is trained on the pictures themselves, pictures are what costs. Batches are then not bucketed: captions from a few
+    templates are of one length because they are of one template, and a batch should show them all.
     """
 
     def __init__(self, captions, batch_size, rng, max_length=40, one_per_image=False):
@@ -101,7 +102,7 @@ class CaptionBatches:
         if self.one_per_image:
             images = np.array([image for image, _ in self.captions], np.int64)[order]
             order = order[np.sort(np.unique(images, return_index=True)[1])]  # the first caption of each in random order
-        chunk = BATCHES_PER_CHUNK * self.batch_size
+        chunk = self.batch_size if self.one_per_image else BATCHES_PER_CHUNK * self.batch_size
         batches = []
         for begin in range(0, len(order), chunk):
             rows = order[begin:begin + chunk]

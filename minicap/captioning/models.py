@@ -123,8 +123,8 @@ def _real_words(words, lengths):
 
 def feature_encoder(D, E, *, drop, rng, dropout_rng):
     """For features of a frozen network, (N, D) -> (N, E)."""
-    return Sequential(scale=L2Normalize(FEATURE_LENGTH), drop=Dropout(drop, rng=dropout_rng),
-                      project=Linear(D, E, rng=rng))
+    return Sequential(scale=L2Normalize(FEATURE_LENGTH), project=Linear(D, E, rng=rng),
+                      drop=Dropout(drop, rng=dropout_rng))
 
 
 def small_cnn(side, E, *, channels=(16, 32, 64), rng):
