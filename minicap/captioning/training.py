@@ -154,6 +154,9 @@ class Trainer:
     def resume(self):
         """Go on from ``last.safetensors`` as if the run had never stopped; UserError if it is of another run."""
         tensors, facts = load_tensors(self.folder / "last.safetensors", "checkpoint to resume from")
+        if "settings" not in facts:
+            raise UserError(f"{self.folder}/last.safetensors holds weights but no state of a run to go on with; start "
+                            "another run with another --out")
         ours = self.settings.identity()
         changed = [k for k in ours if facts["settings"].get(k) != ours[k]]
         if changed:
