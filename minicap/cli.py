@@ -70,6 +70,12 @@ def run_program(main, argv=None):
         print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         code = 130
     except BrokenPipeError:  # `... | head` closed our output
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit, which would fail again
         code = 1
+    except OSError as error:  # not of our making: a file without permission, a full disk under `> FILE`
+        print(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), file=sys.stderr)
+        code = 2
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit, which would fail again
     sys.exit(code or 0)

@@ -15,8 +15,8 @@ def replacing(path):
 
     A reader therefore sees the old file or the whole new one, also when the disk fills up or the program is killed.
 
-        with replacing("model.safetensors") as partial:
-            save_file(tensors, partial)
+        with replacing("metrics.json") as partial:
+            partial.write_text(text)
     """
     path = Path(path)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")

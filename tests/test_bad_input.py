@@ -6,6 +6,7 @@ once. The world is a folder with everything a program needs, and beside it every
 
 import contextlib
 import dataclasses
+import errno
 import importlib
 import json
 import os
@@ -13,6 +14,8 @@ import pickle
 import re
 import shutil
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -282,6 +285,25 @@ def test_training_on_a_full_disk_is_one_sentence_and_no_file_is_half_written(end
     assert sorted(path.name for path in (good / "out").iterdir()) == ["best.safetensors", "captioner.json",
                                                                       "metrics.jsonl", "settings.json"]
     shutil.rmtree(good / "out")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_output_that_finds_the_disk_full_is_one_sentence_too(good):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "minicap.score", "predictions.json", "--references",
+                               "pictures/captions.csv", "--json"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              cwd=good)
+    assert (done.returncode, done.stderr) == (2, "error: No space left on device\n")
+
+
+def test_a_file_that_may_not_be_read_is_one_sentence(end, good, monkeypatch):
+    def forbidden(self, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_text", forbidden)
+    for arguments in ((*EVALUATE, "run"), (*CAPTION, "run")):
+        code, errors, _ = end(*arguments)
+        assert code == 2 and errors[0].startswith("error: Permission denied: run/")
 
 
 @pytest.mark.parametrize("arguments", [(*EVALUATE, "run"), with_weights("vgg-0.h5")], ids=["evaluate", "extract"])
