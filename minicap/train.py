@@ -27,9 +27,9 @@ from .files import write_json
 # What "by data set" means: the settings that were chosen on dev.
 RECIPES = {
     "shapes": {"epochs": 10, "batch_size": 64, "lr": 3e-3, "embedding": 128, "hidden": 128, "drop": 0.0,
-               "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0},
+               "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0, "image": "every"},
     "features": {"epochs": 14, "batch_size": 128, "lr": 1e-3, "embedding": 256, "hidden": 512, "drop": 0.5,
-                 "min_count": 5, "label_smoothing": 0.1, "average": 0.999, "weight_decay": 0.01},
+                 "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.01, "image": "first"},
 }
 WHERE = ("data_dir", "splits", "features", "weights", "device", "out", "resume", "gradcheck")  # not what is learned
 
@@ -43,6 +43,8 @@ class TrainSettings:
     weights: str | None = option(None, "VGG weights for the features (or MINICAP_WEIGHTS)", metavar="FILE")
     features: str | None = option(None, "features made by minicap.extract; else they are made first", metavar="FILE")
     model: str = option("show-tell", "captioner", choices=("show-tell",))
+    image: str | None = option(None, "read the image as the first word or beside every word; by data set",
+                               choices=("first", "every"))
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     out: str | None = option(None, "folder for the checkpoint (else a new one in runs/)", metavar="DIR")
     resume: bool = option(False, "go on with the run in --out")
@@ -129,7 +131,8 @@ def build(settings, dataset, source, device):
     shape = ({"input": "pixels", "side": dataset.side} if source is None
              else {"input": "features", "feature_size": source["shape"][0]})
     model_settings = ModelSettings(vocabulary=len(vocabulary), embedding=settings.embedding, hidden=settings.hidden,
-                                   drop=settings.drop, label_smoothing=settings.label_smoothing, **shape)
+                                   drop=settings.drop, label_smoothing=settings.label_smoothing,
+                                   image_every_step=settings.image == "every", **shape)
     model = model_settings.build(np.random.default_rng([settings.seed, 0]), vocabulary.log_frequencies())
     return Captioner(model, vocabulary, model_settings, device, source=source, weights=settings.weights)
 

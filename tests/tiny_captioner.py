@@ -59,7 +59,7 @@ def train_arguments(out, folder, features, *more):
     """The command line of a training run that takes a fraction of a second; ``more`` comes last and so counts."""
     return [str(a) for a in ("--data", "folder", "--data-dir", folder, "--features", features, "--out", out,
                              "--device", "cpu", "--min-count", 1, "--embedding", 8, "--hidden", 12, "--batch-size", 5,
-                             "--epochs", 4, "--lr", 0.02, "--average", 0.5, *more)]
+                             "--epochs", 4, "--lr", 0.02, "--average", 0.5, "--label-smoothing", 0.1, *more)]
 
 
 def run_train(out, folder, features, *more):
@@ -75,10 +75,11 @@ def vocabulary():
 def pixel_captioner(side=8, seed=0, **settings):
     """A captioner of pictures of ``side`` pixels with random weights, which says something else about each."""
     words = vocabulary()
-    settings = ModelSettings("pixels", len(words), embedding=6, hidden=7, side=side, **settings)
+    settings = ModelSettings("pixels", len(words), embedding=6, hidden=7, side=side, image_every_step=True, **settings)
     model = settings.build(np.random.default_rng(seed))
-    for _, p in model.named_parameters():
-        p.data = (3 * p.data).astype(np.float32)
+    for name, p in model.named_parameters():
+        scale = {"output.W": 100, "encoder.project.W": 10}.get(name, 1)
+        p.data = (scale * p.data).astype(np.float32)
     return Captioner(model, words, settings, CPU)
 
 

@@ -27,6 +27,7 @@ class ModelSettings:
     hidden: int = 512
     drop: float = 0.5
     label_smoothing: float = 0.0
+    image_every_step: bool = False
     side: int | None = None         # pixels
     feature_size: int | None = None  # features
 
@@ -40,7 +41,7 @@ class ModelSettings:
                                       dropout_rng=dropout_rng)
         return ShowTell(encoder, self.vocabulary, self.embedding, self.hidden, drop=self.drop, rng=rng,
                         dropout_rng=dropout_rng, label_smoothing=self.label_smoothing, log_frequencies=log_frequencies,
-                        image_every_step=self.input == "pixels")
+                        image_every_step=self.image_every_step)
 
 
 def pixels_to_input(images):

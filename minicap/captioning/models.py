@@ -9,9 +9,10 @@
 
 Training shows the true previous word (teacher forcing); inference feeds back the word it chose.
 
-With ``image_every_step`` the image is also added to every word. Vinyals et al. found that worse on frozen features,
-where it overfits; a CNN that learns its own features needs the shorter road for its gradient: on the built-in scenes
-the plain form still guesses shapes when this one names them.
+With ``image_every_step`` the image is not a word in front but stands beside every word: x_t = [W_e[word_t],
+encoder(image)]. Vinyals et al. found that worse on their features, where it overfits. A CNN that learns its own
+features needs the shorter road for its gradient: on the built-in scenes the plain form still guesses shapes when this
+one names them.
 """
 
 import numpy as np
@@ -42,10 +43,10 @@ class ShowTell(Layer):
                  image_every_step=False):
         self.encoder, self.image_every_step = encoder, image_every_step
         self.dropout_rng = dropout_rng
-        # Where image and word are added, both have to be heard from the start.
+        # Beside an image a word has to be heard from the start.
         self.embedding = Embedding(V, E, rng=rng, init=normal(1.0 if image_every_step else 0.1))
         self.drop_words = Dropout(drop, rng=dropout_rng)
-        self.lstm = LSTM(E, H, rng=rng)
+        self.lstm = LSTM(2 * E if image_every_step else E, H, rng=rng)
         self.drop_hidden = Dropout(drop, rng=dropout_rng)
         self.output = Linear(H, V, rng=rng, init=normal(0.01))
         if log_frequencies is not None:
@@ -57,9 +58,9 @@ class ShowTell(Layer):
         embedded, embedding_cache = self.embedding.forward(words)
         embedded, drop_words_cache = self.drop_words.forward(embedded)
         x = self._reads(encoded[image_of], embedded)
-        (y, _, _), lstm_cache = self.lstm.forward(x, lengths=np.asarray(lengths) + 1)
+        (y, _, _), lstm_cache = self.lstm.forward(x, lengths=self._steps(lengths))
         real = _real_words(words, lengths)
-        hidden, drop_hidden_cache = self.drop_hidden.forward(y[:, 1:][real])    # (N, 1 + T, H) -> (words in all, H)
+        hidden, drop_hidden_cache = self.drop_hidden.forward(self._says(y)[real])  # (N, T, H) -> (words in all, H)
         logits, output_cache = self.output.forward(hidden)
         loss, loss_cache = self.loss.forward(logits, targets[real])
         return loss, Cache(encoder=encoder_cache, encoded_shape=encoded.shape, image_of=image_of,
@@ -74,10 +75,14 @@ class ShowTell(Layer):
         dlogits, _ = self.loss.backward(dloss, loss)
         dhidden = self.drop_hidden.backward(self.output.backward(dlogits, output), drop_hidden)
         dy = xp.zeros(y_shape, dtype=dhidden.dtype)
-        dy[:, 1:][real] = dhidden
+        self._says(dy)[real] = dhidden
         dx, _, _ = self.lstm.backward((dy, None, None), lstm)
-        self.embedding.backward(self.drop_words.backward(dx[:, 1:], drop_words), embedding)
-        dimage = dx.sum(axis=1) if self.image_every_step else dx[:, 0]
+        E = encoded_shape[1]
+        if self.image_every_step:
+            dembedded, dimage = dx[:, :, :E], dx[:, :, E:].sum(axis=1)
+        else:
+            dembedded, dimage = dx[:, 1:], dx[:, 0]
+        self.embedding.backward(self.drop_words.backward(dembedded, drop_words), embedding)
         dencoded = xp.zeros(encoded_shape, dtype=dx.dtype)
         xp.add.at(dencoded, image_of, dimage)  # every caption of an image has its say
         return self.encoder.backward(dencoded, encoder), None, None, None, None
@@ -85,29 +90,41 @@ class ShowTell(Layer):
     def __call__(self, images, image_of, words, targets, lengths):
         """The loss without dropout and label smoothing; its exponential is the perplexity per word."""
         x = self._reads(self.encoder(images)[image_of], self.embedding(words))
-        y, _, _ = self.lstm(x, lengths=np.asarray(lengths) + 1)
+        y, _, _ = self.lstm(x, lengths=self._steps(lengths))
         real = _real_words(words, lengths)
-        return self.loss(self.output(y[:, 1:][real]), targets[real])
+        return self.loss(self.output(self._says(y)[real]), targets[real])
 
     def start(self, images):
-        """The state (h, c, image) of an LSTM that has seen the images and no word yet: (N, H), (N, H), (N, E)."""
+        """The state (h, c, image) of an LSTM that has read no word yet: (N, H), (N, H), (N, E)."""
         image = self.encoder(images)
-        zeros = array_module(image).zeros((len(image), self.lstm.cell.U.shape[0]), dtype=image.dtype)
-        return (*self.lstm.cell(image, zeros, zeros), image)
+        h = c = array_module(image).zeros((len(image), self.lstm.cell.U.shape[0]), dtype=image.dtype)
+        if not self.image_every_step:
+            h, c = self.lstm.cell(image, h, c)
+        return h, c, image
 
     def step(self, state, words):
         """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V))."""
         h, c, image = state
         x = self.embedding(words)
-        h, c = self.lstm.cell(x + image if self.image_every_step else x, h, c)
+        if self.image_every_step:
+            x = array_module(x).concatenate([x, image], axis=1)
+        h, c = self.lstm.cell(x, h, c)
         return (h, c, image), log_softmax(self.output(h))
 
     def _reads(self, image, embedded):
-        """What the LSTM reads: (N, E) and (N, T, E) -> (N, 1 + T, E)."""
-        x = array_module(image).concatenate([image[:, None], embedded], axis=1)
+        """What the LSTM reads, from (N, E) and (N, T, E): (N, 1 + T, E), or (N, T, 2E) with the image at every step."""
+        xp = array_module(image)
         if self.image_every_step:
-            x[:, 1:] += image[:, None]
-        return x
+            return xp.concatenate([embedded, xp.broadcast_to(image[:, None], embedded.shape)], axis=2)
+        return xp.concatenate([image[:, None], embedded], axis=1)
+
+    def _steps(self, lengths):
+        """How many steps of :meth:`_reads` each caption takes."""
+        return np.asarray(lengths) + (0 if self.image_every_step else 1)
+
+    def _says(self, y):
+        """The outputs that follow a word: all but the one that follows the image in front."""
+        return y if self.image_every_step else y[:, 1:]
 
     def __repr__(self):
         V, E = self.embedding.W.shape
@@ -134,5 +151,4 @@ def small_cnn(side, E, *, channels=(16, 32, 64), rng):
         layers |= {f"conv{i}": Conv2d(C, F, 3, padding=1, rng=rng), f"bn{i}": BatchNorm2d(F), f"relu{i}": ReLU(),
                    f"pool{i}": MaxPool2d(2)}
         C, side = F, side // 2
-    return Sequential(**layers, flatten=Flatten(), dense=Linear(side * side * C, 2 * E, rng=rng), relu=ReLU(),
-                      project=Linear(2 * E, E, rng=rng))
+    return Sequential(**layers, flatten=Flatten(), project=Linear(side * side * C, E, rng=rng))

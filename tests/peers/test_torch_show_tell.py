@@ -33,9 +33,7 @@ LAYOUTS = {
     "lstm.cell.b": ("lstm.bias_ih_l0", gates),
     "output.W": ("output.weight", lambda a: a.T),
     "output.b": ("output.bias", lambda a: a),
-    "encoder.dense.W": ("encoder.dense.weight", lambda a: image_first(a).T),
-    "encoder.dense.b": ("encoder.dense.bias", lambda a: a),
-    "encoder.project.W": ("encoder.project.weight", lambda a: a.T),
+    "encoder.project.W": ("encoder.project.weight", lambda a: (a if len(a) == D else image_first(a)).T),
     "encoder.project.b": ("encoder.project.bias", lambda a: a),
 }
 for block in range(1, len(CHANNELS) + 1):
@@ -62,15 +60,14 @@ class TorchCNN(torch.nn.Module):
             setattr(self, f"conv{block}", torch.nn.Conv2d(C, F, 3, padding=1))
             setattr(self, f"bn{block}", torch.nn.BatchNorm2d(F))
             C = F
-        self.dense = torch.nn.Linear(C * (SIDE // 2**len(CHANNELS))**2, 2 * E)
-        self.project = torch.nn.Linear(2 * E, E)
+        self.project = torch.nn.Linear(C * (SIDE // 2**len(CHANNELS))**2, E)
 
     def forward(self, x):
         x = x.permute(0, 3, 1, 2)
         for block in range(1, len(CHANNELS) + 1):
             x = getattr(self, f"bn{block}")(getattr(self, f"conv{block}")(x)).relu()
             x = torch.nn.functional.max_pool2d(x, 2)
-        return self.project(self.dense(x.flatten(1)).relu())
+        return self.project(x.flatten(1))
 
 
 class TorchShowTell(torch.nn.Module):
@@ -80,18 +77,21 @@ class TorchShowTell(torch.nn.Module):
         super().__init__()
         self.encoder, self.image_every_step = encoder, image_every_step
         self.embedding = torch.nn.Embedding(V, E)
-        self.lstm = torch.nn.LSTM(E, H, batch_first=True)
+        self.lstm = torch.nn.LSTM(2 * E if image_every_step else E, H, batch_first=True)
         self.output = torch.nn.Linear(H, V)
         self.loss = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing)
 
     def forward(self, images, image_of, words, targets, lengths):
         image = self.encoder(images)[image_of][:, None]
         embedded = self.embedding(words)
-        x = torch.cat([image, embedded + image if self.image_every_step else embedded], dim=1)
-        packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths + 1, batch_first=True, enforce_sorted=False)
+        if self.image_every_step:
+            x, extra = torch.cat([embedded, image.expand_as(embedded)], dim=2), 0
+        else:
+            x, extra = torch.cat([image, embedded], dim=1), 1
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths + extra, batch_first=True, enforce_sorted=False)
         y, _ = torch.nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
         inside = torch.arange(words.shape[1]) < lengths[:, None]
-        return self.loss(self.output(y[:, 1:])[inside], targets[inside])
+        return self.loss(self.output(y[:, extra:])[inside], targets[inside])
 
 
 def make_pair(kind, label_smoothing, dtype):
