@@ -28,8 +28,8 @@ def trained(data, tmp_path_factory):
     """The folder of a run that has learned to tell the colours apart."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "show", lambda *_: None)
-        return tiny_captioner.run_train(tmp_path_factory.mktemp("trained") / "run", *data, "--epochs", 25, "--patience",
-                                        25, "--lr", 0.1, "--drop", 0, "--label-smoothing", 0)
+        return tiny_captioner.run_train(tmp_path_factory.mktemp("trained") / "run", *data, "--epochs", 40, "--patience",
+                                        40, "--lr", 0.05, "--drop", 0, "--label-smoothing", 0)
 
 
 @pytest.fixture

@@ -187,7 +187,7 @@ def test_all_settings_are_printed_and_saved_as_they_were_used(uninterrupted):
 
 
 def test_it_learns_what_it_is_shown(data, tmp_path, undrawn):
-    folder = tiny_captioner.run_train(tmp_path / "run", *data, "--epochs", 25, "--patience", 25, "--lr", 0.1,
+    folder = tiny_captioner.run_train(tmp_path / "run", *data, "--epochs", 40, "--patience", 40, "--lr", 0.05,
                                       "--drop", 0, "--label-smoothing", 0)
     captioner = Captioner.load(folder)
     features = np.load(data[1])[9:].astype(np.float32)  # the three test pictures

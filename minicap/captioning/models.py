@@ -48,7 +48,7 @@ class ShowTell(Layer):
         self.drop_words = Dropout(drop, rng=dropout_rng)
         self.lstm = LSTM(2 * E if image_every_step else E, H, rng=rng)
         self.drop_hidden = Dropout(drop, rng=dropout_rng)
-        self.output = Linear(H, V, rng=rng, init=normal(0.01))
+        self.output = Linear(H, V, rng=rng)
         if log_frequencies is not None:
             self.output.b.data[...] = log_frequencies  # begin with the words' frequencies (neuraltalk's trick)
         self.loss = SoftmaxCrossEntropy(label_smoothing)
