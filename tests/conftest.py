@@ -27,7 +27,8 @@ from minicap.errors import UserError
 
 # The same examples in every run: a failure is then somebody's change and not somebody's luck.
 hypothesis.settings.register_profile("minicap", deadline=None, derandomize=True, max_examples=40)
-hypothesis.settings.load_profile("minicap")
+hypothesis.settings.register_profile("full", deadline=None, max_examples=1000)  # .ci/full: other examples every time
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "minicap"))
 
 
 def pytest_addoption(parser):
