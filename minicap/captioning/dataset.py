@@ -8,7 +8,6 @@
 """
 
 import os
-from pathlib import Path
 
 from ..errors import UserError
 from .caption_dataset import CaptionDataset
@@ -50,10 +49,10 @@ def load_dataset(name, data_dir=None, *, splits=None, split_seed=None):
 
 
 def _default_folder():
-    if folder := os.environ.get("MINICAP_DATA"):
-        return folder
-    folder = Path("~/.cache/minicap").expanduser()
-    if not folder.is_dir():
+    from ..download import data_folder
+
+    folder = data_folder()
+    if not (os.environ.get("MINICAP_DATA") or folder.is_dir()):
         raise UserError("where is Flickr8k? Name its folder with --data-dir or in the environment variable "
                         "MINICAP_DATA, or fetch it with `python -m minicap.download flickr8k`")
     return folder
