@@ -28,6 +28,10 @@ class EvaluateSettings:
                               choices=("shapes", "flickr8k", "folder"))
     data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
     splits: str | None = option(None, "folder with the split lists, where the data has none", metavar="DIR")
+    split_seed: int | None = option(None, "--data folder without split lists: draw them with this seed (default: as in "
+                                    "training)", metavar="N")
+    weights: str | None = option(None, "VGG weights, where features have to be made (or MINICAP_WEIGHTS)",
+                                 metavar="FILE")
     features: str | None = option(None, "features made by minicap.extract (default: those of the training run)",
                                   metavar="FILE")
     beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N")
@@ -44,9 +48,10 @@ def main(argv=None):
     check_options(settings.beam, settings.max_length, settings.length_penalty)
     folder = checkpoint_folder(settings.checkpoint)
     trained = training_settings(folder, settings)
-    captioner = Captioner.load(folder, device=settings.device)
+    captioner = Captioner.load(folder, weights=settings.weights, device=settings.device)
     dataset = load_dataset(settings.data or trained["data"], settings.data_dir or trained["data_dir"],
-                           splits=settings.splits or trained["splits"], split_seed=trained["split_seed"])
+                           splits=settings.splits or trained["splits"],
+                           split_seed=trained["split_seed"] if settings.split_seed is None else settings.split_seed)
     inputs = split_inputs(captioner, dataset, settings.split, settings.features or trained["features"])
     predictions = caption_all(captioner, inputs, beam=settings.beam, length_penalty=settings.length_penalty,
                               max_length=settings.max_length)

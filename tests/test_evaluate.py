@@ -138,6 +138,8 @@ def test_without_features_they_are_made_from_the_pictures(run, tmp_path, monkeyp
     edit_settings(tmp_path / "run", features=str(tmp_path / "would be a mistake.npy"))
     moved = folder.rename(tmp_path / "elsewhere")
     assert run(*options, "--data-dir", moved, checkpoint=tmp_path / "run") == expected[0]
+    monkeypatch.delenv("MINICAP_WEIGHTS")
+    assert run(*options, "--data-dir", moved, "--weights", weights, checkpoint=tmp_path / "run") == expected[0]
 
 
 # ------------------------------------------------------------------------------------- shapes, and what does not fit
@@ -177,11 +179,11 @@ def test_options_of_the_training_data_are_not_carried_to_other_data(run, copied,
         raise UserError("enough")
 
     monkeypatch.setattr(evaluate, "load_dataset", load_dataset)
-    for options in ((), ("--data", "flickr8k", "--data-dir", "D")):
+    for options in ((), ("--split-seed", 0), ("--data", "flickr8k", "--data-dir", "D")):
         with pytest.raises(UserError, match="enough"):
             run(*options, checkpoint=copied)
-    (_, first), (place, second) = asked
-    assert first["split_seed"] == 3
+    (_, first), (_, named), (place, second) = asked
+    assert first["split_seed"] == 3 and named["split_seed"] == 0
     assert place == ("flickr8k", "D") and second == {"splits": None, "split_seed": None}
 
 
