@@ -53,7 +53,8 @@ WEIGHTS = {
                                "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"),
     ("vgg16", "keras-notop"): _keras("vgg16", "_notop", "6d6bbae143d832006294945121d1f1fc"),
     ("vgg19", "keras"): _keras("vgg19", "", "cbe5617147190e668d6c5d5026f83318"),
-    ("vgg19", "torch"): _torch("vgg19-dcbb9e9d.pth", "dcbb9e9d"),  # torchvision publishes the first 8 digits, as a name
+    ("vgg19", "torch"): _torch("vgg19-dcbb9e9d.pth", 
+                               "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"),
     ("vgg19", "keras-notop"): _keras("vgg19", "_notop", "253f8cb515780f3b799900260a226db6"),
 }
 
