@@ -27,10 +27,15 @@ def glorot(rng, shape):
 
 
 def orthogonal(rng, shape):
-    """Blocks of rotations, one per H x H block of (H, B·H): repeated products keep their length (Saxe et al. 2014)."""
+    """Blocks of rotations, one per H x H block of (H, B·H): repeated products keep their length (Saxe et al. 2014).
+
+    ValueError if the width is not a multiple of H.
+    """
+    H, BH = shape
+    if BH % H:
+        raise ValueError(f"orthogonal draws square blocks side by side, and {BH} is not a multiple of {H}")
     if rng is None:
         return np.zeros(shape, np.float32)
-    H, BH = shape
     blocks = []
     for _ in range(BH // H):
         Q, R = np.linalg.qr(rng.standard_normal((H, H)))

@@ -30,7 +30,7 @@ class SoftmaxCrossEntropy(Layer):
             expect_shape(self, mask, "M", "mask", M=M)  # (M, 1) would silently weigh every sample with every other
         xp = array_module(logits, targets, mask)
         log_p = log_softmax(logits)
-        weight = xp.full(M, 1 / M, dtype=logits.dtype) if mask is None else mask / mask.sum().astype(logits.dtype)
+        weight = xp.full(M, 1 / M) if mask is None else mask / xp.maximum(mask.sum(), 1)  # nothing counts: a loss of 0
         weight = weight.astype(logits.dtype)
         eps = self.label_smoothing
         nll = -(1 - eps) * log_p[xp.arange(M), targets]

@@ -163,6 +163,8 @@ class WeightAverage:
         return {name: to_numpy(a).copy() for name, a in self.average.items()} | {"steps": np.array([self.steps])}
 
     def load_state(self, arrays):
+        if _shapes(arrays) != _shapes(self.state()):
+            raise UserError("the saved average does not belong to these parameters")
         self.steps = int(arrays["steps"][0])
         for name, a in self.average.items():
             a[...] = array_module(a).asarray(arrays[name])
@@ -171,11 +173,14 @@ class WeightAverage:
 def global_norm(parameters):
     """sqrt(Σ g²) over all gradients, as a 0-d array on the gradients' device."""
     squares = [(p.grad * p.grad).sum() for p in parameters if p.grad is not None]
+    if not squares:
+        raise ValueError("no parameter has a gradient: call backward before the norm is taken")
     return array_module(*squares).sqrt(sum(squares[1:], squares[0]))
 
 
 def clip_gradients(parameters, max_norm):
     """Scale all gradients by min(1, max_norm / global norm) (Pascanu et al. 2013, algorithm 1); returns the norm."""
+    parameters = list(parameters)  # gone through twice
     norm = global_norm(parameters)
     factor = array_module(norm).minimum(1.0, max_norm / (norm + 1e-12))
     for p in parameters:

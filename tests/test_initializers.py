@@ -44,6 +44,11 @@ def test_normal_has_the_standard_deviation_asked_for(rng):
     assert np.std(normal(0.05)(rng, (200, 300))) == pytest.approx(0.05, rel=0.02)
 
 
+def test_orthogonal_blocks_have_to_fit_side_by_side(rng):
+    with pytest.raises(ValueError, match="20 is not a multiple of 8"):
+        orthogonal(rng, (8, 20))
+
+
 def test_orthogonal_gives_one_rotation_per_gate(rng):
     U = orthogonal(rng, (8, 32))
     blocks = np.split(U, 4, axis=1)

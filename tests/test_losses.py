@@ -43,6 +43,14 @@ def test_a_mask_is_the_same_as_leaving_the_samples_out(device, rng):
     assert loss(device, logits, targets, mask) == pytest.approx(loss(device, logits[mask], targets[mask]))
 
 
+def test_a_mask_that_leaves_nothing_gives_no_loss_and_no_gradient(device, rng):
+    layer = SoftmaxCrossEntropy()
+    nothing = device.asarray(np.zeros(3, bool))
+    value, cache = layer.forward(device.asarray(rng.standard_normal((3, 4))), device.asarray(np.arange(3)), nothing)
+    assert float(value) == 0
+    np.testing.assert_array_equal(to_numpy(layer.backward(1.0, cache)[0]), np.zeros((3, 4)))
+
+
 def test_masked_samples_get_no_gradient_and_the_others_share_all_of_it(device, rng):
     logits, mask = rng.standard_normal((5, 4)), np.array([1, 0, 1, 1, 0], bool)
     layer = SoftmaxCrossEntropy()

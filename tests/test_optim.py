@@ -188,6 +188,13 @@ def test_clipping_shortens_long_gradients_keeps_their_direction_and_returns_the_
     np.testing.assert_allclose(to_numpy(parameters["W"].grad), 3 / norm)
 
 
+def test_clipping_before_backward_is_refused(device, parameters):
+    for p in parameters.values():
+        p.grad = None
+    with pytest.raises(ValueError, match="call backward"):
+        clip_gradients(parameters.values(), 1.0)
+
+
 def test_clipping_leaves_short_and_zero_gradients_alone(device, parameters):
     for value in (0.0, 1e-3):
         for p in parameters.values():
@@ -226,6 +233,12 @@ def test_an_average_round_trips_through_its_state(device):
     second.load_state(saved)
     second.update()
     assert {n: a.tolist() for n, a in second.state().items()} == {n: a.tolist() for n, a in first.state().items()}
+
+
+def test_an_average_of_other_weights_is_refused(device):
+    small, large = (WeightAverage({"p": Parameter(device.asarray(np.zeros(n)))}, decay=0.9) for n in (1, 2))
+    with pytest.raises(UserError, match="does not belong to these parameters"):
+        large.load_state(small.state())  # one number would fill both places
 
 
 # ------------------------------------------------------------------------------------------------------ schedules
