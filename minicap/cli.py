@@ -20,9 +20,12 @@ def option(default, help, *, choices=None, metavar=None, positional=False, nargs
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def parse_settings(settings_class, program, description, argv=None):
-    """Build an argument parser from ``settings_class`` (its options in definition order) and parse ``argv`` with it."""
-    parser = argparse.ArgumentParser(prog=f"python -m minicap.{program}", description=description)
+def parse_settings(settings_class, program, description, argv=None, *, package="minicap."):
+    """Build an argument parser from ``settings_class`` (its options in definition order) and parse ``argv`` with it.
+
+    The help calls the program ``python -m`` package + program.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {package}{program}", description=description)
     types_of = typing.get_type_hints(settings_class)
     for field in dataclasses.fields(settings_class):
         if "help" not in field.metadata:
