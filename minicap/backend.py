@@ -8,8 +8,14 @@ Layers never ask "is there a GPU?". They compute with the array module *of their
 so the same line runs on both. Arrays of two devices never mix silently: that is an error, not a copy.
 
 CuPy is imported here (and in ``minicap/cuda/``) alone, and only once somebody asks for a GPU.
+
+Where that one line is not the fastest, an :func:`op` has a twin for the device: the same mathematics, arranged for its
+caches and cores, in ``minicap/cpu/`` or ``minicap/cuda/``.
 """
 
+import functools
+import importlib
+import importlib.util
 import os
 from dataclasses import dataclass
 from types import ModuleType
@@ -50,6 +56,33 @@ def _module_of(x):
     if isinstance(x, (np.ndarray, np.generic)):  # memory maps, and the scalars that reductions return
         return np
     raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
+
+
+def op(plain):
+    """Let the function ``plain`` be replaced by a faster twin of the same name and arguments, if there is one.
+
+    The module of the first argument, an array, says which folder to look in (``TWINS`` in its ``__init__.py``), and
+    the twin is imported when it is first needed. A twin may answer NotImplemented to what it was not made for: then
+    ``plain`` computes. It always does when the environment variable MINICAP_PLAIN is set, or by ``function.plain``.
+    """
+    @functools.wraps(plain)
+    def faster(x, *args, **kwargs):
+        twin = None if os.environ.get("MINICAP_PLAIN") else _twin(plain.__name__, array_module(x))
+        result = NotImplemented if twin is None else twin(x, *args, **kwargs)
+        return plain(x, *args, **kwargs) if result is NotImplemented else result
+
+    faster.plain = plain
+    return faster
+
+
+@functools.cache
+def _twin(name, xp):
+    """The function that stands in for the op ``name`` on arrays of ``xp``, or None."""
+    folder = {"numpy": ".cpu", "cupy": ".cuda"}.get(xp.__name__)
+    if folder is None or importlib.util.find_spec(folder, __package__) is None:
+        return None
+    module = importlib.import_module(folder, __package__).TWINS.get(name)
+    return module and getattr(importlib.import_module(f"{folder}.{module}", __package__), name)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Convolution: the definition in loops, im2col as most tutorials write it, and the layer.
+"""Convolution: the definition in loops, im2col as most tutorials write it, shifted products, and the layer.
 
 What deep learning calls convolution is cross-correlation, the kernel is not flipped:
 
@@ -10,7 +10,7 @@ that a window of x is a few contiguous runs and everything below is plain matrix
 
 import numpy as np
 
-from .backend import array_module
+from .backend import array_module, op
 from .initializers import he
 from .layer import Cache, Layer, Parameter, expect_shape
 
@@ -86,88 +86,110 @@ def conv2d_im2col(x, W, b, S=1, P=0):
     return im2col(x, K, S, P) @ W.reshape(K * K * C, F) + b
 
 
-# --- The layer ----------------------------------------------------------------------------------------------------
+# --- Shifted products ---------------------------------------------------------------------------------------------
 
-class Conv2d(Layer):
-    """2-d convolution; the equation and the shapes stand at the top of this file.
+@op
+def conv2d(x, W, b, S=1, P=0):
+    """Convolution with K instead of K² copies of x.
 
-    im2col copies every pixel K² times. Here windows are laid out along the width only, K copies: then, with stride 1,
-    the windows that kernel row kh needs are a plain *view* (the same rows, kh further down), and
+    Windows are laid out along the width only. Then, with stride 1, the windows that kernel row kh needs are a plain
+    *view* (the same rows, kh further down), and K matrix products add up to the result:
 
         y = b + Σ_kh  rows_kh @ W[kh]          rows_kh: (N, OH·OW, K·C),  W[kh]: (K·C, F)
+    """
+    K, K, C, F = W.shape
+    windows = _windows_along_width(x, K, S, P)
+    N, _, OW, _, _ = windows.shape
+    OH = output_size(x.shape[1], K, S, P)
+    y = _rows(windows, 0, OH, S) @ W[0].reshape(K * C, F)
+    for kh in range(1, K):
+        y += _rows(windows, kh, OH, S) @ W[kh].reshape(K * C, F)
+    y += b
+    return y.reshape(N, OH, OW, F)
 
-    is K matrix products. ``backward`` reads the same sentence backwards:
+
+@op
+def conv2d_backward(dy, x, W, S=1, P=0, input_gradient=True):
+    """Gradients (dx, dW, db) of :func:`conv2d`, the same sentence backwards; dx is None without ``input_gradient``.
 
         dW[kh] = Σ_n rows_khᵀ @ dy             drows_kh = dy @ W[kh]ᵀ
 
-    The cache keeps x alone; the windows are laid out again, which is cheaper than keeping them.
+    The windows are laid out again, which is cheaper than keeping them since the forward pass.
+    """
+    N, OH, OW, F = dy.shape
+    K, K, C, F = W.shape
+    windows = _windows_along_width(x, K, S, P)
+    dy = dy.reshape(N, OH * OW, F)
+    dW, dx = array_module(x, dy).empty_like(W), None
+    for kh in range(K):
+        dW[kh] = (_rows(windows, kh, OH, S).transpose(0, 2, 1) @ dy).sum(axis=0).reshape(K, C, F)
+    if input_gradient:
+        dwindows = array_module(x).zeros_like(windows)
+        for kh in range(K):
+            drows = dy @ W[kh].reshape(K * C, F).T
+            dwindows[:, kh:kh + S * OH:S] += drows.reshape(N, OH, OW, K, C)
+        dx = _fold_windows(dwindows, x.shape, S, P)
+    return dx, dW, dy.sum(axis=(0, 1))
+
+
+def _windows_along_width(x, K, S, P):
+    """(N, H, W, C) -> (N, H + 2P, OW, K, C): for each output column, the K pixels of a row it can see."""
+    N, H, W, C = x.shape
+    OW = output_size(W, K, S, P)
+    x = pad(x, P)
+    windows = array_module(x).empty((N, H + 2 * P, OW, K, C), dtype=x.dtype)
+    for kw in range(K):
+        windows[:, :, :, kw] = x[:, :, kw:kw + S * OW:S]
+    return windows
+
+
+def _fold_windows(dwindows, shape, S, P):
+    """The gradient of :func:`_windows_along_width`: every copy of a pixel hands its gradient back to it."""
+    N, H, W, C = shape
+    N, _, OW, K, C = dwindows.shape
+    dx = array_module(dwindows).zeros((N, H + 2 * P, W + 2 * P, C), dtype=dwindows.dtype)
+    for kw in range(K):
+        dx[:, :, kw:kw + S * OW:S] += dwindows[:, :, :, kw]
+    return dx[:, P:P + H, P:P + W]
+
+
+def _rows(windows, kh, OH, S):
+    """What kernel row ``kh`` sees, as (N, OH·OW, K·C): a view of ``windows`` with stride 1, a copy otherwise."""
+    N, _, OW, K, C = windows.shape
+    return windows[:, kh:kh + S * OH:S].reshape(N, OH * OW, K * C)
+
+
+# --- The layer ----------------------------------------------------------------------------------------------------
+
+class Conv2d(Layer):
+    """2-d convolution; the equation and the shapes stand at the top of this file. The cache keeps x alone.
+
+    With ``input_gradient=False``, for the first layer of a network, backward returns None: nobody learns from how the
+    pixels should have been, and it is a third of the work.
     """
 
-    def __init__(self, C, F, kernel=3, *, stride=1, padding=0, rng, init=he):
+    def __init__(self, C, F, kernel=3, *, stride=1, padding=0, input_gradient=True, rng, init=he):
         self.W = Parameter(init(rng, (kernel, kernel, C, F)))
         self.b = Parameter(np.zeros(F, np.float32))
-        self.stride, self.padding = stride, padding
+        self.stride, self.padding, self.input_gradient = stride, padding, input_gradient
 
     def forward(self, x):
         return self(x), Cache(x=x)
 
     def backward(self, dy, cache):
         (x,) = cache.spend(self)
-        N, OH, OW, F = dy.shape
-        K, K, C, F = self.W.shape
-        xp = array_module(x, dy)
-        windows = self._windows_along_width(x)
-        dwindows = xp.zeros_like(windows)
-        dW = xp.empty_like(self.W.data)
-        dy = dy.reshape(N, OH * OW, F)
-        for kh in range(K):
-            rows = self._rows(windows, kh, OH)
-            dW[kh] = (rows.transpose(0, 2, 1) @ dy).sum(axis=0).reshape(K, C, F)
-            drows = dy @ self.W.data[kh].reshape(K * C, F).T
-            dwindows[:, kh:kh + self.stride * OH:self.stride] += drows.reshape(N, OH, OW, K, C)
+        dx, dW, db = conv2d_backward(dy, x, self.W.data, self.stride, self.padding, self.input_gradient)
         self.W.accumulate(dW)
-        self.b.accumulate(dy.sum(axis=(0, 1)))
-        return self._fold_windows(dwindows, x.shape)
+        self.b.accumulate(db)
+        return dx
 
     def __call__(self, x):
         K, K, C, F = self.W.shape
         expect_shape(self, x, "NHWC", C=C)
-        windows = self._windows_along_width(x)
-        N, _, OW, _, _ = windows.shape
-        OH = output_size(x.shape[1], K, self.stride, self.padding)
-        y = self._rows(windows, 0, OH) @ self.W.data[0].reshape(K * C, F)
-        for kh in range(1, K):
-            y += self._rows(windows, kh, OH) @ self.W.data[kh].reshape(K * C, F)
-        y += self.b.data
-        return y.reshape(N, OH, OW, F)
-
-    def _windows_along_width(self, x):
-        """(N, H, W, C) -> (N, H + 2P, OW, K, C): for each output column, the K pixels of a row it can see."""
-        N, H, W, C = x.shape
-        K, S, P = self.W.shape[0], self.stride, self.padding
-        OH, OW = output_size(H, K, S, P), output_size(W, K, S, P)
-        if OH < 1 or OW < 1:
-            raise ValueError(f"{self!r}: the kernel is larger than the padded image of {H + 2 * P}x{W + 2 * P} pixels")
-        x = pad(x, P)
-        windows = array_module(x).empty((N, H + 2 * P, OW, K, C), dtype=x.dtype)
-        for kw in range(K):
-            windows[:, :, :, kw] = x[:, :, kw:kw + S * OW:S]
-        return windows
-
-    def _fold_windows(self, dwindows, shape):
-        """The gradient of :meth:`_windows_along_width`: every copy of a pixel hands its gradient back to it."""
-        N, H, W, C = shape
-        N, _, OW, K, C = dwindows.shape
-        S, P = self.stride, self.padding
-        dx = array_module(dwindows).zeros((N, H + 2 * P, W + 2 * P, C), dtype=dwindows.dtype)
-        for kw in range(K):
-            dx[:, :, kw:kw + S * OW:S] += dwindows[:, :, :, kw]
-        return dx[:, P:P + H, P:P + W]
-
-    def _rows(self, windows, kh, OH):
-        """What kernel row ``kh`` sees, as (N, OH·OW, K·C): a view of ``windows`` with stride 1, a copy otherwise."""
-        N, _, OW, K, C = windows.shape
-        return windows[:, kh:kh + self.stride * OH:self.stride].reshape(N, OH * OW, K * C)
+        H, W = (n + 2 * self.padding for n in x.shape[1:3])
+        if min(H, W) < K:
+            raise ValueError(f"{self!r}: the kernel is larger than the padded image of {H}x{W} pixels")
+        return conv2d(x, self.W.data, self.b.data, self.stride, self.padding)
 
     def __repr__(self):
         K, _, C, F = self.W.shape

@@ -1,5 +1,7 @@
 """Which device: array modules, and every refusal a user can meet on the way to a GPU (with CuPys made up for it)."""
 
+import importlib
+import inspect
 import sys
 import types
 
@@ -187,3 +189,48 @@ def test_installed_cupy_packages_are_found_by_their_metadata(monkeypatch, tmp_pa
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     assert installed_cupy_wheels() == ["cupy-cuda12x"]
+
+
+# ------------------------------------------------------------------------------------------------------------- twins
+
+@pytest.fixture
+def doubled(monkeypatch):
+    """An op ``doubled(x)`` and its twin for the CPU, which answers float32 only and says that it did."""
+    twin = types.ModuleType("minicap.cpu.some_twins")
+    twin.doubled = lambda x: ("twin", 2 * x) if x.dtype == np.float32 else NotImplemented
+    monkeypatch.setitem(sys.modules, twin.__name__, twin)
+    monkeypatch.setitem(importlib.import_module("minicap.cpu").TWINS, "doubled", "some_twins")
+
+    @backend.op
+    def doubled(x):
+        """Twice x."""
+        return "plain", 2 * x
+
+    backend._twin.cache_clear()
+    yield doubled
+    backend._twin.cache_clear()
+
+
+def test_an_op_is_computed_by_its_twin_where_the_twin_can(doubled, monkeypatch):
+    single, double = np.ones(1, np.float32), np.ones(1)
+    assert doubled(single) == ("twin", 2) and doubled(double) == ("plain", 2)
+    assert doubled.plain(single) == ("plain", 2) and doubled.__doc__ == "Twice x."
+    monkeypatch.setenv("MINICAP_PLAIN", "1")
+    assert doubled(single) == ("plain", 2)
+
+
+def test_other_devices_do_not_get_the_twins_of_the_cpu(doubled, device):
+    if device is CPU:
+        pytest.skip("needs a second device: --device strict or cuda")
+    assert doubled(device.asarray(np.ones(1, np.float32)))[0] == "plain"
+
+
+def test_every_twin_in_the_table_exists_under_the_name_and_with_the_arguments_of_its_op():
+    table = importlib.import_module("minicap.cpu").TWINS
+    ops = {name: value for module in ("activations", "conv", "linear", "losses", "normalization", "optim", "pooling",
+                                      "recurrent")
+           for name, value in vars(importlib.import_module(f"minicap.{module}")).items() if hasattr(value, "plain")}
+    assert set(table) == set(ops)
+    for name, module in table.items():
+        twin = getattr(importlib.import_module(f"minicap.cpu.{module}"), name)
+        assert inspect.signature(twin) == inspect.signature(ops[name].plain), name

@@ -15,7 +15,7 @@ import pytest
 from test_conformance import CASES
 
 from minicap.activations import Dropout, ReLU, Sigmoid, Tanh
-from minicap.conv import Conv2d
+from minicap.conv import Conv2d, _fold_windows, conv2d_backward
 from minicap.gradcheck import GradientError
 from minicap.layer import Sequential
 from minicap.linear import Embedding, Flatten, Linear
@@ -59,19 +59,25 @@ MISTAKES = [
     Mistake(Dropout, "mask forgotten", "dy * scaled_mask", "dy / (1 - self.drop)"),
     Mistake(Dropout, "scale forgotten", "dy * scaled_mask", "dy * (scaled_mask > 0)"),
 
-    Mistake(Conv2d, "sign of dW", "dW[kh] = (", "dW[kh] = -("),
-    Mistake(Conv2d, "dW averaged over the batch", "@ dy).sum(axis=0)", "@ dy).mean(axis=0)"),
-    Mistake(Conv2d, "kernel flipped in dx", "dy @ self.W.data[kh]", "dy @ self.W.data[K - 1 - kh]"),
-    Mistake(Conv2d, "overlapping rows overwrite", "dwindows[:, kh:kh + self.stride * OH:self.stride] +=",
-            "dwindows[:, kh:kh + self.stride * OH:self.stride] ="),
-    Mistake(Conv2d, "overlapping columns overwrite", "dx[:, :, kw:kw + S * OW:S] +=", "dx[:, :, kw:kw + S * OW:S] ="),
-    Mistake(Conv2d, "stride forgotten along the height", "dwindows[:, kh:kh + self.stride * OH:self.stride]",
-            "dwindows[:, kh:kh + OH]"),
-    Mistake(Conv2d, "stride forgotten along the width", "dx[:, :, kw:kw + S * OW:S]", "dx[:, :, kw:kw + OW]"),
+    Mistake(Conv2d, "sign of dW", "dW[kh] = (", "dW[kh] = -(", conv2d_backward),
+    Mistake(Conv2d, "dW averaged over the batch", "@ dy).sum(axis=0)", "@ dy).mean(axis=0)",
+            conv2d_backward),
+    Mistake(Conv2d, "kernel flipped in dx", "dy @ W[kh].", "dy @ W[K - 1 - kh].",
+            conv2d_backward),
+    Mistake(Conv2d, "overlapping rows overwrite", "dwindows[:, kh:kh + S * OH:S] +=", "dwindows[:, kh:kh + S * OH:S] =",
+            conv2d_backward),
+    Mistake(Conv2d, "overlapping columns overwrite", "dx[:, :, kw:kw + S * OW:S] +=", "dx[:, :, kw:kw + S * OW:S] =",
+            _fold_windows),
+    Mistake(Conv2d, "stride forgotten along the height", "dwindows[:, kh:kh + S * OH:S]", "dwindows[:, kh:kh + OH]",
+            conv2d_backward),
+    Mistake(Conv2d, "stride forgotten along the width", "dx[:, :, kw:kw + S * OW:S]", "dx[:, :, kw:kw + OW]",
+            _fold_windows),
     Mistake(Conv2d, "padding cut off by one pixel too few", "dx[:, P:P + H, P:P + W]",
-            "dx[:, P - 1:P - 1 + H, P - 1:P - 1 + W]"),
-    Mistake(Conv2d, "db not summed over the batch", "dy.sum(axis=(0, 1))", "dy[0].sum(axis=0)"),
-    Mistake(Conv2d, "db averaged over the pixels", "dy.sum(axis=(0, 1))", "dy.mean(axis=1).sum(axis=0)"),
+            "dx[:, P - 1:P - 1 + H, P - 1:P - 1 + W]", _fold_windows),
+    Mistake(Conv2d, "db not summed over the batch", "dy.sum(axis=(0, 1))", "dy[0].sum(axis=0)",
+            conv2d_backward),
+    Mistake(Conv2d, "db averaged over the pixels", "dy.sum(axis=(0, 1))", "dy.mean(axis=1).sum(axis=0)",
+            conv2d_backward),
 
     Mistake(MaxPool2d, "mask forgotten", "dy * found", "dy"),
     Mistake(MaxPool2d, "overlapping windows overwrite", "dtap += dy * found", "dtap[...] = dy * found"),
@@ -142,10 +148,16 @@ def plant(mistake):
     assert source.count(mistake.right) == 1, (
         f"{mistake.right!r} stands {source.count(mistake.right)} times in {where.__name__}, not once: "
         "the code has changed, let this mistake follow it")
-    namespace = vars(sys.modules[mistake.layer.__module__]) | {"__name__": "planted"}
+    module = sys.modules[mistake.layer.__module__]
+    namespace = vars(module) | {"__name__": "planted"}
     exec(compile(source.replace(mistake.right, mistake.wrong), f"<{mistake.what}>", "exec"), namespace)
-    if where is not mistake.layer:  # a function was changed: now the layer that calls it
-        exec(inspect.getsource(mistake.layer), namespace)
+    if where is not mistake.layer:  # a function was changed: now those that call it, and at last the layer
+        changed = {where.__name__}
+        functions = [f for f in vars(module).values() if inspect.isfunction(f) and f.__module__ == module.__name__]
+        for function in [*functions, mistake.layer]:
+            if function is not where and changed & set(re.findall(r"\w+", inspect.getsource(function))):
+                exec(inspect.getsource(function), namespace)
+                changed.add(function.__name__)
     return namespace[mistake.layer.__name__]
 
 

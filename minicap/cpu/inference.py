@@ -1,100 +1,76 @@
 """Inference over many images on all cores: a snapshot of a Sequential, prepared for speed.
 
-Two ideas beside Winograd's: bias and ReLU are applied while a block is still in the cache, and *images* are what is
-handed to the cores, each core running the whole chain with single-threaded BLAS. Split that way, copies, pooling and
-pointwise work run on all cores too, which inside NumPy they never do.
+Kernels are transformed once and not at every call; bias, ReLU and a 2 x 2 max pooling are done while a block of the
+convolution's result is still in the cache; and images go through in chunks, so that memory does not grow with their
+number.
 """
 
-import os
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import functools
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ..activations import ReLU
-from ..conv import Conv2d, im2col
+from ..conv import Conv2d
 from ..layer import expect_shape
 from ..linear import Flatten
-from .winograd import WinogradConv, Workspace
+from ..pooling import MaxPool2d
+from .conv import algorithm, im2col_conv
+from .winograd import transform_kernel, winograd_conv
 
-WINOGRAD_MIN_CHANNELS = 16  # below, the transforms outweigh the products they save
-
-# The number of BLAS threads belongs to the process, so plans take turns; each of them uses all cores anyway.
-_turn = threading.Lock()
-
-
-class DirectConv:
-    """Any other convolution: im2col in blocks of output rows that stay in the cache, bias and ReLU in place."""
-
-    BLOCK_BYTES = 1 << 20
-
-    def __init__(self, layer, relu):
-        self.layer, self.relu = layer, relu
-        K, K, C, F = layer.W.shape
-        self.W, self.b = layer.W.data.reshape(K * K * C, F), layer.b.data
-
-    def __call__(self, x, workspace):
-        K, S, P = self.layer.W.shape[0], self.layer.stride, self.layer.padding
-        expect_shape(self.layer, x, "HWC", C=self.layer.W.shape[2])
-        H, W, C = x.shape
-        x = np.pad(x, ((P, P), (P, P), (0, 0)))[None]
-        OH, OW = (n // S + 1 for n in (H + 2 * P - K, W + 2 * P - K))
-        y = np.empty((OH, OW, self.W.shape[1]), np.float32)
-        rows = max(1, self.BLOCK_BYTES // (4 * OW * K * K * C))
-        for top in range(0, OH, rows):
-            out = y[top:top + rows]
-            columns = im2col(x[:, S * top:S * (top + len(out) - 1) + K], K, S)[0]
-            np.matmul(columns, self.W, out=out)
-            out += self.b
-            if self.relu:
-                np.maximum(out, 0, out=out)
-        return y
+CHUNK = 8  # images: enough tiles for the wide layers at the end, whose kernels are larger than the cache
 
 
 class InferencePlan:
     """``plan(x)`` equals ``model(x)`` up to rounding; x: (N, H, W, C) float32. Throw it away when weights change.
 
-    Layers up to the first Flatten run image by image on ``threads`` cores, the dense layers on the whole batch at once
-    (their weights are large: reading them once per batch is what they cost).
+    Layers up to the first Flatten take ``CHUNK`` images at a time, the dense layers the whole batch (their weights are
+    large: reading them once per batch is what they cost).
     """
 
-    def __init__(self, model, threads=None):
-        self.threads = threads or os.cpu_count() or 1
+    def __init__(self, model):
         layers = list(model.layers.values())
         split = next((i for i, layer in enumerate(layers) if isinstance(layer, Flatten)), len(layers))
-        self.per_image = [*_steps(layers[:split])]
+        self.per_chunk = [*_steps(layers[:split])]
         self.per_batch = layers[split:]
-        self.pool = ThreadPoolExecutor(self.threads)
-        self.local = threading.local()
 
     def __call__(self, x):
-        with _turn, threadpool_limits(1, "blas"):
-            y = np.stack(list(self.pool.map(self._image, x)))
-        for layer in self.per_batch:
-            y = layer(y)
-        return y
+        chunks = [x[begin:begin + CHUNK] for begin in range(0, max(1, len(x)), CHUNK)]
+        y = [_run(self.per_chunk, chunk) for chunk in chunks]
+        return _run(self.per_batch, np.concatenate(y) if len(y) > 1 else y[0])
 
-    def _image(self, x):
-        if not hasattr(self.local, "workspace"):
-            self.local.workspace = Workspace()
-        for step in self.per_image:
-            x = step(x, self.local.workspace)
-        return x
+
+def _run(steps, x):
+    for step in steps:
+        x = step(x)
+    return x
 
 
 def _steps(layers):
-    """Prepared steps (x, workspace) -> y on one image; a convolution swallows the ReLU that follows it."""
-    layers = iter([*layers, None])
-    layer = next(layers)
-    while layer is not None:
-        following = next(layers)
-        if isinstance(layer, Conv2d):
-            relu = isinstance(following, ReLU)
-            K, K, C, F = layer.W.shape
-            winograd = (K, layer.stride, layer.padding) == (3, 1, 1) and min(C, F) >= WINOGRAD_MIN_CHANNELS
-            yield WinogradConv(layer.W.data, layer.b.data, relu) if winograd else DirectConv(layer, relu)
-            following = next(layers) if relu else following
+    """Prepared functions x -> y. A convolution by Winograd swallows a ReLU and a 2 x 2 pooling that follow it."""
+    layers = list(layers)
+    while layers:
+        layer = layers.pop(0)
+        way = algorithm(layer.W.data, layer.stride, layer.padding) if isinstance(layer, Conv2d) else None
+        if way not in ("winograd", "im2col"):
+            yield layer
+            continue
+        relu = bool(layers) and isinstance(layers[0], ReLU)
+        del layers[:relu]
+        if way == "im2col":
+            conv = functools.partial(im2col_conv, W=layer.W.data, b=layer.b.data, S=layer.stride, P=layer.padding,
+                                     relu=relu)
         else:
-            yield lambda x, workspace, layer=layer: layer(x[None])[0]
-        layer = following
+            pool = bool(layers) and _halves(layers[0])
+            del layers[:pool]
+            conv = functools.partial(winograd_conv, U=transform_kernel(layer.W.data), b=layer.b.data, relu=relu,
+                                     pool=pool)
+        yield functools.partial(_checked, layer, conv)
+
+
+def _halves(layer):
+    return isinstance(layer, MaxPool2d) and (layer.kernel, layer.stride, layer.padding) == (2, 2, 0)
+
+
+def _checked(layer, conv, x):
+    expect_shape(layer, x, "NHWC", C=layer.W.shape[2])  # NumPy would spread a single channel over all C of them
+    return conv(x)

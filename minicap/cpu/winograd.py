@@ -9,16 +9,21 @@ Row-major flattening turns the two-sided products into one-sided ones, vec(M X M
 channels at once into three matrix products around 36 independent ones:
 
     V = (Bᵀ⊗Bᵀ) @ tiles         (36, 36) @ (36, tiles·C)
-    M[p] = V[p] @ U[p]           (tiles, C) @ (C, F)       p = 1..36,   U = (G⊗G) @ W, computed once
+    M[p] = V[p] @ U[p]           (tiles, C) @ (C, F)       p = 1..36,   U = (G⊗G) @ W
     Y = (Aᵀ⊗Aᵀ) @ M             (16, 36) @ (36, tiles·F)
 
-Rows of tiles are taken in blocks that stay in the cache. The transforms amplify rounding: float32 results differ from
-the direct sum by about 1e-5 of the largest output (measured in tests/cpu/test_winograd.py).
+Backwards, the gradient of the input is the same convolution of dy with the kernel turned around, and that of the
+kernel comes from the three lines read from below:
+
+    dM = (Aᵀ⊗Aᵀ)ᵀ @ dY          dU[p] = V[p]ᵀ @ dM[p]          dW = (G⊗G)ᵀ @ dU
+
+Tiles are taken in blocks that stay in the cache. The transforms amplify rounding: float32 results differ from the
+direct sum by about 1e-5 of the largest output (measured in tests/cpu/test_winograd.py).
 """
 
 import numpy as np
 
-from ..layer import expect_shape
+from .threads import Accumulator, run_blocks, scratch, thread_count
 
 BT = np.array([[4, 0, -5, 0, 1, 0],
                [0, -4, -4, 1, 1, 0],
@@ -36,72 +41,99 @@ AT = np.array([[1, 1, 1, 1, 1, 0],
                [0, 1, -1, 2, -2, 0],
                [0, 1, 1, 4, 4, 0],
                [0, 1, -1, 8, -8, 1]], dtype=np.float64)
+BT2, G2, AT2 = (np.kron(M, M).astype(np.float32) for M in (BT, G, AT))
 
 BLOCK_BYTES = 4 << 20  # of transformed tiles at a time: with input, products and output this fits a shared L3 cache
 
 
-class Workspace:
-    """Scratch arrays by name, grown when needed and kept: fresh memory costs as much as the arithmetic."""
-
-    def __init__(self):
-        self.arrays = {}
-
-    def empty(self, name, shape):
-        size = int(np.prod(shape))
-        if name not in self.arrays or self.arrays[name].size < size:
-            self.arrays[name] = np.empty(size, np.float32)
-        return self.arrays[name][:size].reshape(shape)
+def transform_kernel(W):
+    """U: (3, 3, C, F) -> (36, C, F), four times the size."""
+    K, K, C, F = W.shape
+    return (G2 @ W.reshape(9, C * F)).reshape(36, C, F)
 
 
-class WinogradConv:
-    """A 3 x 3 convolution with stride 1 and padding 1, prepared for inference: y = [relu](conv(x) + b).
+def winograd_conv(x, U, b=None, relu=False, pool=False):
+    """conv(x) + b with stride 1 and padding 1, then ReLU and 2 x 2 max pooling if asked for, still in the cache.
 
-    ``W`` (3, 3, C, F) is transformed once, to (36, C, F): four times its size.
+    x: (N, H, W, C), U: of :func:`transform_kernel`, b: (F,) or None; y: (N, H, W, F), or half of H and W with ``pool``.
     """
+    N, H, W, C = x.shape
+    F = U.shape[2]
+    side = 2 if pool else 4  # of the part of y that comes from one tile
+    y = np.empty((N, H * side // 4, W * side // 4, F), np.float32)
 
-    def __init__(self, W, b, relu=False):
-        K, K, C, F = W.shape
-        self.U = (np.kron(G, G) @ W.reshape(9, C * F)).astype(np.float32).reshape(36, C, F)
-        self.b, self.relu = b.astype(np.float32), relu
-        self.BT2 = np.kron(BT, BT).astype(np.float32)
-        self.AT2 = np.kron(AT, AT).astype(np.float32)
-
-    def __call__(self, x, workspace):
-        """x: one image (H, W, C) float32 -> (H, W, F). ``workspace`` must not be shared between threads."""
-        _, C, F = self.U.shape
-        expect_shape(self, x, "HWC", C=C)  # NumPy would spread a single channel over all C of them
-        H, W, C = x.shape
-        TH, TW = -(-H // 4), -(-W // 4)  # rows and columns of tiles; the last may hang over the edge
-        padded = workspace.empty("padded", (4 * TH + 2, 4 * TW + 2, C))
-        padded[0] = padded[H + 1:] = 0
-        padded[:, 0] = padded[:, W + 1:] = 0
-        padded[1:H + 1, 1:W + 1] = x
-        y = np.empty((4 * TH, 4 * TW, F), np.float32)
-        block = max(1, BLOCK_BYTES // (36 * 4 * TW * max(C, F)))
-        for top in range(0, TH, block):
-            rows = min(block, TH - top)
-            out = y[4 * top:4 * (top + rows)].reshape(rows, 4, TW, 4, F)
-            self._block(padded[4 * top:], rows, TW, out, workspace)
-        return y[:H, :W]
-
-    def _block(self, padded, rows, TW, out, workspace):
-        """``rows`` rows of tiles; ``padded`` begins at the first of them. Writes ``out`` (rows, 4, TW, 4, F)."""
-        _, C, F = self.U.shape
-        tiles = workspace.empty("tiles", (6, 6, rows, TW, C))
-        for i in range(6):
-            for j in range(6):
-                tiles[i, j] = padded[i:i + 4 * rows - 3:4, j:j + 4 * TW - 3:4]
-        V = workspace.empty("V", (36, rows * TW * C))
-        np.matmul(self.BT2, tiles.reshape(36, -1), out=V)
-        M = workspace.empty("M", (36, rows * TW, F))
-        np.matmul(V.reshape(36, rows * TW, C), self.U, out=M)
-        Y = workspace.empty("Y", (16, rows * TW * F))
-        np.matmul(self.AT2, M.reshape(36, -1), out=Y)
-        Y = Y.reshape(4, 4, rows, TW, F)
-        Y += self.b
-        if self.relu:
+    def block(images, top, bottom):
+        V = _transform_input(x, images, top, bottom)
+        M = np.matmul(V, U, out=scratch().empty("M", (*V.shape[:2], F)))
+        Y = np.matmul(AT2, M.reshape(36, -1), out=scratch().empty("tiles", (16, M[0].size)))
+        if pool:
+            Y = Y.reshape(2, 2, 2, 2, -1)  # (row, row within the window, column, column within it, ...)
+            Y = np.maximum(Y[:, 0], Y[:, 1], out=Y[:, 0])
+            Y = np.maximum(Y[:, :, 0], Y[:, :, 1], out=Y[:, :, 0])
+        Y = Y.reshape(-1, F)  # the largest of sums with one b is b + the largest: both come after the pooling
+        if b is not None:
+            Y += b
+        if relu:
             np.maximum(Y, 0, out=Y)
-        out[...] = Y.transpose(2, 0, 3, 1, 4)
+        Y = Y.reshape(side, side, images.stop - images.start, bottom - top, -1, F)
+        for i in range(side):
+            for j in range(side):
+                target = y[images, side * top + i:side * bottom:side, j::side]  # the last tiles may hang over the edge
+                target[...] = Y[i, j, :, :target.shape[1], :target.shape[2]]
 
-    def __repr__(self):
-        return f"WinogradConv({self.U.shape[1]} -> {self.U.shape[2]})"
+    run_blocks(block, _blocks(N, H, W, max(C, F)))
+    return y
+
+
+def winograd_kernel_gradient(x, dy):
+    """dW: (3, 3, C, F) of the convolution that made y (N, H, W, F) of x (N, H, W, C)."""
+    N, H, W, C = x.shape
+    F = dy.shape[3]
+    dU = Accumulator()
+
+    def block(images, top, bottom):
+        V = _transform_input(x, images, top, bottom)
+        dtiles = _tiles(dy, 4, 0, images, top, bottom, "M")
+        dM = np.matmul(AT2.T, dtiles, out=scratch().empty("tiles", (36, dtiles.shape[1])))
+        dU.matmul(V.transpose(0, 2, 1), dM.reshape(*V.shape[:2], F))
+
+    run_blocks(block, _blocks(N, H, W, max(C, F)))
+    return (G2.T @ dU.total().reshape(36, C * F)).reshape(3, 3, C, F)
+
+
+def _transform_input(x, images, top, bottom):
+    """V: (36, tiles, C) of the tiles of ``images`` (a slice) in rows ``top`` to ``bottom`` of tiles."""
+    tiles = _tiles(x, 6, -1, images, top, bottom, "tiles")
+    V = np.matmul(BT2, tiles, out=scratch().empty("V", tiles.shape))
+    return V.reshape(36, -1, x.shape[3])
+
+
+def _tiles(x, side, begin, images, top, bottom, name):
+    """(side², tiles·C): the square tiles that begin at rows and columns 4t + ``begin``; zero outside the image."""
+    N, H, W, C = x.shape
+    TW = -(-W // 4)
+    tiles = scratch().empty(name, (side, side, images.stop - images.start, bottom - top, TW, C))
+    x = x[images]
+    for i in range(side):
+        for j in range(side):
+            _take_every_fourth(x, 4 * top + begin + i, begin + j, tiles[i, j])
+    return tiles.reshape(side * side, -1)
+
+
+def _take_every_fourth(x, row, col, out):
+    """out[:, r, c] = x[:, row + 4r, col + 4c], or zero where that is outside the image."""
+    (r0, r1), (c0, c1) = ((1 if first < 0 else 0, min(count, -(-(size - first) // 4)))
+                          for first, count, size in ((row, out.shape[1], x.shape[1]), (col, out.shape[2], x.shape[2])))
+    out[:, :r0], out[:, r1:], out[:, :, :c0], out[:, :, c1:] = 0, 0, 0, 0
+    out[:, r0:r1, c0:c1] = x[:, row + 4 * r0:row + 4 * r1:4, col + 4 * c0:col + 4 * c1:4]
+
+
+def _blocks(N, H, W, channels):
+    """(images, top, bottom): whole images where they are small, else rows of tiles of one image."""
+    TH, TW = -(-H // 4), -(-W // 4)
+    tiles = min(BLOCK_BYTES // (36 * 4 * channels), -(-N * TH * TW // thread_count()))
+    if tiles >= TH * TW:
+        step = tiles // (TH * TW)
+        return [(slice(n, min(n + step, N)), 0, TH) for n in range(0, N, step)]
+    step = max(1, tiles // TW)
+    return [(slice(n, n + 1), top, min(top + step, TH)) for n in range(N) for top in range(0, TH, step)]

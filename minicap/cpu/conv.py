@@ -1,0 +1,127 @@
+"""Convolution on the CPU: which algorithm for which shape, and im2col in blocks for what Winograd cannot do."""
+
+import numpy as np
+
+from ..conv import output_size
+from .threads import Accumulator, run_blocks, scratch, thread_count
+from .winograd import transform_kernel, winograd_conv, winograd_kernel_gradient
+
+WINOGRAD_MIN_CHANNELS = 32  # below, the transforms outweigh the products they save
+BLOCK_BYTES = 1 << 20       # of windows at a time
+
+
+def algorithm(W, S, P):
+    """"winograd", "im2col" or "plain" for a kernel W (K, K, C, F) with stride S and padding P."""
+    K, K, C, F = W.shape
+    if K == 1 or P >= K:
+        return "plain"  # K = 1 is one matrix product already; with P >= K some windows see nothing but padding
+    return "winograd" if (K, S, P) == (3, 1, 1) and min(C, F) >= WINOGRAD_MIN_CHANNELS else "im2col"
+
+
+def conv2d(x, W, b, S=1, P=0):
+    way = algorithm(W, S, P)
+    if way == "plain" or x.dtype != np.float32 or W.dtype != np.float32:
+        return NotImplemented
+    if way == "winograd":
+        return winograd_conv(x, transform_kernel(W), b)
+    return im2col_conv(x, W, b, S, P)
+
+
+def conv2d_backward(dy, x, W, S=1, P=0, input_gradient=True):
+    way = algorithm(W, S, P)
+    if way == "plain" or x.dtype != np.float32 or W.dtype != np.float32:
+        return NotImplemented
+    K, K, C, F = W.shape
+    db = np.ones(dy.size // F, np.float32) @ dy.reshape(-1, F)
+    dW = winograd_kernel_gradient(x, dy) if way == "winograd" else im2col_kernel_gradient(dy, x, K, S, P)
+    if not input_gradient:
+        return None, dW, db
+    if S > 1:
+        return im2col_input_gradient(dy, x.shape, W, S, P), dW, db
+    # Every pixel of x collects from the outputs around it: a convolution of dy with the kernel turned around.
+    turned = np.ascontiguousarray(W[::-1, ::-1].transpose(0, 1, 3, 2))
+    return conv2d(dy, turned, np.zeros(C, np.float32), 1, K - 1 - P), dW, db
+
+
+def im2col_conv(x, W, b, S, P, relu=False):
+    """Convolution as matrix products of a few rows' windows at a time, which never leave the cache."""
+    N, H, Wd, C = x.shape
+    K, K, C, F = W.shape
+    OH, OW = output_size(H, K, S, P), output_size(Wd, K, S, P)
+    y = np.empty((N, OH, OW, F), np.float32)
+    W = W.reshape(K * K * C, F)
+
+    def block(images, rows):
+        columns = _columns(x[images], K, S, P, rows)
+        out = y[images, rows].reshape(-1, F)  # a view: several images only where all of their rows are meant
+        np.matmul(columns, W, out=out)
+        out += b
+        if relu:
+            np.maximum(out, 0, out=out)
+
+    run_blocks(block, _blocks(N, OH, OW, K * K * C))
+    return y
+
+
+def im2col_kernel_gradient(dy, x, K, S, P):
+    """dW: (K, K, C, F), the windows of x times the gradients of what they made."""
+    N, OH, OW, F = dy.shape
+    C = x.shape[3]
+    dW = Accumulator()
+
+    def block(images, rows):
+        dW.matmul(_columns(x[images], K, S, P, rows).T, dy[images, rows].reshape(-1, F))
+
+    run_blocks(block, _blocks(N, OH, OW, K * K * C))
+    return dW.total().reshape(K, K, C, F)
+
+
+def im2col_input_gradient(dy, shape, W, S, P):
+    """dx: every window hands its gradient back to the pixels it saw; one image at a time, for its windows overlap."""
+    N, H, Wd, C = shape
+    K, K, C, F = W.shape
+    N, OH, OW, F = dy.shape
+    dx = np.empty(shape, np.float32)
+    WT = W.reshape(K * K * C, F).T
+
+    def block(n):
+        padded = scratch().empty("padded", (H + 2 * P, Wd + 2 * P, C))
+        padded[...] = 0
+        for _, rows in _blocks(1, OH, OW, K * K * C):
+            d = dy[n, rows].reshape(-1, F)
+            dcolumns = np.matmul(d, WT, out=scratch().empty("columns", (len(d), K * K * C)))
+            dcolumns = dcolumns.reshape(-1, OW, K, K, C)
+            for kh in range(K):
+                seen = padded[S * rows.start + kh:S * rows.stop + kh:S]
+                for kw in range(K):
+                    seen[:, kw:kw + S * OW:S] += dcolumns[:, :, kh, kw]
+        dx[n] = padded[P:P + H, P:P + Wd]
+
+    run_blocks(block, [(n,) for n in range(N)])
+    return dx
+
+
+def _blocks(N, OH, OW, window):
+    """(images, rows), both slices: several images where they are small, else some rows of one."""
+    rows = max(1, BLOCK_BYTES // (4 * OW * window))
+    if rows >= OH:
+        step = max(1, min(rows // OH, -(-N // thread_count())))
+        return [(slice(n, min(n + step, N)), slice(0, OH)) for n in range(0, N, step)]
+    return [(slice(n, n + 1), slice(top, min(top + rows, OH))) for n in range(N) for top in range(0, OH, rows)]
+
+
+def _columns(x, K, S, P, rows):
+    """(n·rows·OW, K·K·C): the windows of some output rows (a slice) of the images x (n, H, W, C)."""
+    n, H, W, C = x.shape
+    OW, count = output_size(W, K, S, P), rows.stop - rows.start
+    first, height = S * rows.start - P, S * (count - 1) + K
+    strip = scratch().empty("strip", (n, height, W + 2 * P, C))  # the rows of x they see, with the padding
+    above, below = max(0, -first), max(0, first + height - H)
+    strip[:, :above], strip[:, height - below:], strip[:, :, :P], strip[:, :, P + W:] = 0, 0, 0, 0
+    strip[:, above:height - below, P:P + W] = x[:, first + above:first + height - below]
+    image, row, pixel, element = strip.strides
+    windows = np.lib.stride_tricks.as_strided(
+        strip, (n, count, OW, K, K * C), (image, S * row, S * pixel, row, element), writeable=False)
+    columns = scratch().empty("columns", windows.shape)
+    columns[...] = windows
+    return columns.reshape(-1, K * K * C)
