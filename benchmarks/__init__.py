@@ -1,0 +1,12 @@
+"""minicap and PyTorch at the same work, side by side: ``python -m benchmarks`` (needs the extra `peers`).
+
+    row.py        what a row is: sizes, seeded data, the work on either side
+    rows/         the rows, by subject; ``rows/__init__.py`` lists them in the order of the table
+    compare.py    results compared, then both sides timed in turns
+    worker.py     one side in a process of its own: threads, clock, memory (memory.py)
+    pytorch.py    PyTorch's settings and layouts; its models in pytorch_models.py, its search in pytorch_search.py
+    ladder.py     one convolution from plain loops to Winograd (``--ladder``)
+    scaling.py    how cost grows with batch, threads, image side and vocabulary (``--scaling``)
+
+PyTorch is imported in the peer's process alone.
+"""
