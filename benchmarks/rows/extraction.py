@@ -1,0 +1,105 @@
+"""From JPEG files to float16 features on disk: VGG-19, all of the way, random weights."""
+
+import contextlib
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+
+from minicap.captioning.caption_dataset import CaptionDataset, file_reader
+from minicap.captioning.extractor import Extractor, extract
+from minicap.vgg import TORCHVISION
+
+from ..row import Row, Work
+from .convolution import random_vgg
+
+BATCH = 32
+READERS = 2  # threads that decode the next batch while this one is computed, on both sides (features.read_ahead)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract(Row):
+    """``units`` photographs of 500 x 375; times are per image."""
+
+    units: int = 64
+    layer: str = "fc7"
+    tolerance: float = 3e-3  # float16 keeps three digits
+    small: ClassVar[dict] = {"units": 3, "layer": "pool5"}
+
+    def prepare(self, folder):
+        rng = np.random.default_rng(0)
+        (folder / "pictures").mkdir()
+        for i in range(self.units):
+            noise = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
+            noise.resize((500, 375), Image.Resampling.BICUBIC).save(folder / "pictures" / f"{i:03d}.jpg", quality=90)
+        np.savez(folder / "weights.npz", **random_vgg(19, rng, top=self.layer == "fc7"))
+
+    def data(self):
+        return {}  # both sides read the files
+
+    def ours(self, data, place):
+        paths = {path.name: path for path in sorted((place.folder / "pictures").iterdir())}
+        dataset = CaptionDataset("pictures", {}, {}, tuple(paths), file_reader(paths))
+        extractor = Extractor(place.folder / "weights.npz", self.layer, place.minicap())
+        out = place.folder / "ours.npy"
+
+        def run():
+            out.unlink(missing_ok=True)  # finished features would not be made again
+            with contextlib.redirect_stderr(io.StringIO()):  # the progress bar
+                extract(dataset, extractor, out, BATCH)
+
+        def results():
+            run()
+            return {"features": np.load(out)}
+        return Work(run, results)
+
+    def peer(self, data, place):
+        import torch
+
+        from .. import pytorch
+        from ..pytorch_models import VGG
+
+        with np.load(place.folder / "weights.npz") as weights:
+            model = VGG(dict(weights)).eval().to(place.device, memory_format=torch.channels_last)
+        paths = sorted((place.folder / "pictures").iterdir())
+        mean, std = (torch.tensor(v, device=place.device).view(1, 3, 1, 1)
+                     for v in (TORCHVISION.mean, TORCHVISION.std))
+        out = place.folder / "peer.npy"
+
+        def read(path):
+            with Image.open(path) as image:
+                return np.asarray(image.convert("RGB").resize((224, 224), Image.Resampling.BILINEAR))
+
+        def compute(pictures):
+            x = pytorch.images(np.stack(pictures), place).float().div_(255).sub_(mean).div_(std)
+            with torch.inference_mode():
+                return model(x).half().cpu().numpy()
+
+        def run():
+            features = None
+            with ThreadPoolExecutor(READERS) as pool:
+                for begin, pictures in _read_ahead(pool, read, paths):
+                    values = compute(pictures)
+                    if features is None:
+                        features = np.lib.format.open_memmap(out, "w+", np.float16, (len(paths), *values.shape[1:]))
+                    features[begin:begin + len(values)] = values
+            features.flush()
+
+        def results():
+            run()
+            return {"features": np.load(out)}
+        return Work(run, results)
+
+
+def _read_ahead(pool, read, paths):
+    """Yield (index of the first, pictures) of each batch, the next one being read meanwhile."""
+    pending = [pool.submit(read, path) for path in paths[:BATCH]]
+    for begin in range(0, len(paths), BATCH):
+        current, pending = pending, [pool.submit(read, path) for path in paths[begin + BATCH:begin + 2 * BATCH]]
+        yield begin, [future.result() for future in current]
+
+
+ROWS = (Extract(name="vgg19_extract", target=0.75, cuda_target=1.5, unit="image"),)
