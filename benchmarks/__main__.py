@@ -1,0 +1,87 @@
+"""python -m benchmarks: minicap and PyTorch at the same work, in turns, results compared first."""
+
+import json
+import os
+from dataclasses import dataclass
+
+from minicap.cli import option, parse_settings, run_program
+from minicap.errors import UserError
+
+COLUMNS = ("per", "ours ms", "peer ms", "ratio", "target", "ours MB", "peer MB")
+
+
+@dataclass(frozen=True)
+class BenchmarkSettings:
+    only: str | None = option(None, "rows to run, separated by commas", metavar="NAME,...")
+    device: str = option("cpu", "where both sides compute", choices=("cpu", "cuda"))
+    repeat: int = option(7, "turns of each side, of which the median counts", metavar="N")
+    threads: int | None = option(None, "cores each side may use (default: all)", metavar="N")
+    json: bool = option(False, "one JSON line for each row instead of a table")
+    ladder: bool = option(False, "one convolution from plain loops to Winograd instead of the rows")
+    scaling: bool = option(False, "how cost grows with batch, threads, image side and vocabulary instead of the rows")
+    small: bool = option(False, "sizes of a second: tries everything out, the times mean nothing")
+
+
+def chosen_rows(settings):
+    """(the rows that ``settings`` ask for, a sentence about them). UserError for what cannot be asked."""
+    from . import ladder, rows, scaling
+
+    for name in ("repeat", "threads"):
+        value = getattr(settings, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name} has to be at least 1, got {value}")
+    if settings.threads is not None and settings.threads > available_cores():
+        raise UserError(f"--threads is {settings.threads}, but there are only {available_cores()} cores")
+    if settings.ladder and settings.scaling:
+        raise UserError("--ladder and --scaling are two tables; ask for one at a time")
+    if settings.device != "cpu" and (settings.ladder or settings.scaling):
+        raise UserError("--ladder and --scaling are tables of the CPU; leave out --device")
+    table, note = rows.ROWS, ""
+    if settings.ladder:
+        table, note = ladder.LADDER, ladder.NOTE
+    if settings.scaling:
+        table, note = scaling.SCALING, scaling.NOTE
+    chosen = rows.choose(settings.only, table)
+    return [row.reduced() for row in chosen] if settings.small else chosen, note
+
+
+def cells(measurement):
+    """The strings of one line of the table."""
+    target = measurement.target
+    return (measurement.row.unit, f"{measurement.ours_ms:.4g}", f"{measurement.peer_ms:.4g}",
+            f"{measurement.ratio:.2f}", "" if target is None else f"<= {target:g}",
+            f"{measurement.ours_peak_mb:.0f}", f"{measurement.peer_peak_mb:.0f}")
+
+
+def line(name, width, values):
+    return f"{name:{width}}  " + "  ".join(f"{value:>11}" for value in values)
+
+
+def main(argv=None):
+    settings = parse_settings(BenchmarkSettings, "benchmarks", "Compare minicap with PyTorch.", argv, package="")
+    rows, note = chosen_rows(settings)
+
+    from .compare import check_peer_installed, machine, measure
+    from .row import Place
+
+    check_peer_installed()
+    place = Place(settings.device, settings.threads or available_cores())
+    width = max(len(row.name) for row in rows)
+    for number, row in enumerate(rows):
+        measurement = measure(row, place, settings.repeat)
+        if settings.json:
+            print(json.dumps(measurement.to_json()), flush=True)
+            continue
+        if number == 0:
+            print(f"minicap and {measurement.peer}, {place.threads} thread(s), median of {settings.repeat} turns; "
+                  f"{machine()}{'. ' + note if note else ''}")
+            print(line("", width, COLUMNS))
+        print(line(row.name, width, cells(measurement)), flush=True)
+
+
+def available_cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    run_program(main)

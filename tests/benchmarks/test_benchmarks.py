@@ -1,0 +1,222 @@
+"""The benchmark's machinery, and that every row's two sides compute the same. No test looks at a speed."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_vgg
+
+from benchmarks import __main__ as program
+from benchmarks import compare
+from benchmarks.compare import MismatchError, check, measure
+from benchmarks.ladder import LADDER
+from benchmarks.row import Place, Row, Work, as_numpy
+from benchmarks.rows import ROWS
+from benchmarks.scaling import SCALING
+from minicap.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Squares(Row):
+    """A row whose peer is NumPy too, so that the machinery is tried out where PyTorch is not installed."""
+
+    name: str = "squares"
+    peer_is_wrong: float = 0.0
+    complaint: str | None = None
+    fatal: bool = False
+
+    def prepare(self, folder):
+        (folder / "exponent").write_text("2")
+
+    def data(self):
+        return {"x": np.random.default_rng(0).standard_normal((300, 100))}
+
+    def ours(self, data, place):
+        if self.complaint:
+            raise UserError(self.complaint)
+        if self.fatal:
+            os._exit(9)
+        x, exponent = data["x"], int((place.folder / "exponent").read_text())
+        return Work(lambda: x**exponent, lambda: {"y": x**exponent, "sum": (x**exponent).sum()})
+
+    def peer(self, data, place):
+        y = data["x"] * data["x"]
+        y[0, 0] += self.peer_is_wrong
+        return Work(lambda: y, lambda: {"y": y, "sum": y.sum()})
+
+    def start_peer(self, place):
+        return "numpy's twin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory(Squares):
+    """Our side allocates 64 MB more while it runs, and frees them."""
+
+    def ours(self, data, place):
+        work = super().ours(data, place)
+
+        def run():
+            np.ones(8_000_000)
+            return work.run()
+        return work._replace(run=run)
+
+
+# ----------------------------------------------------------------------------------------------------- the machinery
+
+def test_a_row_is_compared_and_then_measured_in_two_processes():
+    measurement = measure(Squares(target=0.9), Place("cpu", 1), repeat=2)
+    assert measurement.ours_ms > 0 and measurement.peer_ms > 0
+    assert measurement.difference < 1e-12
+    assert measurement.peer == "numpy's twin"
+    line = measurement.to_json()
+    promised = {"name", "ours_ms", "peer", "peer_ms", "ratio", "target", "ours_peak_mb", "peer_peak_mb", "threads",
+                "date", "device", "machine", "repeat", "tolerance", "difference", "unit"}
+    assert promised <= json.loads(json.dumps(line)).keys()
+    assert (line["name"], line["target"], line["device"], line["threads"]) == ("squares", 0.9, "cpu", 1)
+    assert line["ratio"] == pytest.approx(line["ours_ms"] / line["peer_ms"], rel=0.01)
+
+
+def test_the_peak_memory_of_a_run_is_seen_although_it_is_freed():
+    measurement = measure(Memory(), Place("cpu", 1), repeat=1)
+    assert 64 <= measurement.ours_peak_mb < 96
+    assert measurement.peer_peak_mb < 32
+
+
+def test_a_row_whose_results_differ_is_refused_by_name_and_not_timed():
+    with pytest.raises(MismatchError, match=r"^squares: y differs by .* nothing was timed$"):
+        measure(Squares(peer_is_wrong=0.1), Place("cpu", 1), repeat=1)
+
+
+def test_a_mistake_in_a_process_arrives_as_its_sentence():
+    with pytest.raises(UserError, match=r"^squares \(ours\): no such thing$"):
+        measure(Squares(complaint="no such thing"), Place("cpu", 1), repeat=1)
+
+
+def test_a_process_that_dies_is_reported():
+    with pytest.raises(UserError, match=r"^squares \(ours\): its process ended with code 9"):
+        measure(Squares(fatal=True), Place("cpu", 1), repeat=1)
+
+
+@pytest.mark.parametrize(("ours", "peer", "words"), [
+    ({"y": 1.0}, {"z": 1.0}, "one side computes y, z"),
+    ({"y": np.ones(3)}, {"y": np.ones(4)}, r"y has shape \(3,\) on our side"),
+    ({"y": np.array([1.0, np.nan])}, {"y": np.ones(2)}, "y differs by nan"),
+    ({"y": np.ones(2)}, {"y": np.array([1.0, np.nan])}, "y differs by nan"),
+    ({"y": np.array([1.0, 2.0])}, {"y": np.array([1.0, 2.001])}, "y differs by 5.0e-04"),
+    ({"y": np.zeros(2)}, {"y": np.zeros(2)}, "y differs by inf"),  # nothing was compared
+], ids=["names", "shapes", "NaN", "the peer's NaN", "values", "zeros"])
+def test_what_is_not_equal_is_a_mismatch(ours, peer, words):
+    ours, peer = ({name: np.asarray(a) for name, a in side.items()} for side in (ours, peer))
+    with pytest.raises(MismatchError, match=f"^squares: {words}"):
+        check(Squares(), ours, peer)
+
+
+def test_differences_within_the_tolerance_are_returned():
+    assert check(Squares(tolerance=1e-2), {"y": np.array([1.0, 2.0])},
+                 {"y": np.array([1.0, 2.001])}) == pytest.approx(5e-4, rel=1e-3)
+
+
+# --------------------------------------------------------------------------------------------------- the command line
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["--only", "lstm_train,lstm"], r"there is no benchmark 'lstm'; choose from vgg16_inference_b1, .*"),
+    (["--only", ","], r"--only names no benchmark; .*"),
+    (["--repeat", "0"], r"--repeat has to be at least 1, got 0"),
+    (["--threads", "0"], r"--threads has to be at least 1, got 0"),
+    (["--threads", "9999"], r"--threads is 9999, but there are only \d+ cores"),
+    (["--ladder", "--scaling"], r"--ladder and --scaling are two tables.*"),
+    (["--ladder", "--device", "cuda"], r"--ladder and --scaling are tables of the CPU.*"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_bad_input_is_refused_in_a_sentence(arguments, sentence):
+    with pytest.raises(UserError, match=f"^{sentence}$"):
+        program.main(arguments)
+
+
+def test_without_pytorch_the_extra_is_named(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest))
+    with pytest.raises(UserError, match="PyTorch, which is not installed; install the extra `peers`"):
+        program.main(["--only", "lstm_train"])
+
+
+def test_the_program_ends_with_code_2_and_does_not_import_pytorch_itself():
+    code = ("import sys; from benchmarks import rows, compare, worker, ladder, scaling;"
+            "assert 'torch' not in sys.modules;"
+            "sys.argv = ['benchmarks', '--only', 'nonsense'];"
+            "import runpy; runpy.run_module('benchmarks', run_name='__main__')")
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: there is no benchmark 'nonsense'") and "Traceback" not in result.stderr
+
+
+def test_all_rows_of_all_tables_have_names_of_their_own():
+    names = [row.name for row in (*ROWS, *LADDER, *SCALING)]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.peers
+def test_the_program_prints_a_json_line_for_a_row(capsys):
+    pytest.importorskip("torch")
+    program.main(["--small", "--only", "embedding_train", "--repeat", "1", "--threads", "1", "--json"])
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["name"], line["repeat"], line["target"]) == ("embedding_train", 1, None)  # small: without a target
+    assert line["peer"].startswith("pytorch ")
+
+
+def test_the_table_is_aligned(capsys, monkeypatch):
+    def measured(row, place, repeat):
+        return compare.Measurement(row, place, repeat, 0.0, 1234.5, "numpy's twin", 1000.0, 12.3, 45.6)
+
+    monkeypatch.setattr(compare, "check_peer_installed", lambda: None)
+    monkeypatch.setattr(compare, "measure", measured)
+    program.main(["--only", "adam_step,lstm_train", "--threads", "1"])
+    heading, *table = capsys.readouterr().out.splitlines()
+    assert "numpy's twin, 1 thread(s), median of 7 turns" in heading
+    assert [line.split()[0] for line in table[1:]] == ["lstm_train", "adam_step"]
+    assert len({len(line) for line in table}) == 1 and "1.23" in table[1] and "<= 1.5" in table[2]
+
+
+# ---------------------------------------------------------------------------------------------------------- the rows
+
+@pytest.mark.peers
+@pytest.mark.parametrize("row", [*ROWS, *LADDER, SCALING[0], SCALING[-1]], ids=lambda row: row.name)
+def test_both_sides_of_every_row_agree_and_can_run_again(row, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    tiny_vgg.shrink(monkeypatch)
+    row, place, threads = row.reduced(), Place("cpu", 1, tmp_path), torch.get_num_threads()
+    try:
+        row.prepare(tmp_path)
+        row.start_peer(place)
+        sides = [build(row.data(), place) for build in (row.ours, row.peer)]
+        ours, peer = ({name: as_numpy(a) for name, a in work.results().items()} for work in sides)
+        check(row, ours, peer)
+        for work in sides:
+            work.run()
+    finally:
+        torch.set_num_threads(threads)
+    name = next(iter(peer))
+    wrong = peer | {name: peer[name] * (1 + 2 * row.tolerance)}
+    with pytest.raises(MismatchError, match=f"^{row.name}: {name} differs"):
+        check(row, ours, wrong)
+
+
+@pytest.mark.peers
+def test_padding_is_computed_on_neither_side_of_the_captioners_step(rng):
+    """The batches are as long as Flickr8k's captions, and of different lengths inside."""
+    from benchmarks.rows.captioner import FLICKR8K_LENGTHS
+
+    (row,) = (row for row in ROWS if row.name == "show_tell_step")
+    steps = replace(row.reduced(), batch=32).data()["steps"]
+    assert len(steps) == row.units and sum(FLICKR8K_LENGTHS) == 30_000
+    words = np.concatenate([lengths for *_, lengths in steps]) - 1  # without <end>
+    share = np.array(FLICKR8K_LENGTHS) / 30_000
+    assert words.mean() == pytest.approx((np.arange(2, 28) * share).sum(), abs=0.3)
+    assert any(lengths[0] > lengths[-1] for *_, lengths in steps)
