@@ -12,7 +12,7 @@ x: (N, D); h, c: (N, H); W: (D, 4H); U: (H, 4H); b: (4H,).
 import numpy as np
 
 from .activations import sigmoid
-from .backend import array_module
+from .backend import array_module, op
 from .initializers import glorot, orthogonal
 from .layer import Cache, Layer, Parameter, expect_shape
 
@@ -80,6 +80,32 @@ class LSTMCell(Layer):
         return f"LSTMCell({self.W.shape[0]} -> {self.U.shape[0]})"
 
 
+@op
+def lstm_steps(z, U, h, c, tanh_c, running):
+    """The steps one after another, in place: z (T, N, 4H), which holds x W + b, becomes the gates.
+
+    h, c, tanh_c: (T + 1, N, H); [t] is before step t, [t + 1] after it, and [0] is given. The first ``running[t]`` rows
+    take part in step t; of the others nothing is written.
+    """
+    for t, n in enumerate(running):
+        z[t, :n] += h[t, :n] @ U
+        h[t + 1, :n], c[t + 1, :n], tanh_c[t + 1, :n] = gates_forward(z[t, :n], c[t, :n])
+
+
+@op
+def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
+    """The same backwards, in place: the gates become dz, zero where a row had ended.
+
+    dy (T, N, H): of the outputs; dh, dc (N, H): of the state after the last step, and in the end before the first.
+    """
+    for t in reversed(range(len(running))):
+        n = running[t]
+        # Rows n and beyond ended before step t: their dh and dc wait, untouched, for their own last step.
+        dz, dc[:n] = gates_backward(dh[:n] + dy[t, :n], dc[:n], gates[t, :n], c[t, :n], tanh_c[t + 1, :n])
+        dh[:n] = dz @ U.T
+        gates[t, n:] = 0
+
+
 class LSTM(Layer):
     """A cell run over sequences: (x, h0, c0) -> (y, h, c).
 
@@ -113,9 +139,7 @@ class LSTM(Layer):
         h = xp.zeros((T + 1, N, H), dtype=x.dtype)  # h[t] is the state before step t, h[t + 1] the one after it
         c, tanh_c = xp.zeros_like(h), xp.zeros_like(h)
         h[0], c[0] = (0 if s is None else s[rows] for s in (h0, c0))
-        for t, n in enumerate(running):
-            z[t, :n] += h[t, :n] @ U
-            h[t + 1, :n], c[t + 1, :n], tanh_c[t + 1, :n] = gates_forward(z[t, :n], c[t, :n])
+        lstm_steps(z, U, h, c, tanh_c, running)
         back = xp.asarray(np.argsort(order))
         last = xp.asarray(np.full(N, T) if lengths is None else lengths)
         y = h[1:].transpose(1, 0, 2)[back]
@@ -131,12 +155,7 @@ class LSTM(Layer):
         xp = array_module(dy)
         dy = dy[rows].transpose(1, 0, 2)
         dh, dc = (xp.zeros((N, H), dtype=dy.dtype) if d is None else d[rows] for d in (dh, dc))
-        for t in reversed(range(T)):
-            n = running[t]
-            # Rows n and beyond ended before step t: their dh and dc wait, untouched, for their own last step.
-            dz, dc[:n] = gates_backward(dh[:n] + dy[t, :n], dc[:n], gates[t, :n], c[t, :n], tanh_c[t + 1, :n])
-            dh[:n] = dz @ U.T
-            gates[t, n:] = 0
+        lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running)
         dz = gates.reshape(T * N, 4 * H)
         self.cell.W.accumulate(x.T @ dz)
         self.cell.U.accumulate(h[:-1].reshape(T * N, H).T @ dz)

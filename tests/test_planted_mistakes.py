@@ -22,7 +22,7 @@ from minicap.linear import Embedding, Flatten, Linear
 from minicap.losses import SoftmaxCrossEntropy
 from minicap.normalization import BatchNorm2d, L2Normalize
 from minicap.pooling import AvgPool2d, MaxPool2d
-from minicap.recurrent import LSTM, LSTMCell, gates_backward
+from minicap.recurrent import LSTM, LSTMCell, gates_backward, lstm_steps_backward
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,15 @@ MISTAKES = [
             "    f[...] = df * f * (1 - f)\n", "    i[...] = di * i * (1 - i)\n    f[...] = df * f * (1 - f)\n"
             "    dc = dc * f\n", gates_backward),
 
-    Mistake(LSTM, "updated memory instead of the one before", "gates[t, :n], c[t, :n]", "gates[t, :n], c[t + 1, :n]"),
+    Mistake(LSTM, "updated memory instead of the one before", "gates[t, :n], c[t, :n]", "gates[t, :n], c[t + 1, :n]",
+            lstm_steps_backward),
     Mistake(LSTM, "the updated state in dU", "h[:-1].reshape", "h[1:].reshape"),
-    Mistake(LSTM, "gradient of later steps dropped", "dh[:n] + dy[t, :n]", "dy[t, :n]"),
-    Mistake(LSTM, "gradient of this step's output dropped", "dh[:n] + dy[t, :n]", "dh[:n]"),
-    Mistake(LSTM, "gates of ended rows not zeroed", "gates[t, n:] = 0", "pass"),
+    Mistake(LSTM, "gradient of later steps dropped", "dh[:n] + dy[t, :n]", "dy[t, :n]",
+            lstm_steps_backward),
+    Mistake(LSTM, "gradient of this step's output dropped", "dh[:n] + dy[t, :n]", "dh[:n]",
+            lstm_steps_backward),
+    Mistake(LSTM, "gates of ended rows not zeroed", "gates[t, n:] = 0", "pass",
+            lstm_steps_backward),
     Mistake(LSTM, "rows of dx left in sorted order", ".transpose(1, 0, 2)[back]\n        return dx",
             ".transpose(1, 0, 2)\n        return dx"),
     Mistake(LSTM, "rows of dh0 left in sorted order", "return dx, dh[back], dc[back]", "return dx, dh, dc[back]"),

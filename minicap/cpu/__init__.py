@@ -7,4 +7,6 @@ leave everything else, the gradient check's float64 for one, to the plain functi
 TWINS = {
     "conv2d": "conv",
     "conv2d_backward": "conv",
+    "lstm_steps": "recurrent",
+    "lstm_steps_backward": "recurrent",
 }

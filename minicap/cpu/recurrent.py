@@ -1,0 +1,111 @@
+"""The LSTM's time loop on the CPU.
+
+Rows are independent, so where there are many of them each core takes its share through all steps; a few rows go through
+together, for then a matrix product on all cores is the better half of the work. Within a step nothing is allocated, and
+the four gates are one pass over one array: with twice the candidate's pre-activation, tanh(z) = 2 σ(2z) - 1 is a
+sigmoid like the others.
+"""
+
+import itertools
+
+import numpy as np
+
+from .threads import run_blocks, scratch, thread_count
+
+MIN_ROWS = 64  # a core's share at least: below, a matrix product is mostly reading U
+
+
+def lstm_steps(z, U, h, c, tanh_c, running):
+    if any(a.dtype != np.float32 for a in (z, U, h, c)):
+        return NotImplemented
+    H = U.shape[0]
+
+    def block(rows):
+        product = scratch().empty("product", (rows.stop - rows.start, 4 * H))
+        for t, n in enumerate(running):
+            now = slice(rows.start, min(n, rows.stop))
+            count = now.stop - now.start
+            if count <= 0:
+                return
+            gates, c_next, h_next = z[t, now], c[t + 1, now], h[t + 1, now]
+            gates += np.matmul(h[t, now], U, out=product[:count])
+            gates[:, 3 * H:] *= 2
+            _sigmoid(gates)
+            i, f, o, g = np.split(gates, 4, axis=1)
+            g *= 2
+            g -= 1
+            np.multiply(f, c[t, now], out=c_next)
+            c_next += np.multiply(i, g, out=h_next)
+            np.tanh(c_next, out=tanh_c[t + 1, now])
+            np.multiply(o, tanh_c[t + 1, now], out=h_next)
+
+    _share(block, running)
+    return None
+
+
+def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
+    if any(a.dtype != np.float32 for a in (gates, U, dy, dh, dc)):
+        return NotImplemented
+    H = U.shape[0]
+    UT = np.ascontiguousarray(U.T)
+
+    def block(rows):
+        names = ("one minus", "dgate")
+        for t in reversed(range(len(running))):
+            now = slice(rows.start, max(rows.start, min(running[t], rows.stop)))
+            count = now.stop - now.start
+            gates[t, now.stop:rows.stop] = 0
+            i, f, o, g = np.split(gates[t, now], 4, axis=1)
+            dhs, dcs, tanh = dh[now], dc[now], tanh_c[t + 1, now]
+            a, b = (scratch().empty(name, (count, H)) for name in names)
+            dhs += dy[t, now]
+            # dc += dh o (1 - tanh²)
+            np.multiply(tanh, tanh, out=a)
+            np.subtract(1, a, out=a)
+            a *= o
+            a *= dhs
+            dcs += a
+            # do = dh tanh c · o (1 - o); then with the new dc: di = dc g · i (1 - i), dg = dc i · (1 - g²), df, dc f
+            np.multiply(dhs, tanh, out=b)
+            _times_slope(b, o, a)
+            np.multiply(i, dcs, out=a)  # dc i, before i is overwritten
+            np.multiply(dcs, g, out=b)
+            g *= g
+            np.subtract(1, g, out=g)
+            g *= a
+            _times_slope(b, i, a)
+            np.multiply(dcs, c[t, now], out=b)
+            dcs *= f
+            _times_slope(b, f, a)
+            np.matmul(gates[t, now], UT, out=dhs)
+
+    _share(block, running)
+    return None
+
+
+def _sigmoid(z):
+    """σ(z) = 1 / (1 + exp(-z)), in place; where exp overflows to infinity, 0 is the right answer."""
+    np.negative(z, out=z)
+    with np.errstate(over="ignore"):
+        np.exp(z, out=z)
+    z += 1
+    np.reciprocal(z, out=z)
+
+
+def _times_slope(dgate, gate, spare):
+    """gate = dgate · gate (1 - gate), the gradient through a sigmoid, in place."""
+    np.subtract(1, gate, out=spare)
+    spare *= dgate
+    gate *= spare
+
+
+def _share(block, running):
+    """Call ``block(rows)`` for slices of the rows that have about the same number of steps to compute, one a core."""
+    N = max(running, default=0)
+    threads = min(thread_count(), N // MIN_ROWS)
+    if threads < 2:
+        block(slice(0, N))
+        return
+    steps = np.cumsum([sum(n > row for n in running) for row in range(N)])
+    ends = [0, *np.searchsorted(steps, np.arange(1, threads) * steps[-1] / threads), N]
+    run_blocks(block, [(slice(int(begin), int(end)),) for begin, end in itertools.pairwise(ends)])
