@@ -115,18 +115,14 @@ def to_numpy(x):
     return x.get()
 
 
-def cache_blocks(*arrays, elements=1 << 15):
-    """Corresponding pieces of arrays of one shape, for pointwise work of several steps.
+@op
+def pointwise(x, *others, change):
+    """Call ``change(x, *others)``, which changes arrays of one shape in place and each element by itself.
 
-    NumPy makes a pass over memory for each step of a formula; on pieces that fit into the cache only the first pass
-    goes to memory. CuPy arrays come whole: a GPU wants few large kernels.
+    NumPy makes a pass over memory for each step of a formula; the twin for the CPU calls ``change`` on pieces that fit
+    into the cache, so that only the first pass goes to memory. A GPU wants few large kernels.
     """
-    if not all(isinstance(a, np.ndarray) and a.flags.c_contiguous for a in arrays):
-        yield arrays
-        return
-    flat = [a.reshape(-1) for a in arrays]
-    for begin in range(0, flat[0].size, elements):
-        yield tuple(a[begin:begin + elements] for a in flat)
+    change(x, *others)
 
 
 def get_device(name="auto"):

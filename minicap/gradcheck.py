@@ -71,9 +71,10 @@ def check_gradients(layer, *inputs, rng=None, tolerance=1e-6, max_elements=200, 
     """Compare every gradient of ``layer`` with central differences; returns a :class:`GradientReport`.
 
     ``inputs`` are the arguments of ``layer.forward``: float arrays are checked, integer arrays are passed on (their
-    gradient has to be None), and so is None (an LSTM without initial state); ``options`` are further keyword
-    arguments of ``forward``. The layer is copied and converted to float64, so the caller's is untouched. Tensors of
-    more than ``max_elements`` numbers are probed along random ``directions``.
+    gradient has to be None), and so is None (an LSTM without initial state). An input gradient may be missing if a
+    layer inside says so (``Conv2d(input_gradient=False)``). ``options`` are further keyword arguments of ``forward``.
+    The layer is copied and converted to float64, so the caller's is untouched. Tensors of more than ``max_elements``
+    numbers are probed along random ``directions``.
 
     The relative error of a number is |analytic - numeric| / max(|analytic|, |numeric|, 1e-3 · largest in the tensor),
     and a difference that rounding of the loss can explain is none: some gradients are zero, and quotients never are.
@@ -126,10 +127,11 @@ class _Probe:
         dx = self.layer.backward(weights if len(outputs) > 1 else weights[0], cache)
         dx = dx if isinstance(dx, tuple) else (dx,)
         gradients = {}
+        wanted = all(getattr(part, "input_gradient", True) for _, part in self.layer.named_layers())
         for i, (x, d) in enumerate(zip(self.inputs, dx, strict=True)):
-            if _is_float(x):
+            if _is_float(x) and (wanted or d is not None):
                 gradients["x" if len(dx) == 1 else f"x[{i}]"] = x, d
-            elif x is not None and d is not None:
+            elif not _is_float(x) and x is not None and d is not None:
                 raise GradientError(f"{self.layer!r}: input {i} is not a float array, its gradient has to be None")
         gradients.update((name, (p.data, p.grad)) for name, p in self.layer.named_parameters())
         return gradients

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .backend import array_module
+from .backend import array_module, op
 from .initializers import glorot, normal
 from .layer import Cache, Layer, Parameter, expect_shape
 
@@ -44,6 +44,14 @@ class Linear(Layer):
         return f"Linear({self.W.shape[0]} -> {self.W.shape[1]}{bias})"
 
 
+@op
+def sum_by_word(dy, words, V):
+    """(..., E), (...) -> (V, E): row w is the sum of dy over all places where ``words`` is w."""
+    total = array_module(dy).zeros((V, dy.shape[-1]), dtype=dy.dtype)
+    array_module(dy).add.at(total, words, dy)  # a word that occurs twice gets both; `total[words] += dy` would lose one
+    return total
+
+
 class Embedding(Layer):
     """y = W[words]: row number ``word`` of a table; the same as a one-hot vector times W, without the zeros.
 
@@ -58,10 +66,7 @@ class Embedding(Layer):
 
     def backward(self, dy, cache):
         (words,) = cache.spend(self)
-        xp = array_module(dy)
-        dW = xp.zeros_like(self.W.data)
-        xp.add.at(dW, words, dy)  # a word that occurs twice receives both gradients; `dW[words] += dy` would lose one
-        self.W.accumulate(dW)
+        self.W.accumulate(sum_by_word(dy, words, len(self.W.data)))
 
     def __call__(self, words):
         if words.dtype.kind not in "iu":

@@ -1,6 +1,6 @@
 """Softmax and cross-entropy, together because their joint gradient is the simple one."""
 
-from .backend import array_module
+from .backend import array_module, op
 from .layer import Cache, Layer, expect_shape
 
 
@@ -9,6 +9,29 @@ def log_softmax(logits):
     xp = array_module(logits)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     return shifted - xp.log(xp.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+@op
+def softmax_cross_entropy(logits, targets, smoothing=0.0):
+    """(probabilities (M, V), loss of each sample (M,)); see :class:`SoftmaxCrossEntropy`."""
+    xp = array_module(logits, targets)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    p = xp.exp(shifted)
+    total = p.sum(axis=1)
+    loss = xp.log(total) - (1 - smoothing) * shifted[xp.arange(len(p)), targets]
+    if smoothing:
+        loss -= smoothing * shifted.mean(axis=1)
+    p /= total[:, None]
+    return p, loss
+
+
+@op
+def softmax_cross_entropy_backward(p, targets, dloss, smoothing=0.0):
+    """dlogits, made of the probabilities in place. dloss: (M,), the gradient of each sample's loss."""
+    p -= smoothing / p.shape[1]
+    p[array_module(p).arange(len(p)), targets] -= 1 - smoothing
+    p *= dloss[:, None]
+    return p
 
 
 class SoftmaxCrossEntropy(Layer):
@@ -29,26 +52,15 @@ class SoftmaxCrossEntropy(Layer):
         if mask is not None:
             expect_shape(self, mask, "M", "mask", M=M)  # (M, 1) would silently weigh every sample with every other
         xp = array_module(logits, targets, mask)
-        log_p = log_softmax(logits)
         weight = xp.full(M, 1 / M) if mask is None else mask / xp.maximum(mask.sum(), 1)  # nothing counts: a loss of 0
         weight = weight.astype(logits.dtype)
-        eps = self.label_smoothing
-        nll = -(1 - eps) * log_p[xp.arange(M), targets]
-        if eps:
-            nll = nll - eps * log_p.mean(axis=1)
-        return (nll * weight).sum(), Cache(log_p=log_p, targets=targets, weight=weight)
+        p, losses = softmax_cross_entropy(logits, targets, self.label_smoothing)
+        return (losses * weight).sum(), Cache(p=p, targets=targets, weight=weight)
 
     def backward(self, dloss, cache):
         """dloss: the gradient of the loss itself, usually 1. Returns (dlogits, None): words have no gradient."""
-        log_p, targets, weight = cache.spend(self)
-        M, V = log_p.shape
-        xp = array_module(log_p)
-        eps = self.label_smoothing
-        dlogits = xp.exp(log_p, out=log_p)
-        dlogits -= eps / V
-        dlogits[xp.arange(M), targets] -= 1 - eps
-        dlogits *= (weight * dloss)[:, None]
-        return dlogits, None
+        p, targets, weight = cache.spend(self)
+        return softmax_cross_entropy_backward(p, targets, weight * dloss, self.label_smoothing), None
 
     def __call__(self, logits, targets, mask=None):
         """The loss without label smoothing, which is a device of training: exp of this is the perplexity."""

@@ -2,8 +2,31 @@
 
 import numpy as np
 
-from .backend import array_module
+from .backend import array_module, op
 from .layer import Buffer, Cache, Layer, Parameter, expect_shape
+
+
+@op
+def channel_moments(x):
+    """Mean and variance of each channel over the batch and all pixels: (N, H, W, C) -> (C,), (C,)."""
+    return x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+
+
+@op
+def batch_norm(x, gamma, beta, mean, scale):
+    """y = γ (x - μ) · scale + β, where scale = 1 / sqrt(σ² + ε)."""
+    return gamma * ((x - mean) * scale) + beta
+
+
+@op
+def batch_norm_backward(dy, x, gamma, mean, scale, frozen=False):
+    """(dx, dγ, dβ). Unless ``frozen``, μ and σ² depend on every x: that takes from dy its mean and its part along x̂."""
+    x_hat = (x - mean) * scale
+    dgamma, dbeta = (dy * x_hat).sum(axis=(0, 1, 2)), dy.sum(axis=(0, 1, 2))
+    if frozen:
+        return dy * (gamma * scale), dgamma, dbeta
+    M = dy.size // dy.shape[-1]
+    return (gamma * scale) * (dy - dbeta / M - x_hat * (dgamma / M)), dgamma, dbeta
 
 
 class BatchNorm2d(Layer):
@@ -24,34 +47,23 @@ class BatchNorm2d(Layer):
 
     def forward(self, x):
         expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
-        if self.frozen:
-            mean, var = self.mean.data, self.var.data
-        else:
-            mean, var = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+        mean, var = (self.mean.data, self.var.data) if self.frozen else channel_moments(x)
+        scale = 1 / array_module(x).sqrt(var + self.eps)
+        if not self.frozen:
             self._track(mean, var, samples=x.size // x.shape[-1])
-        x_hat, scale = self._normalize(x, mean, var)
-        return self.gamma.data * x_hat + self.beta.data, Cache(x_hat=x_hat, scale=scale)
+        return batch_norm(x, self.gamma.data, self.beta.data, mean, scale), Cache(x=x, mean=mean, scale=scale)
 
     def backward(self, dy, cache):
-        x_hat, scale = cache.spend(self)
-        axes = (0, 1, 2)
-        dgamma, dbeta = (dy * x_hat).sum(axes), dy.sum(axes)
+        x, mean, scale = cache.spend(self)
+        dx, dgamma, dbeta = batch_norm_backward(dy, x, self.gamma.data, mean, scale, self.frozen)
         self.gamma.accumulate(dgamma)
         self.beta.accumulate(dbeta)
-        if self.frozen:
-            return dy * (self.gamma.data * scale)
-        # μ and σ² depend on every x, which takes from dy its mean and its component along x̂.
-        M = dy.size // dy.shape[-1]
-        return (self.gamma.data * scale) * (dy - dbeta / M - x_hat * (dgamma / M))
+        return dx
 
     def __call__(self, x):
         expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
-        x_hat, _ = self._normalize(x, self.mean.data, self.var.data)
-        return self.gamma.data * x_hat + self.beta.data
-
-    def _normalize(self, x, mean, var):
-        scale = 1 / array_module(x).sqrt(var + self.eps)
-        return (x - mean) * scale, scale
+        scale = 1 / array_module(x).sqrt(self.var.data + self.eps)
+        return batch_norm(x, self.gamma.data, self.beta.data, self.mean.data, scale)
 
     def _track(self, mean, var, samples):
         unbiased = var * (samples / max(samples - 1, 1))

@@ -11,18 +11,19 @@ through a checkpoint: an interrupted run goes on exactly where it stopped.
 """
 
 import contextlib
+import functools
 import math
 
 import numpy as np
 
-from .backend import array_module, cache_blocks, to_numpy
+from .backend import array_module, pointwise, to_numpy
 from .errors import UserError
 
 
 class Optimizer:
     """Base: keeps ``slots`` (arrays shaped like the parameter) per parameter, and counts steps.
 
-    A subclass names its slots and writes ``update(lr, theta, g, *slots)``, which works in place.
+    A subclass names its slots and writes ``update(lr, theta, g, *slots)``, pointwise and in place.
     """
 
     slots = ()
@@ -39,8 +40,8 @@ class Optimizer:
         self.steps += 1
         for name, p in self.parameters.items():
             if p.grad is not None:
-                for block in cache_blocks(p.data, p.grad, *self.memory[name].values()):
-                    self.update(self.lr * lr_factor, *block)
+                change = functools.partial(self.update, self.lr * lr_factor)
+                pointwise(p.data, p.grad, *self.memory[name].values(), change=change)
 
     def state(self):
         """Dict name -> NumPy array, ``steps`` among them; copies, which later steps do not change."""
@@ -120,10 +121,11 @@ class Adam(Optimizer):
         m += (1 - beta1) * g
         s *= beta2
         s += (1 - beta2) * (g * g)
+        # m̂ / (sqrt(ŝ) + ε) with both corrections taken out of the arrays, as the paper's section 2 ends
+        correction = math.sqrt(1 - beta2**self.steps)
         root = array_module(s).sqrt(s)
-        root /= math.sqrt(1 - beta2**self.steps)
-        root += self.eps
-        theta -= lr / (1 - beta1**self.steps) * (m / root)
+        root += self.eps * correction
+        theta -= lr * correction / (1 - beta1**self.steps) * (m / root)
 
 
 class WeightAverage:
@@ -142,9 +144,12 @@ class WeightAverage:
     def update(self):
         self.steps += 1
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
+
+        def change(average, data):
+            average += (1 - keep) * (data - average)
+
         for name, p in self.parameters.items():
-            for average, data in cache_blocks(self.average[name], p.data):
-                average += (1 - keep) * (data - average)
+            pointwise(self.average[name], p.data, change=change)
 
     @contextlib.contextmanager
     def applied(self):

@@ -6,7 +6,7 @@ view x[:, kh::S, kw::S], so that K² passes over whole images do what the loops 
 
 import numpy as np
 
-from .backend import array_module
+from .backend import array_module, op
 from .conv import output_size, pad
 from .layer import Cache, Layer, expect_shape
 
@@ -40,20 +40,47 @@ def max_pool2d_loops_backward(dy, x, K, S, P=0):
     return dx[:, P:P + H, P:P + W]
 
 
+def _taps(x, K, S, OH, OW):
+    """Views (N, OH, OW, C) of ``x``, already padded: pixel (kh, kw) of every window, in reading order."""
+    for kh in range(K):
+        for kw in range(K):
+            yield x[:, kh:kh + S * (OH - 1) + 1:S, kw:kw + S * (OW - 1) + 1:S]
+
+
+@op
+def max_pool2d(x, K, S, P=0):
+    """The same, for all windows at once."""
+    OH, OW = (output_size(n, K, S, P) for n in x.shape[1:3])
+    first, *others = _taps(pad(x, P, -np.inf), K, S, OH, OW)
+    y = first.copy()
+    for tap in others:
+        array_module(x).maximum(y, tap, out=y)
+    return y
+
+
+@op
+def max_pool2d_backward(dy, x, y, K, S, P=0):
+    """dx: each window's gradient goes to the first pixel that equals its maximum."""
+    N, H, W, C = x.shape
+    N, OH, OW, C = dy.shape
+    xp = array_module(x, dy)
+    padded = pad(x, P, -np.inf)
+    dx = xp.zeros_like(padded)
+    waiting = xp.ones(dy.shape, dtype=bool)  # windows whose gradient has not found its pixel yet
+    for tap, dtap in zip(_taps(padded, K, S, OH, OW), _taps(dx, K, S, OH, OW), strict=True):
+        found = waiting & (tap == y)
+        dtap += dy * found
+        waiting &= ~found
+    return dx[:, P:P + H, P:P + W]
+
+
 class _Pool2d(Layer):
-    """What max and average pooling share: the kernel, and a view of each tap of all windows."""
+    """What max and average pooling share: the size and the place of the windows."""
 
     def __init__(self, kernel=2, *, stride=None, padding=0):
         self.kernel, self.stride, self.padding = kernel, stride or kernel, padding
         if padding * 2 > kernel:
             raise ValueError(f"{self!r}: padding may be at most half the kernel, else a window sees no pixel at all")
-
-    def _taps(self, x, OH, OW):
-        """Views (N, OH, OW, C) of ``x``, already padded: pixel (kh, kw) of every window, in reading order."""
-        K, S = self.kernel, self.stride
-        for kh in range(K):
-            for kw in range(K):
-                yield x[:, kh:kh + S * (OH - 1) + 1:S, kw:kw + S * (OW - 1) + 1:S]
 
     def _output_sizes(self, x):
         expect_shape(self, x, "NHWC")
@@ -77,25 +104,11 @@ class MaxPool2d(_Pool2d):
 
     def backward(self, dy, cache):
         x, y = cache.spend(self)
-        N, H, W, C = x.shape
-        N, OH, OW, C = dy.shape
-        xp, P = array_module(x, dy), self.padding
-        padded = pad(x, P, -np.inf)
-        dx = xp.zeros_like(padded)
-        waiting = xp.ones(dy.shape, dtype=bool)  # windows whose gradient has not found its pixel yet
-        for tap, dtap in zip(self._taps(padded, OH, OW), self._taps(dx, OH, OW), strict=True):
-            found = waiting & (tap == y)
-            dtap += dy * found
-            waiting &= ~found
-        return dx[:, P:P + H, P:P + W]
+        return max_pool2d_backward(dy, x, y, self.kernel, self.stride, self.padding)
 
     def __call__(self, x):
-        OH, OW = self._output_sizes(x)
-        first, *others = self._taps(pad(x, self.padding, -np.inf), OH, OW)
-        y = first.copy()
-        for tap in others:
-            array_module(x).maximum(y, tap, out=y)
-        return y
+        self._output_sizes(x)
+        return max_pool2d(x, self.kernel, self.stride, self.padding)
 
 
 class AvgPool2d(_Pool2d):
@@ -111,13 +124,13 @@ class AvgPool2d(_Pool2d):
         P = self.padding
         dx = array_module(dy).zeros((N, H + 2 * P, W + 2 * P, C), dtype=dy.dtype)
         share = dy / self.kernel**2
-        for dtap in self._taps(dx, OH, OW):
+        for dtap in _taps(dx, self.kernel, self.stride, OH, OW):
             dtap += share
         return dx[:, P:P + H, P:P + W]
 
     def __call__(self, x):
         OH, OW = self._output_sizes(x)
-        first, *others = self._taps(pad(x, self.padding), OH, OW)
+        first, *others = _taps(pad(x, self.padding), self.kernel, self.stride, OH, OW)
         y = first.copy()
         for tap in others:
             y += tap

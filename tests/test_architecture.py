@@ -17,7 +17,8 @@ ORDER = """
     errors files cli
     backend layer gradcheck initializers
     linear activations normalization conv pooling recurrent attention losses optim
-    cpu cpu.threads cpu.winograd cpu.conv cpu.recurrent cpu.inference cuda
+    cpu cpu.threads cpu.pointwise cpu.linear cpu.winograd cpu.conv cpu.pooling cpu.normalization cpu.recurrent
+    cpu.losses cpu.inference cuda
     images archives partial fetch download
     weights.refusal weights.raw weights.archives weights.keras_h5 weights.recognize
     weights.torch_pickle weights.torch_tensors weights.torch_files weights

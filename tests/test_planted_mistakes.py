@@ -18,10 +18,10 @@ from minicap.activations import Dropout, ReLU, Sigmoid, Tanh
 from minicap.conv import Conv2d, _fold_windows, conv2d_backward
 from minicap.gradcheck import GradientError
 from minicap.layer import Sequential
-from minicap.linear import Embedding, Flatten, Linear
-from minicap.losses import SoftmaxCrossEntropy
-from minicap.normalization import BatchNorm2d, L2Normalize
-from minicap.pooling import AvgPool2d, MaxPool2d
+from minicap.linear import Embedding, Flatten, Linear, sum_by_word
+from minicap.losses import SoftmaxCrossEntropy, softmax_cross_entropy_backward
+from minicap.normalization import BatchNorm2d, L2Normalize, batch_norm_backward
+from minicap.pooling import AvgPool2d, MaxPool2d, max_pool2d_backward
 from minicap.recurrent import LSTM, LSTMCell, gates_backward, lstm_steps_backward
 
 
@@ -43,8 +43,10 @@ MISTAKES = [
     Mistake(Linear, "dx with W not transposed", "self.W.data.T", "self.W.data"),
     Mistake(Linear, "db forgotten", "self.b.accumulate(dy2.sum(axis=0))", "pass"),
 
-    Mistake(Embedding, "a repeated word loses a gradient", "xp.add.at(dW, words, dy)", "dW[words] += dy"),
-    Mistake(Embedding, "a repeated word keeps its last gradient", "xp.add.at(dW, words, dy)", "dW[words] = dy"),
+    Mistake(Embedding, "a repeated word loses a gradient", "array_module(dy).add.at(total, words, dy)",
+            "total[words] += dy", sum_by_word),
+    Mistake(Embedding, "a repeated word keeps its last gradient", "array_module(dy).add.at(total, words, dy)",
+            "total[words] = dy", sum_by_word),
 
     Mistake(Flatten, "pixels in another order", "dy.reshape(shape)",
             "dy.reshape(shape[0], shape[3], *shape[1:3]).transpose(0, 2, 3, 1)"),
@@ -79,22 +81,29 @@ MISTAKES = [
     Mistake(Conv2d, "db averaged over the pixels", "dy.sum(axis=(0, 1))", "dy.mean(axis=1).sum(axis=0)",
             conv2d_backward),
 
-    Mistake(MaxPool2d, "mask forgotten", "dy * found", "dy"),
-    Mistake(MaxPool2d, "overlapping windows overwrite", "dtap += dy * found", "dtap[...] = dy * found"),
-    Mistake(MaxPool2d, "the smallest instead of the largest", "(tap == y)", "(tap != y)"),
-    Mistake(MaxPool2d, "padding not cut off", "dx[:, P:P + H, P:P + W]", "dx[:, :H, :W]"),
+    Mistake(MaxPool2d, "mask forgotten", "dy * found", "dy", max_pool2d_backward),
+    Mistake(MaxPool2d, "overlapping windows overwrite", "dtap += dy * found", "dtap[...] = dy * found",
+            max_pool2d_backward),
+    Mistake(MaxPool2d, "the smallest instead of the largest", "(tap == y)", "(tap != y)",
+            max_pool2d_backward),
+    Mistake(MaxPool2d, "padding not cut off", "dx[:, P:P + H, P:P + W]", "dx[:, :H, :W]",
+            max_pool2d_backward),
     Mistake(AvgPool2d, "divided by K instead of K²", "dy / self.kernel**2", "dy / self.kernel"),
     Mistake(AvgPool2d, "overlapping windows overwrite", "dtap += share", "dtap[...] = share"),
     Mistake(AvgPool2d, "padding not cut off", "dx[:, P:P + H, P:P + W]", "dx[:, :H, :W]"),
 
-    Mistake(BatchNorm2d, "mean treated as a constant", "(dy - dbeta / M - x_hat", "(dy - x_hat"),
-    Mistake(BatchNorm2d, "variance treated as a constant", "dbeta / M - x_hat * (dgamma / M))", "dbeta / M)"),
-    Mistake(BatchNorm2d, "both treated as constants, as if frozen", "(dy - dbeta / M - x_hat * (dgamma / M))", "dy"),
-    Mistake(BatchNorm2d, "M forgotten", "dbeta / M", "dbeta"),
-    Mistake(BatchNorm2d, "M - 1 instead of M", "M = dy.size // dy.shape[-1]", "M = dy.size // dy.shape[-1] - 1"),
-    Mistake(BatchNorm2d, "γ forgotten in dx", "return (self.gamma.data * scale) *", "return scale *"),
-    Mistake(BatchNorm2d, "x̂ forgotten in dγ", "(dy * x_hat).sum(axes)", "dy.sum(axes)"),
-    Mistake(BatchNorm2d, "dβ summed over the batch only", "dy.sum(axes)\n", "dy.sum(0)[0, 0]\n"),
+    Mistake(BatchNorm2d, "mean treated as a constant", "(dy - dbeta / M - x_hat", "(dy - x_hat", batch_norm_backward),
+    Mistake(BatchNorm2d, "variance treated as a constant", "dbeta / M - x_hat * (dgamma / M))", "dbeta / M)",
+            batch_norm_backward),
+    Mistake(BatchNorm2d, "both treated as constants, as if frozen", "(dy - dbeta / M - x_hat * (dgamma / M))", "dy",
+            batch_norm_backward),
+    Mistake(BatchNorm2d, "M forgotten", "dbeta / M", "dbeta", batch_norm_backward),
+    Mistake(BatchNorm2d, "M - 1 instead of M", "M = dy.size // dy.shape[-1]", "M = dy.size // dy.shape[-1] - 1",
+            batch_norm_backward),
+    Mistake(BatchNorm2d, "γ forgotten in dx", "return (gamma * scale) *", "return scale *", batch_norm_backward),
+    Mistake(BatchNorm2d, "x̂ forgotten in dγ", "(dy * x_hat).sum", "dy.sum", batch_norm_backward),
+    Mistake(BatchNorm2d, "dβ summed over the batch only", ", dy.sum(axis=(0, 1, 2))\n", ", dy.sum(0)[0, 0]\n",
+            batch_norm_backward),
     Mistake(L2Normalize, "length treated as a constant", "dy - x_hat * (x_hat * dy).sum(axis=1, keepdims=True)", "dy"),
     Mistake(L2Normalize, "scale forgotten", "self.scale / norm * (dy", "1 / norm * (dy"),
     Mistake(L2Normalize, "not summed", "(x_hat * dy).sum(axis=1, keepdims=True)", "(x_hat * dy)"),
@@ -130,15 +139,16 @@ MISTAKES = [
     Mistake(LSTM, "gradient of the final state forgotten", "if d is None else d[rows]", "if True else d[rows]"),
     Mistake(LSTM, "db of one step only", "dz.sum(axis=0)", "dz[:N].sum(axis=0)"),
 
-    Mistake(SoftmaxCrossEntropy, "mean over the samples forgotten", "dlogits *= (weight * dloss)[:, None]",
-            "dlogits *= dloss"),
-    Mistake(SoftmaxCrossEntropy, "mask forgotten", "(weight * dloss)[:, None]", "dloss / M"),
-    Mistake(SoftmaxCrossEntropy, "sign", "(weight * dloss)", "(-weight * dloss)"),
-    Mistake(SoftmaxCrossEntropy, "target not subtracted", "dlogits[xp.arange(M), targets] -= 1 - eps", "pass"),
-    Mistake(SoftmaxCrossEntropy, "uniform part of smoothing forgotten", "dlogits -= eps / V", "pass"),
-    Mistake(SoftmaxCrossEntropy, "smoothing forgotten at the target", "targets] -= 1 - eps", "targets] -= 1"),
+    Mistake(SoftmaxCrossEntropy, "mean over the samples forgotten", "weight * dloss", "(weight > 0) * dloss"),
+    Mistake(SoftmaxCrossEntropy, "mask forgotten", "weight * dloss", "weight.mean() * dloss + 0 * weight"),
+    Mistake(SoftmaxCrossEntropy, "sign", "weight * dloss", "-weight * dloss"),
     Mistake(SoftmaxCrossEntropy, "gradient from above dropped", "weight * dloss", "weight"),
-
+    Mistake(SoftmaxCrossEntropy, "target not subtracted", "targets] -= 1 - smoothing", "targets] -= 0",
+            softmax_cross_entropy_backward),
+    Mistake(SoftmaxCrossEntropy, "uniform part of smoothing forgotten", "p -= smoothing / p.shape[1]", "pass",
+            softmax_cross_entropy_backward),
+    Mistake(SoftmaxCrossEntropy, "smoothing forgotten at the target", "targets] -= 1 - smoothing", "targets] -= 1",
+            softmax_cross_entropy_backward),
     Mistake(Sequential, "caches taken in the wrong order", "caches.pop()", "caches.pop(0)"),
     Mistake(Sequential, "the last layer skipped", "for layer in reversed(self.layers.values()):",
             "caches.pop()\n        for layer in list(reversed(self.layers.values()))[1:]:"),
@@ -239,7 +249,7 @@ def test_equal_pixels_that_each_take_the_whole_gradient_are_found_when_they_move
     In a network equal pixels have a common cause. Here it is the weight of a convolution over an even sky: it moves
     all pixels of a window at once, no kink, and the doubled gradient shows.
     """
-    take_all = plant(Mistake(MaxPool2d, "ties", "waiting &= ~found", "pass"))
+    take_all = plant(Mistake(MaxPool2d, "ties", "waiting &= ~found", "pass", max_pool2d_backward))
     sky = np.full((1, 4, 4, 1), 0.7)
     sky[0, 0, 0, 0] = 2.0
     report = assert_gradients(take_all(2), sky)

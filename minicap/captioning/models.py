@@ -68,7 +68,7 @@ class ShowTell(Layer):
                            real=real, drop_hidden=drop_hidden_cache, output=output_cache, loss=loss_cache)
 
     def backward(self, dloss, cache):
-        """Returns the gradient of the images, and None for each of the four integer inputs."""
+        """Returns the gradient of the images (None for pixels), and None for each of the four integer inputs."""
         encoder, encoded_shape, image_of, embedding, drop_words, lstm, y_shape, real, drop_hidden, output, loss = \
             cache.spend(self)
         xp = array_module(image_of)
@@ -148,7 +148,7 @@ def small_cnn(side, E, *, channels=(16, 32, 64), rng):
     """For small pictures (N, side, side, 3), trained from nothing: blocks of convolution, norm, ReLU and pooling."""
     layers, C = {}, 3
     for i, F in enumerate(channels, start=1):
-        layers |= {f"conv{i}": Conv2d(C, F, 3, padding=1, rng=rng), f"bn{i}": BatchNorm2d(F), f"relu{i}": ReLU(),
-                   f"pool{i}": MaxPool2d(2)}
+        conv = Conv2d(C, F, 3, padding=1, input_gradient=i > 1, rng=rng)  # nobody learns from the gradient of pixels
+        layers |= {f"conv{i}": conv, f"bn{i}": BatchNorm2d(F), f"relu{i}": ReLU(), f"pool{i}": MaxPool2d(2)}
         C, side = F, side // 2
     return Sequential(**layers, flatten=Flatten(), project=Linear(side * side * C, E, rng=rng))

@@ -5,8 +5,17 @@ leave everything else, the gradient check's float64 for one, to the plain functi
 """
 
 TWINS = {
+    "pointwise": "pointwise",
+    "sum_by_word": "linear",
     "conv2d": "conv",
     "conv2d_backward": "conv",
+    "max_pool2d": "pooling",
+    "max_pool2d_backward": "pooling",
+    "channel_moments": "normalization",
+    "batch_norm": "normalization",
+    "batch_norm_backward": "normalization",
     "lstm_steps": "recurrent",
     "lstm_steps_backward": "recurrent",
+    "softmax_cross_entropy": "losses",
+    "softmax_cross_entropy_backward": "losses",
 }

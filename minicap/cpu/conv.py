@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..conv import output_size
-from .threads import Accumulator, run_blocks, scratch, thread_count
+from .threads import Accumulator, image_blocks, run_blocks, scratch
 from .winograd import transform_kernel, winograd_conv, winograd_kernel_gradient
 
 WINOGRAD_MIN_CHANNELS = 32  # below, the transforms outweigh the products they save
@@ -59,7 +59,7 @@ def im2col_conv(x, W, b, S, P, relu=False):
         if relu:
             np.maximum(out, 0, out=out)
 
-    run_blocks(block, _blocks(N, OH, OW, K * K * C))
+    run_blocks(block, image_blocks(N, OH, 4 * OW * K * K * C, BLOCK_BYTES))
     return y
 
 
@@ -72,7 +72,7 @@ def im2col_kernel_gradient(dy, x, K, S, P):
     def block(images, rows):
         dW.matmul(_columns(x[images], K, S, P, rows).T, dy[images, rows].reshape(-1, F))
 
-    run_blocks(block, _blocks(N, OH, OW, K * K * C))
+    run_blocks(block, image_blocks(N, OH, 4 * OW * K * K * C, BLOCK_BYTES))
     return dW.total().reshape(K, K, C, F)
 
 
@@ -87,7 +87,7 @@ def im2col_input_gradient(dy, shape, W, S, P):
     def block(n):
         padded = scratch().empty("padded", (H + 2 * P, Wd + 2 * P, C))
         padded[...] = 0
-        for _, rows in _blocks(1, OH, OW, K * K * C):
+        for _, rows in image_blocks(1, OH, 4 * OW * K * K * C, BLOCK_BYTES):
             d = dy[n, rows].reshape(-1, F)
             dcolumns = np.matmul(d, WT, out=scratch().empty("columns", (len(d), K * K * C)))
             dcolumns = dcolumns.reshape(-1, OW, K, K, C)
@@ -99,15 +99,6 @@ def im2col_input_gradient(dy, shape, W, S, P):
 
     run_blocks(block, [(n,) for n in range(N)])
     return dx
-
-
-def _blocks(N, OH, OW, window):
-    """(images, rows), both slices: several images where they are small, else some rows of one."""
-    rows = max(1, BLOCK_BYTES // (4 * OW * window))
-    if rows >= OH:
-        step = max(1, min(rows // OH, -(-N // thread_count())))
-        return [(slice(n, min(n + step, N)), slice(0, OH)) for n in range(0, N, step)]
-    return [(slice(n, n + 1), slice(top, min(top + rows, OH))) for n in range(N) for top in range(0, OH, rows)]
 
 
 def _columns(x, K, S, P, rows):

@@ -23,7 +23,7 @@ direct sum by about 1e-5 of the largest output (measured in tests/cpu/test_winog
 
 import numpy as np
 
-from .threads import Accumulator, run_blocks, scratch, thread_count
+from .threads import Accumulator, image_blocks, run_blocks, scratch
 
 BT = np.array([[4, 0, -5, 0, 1, 0],
                [0, -4, -4, 1, 1, 0],
@@ -62,8 +62,8 @@ def winograd_conv(x, U, b=None, relu=False, pool=False):
     side = 2 if pool else 4  # of the part of y that comes from one tile
     y = np.empty((N, H * side // 4, W * side // 4, F), np.float32)
 
-    def block(images, top, bottom):
-        V = _transform_input(x, images, top, bottom)
+    def block(images, rows):
+        V = _transform_input(x, images, rows)
         M = np.matmul(V, U, out=scratch().empty("M", (*V.shape[:2], F)))
         Y = np.matmul(AT2, M.reshape(36, -1), out=scratch().empty("tiles", (16, M[0].size)))
         if pool:
@@ -75,11 +75,11 @@ def winograd_conv(x, U, b=None, relu=False, pool=False):
             Y += b
         if relu:
             np.maximum(Y, 0, out=Y)
-        Y = Y.reshape(side, side, images.stop - images.start, bottom - top, -1, F)
+        Y = Y.reshape(side, side, images.stop - images.start, rows.stop - rows.start, -1, F)
         for i in range(side):
             for j in range(side):
-                target = y[images, side * top + i:side * bottom:side, j::side]  # the last tiles may hang over the edge
-                target[...] = Y[i, j, :, :target.shape[1], :target.shape[2]]
+                target = y[images, side * rows.start + i:side * rows.stop:side, j::side]
+                target[...] = Y[i, j, :, :target.shape[1], :target.shape[2]]  # the last tiles may hang over the edge
 
     run_blocks(block, _blocks(N, H, W, max(C, F)))
     return y
@@ -91,9 +91,9 @@ def winograd_kernel_gradient(x, dy):
     F = dy.shape[3]
     dU = Accumulator()
 
-    def block(images, top, bottom):
-        V = _transform_input(x, images, top, bottom)
-        dtiles = _tiles(dy, 4, 0, images, top, bottom, "M")
+    def block(images, rows):
+        V = _transform_input(x, images, rows)
+        dtiles = _tiles(dy, 4, 0, images, rows, "M")
         dM = np.matmul(AT2.T, dtiles, out=scratch().empty("tiles", (36, dtiles.shape[1])))
         dU.matmul(V.transpose(0, 2, 1), dM.reshape(*V.shape[:2], F))
 
@@ -101,22 +101,22 @@ def winograd_kernel_gradient(x, dy):
     return (G2.T @ dU.total().reshape(36, C * F)).reshape(3, 3, C, F)
 
 
-def _transform_input(x, images, top, bottom):
-    """V: (36, tiles, C) of the tiles of ``images`` (a slice) in rows ``top`` to ``bottom`` of tiles."""
-    tiles = _tiles(x, 6, -1, images, top, bottom, "tiles")
+def _transform_input(x, images, rows):
+    """V: (36, tiles, C) of some rows of tiles of some images, both slices."""
+    tiles = _tiles(x, 6, -1, images, rows, "tiles")
     V = np.matmul(BT2, tiles, out=scratch().empty("V", tiles.shape))
     return V.reshape(36, -1, x.shape[3])
 
 
-def _tiles(x, side, begin, images, top, bottom, name):
+def _tiles(x, side, begin, images, rows, name):
     """(side², tiles·C): the square tiles that begin at rows and columns 4t + ``begin``; zero outside the image."""
     N, H, W, C = x.shape
     TW = -(-W // 4)
-    tiles = scratch().empty(name, (side, side, images.stop - images.start, bottom - top, TW, C))
+    tiles = scratch().empty(name, (side, side, images.stop - images.start, rows.stop - rows.start, TW, C))
     x = x[images]
     for i in range(side):
         for j in range(side):
-            _take_every_fourth(x, 4 * top + begin + i, begin + j, tiles[i, j])
+            _take_every_fourth(x, 4 * rows.start + begin + i, begin + j, tiles[i, j])
     return tiles.reshape(side * side, -1)
 
 
@@ -129,11 +129,5 @@ def _take_every_fourth(x, row, col, out):
 
 
 def _blocks(N, H, W, channels):
-    """(images, top, bottom): whole images where they are small, else rows of tiles of one image."""
-    TH, TW = -(-H // 4), -(-W // 4)
-    tiles = min(BLOCK_BYTES // (36 * 4 * channels), -(-N * TH * TW // thread_count()))
-    if tiles >= TH * TW:
-        step = tiles // (TH * TW)
-        return [(slice(n, min(n + step, N)), 0, TH) for n in range(0, N, step)]
-    step = max(1, tiles // TW)
-    return [(slice(n, n + 1), top, min(top + step, TH)) for n in range(N) for top in range(0, TH, step)]
+    """(images, rows), slices of images and of rows of tiles."""
+    return image_blocks(N, -(-H // 4), 36 * 4 * -(-W // 4) * channels, BLOCK_BYTES)

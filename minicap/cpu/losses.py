@@ -1,0 +1,46 @@
+"""Softmax and cross-entropy on the CPU: a few samples at a time, whose rows of the vocabulary stay in the cache."""
+
+import numpy as np
+
+from .threads import run_blocks
+
+BLOCK_BYTES = 1 << 17  # of logits
+
+
+def softmax_cross_entropy(logits, targets, smoothing=0.0):
+    if logits.dtype != np.float32:
+        return NotImplemented
+    p, losses = np.empty_like(logits), np.empty(len(logits), np.float32)
+
+    def block(rows):
+        part = np.subtract(logits[rows], logits[rows].max(axis=1, keepdims=True), out=p[rows])
+        loss = (smoothing - 1) * part[np.arange(len(part)), targets[rows]]
+        if smoothing:
+            loss -= smoothing * part.mean(axis=1)
+        total = np.exp(part, out=part).sum(axis=1)
+        part *= (1 / total)[:, None]
+        losses[rows] = loss + np.log(total)
+
+    run_blocks(block, _blocks(p))
+    return p, losses
+
+
+def softmax_cross_entropy_backward(p, targets, dloss, smoothing=0.0):
+    if p.dtype != np.float32 or dloss.dtype != np.float32:
+        return NotImplemented
+
+    def block(rows):
+        part = p[rows]
+        if smoothing:
+            part -= np.float32(smoothing / p.shape[1])
+        part[np.arange(len(part)), targets[rows]] -= np.float32(1 - smoothing)
+        part *= dloss[rows, None]
+
+    run_blocks(block, _blocks(p))
+    return p
+
+
+def _blocks(p):
+    M, V = p.shape
+    step = max(1, BLOCK_BYTES // (4 * V))
+    return [(slice(m, m + step),) for m in range(0, M, step)]

@@ -1,0 +1,104 @@
+"""Batch normalisation on the CPU, in one pass for the moments and one for the result.
+
+Sums over pixels are products with a vector of ones, which BLAS does at the speed of memory, where NumPy's own sum over
+the leading axes adds C numbers at a time. For the pointwise passes the C channels are repeated until a row has some
+hundred numbers, for the same reason.
+"""
+
+import numpy as np
+
+from .threads import run_blocks, scratch
+
+BLOCK = 1 << 15  # elements: x, y and a temporary fit a core's second-level cache
+ROW = 512        # elements at least in a row of a pointwise pass
+
+
+def channel_moments(x):
+    """Σ (x - s) and Σ (x - s)² in one pass, where s is a mean of some pixels: nothing cancels."""
+    if x.dtype != np.float32 or not x.flags.c_contiguous or x.size == 0:
+        return NotImplemented
+    C = x.shape[-1]
+    pixels = x.reshape(-1, C)
+    shift = pixels[:64].mean(axis=0)
+    rows, repeat = _rows(pixels)
+    shifts, sums = np.tile(shift, repeat), {}
+
+    def block(part):
+        d = np.subtract(rows[part], shifts, out=scratch().empty("d", rows[part].shape))
+        ones = np.ones(len(d), np.float32)
+        sums[part.start] = ones @ d, ones @ np.multiply(d, d, out=d)
+
+    run_blocks(block, _blocks(rows))
+    first, second = (total / len(pixels) for total in _add(sums, C))
+    return (shift + first).astype(np.float32), (second - first * first).astype(np.float32)
+
+
+def batch_norm(x, gamma, beta, mean, scale):
+    if x.dtype != np.float32 or not x.flags.c_contiguous:
+        return NotImplemented
+    y = np.empty_like(x)
+    rows, repeat = _rows(x.reshape(-1, x.shape[-1]))
+    out = y.reshape(rows.shape)
+    factor = gamma * scale
+    factors, shifts = (np.tile(v.astype(np.float32), repeat) for v in (factor, beta - mean * factor))
+
+    def block(part):
+        np.multiply(rows[part], factors, out=out[part])
+        out[part] += shifts
+
+    run_blocks(block, _blocks(rows))
+    return y
+
+
+def batch_norm_backward(dy, x, gamma, mean, scale, frozen=False):
+    if x.dtype != np.float32 or dy.dtype != np.float32 or not (x.flags.c_contiguous and dy.flags.c_contiguous):
+        return NotImplemented
+    C = x.shape[-1]
+    rows, repeat = _rows(x.reshape(-1, C))
+    drows, means, sums = dy.reshape(rows.shape), np.tile(mean, repeat), {}
+
+    def add_up(part):
+        d = np.subtract(rows[part], means, out=scratch().empty("d", rows[part].shape))
+        ones = np.ones(len(d), np.float32)
+        sums[part.start] = ones @ drows[part], ones @ np.multiply(d, drows[part], out=d)
+
+    run_blocks(add_up, _blocks(rows))
+    dbeta, dgamma = (total.astype(np.float32) for total in _add(sums, C))
+    dgamma *= scale
+    # dx = γ scale (dy - dβ/M - x̂ dγ/M) = a dy + b x + c, three numbers a channel
+    a = gamma * scale
+    M = 1 if frozen else x.size // C
+    b = np.zeros_like(a) if frozen else -a * scale * dgamma / M
+    c = np.zeros_like(a) if frozen else -a * dbeta / M - b * mean
+    a, b, c = (np.tile(v.astype(np.float32), repeat) for v in (a, b, c))
+    dx = np.empty_like(x)
+    out = dx.reshape(rows.shape)
+
+    def block(part):
+        np.multiply(drows[part], a, out=out[part])
+        if not frozen:
+            out[part] += np.multiply(rows[part], b, out=scratch().empty("d", rows[part].shape))
+            out[part] += c
+
+    run_blocks(block, _blocks(rows))
+    return dx, dgamma, dbeta
+
+
+def _add(sums, C):
+    """The two sums of each block, added in the order of the blocks: (C,), (C,) float64."""
+    blocks = [sums[start] for start in sorted(sums)]  # whichever core was first
+    return (np.sum(part, axis=0, dtype=np.float64).reshape(-1, C).sum(axis=0) for part in zip(*blocks, strict=True))
+
+
+def _rows(pixels):
+    """(pixels, C) as fewer and longer rows of ``repeat`` pixels each: (rows, repeat)."""
+    M, C = pixels.shape
+    repeat = 1
+    while repeat * C < ROW and M % (2 * repeat) == 0:
+        repeat *= 2
+    return pixels.reshape(M // repeat, repeat * C), repeat
+
+
+def _blocks(rows):
+    step = max(1, BLOCK // rows.shape[1])
+    return [(slice(begin, begin + step),) for begin in range(0, len(rows), step)]
