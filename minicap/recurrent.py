@@ -113,6 +113,9 @@ class LSTM(Layer):
     state after the last. ``lengths`` (NumPy integers, (N,), at least 1) says how many steps each row really has: a row
     that has ended is not computed, its outputs are 0 and its final state is that of its last step.
 
+    ``constant`` (N, E), if given, is what each row reads beside x at every step, as if x were [x_t, constant] of D
+    numbers in all; backward then returns its gradient as a fourth one. Its product with W is taken once, not T times.
+
     What does not wait for the state is taken out of the time loop: x W + b is one product over all steps, and so are
     dW, dU and dx. Inside, time comes first and rows are sorted by length, so the rows still running are a prefix.
     """
@@ -120,14 +123,14 @@ class LSTM(Layer):
     def __init__(self, D, H, *, rng):
         self.cell = LSTMCell(D, H, rng=rng)
 
-    def forward(self, x, h0=None, c0=None, lengths=None):
+    def forward(self, x, h0=None, c0=None, constant=None, lengths=None):
         W, U, b = self.cell.W.data, self.cell.U.data, self.cell.b.data
-        expect_shape(self, x, "NTD", D=W.shape[0])
+        H, E = U.shape[0], 0 if constant is None else constant.shape[-1]
+        expect_shape(self, x, "NTD", D=W.shape[0] - E)
         N, T, D = x.shape
-        H = U.shape[0]
-        for name, state in (("h0", h0), ("c0", c0)):
+        for name, state, size in (("h0", h0, H), ("c0", c0, H), ("constant", constant, E)):
             if state is not None:
-                expect_shape(self, state, "NH", name, N=N, H=H)
+                expect_shape(self, state, "NH", name, N=N, H=size)
         xp = array_module(x)
         order, running = self._schedule(lengths, N, T)
         rows = xp.asarray(order)
@@ -135,7 +138,10 @@ class LSTM(Layer):
         for t, n in enumerate(running):
             x[t, n:] = 0  # whatever stands in the padding, be it NaN: 0 · NaN would reach dW
         x = x.reshape(T * N, D)
-        z = (x @ W + b).reshape(T, N, 4 * H)
+        z = (x @ W[:D] + b).reshape(T, N, 4 * H)
+        if constant is not None:
+            constant = constant[rows]
+            z += constant @ W[D:]
         h = xp.zeros((T + 1, N, H), dtype=x.dtype)  # h[t] is the state before step t, h[t + 1] the one after it
         c, tanh_c = xp.zeros_like(h), xp.zeros_like(h)
         h[0], c[0] = (0 if s is None else s[rows] for s in (h0, c0))
@@ -143,25 +149,33 @@ class LSTM(Layer):
         back = xp.asarray(np.argsort(order))
         last = xp.asarray(np.full(N, T) if lengths is None else lengths)
         y = h[1:].transpose(1, 0, 2)[back]
-        cache = Cache(x=x, h=h, c=c, tanh_c=tanh_c, gates=z, rows=rows, back=back, running=running)
+        cache = Cache(x=x, constant=constant, h=h, c=c, tanh_c=tanh_c, gates=z, rows=rows, back=back, running=running)
         return (y, h[last, back], c[last, back]), cache
 
     def backward(self, dy, cache):
-        """dy = (dL/dy, dL/dh, dL/dc), the last two may be None; returns (dx, dh0, dc0)."""
+        """dy = (dL/dy, dL/dh, dL/dc), the last two may be None; returns (dx, dh0, dc0), and dconstant where given."""
         dy, dh, dc = dy
-        x, h, c, tanh_c, gates, rows, back, running = cache.spend(self)
+        x, constant, h, c, tanh_c, gates, rows, back, running = cache.spend(self)
         W, U = self.cell.W.data, self.cell.U.data
         N, T, H = dy.shape
+        D = x.shape[1]
         xp = array_module(dy)
         dy = dy[rows].transpose(1, 0, 2)
         dh, dc = (xp.zeros((N, H), dtype=dy.dtype) if d is None else d[rows] for d in (dh, dc))
         lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running)
         dz = gates.reshape(T * N, 4 * H)
-        self.cell.W.accumulate(x.T @ dz)
+        dW = xp.empty_like(W)
+        dW[:D] = x.T @ dz
         self.cell.U.accumulate(h[:-1].reshape(T * N, H).T @ dz)
         self.cell.b.accumulate(dz.sum(axis=0))
-        dx = (dz @ W.T).reshape(T, N, -1).transpose(1, 0, 2)[back]
-        return dx, dh[back], dc[back]
+        dx = (dz @ W[:D].T).reshape(T, N, D).transpose(1, 0, 2)[back]
+        inputs = dx, dh[back], dc[back]
+        if constant is not None:
+            dz = gates.sum(axis=0)  # it was read at every step
+            dW[D:] = constant.T @ dz
+            inputs += ((dz @ W[D:].T)[back],)
+        self.cell.W.accumulate(dW)
+        return inputs
 
     @staticmethod
     def _schedule(lengths, N, T):

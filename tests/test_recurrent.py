@@ -1,5 +1,7 @@
 """The LSTM over whole sequences against its cell run step by step; initial states, lengths, padding."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -114,13 +116,42 @@ def test_a_sequence_can_be_run_in_two_halves(device, rng):
 
 
 @pytest.mark.parametrize("lengths", [None, [4, 4, 4], [2, 4, 1], [1, 1, 1], [3, 1, 3]])
-@pytest.mark.parametrize("states", [True, False])
-def test_the_lstm_passes_the_gradient_check(assert_gradients, rng, lengths, states):
+@pytest.mark.parametrize("states, constant", [(True, False), (False, False), (True, True)])
+def test_the_lstm_passes_the_gradient_check(assert_gradients, rng, lengths, states, constant):
     h0, c0 = (rng.standard_normal((3, 2)) for _ in range(2)) if states else (None, None)
+    constant = (rng.standard_normal((3, 1)),) if constant else ()
     lengths = None if lengths is None else np.array(lengths)
-    report = assert_gradients(LSTM(2, 2, rng=rng), rng.standard_normal((3, 4, 2)), h0, c0, lengths=lengths)
+    report = assert_gradients(LSTM(2 + len(constant), 2, rng=rng), rng.standard_normal((3, 4, 2)), h0, c0, *constant,
+                              lengths=lengths)
     names = [t.name for t in report.tensors]
-    assert names == (["x[0]", "x[1]", "x[2]"] if states else ["x[0]"]) + ["cell.W", "cell.U", "cell.b"]
+    inputs = ["x[0]", "x[1]", "x[2]", "x[3]"][:3 + len(constant)] if states else ["x[0]"]
+    assert names == [*inputs, "cell.W", "cell.U", "cell.b"]
+
+
+@pytest.mark.parametrize("lengths", [None, np.array([2, 4, 1])])
+def test_a_constant_input_is_the_same_as_its_copies_beside_every_step(device, rng, lengths):
+    lstm = make(LSTM, device)
+    x, constant = rng.standard_normal((3, 4, D - 2)), rng.standard_normal((3, 2))
+    beside = np.concatenate([x, np.repeat(constant[:, None], 4, axis=1)], axis=2)
+    dy = device.asarray(rng.standard_normal((3, 4, H)))
+    results = []
+    for inputs in ((device.asarray(x), None, None, device.asarray(constant)), (device.asarray(beside),)):
+        lstm.zero_grad()
+        outputs, cache = lstm.forward(*inputs, lengths=lengths)
+        gradients = lstm.backward((dy, None, None), cache)
+        results.append([to_numpy(a) for a in (*outputs, *gradients, *(p.grad for p in lstm.parameters()))])
+    once, copied = results
+    dx, dconstant = once.pop(3), once.pop(5)
+    np.testing.assert_allclose(np.concatenate([dx, copied[3][:, :, D - 2:]], axis=2), copied[3], rtol=1e-12)
+    np.testing.assert_allclose(dconstant, copied.pop(3)[:, :, D - 2:].sum(axis=1), rtol=1e-12)
+    for a, b in zip(once, copied, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+def test_a_constant_input_of_the_wrong_size_is_refused(device, rng):
+    lstm, x = make(LSTM, device), device.asarray(rng.standard_normal((2, 3, D - 1)))
+    with pytest.raises(ValueError, match=re.escape("expects constant of shape (2, 1), got (4, 1)")):
+        lstm.forward(x, None, None, device.asarray(np.zeros((4, 1))))
 
 
 def test_a_gradient_for_the_final_state_may_be_left_out(device, rng):

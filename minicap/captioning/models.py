@@ -57,8 +57,7 @@ class ShowTell(Layer):
         encoded, encoder_cache = self.encoder.forward(images)
         embedded, embedding_cache = self.embedding.forward(words)
         embedded, drop_words_cache = self.drop_words.forward(embedded)
-        x = self._reads(encoded[image_of], embedded)
-        (y, _, _), lstm_cache = self.lstm.forward(x, lengths=self._steps(lengths))
+        (y, _, _), lstm_cache = self.lstm.forward(**self._reads(encoded[image_of], embedded, lengths))
         real = _real_words(words, lengths)
         hidden, drop_hidden_cache = self.drop_hidden.forward(self._says(y)[real])  # (N, T, H) -> (words in all, H)
         logits, output_cache = self.output.forward(hidden)
@@ -76,21 +75,16 @@ class ShowTell(Layer):
         dhidden = self.drop_hidden.backward(self.output.backward(dlogits, output), drop_hidden)
         dy = xp.zeros(y_shape, dtype=dhidden.dtype)
         self._says(dy)[real] = dhidden
-        dx, _, _ = self.lstm.backward((dy, None, None), lstm)
-        E = encoded_shape[1]
-        if self.image_every_step:
-            dembedded, dimage = dx[:, :, :E], dx[:, :, E:].sum(axis=1)
-        else:
-            dembedded, dimage = dx[:, 1:], dx[:, 0]
+        dx, _, _, *dimage = self.lstm.backward((dy, None, None), lstm)
+        dembedded, dimage = (dx, *dimage) if self.image_every_step else (dx[:, 1:], dx[:, 0])
         self.embedding.backward(self.drop_words.backward(dembedded, drop_words), embedding)
-        dencoded = xp.zeros(encoded_shape, dtype=dx.dtype)
+        dencoded = xp.zeros(encoded_shape, dtype=dimage.dtype)
         xp.add.at(dencoded, image_of, dimage)  # every caption of an image has its say
         return self.encoder.backward(dencoded, encoder), None, None, None, None
 
     def __call__(self, images, image_of, words, targets, lengths):
         """The loss without dropout and label smoothing; its exponential is the perplexity per word."""
-        x = self._reads(self.encoder(images)[image_of], self.embedding(words))
-        y, _, _ = self.lstm(x, lengths=self._steps(lengths))
+        y, _, _ = self.lstm(**self._reads(self.encoder(images)[image_of], self.embedding(words), lengths))
         real = _real_words(words, lengths)
         return self.loss(self.output(self._says(y)[real]), targets[real])
 
@@ -111,16 +105,12 @@ class ShowTell(Layer):
         h, c = self.lstm.cell(x, h, c)
         return (h, c, image), log_softmax(self.output(h))
 
-    def _reads(self, image, embedded):
-        """What the LSTM reads, from (N, E) and (N, T, E): (N, 1 + T, E), or (N, T, 2E) with the image at every step."""
-        xp = array_module(image)
+    def _reads(self, image, embedded, lengths):
+        """The LSTM's arguments, from (N, E), (N, T, E) and (N,): the image as x_{-1}, or constant beside the words."""
+        lengths = np.asarray(lengths)
         if self.image_every_step:
-            return xp.concatenate([embedded, xp.broadcast_to(image[:, None], embedded.shape)], axis=2)
-        return xp.concatenate([image[:, None], embedded], axis=1)
-
-    def _steps(self, lengths):
-        """How many steps of :meth:`_reads` each caption takes."""
-        return np.asarray(lengths) + (0 if self.image_every_step else 1)
+            return {"x": embedded, "constant": image, "lengths": lengths}
+        return {"x": array_module(image).concatenate([image[:, None], embedded], axis=1), "lengths": lengths + 1}
 
     def _says(self, y):
         """The outputs that follow a word: all but the one that follows the image in front."""
