@@ -42,12 +42,12 @@ def _filled(kind, weights, name, *args, **options):
 class FeatureEncoder(nn.Module):
     """(N, D) features -> (N, E)."""
 
-    def __init__(self, D, E, drop):
+    def __init__(self, D, E):
         super().__init__()
-        self.project, self.drop = nn.Linear(D, E), nn.Dropout(drop)
+        self.project = nn.Linear(D, E)
 
     def forward(self, x):
-        return self.drop(self.project(FEATURE_LENGTH * normalize(x, dim=1)))
+        return self.project(FEATURE_LENGTH * normalize(x, dim=1))
 
 
 class SmallCNN(nn.Module):
@@ -99,7 +99,7 @@ class Decoder(nn.Module):
 
     def __init__(self, D, V, E, H, weights):
         super().__init__()
-        model = load(ShowTell(FeatureEncoder(D, E, 0.0), V, E, H, drop=0.0, image_every_step=False), weights)
+        model = load(ShowTell(FeatureEncoder(D, E), V, E, H, drop=0.0, image_every_step=False), weights)
         self.encoder, self.embedding, self.output = model.encoder, model.embedding, model.output
         self.cell = nn.LSTMCell(E, H)
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):

@@ -134,7 +134,8 @@ def by_layer(gradients):
 
 @dataclass(frozen=True, kw_only=True)
 class ShowTellStep(TrainingStep):
-    """On features of a frozen network, (images, D); batches bucketed by length, evenly from the shortest on."""
+    """On features of a frozen network, (images, D), read beside every word as the recipe has it; batches bucketed by
+    length, evenly from the shortest on."""
 
     D: int = 4096
     V: int = 2540
@@ -147,13 +148,13 @@ class ShowTellStep(TrainingStep):
         middle = len(batches) // self.units // 2
         images = np.maximum(normal(rng, 1 + captions[-1][0], self.D), 0)  # after a ReLU
         settings = ModelSettings(input="features", vocabulary=self.V, embedding=self.E, hidden=self.H, drop=0.0,
-                                 feature_size=self.D)
+                                 feature_size=self.D, image_every_step=True)
         return images, batches[middle::len(batches) // self.units], settings
 
     def peer_encoder(self, settings):
         from ..pytorch_models import FeatureEncoder
 
-        return FeatureEncoder(self.D, self.E, drop=0.0)
+        return FeatureEncoder(self.D, self.E)
 
 
 def flickr8k_like(rng, count, V):

@@ -37,8 +37,7 @@ class ModelSettings:
         if self.input == "pixels":
             encoder = small_cnn(self.side, self.embedding, rng=rng)
         else:
-            encoder = feature_encoder(self.feature_size, self.embedding, drop=self.drop, rng=rng,
-                                      dropout_rng=dropout_rng)
+            encoder = feature_encoder(self.feature_size, self.embedding, rng=rng)
         return ShowTell(encoder, self.vocabulary, self.embedding, self.hidden, drop=self.drop, rng=rng,
                         dropout_rng=dropout_rng, label_smoothing=self.label_smoothing, log_frequencies=log_frequencies,
                         image_every_step=self.image_every_step)

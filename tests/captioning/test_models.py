@@ -21,10 +21,8 @@ all_models = pytest.mark.parametrize("kind, image_every_step", [("features", Fal
 
 def make_model(kind, device, *, seed=0, drop=0.0, **options):
     rng, dropout_rng = np.random.default_rng(seed), np.random.default_rng(1)
-    if kind == "features":
-        encoder = feature_encoder(D, E, drop=drop, rng=rng, dropout_rng=dropout_rng)
-    else:
-        encoder = small_cnn(SIDE, E, channels=(3, 4), rng=rng)
+    encoder = (feature_encoder(D, E, rng=rng) if kind == "features"
+               else small_cnn(SIDE, E, channels=(3, 4), rng=rng))
     model = ShowTell(encoder, V, E, H, drop=drop, rng=rng, dropout_rng=dropout_rng, **options)
     model.output.W.data *= 100  # fresh ones are so small that the words hardly differ
     return model.astype(np.float64).to(device)
@@ -173,7 +171,7 @@ def test_the_image_is_seen_once_or_at_every_step(device, rng):
 
 def test_an_untrained_model_predicts_word_frequencies(device, rng):
     vocabulary = Vocabulary.from_captions([["a", "dog"], ["a", "cat"], ["a", "dog", "dog"]], min_count=1)
-    encoder = feature_encoder(D, E, drop=0.0, rng=rng, dropout_rng=rng)
+    encoder = feature_encoder(D, E, rng=rng)
     model = ShowTell(encoder, len(vocabulary), E, H, drop=0.0, rng=rng, dropout_rng=rng,
                      log_frequencies=vocabulary.log_frequencies()).to(device)
     state = model.start(device.asarray(make_images("features", rng).astype(np.float32)))
@@ -214,7 +212,7 @@ def test_names_are_those_a_person_would_say(device):
 def test_it_learns_eight_captions_by_heart_and_says_them(device, rng, kind):
     captions = [(n, rng.integers(4, V, rng.integers(2, 6)).tolist()) for n in range(8)]
     rng_of_weights = np.random.default_rng(3)
-    encoder = (feature_encoder(D, 16, drop=0.0, rng=rng_of_weights, dropout_rng=rng_of_weights) if kind == "features"
+    encoder = (feature_encoder(D, 16, rng=rng_of_weights) if kind == "features"
                else small_cnn(SIDE, 16, channels=(4, 8), rng=rng_of_weights))
     model = ShowTell(encoder, V, 16, 32, drop=0.0, rng=rng_of_weights, dropout_rng=rng_of_weights,
                      image_every_step=kind == "pixels").to(device)

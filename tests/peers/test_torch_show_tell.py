@@ -97,7 +97,7 @@ class TorchShowTell(torch.nn.Module):
 def make_pair(kind, label_smoothing, dtype):
     """Our model and PyTorch's, with our weights."""
     rng = np.random.default_rng(0)
-    encoder, peer_encoder = ((feature_encoder(D, E, drop=0.0, rng=rng, dropout_rng=rng), TorchFeatures())
+    encoder, peer_encoder = ((feature_encoder(D, E, rng=rng), TorchFeatures())
                              if kind == "features" else (small_cnn(SIDE, E, channels=CHANNELS, rng=rng), TorchCNN()))
     every_step = kind == "pixels"
     model = ShowTell(encoder, V, E, H, drop=0.0, rng=rng, dropout_rng=rng, label_smoothing=label_smoothing,
