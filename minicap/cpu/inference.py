@@ -1,8 +1,8 @@
 """Inference over many images on all cores: a snapshot of a Sequential, prepared for speed.
 
 Kernels are transformed once and not at every call; bias, ReLU and a 2 x 2 max pooling are done while a block of the
-convolution's result is still in the cache; and images go through in chunks, so that memory does not grow with their
-number.
+convolution's result is still in the cache; two buffers take the results in turn, for memory that is new to the process
+costs more than writing it; and images go through in chunks, so that none of this grows with their number.
 """
 
 import functools
@@ -15,6 +15,7 @@ from ..layer import expect_shape
 from ..linear import Flatten
 from ..pooling import MaxPool2d
 from .conv import algorithm, im2col_conv
+from .threads import scratch
 from .winograd import transform_kernel, winograd_conv
 
 CHUNK = 8  # images: enough tiles for the wide layers at the end, whose kernels are larger than the cache
@@ -32,11 +33,26 @@ class InferencePlan:
         split = next((i for i, layer in enumerate(layers) if isinstance(layer, Flatten)), len(layers))
         self.per_chunk = [*_steps(layers[:split])]
         self.per_batch = layers[split:]
+        convolutions = [step for step in self.per_chunk if isinstance(step, PreparedConv)]
+        for i, step in enumerate(convolutions[:-1]):  # the last one's result may leave the plan: it gets fresh memory
+            step.buffer = f"result {i % 2}"
 
     def __call__(self, x):
         chunks = [x[begin:begin + CHUNK] for begin in range(0, max(1, len(x)), CHUNK)]
         y = [_run(self.per_chunk, chunk) for chunk in chunks]
         return _run(self.per_batch, np.concatenate(y) if len(y) > 1 else y[0])
+
+
+class PreparedConv:
+    """A convolution with what it has swallowed: ``compute(x, empty=...)``; its result goes to the named buffer."""
+
+    def __init__(self, layer, compute):
+        self.layer, self.compute, self.buffer = layer, compute, None
+
+    def __call__(self, x):
+        expect_shape(self.layer, x, "NHWC", C=self.layer.W.shape[2])  # NumPy would spread one channel over all C
+        empty = np.empty if self.buffer is None else functools.partial(scratch().empty, self.buffer)
+        return self.compute(x, empty=empty)
 
 
 def _run(steps, x):
@@ -57,20 +73,16 @@ def _steps(layers):
         relu = bool(layers) and isinstance(layers[0], ReLU)
         del layers[:relu]
         if way == "im2col":
-            conv = functools.partial(im2col_conv, W=layer.W.data, b=layer.b.data, S=layer.stride, P=layer.padding,
-                                     relu=relu)
+            compute = functools.partial(im2col_conv, W=layer.W.data, b=layer.b.data, S=layer.stride, P=layer.padding,
+                                        relu=relu)
         else:
             pool = bool(layers) and _halves(layers[0])
             del layers[:pool]
-            conv = functools.partial(winograd_conv, U=transform_kernel(layer.W.data), b=layer.b.data, relu=relu,
-                                     pool=pool)
-        yield functools.partial(_checked, layer, conv)
+            compute = functools.partial(winograd_conv, U=transform_kernel(layer.W.data), b=layer.b.data, relu=relu,
+                                        pool=pool)
+        yield PreparedConv(layer, compute)
 
 
 def _halves(layer):
     return isinstance(layer, MaxPool2d) and (layer.kernel, layer.stride, layer.padding) == (2, 2, 0)
 
-
-def _checked(layer, conv, x):
-    expect_shape(layer, x, "NHWC", C=layer.W.shape[2])  # NumPy would spread a single channel over all C of them
-    return conv(x)

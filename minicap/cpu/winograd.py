@@ -52,15 +52,16 @@ def transform_kernel(W):
     return (G2 @ W.reshape(9, C * F)).reshape(36, C, F)
 
 
-def winograd_conv(x, U, b=None, relu=False, pool=False):
+def winograd_conv(x, U, b=None, relu=False, pool=False, empty=np.empty):
     """conv(x) + b with stride 1 and padding 1, then ReLU and 2 x 2 max pooling if asked for, still in the cache.
 
-    x: (N, H, W, C), U: of :func:`transform_kernel`, b: (F,) or None; y: (N, H, W, F), or half of H and W with ``pool``.
+    x: (N, H, W, C), U: of :func:`transform_kernel`, b: (F,) or None; y: (N, H, W, F), or half of H and W with ``pool``,
+    in the memory that ``empty(shape, dtype)`` gives.
     """
     N, H, W, C = x.shape
     F = U.shape[2]
     side = 2 if pool else 4  # of the part of y that comes from one tile
-    y = np.empty((N, H * side // 4, W * side // 4, F), np.float32)
+    y = empty((N, H * side // 4, W * side // 4, F), np.float32)
 
     def block(images, rows):
         V = _transform_input(x, images, rows)

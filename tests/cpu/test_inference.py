@@ -41,7 +41,7 @@ def kinds(model):
         if step in model.layers.values():
             found.append(".")
             continue
-        conv = step.args[1]
+        conv = step.compute
         found.append({inference.winograd_conv: "W", inference.im2col_conv: "I"}[conv.func]
                      + "r" * conv.keywords["relu"] + "p" * conv.keywords.get("pool", False))
     return found
@@ -145,3 +145,16 @@ def test_an_error_in_a_layer_reaches_the_caller_and_the_plan_goes_on_working():
         plan(images(3, 8, 8, 1))
     x = images(3, 8, 8, 3)
     np.testing.assert_allclose(plan(x), model(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("end", [[], [Dropout(0.5, rng=np.random.default_rng(0))], [Flatten()], [MaxPool2d(2)]],
+                         ids=repr)
+def test_results_are_nobodys_buffer(end):
+    middle = [conv(32, 32), Dropout(0.5, rng=np.random.default_rng(0)), conv(32, 32)]  # at inference Dropout returns x
+    model = Sequential(conv(3, 32), ReLU(), *middle, *end)
+    plan, x = InferencePlan(model), images(2, 8, 8, 3)
+    first = plan(x)
+    np.testing.assert_allclose(first, model(x), rtol=1e-4, atol=1e-4)
+    kept = first.copy()
+    plan(-x)
+    np.testing.assert_array_equal(first, kept)
