@@ -18,6 +18,9 @@ class ExtractSettings:
     splits: str | None = option(None, "folder with the split lists, where the data has none", metavar="DIR")
     split_seed: int | None = option(None, "--data folder without split lists: draw them with this seed", metavar="N")
     layer: str = option("fc7", "which outputs to keep", choices=tuple(LAYERS))
+    split: str | None = option(None, "only the images of this split (default: all images)",
+                               choices=("train", "dev", "test"))
+    mirror: bool = option(False, "see every image as in a mirror; for train's --mirrored")
     batch_size: int = option(32, "images at a time", metavar="N")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
 
@@ -28,7 +31,8 @@ def main(argv=None):
         raise UserError(f"--batch-size has to be at least 1, it cannot be {settings.batch_size}")
     device = get_device(settings.device)
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
-    extract(dataset, Extractor(settings.weights, settings.layer, device), settings.out, settings.batch_size)
+    extractor = Extractor(settings.weights, settings.layer, device, settings.mirror)
+    extract(dataset, extractor, settings.out, settings.batch_size, split=settings.split)
 
 
 if __name__ == "__main__":

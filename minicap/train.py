@@ -44,6 +44,8 @@ class TrainSettings:
     split_seed: int | None = option(None, "--data folder without split lists: draw them with this seed", metavar="N")
     weights: str | None = option(None, "VGG weights for the features (or MINICAP_WEIGHTS)", metavar="FILE")
     features: str | None = option(None, "features made by minicap.extract; else they are made first", metavar="FILE")
+    mirrored: str | None = option(None, "features of the mirrored train images (extract --split train --mirror), to "
+                                  "learn from as well", metavar="FILE")
     model: str = option("show-tell", "captioner", choices=("show-tell",))
     image: str | None = option(None, "read the image as the first word or beside every word; by data set",
                                choices=("first", "every"))
@@ -89,7 +91,8 @@ class TrainSettings:
 
     def identity(self):
         """What decides the result, and so has to be the same when a run is resumed."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if k not in WHERE}
+        kept = {k: v for k, v in dataclasses.asdict(self).items() if k not in WHERE}
+        return kept | {"mirrored": bool(self.mirrored)}  # whether, and not where
 
 
 def _next_folder(data):
@@ -103,7 +106,9 @@ def inputs_for(dataset, settings):
     features = open_features(settings.features)
     if len(features.info["source"]["shape"]) != 1:
         raise UserError(f"{features.path} holds no fc7 features, which --model show-tell reads")
-    return {s: FeatureInputs(features, dataset.splits[s]) for s in ("train", "dev")}, features.info["source"]
+    mirrored = open_features(settings.mirrored) if settings.mirrored else None
+    return {"train": FeatureInputs(features, dataset.splits["train"], mirrored),
+            "dev": FeatureInputs(features, dataset.splits["dev"])}, features.info["source"]
 
 
 def extracted_features(dataset, settings, device):
@@ -176,7 +181,7 @@ def main(argv=None):
     folder = Path(settings.out).expanduser()
     if not settings.gradcheck:
         check_folder(folder, settings.resume)
-    unused = [name for name in ("data_dir", "features", "weights") if getattr(settings, name)]
+    unused = [name for name in ("data_dir", "features", "mirrored", "weights") if getattr(settings, name)]
     if unused and settings.data == "shapes":
         warn(f"--{unused[0].replace('_', '-')} is of no use to --data shapes, which are drawn and not read")
     device = get_device(settings.device)

@@ -285,3 +285,16 @@ def test_a_batch_size_below_one_is_refused(pictures, weights, tmp_path, capsys, 
 def test_an_extractor_refuses_what_it_cannot_do(weights):
     with pytest.raises(UserError, match="use --layer pool5"):
         Extractor(weights, "conv5_4", CPU)
+
+
+def test_mirrored_features_of_one_split_are_those_of_the_pictures_turned_over(pictures, weights, tmp_path):
+    out = tmp_path / "mirrored.npy"
+    program.main([*arguments(pictures, weights, out, split="dev"), "--mirror"])
+    features = open_features(out)
+    assert features.info["images"] == ["16.png", "17.png"]
+    extractor = Extractor(weights, "fc7", CPU)
+    assert features.info["source"]["resize"] == extractor.source.resize + ", mirrored"
+    for name, found in zip(features.info["images"], features.array, strict=True):
+        turned = resize(read_image(pictures / name), (32, 32))[:, ::-1]
+        np.testing.assert_allclose(found, extractor(turned[None])[0], rtol=1e-2, atol=1e-3)
+        assert not np.allclose(found, extractor(extractor.prepare(read_image(pictures / name))[None])[0], atol=1e-3)

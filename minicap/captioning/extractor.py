@@ -18,28 +18,32 @@ LAYERS = {"fc7": "relu7", "conv5_4": "relu5_4", "pool5": "pool5"}
 
 
 class Extractor:
-    """Pictures to features: a VGG up to one layer, and how pictures are made ready for it."""
+    """Pictures to features: a VGG up to one layer, and how pictures are made ready for it.
 
-    def __init__(self, weights, layer, device):
+    With ``mirror`` it sees them as in a mirror: other features of the same things, from which a captioner learns too.
+    """
+
+    def __init__(self, weights, layer, device, mirror=False):
         weights = existing_file(weights, "weights file")
         self.model = vgg(weights=weights)
         if layer == "fc7" and not self.model.top:
             raise UserError(f"{weights} has no dense layers, so there is no fc7; use the full file or --layer pool5")
         if layer == "conv5_4" and self.model.depth != 19:
             raise UserError(f"{weights} is {self.model!r}, only VGG-19 has a conv5_4; use --layer pool5")
-        self.device = device
+        self.device, self.mirror = device, mirror
         network = self.model.up_to(LAYERS[layer])
         self.run = InferencePlan(network) if device.name == "cpu" else network.to(device)
         size = self.model.preprocessing.size
         pixels = {"fc7": (), "conv5_4": (size // 16,) * 2, "pool5": (size // 32,) * 2}[layer]
         shape = (*pixels, *self.model["fc7" if layer == "fc7" else "conv5_1"].b.shape)
         self.source = FeatureSource(layer, repr(self.model), sha256(weights), self.model.preprocessing.to_json(),
-                                    f"whole image squashed to {size}x{size}, bilinear", shape)
+                                    f"whole image squashed to {size}x{size}, bilinear" + ", mirrored" * mirror, shape)
 
     def prepare(self, image):
         """(H, W, 3) uint8 of any size -> (224, 224, 3) uint8."""
         size = self.model.preprocessing.size
-        return resize(image, (size, size))
+        image = resize(image, (size, size))
+        return image[:, ::-1] if self.mirror else image
 
     def __call__(self, images):
         """(N, 224, 224, 3) uint8 -> features (N, ...) float32, a NumPy array."""
@@ -47,11 +51,14 @@ class Extractor:
         return to_numpy(self.run(x))
 
 
-def extract(dataset, extractor, out, batch_size=32, save_every=16):
-    """Write the features of all of ``dataset``'s images to ``out``; goes on where an earlier run was cut off."""
+def extract(dataset, extractor, out, batch_size=32, save_every=16, split=None):
+    """Write the features of ``dataset``'s images to ``out``; goes on where an earlier run was cut off.
+
+    All images, or those of one ``split``.
+    """
     from tqdm import tqdm
 
-    names = tuple(dataset.all_images)
+    names = tuple(dataset.all_images if split is None else dataset.splits[split])
     changed = finished_changes(out, extractor.source, names)
     if changed == []:
         print(f"{out} is already there and up to date", file=sys.stderr)

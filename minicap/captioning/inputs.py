@@ -14,7 +14,7 @@ class PixelInputs:
         self.names = list(names)
         self.pictures = np.stack([dataset.image(name) for name in self.names])
 
-    def __call__(self, rows):
+    def __call__(self, rows, rng=None):
         return pixels_to_input(self.pictures[rows])
 
 
@@ -23,9 +23,12 @@ class FeatureInputs:
 
     A picture that could not be read when the features were made is left out, with a warning line: to extract again
     would not help. UserError when the file never saw a picture.
+
+    With features of the ``mirrored`` pictures beside them, whoever gives an ``rng`` (training does) gets either the one
+    or the other of a picture, each half of the time.
     """
 
-    def __init__(self, features, names):
+    def __init__(self, features, names, mirrored=None):
         unreadable = set(features.info.get("unreadable", ()))
         self.names = [name for name in names if name not in unreadable]
         features.check_images(self.names)
@@ -36,6 +39,22 @@ class FeatureInputs:
             raise UserError(f"none of the {len(names)} pictures could be read for {features.path}; fetch them again")
         self.array = features.array
         self.row = np.array([features.row[name] for name in self.names])
+        self.mirrored = None
+        if mirrored is not None:
+            check_mirrored(features, mirrored)
+            self.mirrored = FeatureInputs(mirrored, self.names)
 
-    def __call__(self, rows):
-        return self.array[self.row[rows]].astype(np.float32)
+    def __call__(self, rows, rng=None):
+        x = self.array[self.row[rows]].astype(np.float32)
+        if rng is not None and self.mirrored is not None:
+            coin = rng.random(len(rows)) < 0.5
+            x[coin] = self.mirrored(rows[coin])
+        return x
+
+
+def check_mirrored(features, mirrored):
+    """UserError unless the second file holds what ``extract --mirror`` makes with the network of the first."""
+    source = features.info["source"]
+    if mirrored.info["source"] != source | {"resize": source["resize"] + ", mirrored"}:
+        raise UserError(f"{mirrored.path} does not hold the mirrored pictures' features by the network of "
+                        f"{features.path}; extract them with --mirror and otherwise the same options")

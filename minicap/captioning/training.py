@@ -110,7 +110,8 @@ class Trainer:
         """(images, image_of, words, targets, lengths) of a batch, on the model's device."""
         rows, image_of = np.unique(batch.image_index, return_inverse=True)
         put = self.captioner.device.asarray
-        return put(self.inputs[split](rows)), put(image_of), put(batch.tokens), put(batch.targets), batch.lengths
+        rng = self.shuffle_rng if split == "train" else None  # inputs may differ from epoch to epoch
+        return put(self.inputs[split](rows, rng)), put(image_of), put(batch.tokens), put(batch.targets), batch.lengths
 
     # --- its end: dev scores, and what is saved ---------------------------------------------------------------------
 

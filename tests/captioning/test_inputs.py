@@ -54,3 +54,33 @@ def test_pictures_that_the_file_never_saw_are_an_error(tmp_path):
     features = open_features(tiny_captioner.write_features(tmp_path / "f.npy", names=NAMES[:6], unreadable=NAMES[:1]))
     with pytest.raises(UserError, match=rf"has no features for 2 of 4 images \(the first is {NAMES[6]}\)"):
         FeatureInputs(features, NAMES[4:8])
+
+
+# ------------------------------------------------------------------------------------------------- mirrored pictures
+
+def write_mirrored(path, **source):
+    path = tiny_captioner.write_features(path, resize=tiny_captioner.SOURCE["resize"] + ", mirrored", **source)
+    np.save(path, -np.load(path))
+    return open_features(path)
+
+
+def test_in_training_either_a_picture_or_its_mirror_image_is_read(tmp_path, rng):
+    features = open_features(tiny_captioner.write_features(tmp_path / "f.npy"))
+    inputs = FeatureInputs(features, NAMES[3:9], write_mirrored(tmp_path / "m.npy"))
+    plain = inputs(np.arange(6))
+    np.testing.assert_array_equal(plain, np.load(tmp_path / "f.npy")[3:9])  # without a generator, as on dev
+    ratios = np.stack([inputs(np.arange(6), rng) for _ in range(50)]) / plain
+    assert set(np.unique(ratios)) == {-1, 1}
+    assert (ratios == ratios[:, :, :1]).all()  # all of a picture or nothing
+    assert 0.4 < (ratios > 0).mean() < 0.6
+    assert all(len(np.unique(of_picture)) == 2 for of_picture in ratios[:, :, 0].T)
+
+
+@pytest.mark.parametrize("source", [{"resize": tiny_captioner.SOURCE["resize"]}, {"layer": "pool5"},
+                                    {"weights_sha256": "1" * 64}])
+def test_mirrored_features_have_to_come_from_the_same_network(tmp_path, source):
+    features = open_features(tiny_captioner.write_features(tmp_path / "f.npy"))
+    source = {"resize": tiny_captioner.SOURCE["resize"] + ", mirrored"} | source
+    other = open_features(tiny_captioner.write_features(tmp_path / "m.npy", **source))
+    with pytest.raises(UserError, match=r"m\.npy does not hold the mirrored pictures' features by the network of"):
+        FeatureInputs(features, NAMES, other)
