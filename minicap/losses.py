@@ -4,6 +4,7 @@ from .backend import array_module, op
 from .layer import Cache, Layer, expect_shape
 
 
+@op
 def log_softmax(logits):
     """logits - log Σ exp(logits) over the last axis; the maximum is subtracted first, so nothing overflows."""
     xp = array_module(logits)

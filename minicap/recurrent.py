@@ -17,6 +17,7 @@ from .initializers import glorot, orthogonal
 from .layer import Cache, Layer, Parameter, expect_shape
 
 
+@op
 def gates_forward(z, c):
     """The lines from i to h' above. Overwrites ``z`` with the gates; returns (h', c', tanh c')."""
     H = c.shape[-1]

@@ -48,11 +48,7 @@ def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, forbi
     log_p = to_numpy(log_p)[rows]
     state = tuple(s[xp.asarray(rows)] for s in state)
     for length in range(1, max_length + 1):
-        V = log_p.shape[1]
-        candidates = (sums[:, :, None] + _allowed(log_p, forbid).reshape(N, B, V)).reshape(N, B * V)
-        best = _largest(candidates, 2 * B)  # at most B of them end, one for each beginning: B that go on are left
-        sums = np.take_along_axis(candidates, best, axis=1)
-        parents, words = np.divmod(best, V)
+        sums, parents, words = _best_continuations(sums, log_p, 2 * B, forbid)  # at most B of them end: B go on
         ends = words == END
         finished = np.ones_like(ends) if length == max_length else ends
         beams.finish(sums[:, :B], parents[:, :B], words[:, :B], finished[:, :B], length, length_penalty)
@@ -81,17 +77,20 @@ def greedy(step, state, *, max_length=30):
     return beam_search(step, state, beam=1, max_length=max_length)
 
 
-def _allowed(log_p, forbid):
-    log_p = log_p.astype(np.float64)
+def _best_continuations(sums, log_p, k, forbid):
+    """The ``k`` most probable ways to go on, for each image: Σ log p, beam and word, all (N, k), the best first.
+
+    sums: (N, B), log_p: (N·B, V). None of them is beyond the k best of its own beam, so only those are compared.
+    """
+    N, B = sums.shape
+    log_p = log_p.copy()
     log_p[:, list(forbid)] = -np.inf
-    return log_p
-
-
-def _largest(values, k):
-    """The columns of the ``k`` largest values of every row, the largest first, of equal ones the leftmost."""
-    columns = np.sort(np.argpartition(-values, k - 1, axis=1)[:, :k], axis=1)
-    order = np.argsort(-np.take_along_axis(values, columns, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(columns, order, axis=1)
+    k_of_beam = min(k, log_p.shape[1])
+    words = np.sort(np.argpartition(log_p, -k_of_beam, axis=1)[:, -k_of_beam:], axis=1)  # of equal ones the leftmost
+    found = sums.reshape(N * B, 1) + np.take_along_axis(log_p, words, axis=1).astype(np.float64)
+    found, words = found.reshape(N, -1), words.reshape(N, -1)
+    order = np.argsort(-found, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(found, order, axis=1), order // k_of_beam, np.take_along_axis(words, order, axis=1)
 
 
 class _Beams:

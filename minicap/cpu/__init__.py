@@ -14,8 +14,10 @@ TWINS = {
     "channel_moments": "normalization",
     "batch_norm": "normalization",
     "batch_norm_backward": "normalization",
+    "gates_forward": "recurrent",
     "lstm_steps": "recurrent",
     "lstm_steps_backward": "recurrent",
+    "log_softmax": "losses",
     "softmax_cross_entropy": "losses",
     "softmax_cross_entropy_backward": "losses",
 }

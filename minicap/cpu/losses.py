@@ -2,9 +2,23 @@
 
 import numpy as np
 
-from .threads import run_blocks
+from .threads import run_blocks, scratch
 
 BLOCK_BYTES = 1 << 17  # of logits
+
+
+def log_softmax(logits):
+    if logits.dtype != np.float32 or logits.ndim != 2:
+        return NotImplemented
+    log_p = np.empty_like(logits)
+
+    def block(rows):
+        part = np.subtract(logits[rows], logits[rows].max(axis=1, keepdims=True), out=log_p[rows])
+        total = np.exp(part, out=scratch().empty("exp", part.shape)).sum(axis=1, keepdims=True)
+        part -= np.log(total)
+
+    run_blocks(block, _blocks(log_p))
+    return log_p
 
 
 def softmax_cross_entropy(logits, targets, smoothing=0.0):

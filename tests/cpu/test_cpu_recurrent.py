@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from minicap.cpu import recurrent
-from minicap.recurrent import LSTM
+from minicap.recurrent import LSTM, gates_forward
 
 NAMES = ["y", "h", "c", "dx", "dh0", "dc0", "dW", "dU", "db"]
 
@@ -57,8 +57,20 @@ def test_gates_that_are_wide_open_or_shut_neither_overflow_nor_warn():
     assert_twins_agree(3, 4, 5, 6, scale=200.0)
 
 
+@pytest.mark.parametrize("N", [1, 31, 32, 33, 100])
+def test_one_step_of_the_cell_equals_the_plain_one(N):
+    rng = np.random.default_rng(3)
+    z, c = (3 * rng.standard_normal((N, size)).astype(np.float32) for size in (20, 5))
+    gates = z.astype(np.float64)
+    expected = gates_forward.plain(gates, c.astype(np.float64))
+    for ours, right in zip((*gates_forward(z, c), z), (*expected, gates), strict=True):
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, right, atol=1e-6)
+
+
 def test_other_precisions_are_left_to_the_plain_loop():
     z, U = np.zeros((1, 1, 4)), np.zeros((1, 4))
     h, c, tanh_c = np.zeros((3, 2, 1, 1))
+    assert recurrent.gates_forward(z[0], c[0]) is NotImplemented
     assert recurrent.lstm_steps(z, U, h, c, tanh_c, [1]) is NotImplemented
     assert recurrent.lstm_steps_backward(z, U, c, tanh_c, h[1:], h[0], c[0], [1]) is NotImplemented

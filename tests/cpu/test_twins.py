@@ -11,7 +11,7 @@ from minicap.backend import pointwise
 from minicap.cpu import losses, normalization, pooling
 from minicap.cpu import pointwise as pieces
 from minicap.linear import sum_by_word
-from minicap.losses import softmax_cross_entropy, softmax_cross_entropy_backward
+from minicap.losses import log_softmax, softmax_cross_entropy, softmax_cross_entropy_backward
 from minicap.normalization import batch_norm, batch_norm_backward, channel_moments
 from minicap.pooling import max_pool2d, max_pool2d_backward
 
@@ -90,6 +90,7 @@ def test_cross_entropy_and_its_gradient_equal_the_plain_ones(M, V, smoothing, bl
     logits, targets, dloss = 5 * normal(M, V), np.arange(M) % V, normal(M, seed=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(losses, "BLOCK_BYTES", block)
+        assert_close(log_softmax(logits), log_softmax.plain(logits.astype(np.float64)))
         p, loss = softmax_cross_entropy(logits, targets, smoothing)
         expected_p, expected_loss = softmax_cross_entropy.plain(logits.astype(np.float64), targets, smoothing)
         assert_close(p, expected_p)
@@ -144,7 +145,7 @@ def test_double_precision_is_left_to_the_plain_functions():
         "sum_by_word": (x, np.zeros((1, 2, 2), int), 1),
         "max_pool2d": (x, 2, 2), "max_pool2d_backward": (x, x, x, 2, 2),
         "channel_moments": (x,), "batch_norm": (x, v, v, v, v), "batch_norm_backward": (x, x, v, v, v),
-        "softmax_cross_entropy": (x[0, 0], np.zeros(2, int)),
+        "log_softmax": (x[0, 0],), "softmax_cross_entropy": (x[0, 0], np.zeros(2, int)),
         "softmax_cross_entropy_backward": (x[0, 0], np.zeros(2, int), v),
     }
     for name, arguments in calls.items():
