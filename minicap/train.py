@@ -29,8 +29,8 @@ RECIPES = {
     "shapes": {"epochs": 10, "batch_size": 64, "lr": 3e-3, "warmup_epochs": 0.5, "embedding": 128, "hidden": 128,
                "drop": 0.0, "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0,
                "image": "every"},
-    "features": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 512,
-                 "drop": 0.5, "min_count": 5, "label_smoothing": 0.1, "average": 0.999, "weight_decay": 0.05,
+    "features": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 768,
+                 "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
                  "image": "every"},
 }
 WHERE = ("data_dir", "splits", "features", "weights", "device", "out", "resume", "gradcheck")  # not what is learned
