@@ -60,5 +60,5 @@ def _similarity(candidate, reference):
     total = 0.0
     for c, norm_c, s, norm_s in zip(vectors_c, norms_c, vectors_s, norms_s, strict=True):
         if norm_c and norm_s:
-            total += sum(min(c[g], s[g]) * s[g] for g in c.keys() & s.keys()) / (norm_c * norm_s)
+            total += sum(min(weight, s[g]) * s[g] for g, weight in c.items() if g in s) / (norm_c * norm_s)
     return 10 * math.exp(-((length_c - length_s) ** 2) / (2 * SIGMA**2)) * total / len(ORDERS)
