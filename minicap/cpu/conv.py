@@ -18,9 +18,14 @@ def algorithm(W, S, P):
     return "winograd" if (K, S, P) == (3, 1, 1) and min(C, F) >= WINOGRAD_MIN_CHANNELS else "im2col"
 
 
+def _algorithm_for(W, S, P, *arrays):
+    """:func:`algorithm`, or "plain" unless the kernel and all ``arrays`` are float32."""
+    return algorithm(W, S, P) if all(a.dtype == np.float32 for a in (W, *arrays)) else "plain"
+
+
 def conv2d(x, W, b, S=1, P=0):
-    way = algorithm(W, S, P)
-    if way == "plain" or x.dtype != np.float32 or W.dtype != np.float32:
+    way = _algorithm_for(W, S, P, x)
+    if way == "plain":
         return NotImplemented
     if way == "winograd":
         return winograd_conv(x, transform_kernel(W), b)
@@ -28,8 +33,8 @@ def conv2d(x, W, b, S=1, P=0):
 
 
 def conv2d_backward(dy, x, W, S=1, P=0, input_gradient=True):
-    way = algorithm(W, S, P)
-    if way == "plain" or x.dtype != np.float32 or W.dtype != np.float32:
+    way = _algorithm_for(W, S, P, x, dy)
+    if way == "plain":
         return NotImplemented
     K, K, C, F = W.shape
     db = np.ones(dy.size // F, np.float32) @ dy.reshape(-1, F)

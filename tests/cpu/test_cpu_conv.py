@@ -61,6 +61,14 @@ def test_other_precisions_are_left_to_the_plain_function(dtypes):
     np.testing.assert_array_equal(conv2d(x, W, b, 1, 1), conv2d.plain(x, W, b, 1, 1))
 
 
+def test_a_gradient_of_another_precision_is_left_to_the_plain_function():
+    x, W = normal(2, 8, 8, 3), normal(3, 3, 3, 4)
+    dy = normal(2, 8, 8, 4, seed=1).astype(np.float64)
+    found = conv2d_backward(dy, x, W, 1, 1)
+    for ours, right in zip(found, conv2d_backward.plain(dy, x, W, 1, 1), strict=True):
+        np.testing.assert_array_equal(ours, right)
+
+
 def test_parts_of_larger_arrays_may_come_in():
     x, dy = normal(4, 18, 20, 64)[::2, 1:17, ::2, 3:35], normal(2, 16, 10, 80)[..., ::2]
     W = normal(3, 3, 32, 40)
