@@ -12,7 +12,7 @@ import numpy as np
 
 from .threads import run_blocks, scratch, thread_count
 
-BLOCK_ROWS = 32  # of gates at a time: with H = 512 they fill a quarter of a core's second-level cache
+BLOCK_ROWS = 32  # of gates at a time: 256 KB with H = 512
 MIN_ROWS = 64  # a core's share at least: below, a matrix product is mostly reading U
 
 

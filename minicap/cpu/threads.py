@@ -91,7 +91,7 @@ def image_blocks(N, rows, row_size, budget):
 
 
 class Scratch:
-    """Arrays by name, grown when needed and kept: fresh memory costs as much as the arithmetic."""
+    """Arrays by name, grown when needed and kept: memory that is new to the process is slow to write."""
 
     def __init__(self):
         self.arrays = {}

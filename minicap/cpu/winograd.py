@@ -18,7 +18,7 @@ kernel comes from the three lines read from below:
     dM = (Aᵀ⊗Aᵀ)ᵀ @ dY          dU[p] = V[p]ᵀ @ dM[p]          dW = (G⊗G)ᵀ @ dU
 
 Tiles are taken in blocks that stay in the cache. The transforms amplify rounding: float32 results differ from the
-direct sum by about 1e-5 of the largest output (measured in tests/cpu/test_winograd.py).
+direct sum by less than 1e-5 of the largest output (measured in tests/cpu/test_winograd.py).
 """
 
 import numpy as np
