@@ -2,7 +2,8 @@
 
 Kernels are transformed once and not at every call; bias, ReLU and a 2 x 2 max pooling are done while a block of the
 convolution's result is still in the cache; two buffers take the results in turn, for memory that is new to the process
-takes 1.6 times as long to write (100 MB: 13 ms, later 8); and images go through in chunks, so that none of this grows with their number.
+takes 1.6 times as long to write (100 MB: 13 ms, later 8); and images go through in chunks, so that none of this grows
+with their number.
 """
 
 import functools

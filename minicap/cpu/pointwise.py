@@ -2,7 +2,7 @@
 
 from .threads import run_blocks
 
-PIECE = 1 << 15  # elements: for Adam the fastest of 2¹⁰ to 2¹⁵; smaller ones cost more calls than they save
+PIECE = 1 << 15  # elements: for Adam the fastest of 1,024 to 32,768; smaller pieces cost more calls than they save
 ALONE = 1 << 18  # fewer elements than this are not worth waking another core
 
 
