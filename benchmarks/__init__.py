@@ -10,3 +10,5 @@
 
 PyTorch is imported in the peer's process alone.
 """
+
+import minicap  # noqa: F401  before NumPy: see minicap/__init__.py
