@@ -15,7 +15,6 @@ caches and cores, in ``minicap/cpu/`` or ``minicap/cuda/``.
 
 import functools
 import importlib
-import importlib.util
 import os
 from dataclasses import dataclass
 from types import ModuleType
@@ -61,28 +60,49 @@ def _module_of(x):
 def op(plain):
     """Let the function ``plain`` be replaced by a faster twin of the same name and arguments, if there is one.
 
-    The module of the first argument, an array, says which folder to look in (``TWINS`` in its ``__init__.py``), and
-    the twin is imported when it is first needed. A twin may answer NotImplemented to what it was not made for: then
-    ``plain`` computes. It always does when the environment variable MINICAP_PLAIN is set, or by ``function.plain``.
+    The module of the first argument, an array, says where to look (``FOLDERS``, and ``TWINS`` in their
+    ``__init__.py``), and a twin is imported when it is first needed. One that answers NotImplemented was not made for
+    what it got: then the next one computes, and in the end ``plain``. Always ``plain`` does when the environment
+    variable MINICAP_PLAIN is set, or by ``function.plain``; MINICAP_NUMBA=0 leaves out the compiled twins.
     """
     @functools.wraps(plain)
     def faster(x, *args, **kwargs):
-        twin = None if os.environ.get("MINICAP_PLAIN") else _twin(plain.__name__, array_module(x))
-        result = NotImplemented if twin is None else twin(x, *args, **kwargs)
-        return plain(x, *args, **kwargs) if result is NotImplemented else result
+        for twin in _twins(plain.__name__, array_module(x).__name__):
+            result = twin(x, *args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        return plain(x, *args, **kwargs)
 
     faster.plain = plain
     return faster
 
 
+FOLDERS = {"numpy": (".cpu.compiled", ".cpu"), "cupy": (".cuda",)}  # where an array module's twins are, fastest first
+
+
+def _twins(name, module):
+    """The functions that stand in for the op ``name`` on arrays of ``module``, in the order they are to be asked."""
+    if os.environ.get("MINICAP_PLAIN"):
+        return ()
+    return _find_twins(name, module, os.environ.get("MINICAP_NUMBA") != "0")
+
+
 @functools.cache
-def _twin(name, xp):
-    """The function that stands in for the op ``name`` on arrays of ``xp``, or None."""
-    folder = {"numpy": ".cpu", "cupy": ".cuda"}.get(xp.__name__)
-    if folder is None or importlib.util.find_spec(folder, __package__) is None:
-        return None
-    module = importlib.import_module(folder, __package__).TWINS.get(name)
-    return module and getattr(importlib.import_module(f"{folder}.{module}", __package__), name)
+def _find_twins(name, module, compiled):
+    folders = [folder for folder in FOLDERS.get(module, ()) if folder != ".cpu.compiled" or (compiled and has_numba())]
+    found = [(folder, importlib.import_module(folder, __package__).TWINS.get(name)) for folder in folders]
+    return tuple(getattr(importlib.import_module(f"{folder}.{file}", __package__), name)
+                 for folder, file in found if file)
+
+
+@functools.cache
+def has_numba():
+    """Whether numba (the extra `fast`) is installed, and works with this NumPy: it often needs an older one."""
+    try:
+        importlib.import_module("numba")
+    except ImportError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,15 @@ def cpu():
     return "a convolution comes out right"
 
 
+def numba():
+    from .backend import has_numba
+
+    if not has_numba():
+        raise MissingError("not installed, or not for this NumPy", "everything works without it; pip install '.[fast]' "
+                           "makes the CPU faster")
+    return f"{metadata.version('numba')}, inner loops are compiled"
+
+
 # --- A GPU ----------------------------------------------------------------------------------------------------------
 
 def driver():
@@ -230,7 +239,8 @@ def weights():
 
 CHECKS = (("Python", python, True), ("minicap", minicap, True), ("NumPy", numpy, True),
           *((label, lambda name=name: _library(name), True) for name, label in LIBRARIES.items()),
-          ("CPU", cpu, True), ("CUDA driver", driver, False), ("CuPy", cupy, False), ("GPU", gpu, False),
+          ("CPU", cpu, True), ("numba", numba, False),
+          ("CUDA driver", driver, False), ("CuPy", cupy, False), ("GPU", gpu, False),
           ("Flickr8k", flickr8k, False), ("VGG weights", weights, False))
 
 

@@ -18,7 +18,9 @@ ORDER = """
     backend layer gradcheck initializers
     linear activations normalization conv pooling recurrent attention losses optim
     cpu cpu.threads cpu.pointwise cpu.linear cpu.winograd cpu.conv cpu.pooling cpu.normalization cpu.recurrent
-    cpu.losses cpu.inference cuda
+    cpu.losses cpu.inference
+    cpu.compiled cpu.compiled.arithmetic cpu.compiled.pooling cpu.compiled.normalization cpu.compiled.recurrent
+    cpu.compiled.winograd cuda
     images archives partial fetch download
     weights.refusal weights.raw weights.archives weights.keras_h5 weights.recognize
     weights.torch_pickle weights.torch_tensors weights.torch_files weights
@@ -38,7 +40,7 @@ ORDER = """
 """.split()  # noqa: SIM905 (a list of forty quoted names is harder to read)
 
 LAZY = {("backend", "cpu"), ("backend", "cuda")}  # fast twins: found by name, loaded with the first array that fits
-HEAVY = ("cupy", "torch", "matplotlib", "h5py", "safetensors", "tqdm", "scipy")  # imported inside functions
+HEAVY = ("cupy", "torch", "numba", "matplotlib", "h5py", "safetensors", "tqdm", "scipy")  # imported inside functions
 LINES = 300
 
 
@@ -132,6 +134,18 @@ def test_cupy_is_imported_in_backend_and_cuda_alone():
     assert {name for name in users if name.split(".")[0] != "cuda"} == {"backend"}
 
 
+def imports_numba(name):
+    path = FILES[name]
+    return any(module == "numba" for _, module in imports(name, path.read_text(encoding="utf-8")))
+
+
+ON_NUMBA = {name for name in FILES if name.startswith("cpu.compiled.")}  # loaded only where there is numba
+
+
+def test_numba_is_imported_for_the_compiled_twins_alone():
+    assert {name for name in FILES if imports_numba(name)} == {"cpu.compiled.arithmetic"}
+
+
 def run_python(code, *arguments):
     command = [sys.executable, "-c", code, *arguments]
     result = subprocess.run(command, capture_output=True, text=True, cwd=PACKAGE.parent)
@@ -150,7 +164,7 @@ for name in names:
         if library in sys.modules and library not in before:
             print(name + " imports " + library, end="; ")
 """
-    names = ["minicap", *(f"minicap.{name}" for name in FILES if name != "minicap")]
+    names = ["minicap", *(f"minicap.{name}" for name in FILES if name != "minicap" and name not in ON_NUMBA)]
     found = " ".join(run_python(code, " ".join(HEAVY), " ".join(names)))
     assert not found, f"{found} import it inside the function that uses it"
 

@@ -206,9 +206,9 @@ def doubled(monkeypatch):
         """Twice x."""
         return "plain", 2 * x
 
-    backend._twin.cache_clear()
+    backend._find_twins.cache_clear()
     yield doubled
-    backend._twin.cache_clear()
+    backend._find_twins.cache_clear()
 
 
 def test_an_op_is_computed_by_its_twin_where_the_twin_can(doubled, monkeypatch):
@@ -225,11 +225,21 @@ def test_other_devices_do_not_get_the_twins_of_the_cpu(doubled, device):
     assert doubled(device.asarray(np.ones(1, np.float32)))[0] == "plain"
 
 
-def test_every_twin_in_the_table_exists_under_the_name_and_with_the_arguments_of_its_op():
-    table = importlib.import_module("minicap.cpu").TWINS
-    ops = {name: value for module in ("backend", "conv", "linear", "losses", "normalization", "pooling", "recurrent")
-           for name, value in vars(importlib.import_module(f"minicap.{module}")).items() if hasattr(value, "plain")}
+def ops_in(*modules):
+    return {name: value for module in modules
+            for name, value in vars(importlib.import_module(f"minicap.{module}")).items() if hasattr(value, "plain")}
+
+
+LIBRARY = ("backend", "conv", "linear", "losses", "normalization", "pooling", "recurrent")
+COMPILED = tuple(f"cpu.{name}" for name in ("normalization", "pooling", "recurrent", "winograd"))
+
+
+@pytest.mark.parametrize("folder, homes", [("cpu", LIBRARY), ("cpu.compiled", COMPILED)])
+def test_every_twin_in_the_table_exists_under_the_name_and_with_the_arguments_of_its_op(folder, homes):
+    table, ops = importlib.import_module(f"minicap.{folder}").TWINS, ops_in(*homes)
     assert set(table) == set(ops)
     for name, module in table.items():
-        twin = getattr(importlib.import_module(f"minicap.cpu.{module}"), name)
+        if folder == "cpu.compiled":
+            pytest.importorskip("numba", reason="needs the extra `fast`")
+        twin = getattr(importlib.import_module(f"minicap.{folder}.{module}"), name)
         assert inspect.signature(twin) == inspect.signature(ops[name].plain), name

@@ -1,7 +1,8 @@
 """Fast twins for the CPU: the same mathematics as the layers, arranged for caches and cores.
 
 ``TWINS`` says in which file the twin of an op stands (see :func:`minicap.backend.op`). They compute in float32 and
-leave everything else, the gradient check's float64 for one, to the plain function.
+leave everything else, the gradient check's float64 for one, to the plain function. Their inner loops are NumPy; where
+numba is installed, those of ``compiled/`` stand in for them.
 """
 
 TWINS = {

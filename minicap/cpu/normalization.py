@@ -7,6 +7,7 @@ hundred numbers, for the same reason.
 
 import numpy as np
 
+from ..backend import op
 from .threads import run_blocks, scratch
 
 BLOCK = 1 << 15  # elements: x, y and a temporary fit a core's second-level cache
@@ -24,9 +25,7 @@ def channel_moments(x):
     shifts, sums = np.tile(shift, repeat), {}
 
     def block(part):
-        d = np.subtract(rows[part], shifts, out=scratch().empty("d", rows[part].shape))
-        ones = np.ones(len(d), np.float32)
-        sums[part.start] = ones @ d, ones @ np.multiply(d, d, out=d)
+        sums[part.start] = sums_of_powers(rows[part], shifts)
 
     run_blocks(block, _blocks(rows))
     first, second = (total / len(pixels) for total in _add(sums, C))
@@ -43,8 +42,7 @@ def batch_norm(x, gamma, beta, mean, scale):
     factors, shifts = (np.tile(v.astype(np.float32), repeat) for v in (factor, beta - mean * factor))
 
     def block(part):
-        np.multiply(rows[part], factors, out=out[part])
-        out[part] += shifts
+        scale_and_shift(rows[part], factors, shifts, out[part])
 
     run_blocks(block, _blocks(rows))
     return y
@@ -58,9 +56,7 @@ def batch_norm_backward(dy, x, gamma, mean, scale, frozen=False):
     drows, means, sums = dy.reshape(rows.shape), np.tile(mean, repeat), {}
 
     def add_up(part):
-        d = np.subtract(rows[part], means, out=scratch().empty("d", rows[part].shape))
-        ones = np.ones(len(d), np.float32)
-        sums[part.start] = ones @ drows[part], ones @ np.multiply(d, drows[part], out=d)
+        sums[part.start] = sums_of_gradients(drows[part], rows[part], means)
 
     run_blocks(add_up, _blocks(rows))
     dbeta, dgamma = (total.astype(np.float32) for total in _add(sums, C))
@@ -75,13 +71,43 @@ def batch_norm_backward(dy, x, gamma, mean, scale, frozen=False):
     out = dx.reshape(rows.shape)
 
     def block(part):
-        np.multiply(drows[part], a, out=out[part])
-        if not frozen:
-            out[part] += np.multiply(rows[part], b, out=scratch().empty("d", rows[part].shape))
-            out[part] += c
+        combine(drows[part], rows[part], a, b, c, out[part])
 
     run_blocks(block, _blocks(rows))
     return dx, dgamma, dbeta
+
+
+# Four pieces of work on a block (rows, R) that is in the cache, with R numbers of the channels beside it.
+
+@op
+def sums_of_powers(x, shift):
+    """Σ (x - s) and Σ (x - s)² of each column: (R,), (R,)."""
+    d = np.subtract(x, shift, out=scratch().empty("d", x.shape))
+    ones = np.ones(len(d), np.float32)
+    return ones @ d, ones @ np.multiply(d, d, out=d)
+
+
+@op
+def scale_and_shift(x, factor, shift, y):
+    """y = x · factor + shift"""
+    np.multiply(x, factor, out=y)
+    y += shift
+
+
+@op
+def sums_of_gradients(dy, x, mean):
+    """Σ dy and Σ dy (x - μ) of each column: (R,), (R,)."""
+    d = np.subtract(x, mean, out=scratch().empty("d", x.shape))
+    ones = np.ones(len(d), np.float32)
+    return ones @ dy, ones @ np.multiply(d, dy, out=d)
+
+
+@op
+def combine(dy, x, a, b, c, dx):
+    """dx = a dy + b x + c"""
+    np.multiply(dy, a, out=dx)
+    dx += np.multiply(x, b, out=scratch().empty("d", x.shape))
+    dx += c
 
 
 def _add(sums, C):

@@ -6,6 +6,7 @@ at most, and rows of windows are independent. Other poolings are left to the pla
 
 import numpy as np
 
+from ..backend import op
 from ..conv import output_size
 from ..pooling import _taps
 from .threads import image_blocks, run_blocks, scratch
@@ -21,13 +22,7 @@ def max_pool2d(x, K, S, P=0):
     y = np.empty((N, OH, OW, C), x.dtype)
 
     def block(images, rows):
-        out = y[images, rows]
-        first, *others = _taps(x[images, K * rows.start:], K, S, out.shape[1], OW)
-        if not others:
-            out[...] = first
-        for tap in others:
-            np.maximum(first, tap, out=out)
-            first = out
+        largest_of_windows(x[images, K * rows.start:], K, y[images, rows])
 
     run_blocks(block, image_blocks(N, OH, OW * C, BLOCK))
     return y
@@ -41,15 +36,31 @@ def max_pool2d_backward(dy, x, y, K, S, P=0):
     dx = np.empty(x.shape, dy.dtype) if covered else np.zeros(x.shape, dy.dtype)  # pixels at the edge in no window
 
     def block(images, rows):
-        largest, d = y[images, rows], dy[images, rows]
-        taps, dtaps = (_taps(a[images, K * rows.start:], K, S, d.shape[1], OW) for a in (x, dx))
-        found, waiting = (scratch().empty(name, d.shape, bool) for name in ("found", "waiting"))
-        waiting[...] = True
-        for tap, dtap in zip(taps, dtaps, strict=True):
-            np.equal(tap, largest, out=found)
-            found &= waiting
-            waiting ^= found
-            np.multiply(d, found, out=dtap)
+        x_part, dx_part = (a[images, K * rows.start:] for a in (x, dx))
+        hand_back(dy[images, rows], x_part, y[images, rows], K, dx_part)
 
     run_blocks(block, image_blocks(N, OH, OW * C, BLOCK))
     return dx
+
+
+@op
+def largest_of_windows(x, K, y):
+    """y: (N, OH, OW, C), the largest of each K x K window from the first pixel of x on."""
+    first, *others = _taps(x, K, K, *y.shape[1:3])
+    if not others:
+        y[...] = first
+    for tap in others:
+        np.maximum(first, tap, out=y)
+        first = y
+
+
+@op
+def hand_back(dy, x, y, K, dx):
+    """dx = dy at the first pixel of each window that equals its largest, y; 0 at the window's other pixels."""
+    found, waiting = (scratch().empty(name, dy.shape, bool) for name in ("found", "waiting"))
+    waiting[...] = True
+    for tap, dtap in zip(*(_taps(a, K, K, *dy.shape[1:3]) for a in (x, dx)), strict=True):
+        np.equal(tap, y, out=found)
+        found &= waiting
+        waiting ^= found
+        np.multiply(dy, found, out=dtap)

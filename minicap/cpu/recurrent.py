@@ -10,6 +10,7 @@ import itertools
 
 import numpy as np
 
+from ..backend import op
 from .threads import run_blocks, scratch, thread_count
 
 BLOCK_ROWS = 32  # of gates at a time: 256 KB with H = 512
@@ -23,7 +24,7 @@ def gates_forward(z, c):
 
     def block(begin):
         rows = slice(begin, begin + BLOCK_ROWS)
-        _gates(z[rows], c[rows], c_next[rows], tanh_c[rows], h_next[rows])
+        gates_(z[rows], c[rows], c_next[rows], tanh_c[rows], h_next[rows])
 
     run_blocks(block, [(begin,) for begin in range(0, len(z), BLOCK_ROWS)])
     return h_next, c_next, tanh_c
@@ -43,7 +44,7 @@ def lstm_steps(z, U, h, c, tanh_c, running):
                 return
             gates = z[t, now]
             gates += np.matmul(h[t, now], U, out=product[:count])
-            _gates(gates, c[t, now], c[t + 1, now], tanh_c[t + 1, now], h[t + 1, now])
+            gates_(gates, c[t, now], c[t + 1, now], tanh_c[t + 1, now], h[t + 1, now])
 
     _share(block, running)
     return None
@@ -56,40 +57,20 @@ def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
     UT = np.ascontiguousarray(U.T)
 
     def block(rows):
-        names = ("one minus", "dgate")
         for t in reversed(range(len(running))):
             now = slice(rows.start, max(rows.start, min(running[t], rows.stop)))
-            count = now.stop - now.start
             gates[t, now.stop:rows.stop] = 0
-            i, f, o, g = np.split(gates[t, now], 4, axis=1)
-            dhs, dcs, tanh = dh[now], dc[now], tanh_c[t + 1, now]
-            a, b = (scratch().empty(name, (count, H)) for name in names)
+            dhs = dh[now]
             dhs += dy[t, now]
-            # dc += dh o (1 - tanh²)
-            np.multiply(tanh, tanh, out=a)
-            np.subtract(1, a, out=a)
-            a *= o
-            a *= dhs
-            dcs += a
-            # do = dh tanh c · o (1 - o); then with the new dc: di = dc g · i (1 - i), dg = dc i · (1 - g²), df, dc f
-            np.multiply(dhs, tanh, out=b)
-            _times_slope(b, o, a)
-            np.multiply(i, dcs, out=a)  # dc i, before i is overwritten
-            np.multiply(dcs, g, out=b)
-            g *= g
-            np.subtract(1, g, out=g)
-            g *= a
-            _times_slope(b, i, a)
-            np.multiply(dcs, c[t, now], out=b)
-            dcs *= f
-            _times_slope(b, f, a)
+            gates_backward_(dhs, dc[now], gates[t, now], c[t, now], tanh_c[t + 1, now])
             np.matmul(gates[t, now], UT, out=dhs)
 
     _share(block, running)
     return None
 
 
-def _gates(z, c, c_next, tanh_c, h_next):
+@op
+def gates_(z, c, c_next, tanh_c, h_next):
     """One step on some rows, in place: z becomes the gates, and the last three arguments are filled."""
     H = c.shape[1]
     z[:, 3 * H:] *= 2
@@ -105,6 +86,31 @@ def _gates(z, c, c_next, tanh_c, h_next):
     c_next += np.multiply(i, g, out=h_next)
     np.tanh(c_next, out=tanh_c)
     np.multiply(o, tanh_c, out=h_next)
+
+
+@op
+def gates_backward_(dh, dc, gates, c, tanh_c):
+    """The gradient of one step on some rows, in place: the gates become dz, and dc that of the memory before."""
+    i, f, o, g = np.split(gates, 4, axis=1)
+    a, b = (scratch().empty(name, dh.shape) for name in ("one minus", "dgate"))
+    # dc += dh o (1 - tanh²)
+    np.multiply(tanh_c, tanh_c, out=a)
+    np.subtract(1, a, out=a)
+    a *= o
+    a *= dh
+    dc += a
+    # do = dh tanh c · o (1 - o); then with the new dc: di = dc g · i (1 - i), dg = dc i · (1 - g²), df, dc f
+    np.multiply(dh, tanh_c, out=b)
+    _times_slope(b, o, a)
+    np.multiply(i, dc, out=a)  # dc i, before i is overwritten
+    np.multiply(dc, g, out=b)
+    g *= g
+    np.subtract(1, g, out=g)
+    g *= a
+    _times_slope(b, i, a)
+    np.multiply(dc, c, out=b)
+    dc *= f
+    _times_slope(b, f, a)
 
 
 def _times_slope(dgate, gate, spare):

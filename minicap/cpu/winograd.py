@@ -18,11 +18,13 @@ kernel comes from the three lines read from below:
     dM = (Aᵀ⊗Aᵀ)ᵀ @ dY          dU[p] = V[p]ᵀ @ dM[p]          dW = (G⊗G)ᵀ @ dU
 
 Tiles are taken in blocks that stay in the cache. The transforms amplify rounding: float32 results differ from the
-direct sum by less than 1e-5 of the largest output (measured in tests/cpu/test_winograd.py).
+direct sum by less than 1e-5 of the largest output in layers like VGG's, and by less than 2e-5 where a sum has but a few
+terms (measured in tests/cpu/test_winograd.py).
 """
 
 import numpy as np
 
+from ..backend import op
 from .threads import Accumulator, image_blocks, run_blocks, scratch
 
 BT = np.array([[4, 0, -5, 0, 1, 0],
@@ -52,10 +54,10 @@ def transform_kernel(W):
     return (G2 @ W.reshape(9, C * F)).reshape(36, C, F)
 
 
-def winograd_conv(x, U, b=None, relu=False, pool=False, empty=np.empty):
+def winograd_conv(x, U, b, relu=False, pool=False, empty=np.empty):
     """conv(x) + b with stride 1 and padding 1, then ReLU and 2 x 2 max pooling if asked for, still in the cache.
 
-    x: (N, H, W, C), U: of :func:`transform_kernel`, b: (F,) or None; y: (N, H, W, F), or half of H and W with ``pool``,
+    x: (N, H, W, C), U: of :func:`transform_kernel`, b: (F,); y: (N, H, W, F), or half of H and W with ``pool``,
     in the memory that ``empty(shape, dtype)`` gives.
     """
     N, H, W, C = x.shape
@@ -64,23 +66,9 @@ def winograd_conv(x, U, b=None, relu=False, pool=False, empty=np.empty):
     y = empty((N, H * side // 4, W * side // 4, F), np.float32)
 
     def block(images, rows):
-        V = _transform_input(x, images, rows)
-        M = np.matmul(V, U, out=scratch().empty("M", (*V.shape[:2], F)))
-        Y = np.matmul(AT2, M.reshape(36, -1), out=scratch().empty("tiles", (16, M[0].size)))
-        if pool:
-            Y = Y.reshape(2, 2, 2, 2, -1)  # (row, row within the window, column, column within it, ...)
-            Y = np.maximum(Y[:, 0], Y[:, 1], out=Y[:, 0])
-            Y = np.maximum(Y[:, :, 0], Y[:, :, 1], out=Y[:, :, 0])
-        Y = Y.reshape(-1, F)  # the largest of sums with one b is b + the largest: both come after the pooling
-        if b is not None:
-            Y += b
-        if relu:
-            np.maximum(Y, 0, out=Y)
-        Y = Y.reshape(side, side, images.stop - images.start, rows.stop - rows.start, -1, F)
-        for i in range(side):
-            for j in range(side):
-                target = y[images, side * rows.start + i:side * rows.stop:side, j::side]
-                target[...] = Y[i, j, :, :target.shape[1], :target.shape[2]]  # the last tiles may hang over the edge
+        V = _input_tiles(x, images, rows)
+        M = np.matmul(V.reshape(36, -1, C), U, out=scratch().empty("M", (36, V[0].size // C, F)))
+        transform_output(M.reshape(*V.shape[:4], F), rows.start, b, relu, pool, y[images])
 
     run_blocks(block, _blocks(N, H, W, max(C, F)))
     return y
@@ -93,31 +81,63 @@ def winograd_kernel_gradient(x, dy):
     dU = Accumulator()
 
     def block(images, rows):
-        V = _transform_input(x, images, rows)
-        dtiles = _tiles(dy, 4, 0, images, rows, "M")
-        dM = np.matmul(AT2.T, dtiles, out=scratch().empty("tiles", (36, dtiles.shape[1])))
-        dU.matmul(V.transpose(0, 2, 1), dM.reshape(*V.shape[:2], F))
+        V = _input_tiles(x, images, rows)
+        dM = scratch().empty("M", (*V.shape[:4], F))
+        transform_output_gradient(dy[images], rows.start, dM)
+        dU.matmul(V.reshape(36, -1, C).transpose(0, 2, 1), dM.reshape(36, -1, F))
 
     run_blocks(block, _blocks(N, H, W, max(C, F)))
     return (G2.T @ dU.total().reshape(36, C * F)).reshape(3, 3, C, F)
 
 
-def _transform_input(x, images, rows):
-    """V: (36, tiles, C) of some rows of tiles of some images, both slices."""
-    tiles = _tiles(x, 6, -1, images, rows, "tiles")
-    V = np.matmul(BT2, tiles, out=scratch().empty("V", tiles.shape))
-    return V.reshape(36, -1, x.shape[3])
-
-
-def _tiles(x, side, begin, images, rows, name):
-    """(side², tiles·C): the square tiles that begin at rows and columns 4t + ``begin``; zero outside the image."""
+def _input_tiles(x, images, rows):
+    """V: (36, images, rows, TW, C), the transformed tiles of some rows of tiles of some images, both slices."""
     N, H, W, C = x.shape
-    TW = -(-W // 4)
-    tiles = scratch().empty(name, (side, side, images.stop - images.start, rows.stop - rows.start, TW, C))
-    x = x[images]
+    V = scratch().empty("V", (36, images.stop - images.start, rows.stop - rows.start, -(-W // 4), C))
+    transform_input(x[images], rows.start, V)
+    return V
+
+
+@op
+def transform_input(x, top, V):
+    """V[:, n, r, q] = Bᵀ x B of the tile of x[n] (H, W, C) that begins at row 4 (top + r) - 1 and column 4q - 1."""
+    tiles = _tiles(x, 6, -1, top, V.shape[2])
+    np.matmul(BT2, tiles, out=V.reshape(36, -1))
+
+
+@op
+def transform_output(M, top, b, relu, pool, y):
+    """Aᵀ M A of each tile, with bias, ReLU and pooling as in :func:`winograd_conv`, to where the tile is in y."""
+    F, side = M.shape[-1], 2 if pool else 4
+    Y = np.matmul(AT2, M.reshape(36, -1), out=scratch().empty("tiles", (16, M[0].size)))
+    if pool:
+        Y = Y.reshape(2, 2, 2, 2, -1)  # (row, row within the window, column, column within it, ...)
+        Y = np.maximum(Y[:, 0], Y[:, 1], out=Y[:, 0])
+        Y = np.maximum(Y[:, :, 0], Y[:, :, 1], out=Y[:, :, 0])
+    Y = Y.reshape(-1, F)  # the largest of sums with one b is b + the largest: both come after the pooling
+    Y += b
+    if relu:
+        np.maximum(Y, 0, out=Y)
+    Y = Y.reshape(side, side, *M.shape[1:])
     for i in range(side):
         for j in range(side):
-            _take_every_fourth(x, 4 * rows.start + begin + i, begin + j, tiles[i, j])
+            target = y[:, side * top + i:side * (top + M.shape[2]):side, j::side]
+            target[...] = Y[i, j, :, :target.shape[1], :target.shape[2]]  # the last tiles may hang over the edge
+
+
+@op
+def transform_output_gradient(dy, top, dM):
+    """dM[:, n, r, q] = A dY Aᵀ of each 4 x 4 tile of dy[n]."""
+    np.matmul(AT2.T, _tiles(dy, 4, 0, top, dM.shape[2]), out=dM.reshape(36, -1))
+
+
+def _tiles(x, side, begin, top, rows):
+    """(side², tiles·C): the square tiles that begin at rows and columns 4t + ``begin``; zero outside the image."""
+    N, H, W, C = x.shape
+    tiles = scratch().empty("tiles", (side, side, N, rows, -(-W // 4), C))
+    for i in range(side):
+        for j in range(side):
+            _take_every_fourth(x, 4 * top + begin + i, begin + j, tiles[i, j])
     return tiles.reshape(side * side, -1)
 
 

@@ -1,0 +1,63 @@
+"""The inner loops that numba compiles. That they equal NumPy's is tested beside those, with numba there or not."""
+
+import numpy as np
+import pytest
+
+from minicap import backend
+from minicap.cpu import recurrent
+
+pytest.importorskip("numba", reason="needs the extra `fast`")
+
+
+@pytest.fixture(scope="module")
+def elementwise():
+    """arithmetic.py's functions, each over an array."""
+    import numba
+
+    from minicap.cpu.compiled import arithmetic
+
+    return {name: numba.vectorize(["float32(float32)"])(getattr(arithmetic, name).py_func)
+            for name in ("exp", "sigmoid", "tanh")}
+
+
+X = np.linspace(-87, 88, 1 << 20, dtype=np.float32)
+
+
+def test_the_exponential_is_right_to_three_units_in_the_seventh_digit(elementwise):
+    truth = np.exp(X.astype(np.float64))
+    assert np.max(np.abs(elementwise["exp"](X) - truth) / truth) < 3e-7
+
+
+def test_sigmoid_and_tanh_are_right_to_two_units_in_the_seventh_decimal(elementwise):
+    truth = 1 / (1 + np.exp(-X.astype(np.float64)))
+    assert np.max(np.abs(elementwise["sigmoid"](X) - truth)) < 2e-7
+    assert np.max(np.abs(elementwise["tanh"](X) - np.tanh(X.astype(np.float64)))) < 2e-7
+
+
+@pytest.mark.parametrize("name, low, high", [("exp", 0, np.exp(88)), ("sigmoid", 0, 1), ("tanh", -1, 1)])
+def test_infinity_saturates_and_nan_stays_nan(elementwise, name, low, high):
+    with np.errstate(invalid="ignore"):
+        found = elementwise[name](np.array([-np.inf, np.inf, np.nan], np.float32))
+    np.testing.assert_allclose(found, [low, high, np.nan], rtol=1e-6, atol=1e-37)
+
+
+def test_the_environment_chooses_between_compiled_numpy_and_plain(monkeypatch):
+    found = {}
+    for name, value in ((None, None), ("MINICAP_NUMBA", "0"), ("MINICAP_PLAIN", "1")):
+        with monkeypatch.context() as patch:
+            patch.delenv("MINICAP_NUMBA", raising=False)
+            patch.delenv("MINICAP_PLAIN", raising=False)
+            if name:
+                patch.setenv(name, value)
+            found[name] = [[twin.__module__ for twin in backend._twins(op, "numpy")]
+                           for op in ("gates_", "gates_forward")]
+    assert found == {None: [["minicap.cpu.compiled.recurrent"], ["minicap.cpu.recurrent"]],
+                     "MINICAP_NUMBA": [[], ["minicap.cpu.recurrent"]], "MINICAP_PLAIN": [[], []]}
+
+
+def test_a_gate_that_is_not_a_number_shows():
+    """A diverging training must end in a loss that is not finite, not in a clipped one."""
+    z, c = np.full((1, 4), np.nan, np.float32), np.zeros((1, 1), np.float32)
+    h_next = np.empty_like(c)
+    recurrent.gates_(z, c, np.empty_like(c), np.empty_like(c), h_next)
+    assert np.isnan(h_next).all()
