@@ -17,10 +17,10 @@ ORDER = """
     errors files cli
     backend layer gradcheck initializers
     linear activations normalization conv pooling recurrent attention losses optim
-    cpu cpu.threads cpu.pointwise cpu.linear cpu.winograd cpu.conv cpu.pooling cpu.normalization cpu.recurrent
-    cpu.losses cpu.inference
-    cpu.compiled cpu.compiled.arithmetic cpu.compiled.pooling cpu.compiled.normalization cpu.compiled.recurrent
-    cpu.compiled.winograd cuda
+    cpu cpu.threads cpu.pointwise cpu.activations cpu.linear cpu.winograd cpu.conv cpu.pooling cpu.normalization
+    cpu.recurrent cpu.losses cpu.inference
+    cpu.compiled cpu.compiled.arithmetic cpu.compiled.activations cpu.compiled.pooling cpu.compiled.normalization
+    cpu.compiled.recurrent cpu.compiled.winograd cuda
     images archives partial fetch download
     weights.refusal weights.raw weights.archives weights.keras_h5 weights.recognize
     weights.torch_pickle weights.torch_tensors weights.torch_files weights

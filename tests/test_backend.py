@@ -227,11 +227,12 @@ def test_other_devices_do_not_get_the_twins_of_the_cpu(doubled, device):
 
 def ops_in(*modules):
     return {name: value for module in modules
-            for name, value in vars(importlib.import_module(f"minicap.{module}")).items() if hasattr(value, "plain")}
+            for name, value in vars(importlib.import_module(f"minicap.{module}")).items()
+            if hasattr(value, "plain") and value.__module__ == f"minicap.{module}"}
 
 
-LIBRARY = ("backend", "conv", "linear", "losses", "normalization", "pooling", "recurrent")
-COMPILED = tuple(f"cpu.{name}" for name in ("normalization", "pooling", "recurrent", "winograd"))
+LIBRARY = ("activations", "backend", "conv", "linear", "losses", "normalization", "pooling", "recurrent")
+COMPILED = tuple(f"cpu.{name}" for name in ("activations", "normalization", "pooling", "recurrent", "winograd"))
 
 
 @pytest.mark.parametrize("folder, homes", [("cpu", LIBRARY), ("cpu.compiled", COMPILED)])

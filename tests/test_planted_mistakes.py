@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from test_conformance import CASES
 
-from minicap.activations import Dropout, ReLU, Sigmoid, Tanh
+from minicap.activations import Dropout, ReLU, Sigmoid, Tanh, relu_backward
 from minicap.conv import Conv2d, _fold_windows, conv2d_backward
 from minicap.gradcheck import GradientError
 from minicap.layer import Sequential
@@ -51,9 +51,9 @@ MISTAKES = [
     Mistake(Flatten, "pixels in another order", "dy.reshape(shape)",
             "dy.reshape(shape[0], shape[3], *shape[1:3]).transpose(0, 2, 3, 1)"),
 
-    Mistake(ReLU, "mask forgotten", "dy * (y > 0)", "dy"),
-    Mistake(ReLU, "mask of the gradient instead of the input", "dy * (y > 0)", "dy * (dy > 0)"),
-    Mistake(ReLU, "masked with the value instead of its sign", "dy * (y > 0)", "dy * y"),
+    Mistake(ReLU, "mask forgotten", "dy * (y > 0)", "dy", where=relu_backward),
+    Mistake(ReLU, "mask of the gradient instead of the input", "dy * (y > 0)", "dy * (dy > 0)", where=relu_backward),
+    Mistake(ReLU, "masked with the value instead of its sign", "dy * (y > 0)", "dy * y", where=relu_backward),
     Mistake(Tanh, "square dropped", "1 - y * y", "1 - y"),
     Mistake(Tanh, "gradient from above dropped", "dy * (1 - y * y)", "1 - y * y"),
     Mistake(Sigmoid, "factor dropped", "dy * y * (1 - y)", "dy * (1 - y)"),

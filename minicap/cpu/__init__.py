@@ -7,6 +7,7 @@ numba is installed, those of ``compiled/`` stand in for them.
 
 TWINS = {
     "pointwise": "pointwise",
+    "relu_backward": "activations",
     "sum_by_word": "linear",
     "conv2d": "conv",
     "conv2d_backward": "conv",

@@ -6,7 +6,7 @@ from ..conv import output_size
 from .threads import Accumulator, image_blocks, run_blocks, scratch
 from .winograd import transform_kernel, winograd_conv, winograd_kernel_gradient
 
-WINOGRAD_MIN_CHANNELS = 32  # below, the transforms outweigh the products they save
+WINOGRAD_MIN_CHANNELS = 16  # below, the transforms outweigh the products they save
 BLOCK_BYTES = 1 << 20       # of windows at a time
 
 

@@ -22,7 +22,7 @@ def max_pool2d(x, K, S, P=0):
     y = np.empty((N, OH, OW, C), x.dtype)
 
     def block(images, rows):
-        largest_of_windows(x[images, K * rows.start:], K, y[images, rows])
+        largest_of_windows(x[images], K, rows.start, rows.stop, y[images])
 
     run_blocks(block, image_blocks(N, OH, OW * C, BLOCK))
     return y
@@ -36,17 +36,17 @@ def max_pool2d_backward(dy, x, y, K, S, P=0):
     dx = np.empty(x.shape, dy.dtype) if covered else np.zeros(x.shape, dy.dtype)  # pixels at the edge in no window
 
     def block(images, rows):
-        x_part, dx_part = (a[images, K * rows.start:] for a in (x, dx))
-        hand_back(dy[images, rows], x_part, y[images, rows], K, dx_part)
+        hand_back(dy[images], x[images], y[images], K, rows.start, rows.stop, dx[images])
 
     run_blocks(block, image_blocks(N, OH, OW * C, BLOCK))
     return dx
 
 
 @op
-def largest_of_windows(x, K, y):
-    """y: (N, OH, OW, C), the largest of each K x K window from the first pixel of x on."""
-    first, *others = _taps(x, K, K, *y.shape[1:3])
+def largest_of_windows(x, K, begin, end, y):
+    """Rows ``begin`` to ``end`` of y (N, OH, OW, C): the largest of each K x K window of x."""
+    y = y[:, begin:end]
+    first, *others = _taps(x[:, K * begin:], K, K, *y.shape[1:3])
     if not others:
         y[...] = first
     for tap in others:
@@ -55,11 +55,12 @@ def largest_of_windows(x, K, y):
 
 
 @op
-def hand_back(dy, x, y, K, dx):
-    """dx = dy at the first pixel of each window that equals its largest, y; 0 at the window's other pixels."""
+def hand_back(dy, x, y, K, begin, end, dx):
+    """dx = dy at the first pixel of each window that equals its largest, y; 0 at the others. Rows as above."""
+    dy, y = dy[:, begin:end], y[:, begin:end]
     found, waiting = (scratch().empty(name, dy.shape, bool) for name in ("found", "waiting"))
     waiting[...] = True
-    for tap, dtap in zip(*(_taps(a, K, K, *dy.shape[1:3]) for a in (x, dx)), strict=True):
+    for tap, dtap in zip(*(_taps(a[:, K * begin:], K, K, *dy.shape[1:3]) for a in (x, dx)), strict=True):
         np.equal(tap, y, out=found)
         found &= waiting
         waiting ^= found

@@ -103,7 +103,7 @@ def test_other_poolings_are_left_to_their_layer(pooling):
 
 
 @pytest.mark.parametrize("layer, kind", [
-    (conv(32, 32), "W"), (conv(31, 32), "I"), (conv(32, 31), "I"), (conv(32, 32, stride=2), "I"),
+    (conv(32, 32), "W"), (conv(15, 32), "I"), (conv(32, 15), "I"), (conv(32, 32, stride=2), "I"),
     (conv(32, 32, padding=0), "I"), (conv(32, 32, 5), "I"), (conv(32, 32, 1), ".")], ids=repr)
 def test_winograd_is_chosen_where_it_pays(layer, kind):
     assert kinds(Sequential(layer)) == [kind]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from minicap import cpu
+from minicap.activations import relu_backward
 from minicap.backend import pointwise
 from minicap.cpu import losses, normalization, pooling
 from minicap.cpu import pointwise as pieces
@@ -55,6 +56,12 @@ def test_overlapping_and_padded_windows_are_left_to_the_plain_function(K, S, P):
 def test_large_images_are_pooled_in_several_blocks(monkeypatch):
     monkeypatch.setattr(pooling, "BLOCK", 100)
     test_pooling_and_its_gradient_equal_the_plain_ones.hypothesis.inner_test(2, 9, 7, 3, 2, True)
+
+
+@pytest.mark.parametrize("shape", [(1,), (3, 5), (2, 300, 600)])
+def test_the_gradient_of_relu_equals_the_plain_one(shape):
+    dy, y = normal(*shape), np.maximum(normal(*shape, seed=1), 0)
+    np.testing.assert_array_equal(relu_backward(dy, y), relu_backward.plain(dy, y))
 
 
 # --------------------------------------------------------------------------------------------- batch normalisation

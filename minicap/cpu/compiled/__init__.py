@@ -9,6 +9,7 @@ environment does without them. The machine code is kept on disk by numba: it is 
 """
 
 TWINS = {
+    "mask": "activations",
     "gates_": "recurrent",
     "gates_backward_": "recurrent",
     "sums_of_powers": "normalization",
