@@ -81,30 +81,36 @@ class LSTMCell(Layer):
         return f"LSTMCell({self.W.shape[0]} -> {self.U.shape[0]})"
 
 
+def steps_of(running):
+    """For each step three slices: its rows in z, and the state before and after it in h, c and tanh_c.
+
+    The first ``running[t]`` rows take part in step t. z (M, 4H), M = Σ running, holds the steps one after another. h, c
+    and tanh_c (N + M, H) begin with the N given states, so that the state after row m of z stands at N + m.
+    """
+    N, begin, before = running[0], 0, 0
+    for n in running:
+        yield slice(begin, begin + n), slice(before, before + n), slice(N + begin, N + begin + n)
+        begin, before = begin + n, N + begin
+
+
 @op
 def lstm_steps(z, U, h, c, tanh_c, running):
-    """The steps one after another, in place: z (T, N, 4H), which holds x W + b, becomes the gates.
-
-    h, c, tanh_c: (T + 1, N, H); [t] is before step t, [t + 1] after it, and [0] is given. The first ``running[t]`` rows
-    take part in step t; of the others nothing is written.
-    """
-    for t, n in enumerate(running):
-        z[t, :n] += h[t, :n] @ U
-        h[t + 1, :n], c[t + 1, :n], tanh_c[t + 1, :n] = gates_forward(z[t, :n], c[t, :n])
+    """The steps one after another, in place: z, which holds x W + b, becomes the gates; h, c and tanh_c are filled."""
+    for now, before, after in steps_of(running):
+        z[now] += h[before] @ U
+        h[after], c[after], tanh_c[after] = gates_forward(z[now], c[before])
 
 
 @op
 def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
-    """The same backwards, in place: the gates become dz, zero where a row had ended.
+    """The same backwards, in place: the gates become dz.
 
-    dy (T, N, H): of the outputs; dh, dc (N, H): of the state after the last step, and in the end before the first.
+    dy (M, H): of the outputs; dh, dc (N, H): of each row's state after its last step, and in the end before its first.
     """
-    for t in reversed(range(len(running))):
-        n = running[t]
-        # Rows n and beyond ended before step t: their dh and dc wait, untouched, for their own last step.
-        dz, dc[:n] = gates_backward(dh[:n] + dy[t, :n], dc[:n], gates[t, :n], c[t, :n], tanh_c[t + 1, :n])
+    for now, before, after in reversed(list(steps_of(running))):
+        n = now.stop - now.start  # the other rows ended before this step: their dh and dc wait for their own last one
+        dz, dc[:n] = gates_backward(dh[:n] + dy[now], dc[:n], gates[now], c[before], tanh_c[after])
         dh[:n] = dz @ U.T
-        gates[t, n:] = 0
 
 
 class LSTM(Layer):
@@ -118,7 +124,8 @@ class LSTM(Layer):
     numbers in all; backward then returns its gradient as a fourth one. Its product with W is taken once, not T times.
 
     What does not wait for the state is taken out of the time loop: x W + b is one product over all steps, and so are
-    dW, dU and dx. Inside, time comes first and rows are sorted by length, so the rows still running are a prefix.
+    dW, dU and dx. Inside, the steps stand one after another without padding, (M, ·) instead of (N, T, ·), and rows are
+    sorted by length, so that those still running are a prefix (see :func:`steps_of`).
     """
 
     def __init__(self, D, H, *, rng):
@@ -133,60 +140,67 @@ class LSTM(Layer):
             if state is not None:
                 expect_shape(self, state, "NH", name, N=N, H=size)
         xp = array_module(x)
-        order, running = self._schedule(lengths, N, T)
-        rows = xp.asarray(order)
-        x = x[rows].transpose(1, 0, 2)
-        for t, n in enumerate(running):
-            x[t, n:] = 0  # whatever stands in the padding, be it NaN: 0 · NaN would reach dW
-        x = x.reshape(T * N, D)
-        z = (x @ W[:D] + b).reshape(T, N, 4 * H)
+        running, *places = _schedule(lengths, N, T)
+        order, back, row, t, before, last = (xp.asarray(place) for place in places)
+        x = x[row, t]  # (N, T, D) -> (M, D)
+        z = x @ W[:D] + b
         if constant is not None:
-            constant = constant[rows]
-            z += constant @ W[D:]
-        h = xp.zeros((T + 1, N, H), dtype=x.dtype)  # h[t] is the state before step t, h[t + 1] the one after it
-        c, tanh_c = xp.zeros_like(h), xp.zeros_like(h)
-        h[0], c[0] = (0 if s is None else s[rows] for s in (h0, c0))
+            z += (constant @ W[D:])[row]
+        h = xp.empty((N + len(x), H), dtype=x.dtype)
+        c, tanh_c = xp.empty_like(h), xp.empty_like(h)
+        h[:N], c[:N] = (0 if s is None else s[order] for s in (h0, c0))
         lstm_steps(z, U, h, c, tanh_c, running)
-        back = xp.asarray(np.argsort(order))
-        last = xp.asarray(np.full(N, T) if lengths is None else lengths)
-        y = h[1:].transpose(1, 0, 2)[back]
-        cache = Cache(x=x, constant=constant, h=h, c=c, tanh_c=tanh_c, gates=z, rows=rows, back=back, running=running)
-        return (y, h[last, back], c[last, back]), cache
+        y = xp.zeros((N, T, H), dtype=x.dtype)
+        y[row, t] = h[N:]
+        cache = Cache(x=x, constant=constant, h=h, c=c, tanh_c=tanh_c, gates=z, running=running, order=order, back=back,
+                      row=row, t=t, before=before)
+        return (y, h[last], c[last]), cache
 
     def backward(self, dy, cache):
         """dy = (dL/dy, dL/dh, dL/dc), the last two may be None; returns (dx, dh0, dc0), and dconstant where given."""
         dy, dh, dc = dy
-        x, constant, h, c, tanh_c, gates, rows, back, running = cache.spend(self)
+        x, constant, h, c, tanh_c, gates, running, order, back, row, t, before = cache.spend(self)
         W, U = self.cell.W.data, self.cell.U.data
         N, T, H = dy.shape
         D = x.shape[1]
         xp = array_module(dy)
-        dy = dy[rows].transpose(1, 0, 2)
-        dh, dc = (xp.zeros((N, H), dtype=dy.dtype) if d is None else d[rows] for d in (dh, dc))
-        lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running)
-        dz = gates.reshape(T * N, 4 * H)
+        dh, dc = (xp.zeros((N, H), dtype=dy.dtype) if d is None else d[order] for d in (dh, dc))
+        lstm_steps_backward(gates, U, c, tanh_c, dy[row, t], dh, dc, running)
+        dz = gates
         dW = xp.empty_like(W)
         dW[:D] = x.T @ dz
-        self.cell.U.accumulate(h[:-1].reshape(T * N, H).T @ dz)
+        self.cell.U.accumulate(h[before].T @ dz)
         self.cell.b.accumulate(dz.sum(axis=0))
-        dx = (dz @ W[:D].T).reshape(T, N, D).transpose(1, 0, 2)[back]
+        dx = xp.zeros((N, T, D), dtype=dy.dtype)
+        dx[row, t] = dz @ W[:D].T
         inputs = dx, dh[back], dc[back]
         if constant is not None:
-            dz = gates.sum(axis=0)  # it was read at every step
-            dW[D:] = constant.T @ dz
-            inputs += ((dz @ W[D:].T)[back],)
+            total = xp.zeros((N, 4 * H), dtype=dy.dtype)  # it was read at every step
+            for now, _, _ in steps_of(running):
+                total[:now.stop - now.start] += dz[now]
+            dW[D:] = constant[order].T @ total
+            inputs += ((total @ W[D:].T)[back],)
         self.cell.W.accumulate(dW)
         return inputs
 
-    @staticmethod
-    def _schedule(lengths, N, T):
-        """The order of rows by falling length, and how many rows still run at each step."""
-        if lengths is None:
-            return np.arange(N), [N] * T
-        lengths = np.asarray(lengths)
-        if lengths.shape != (N,) or lengths.min() < 1 or lengths.max() > T:
-            raise ValueError(f"lengths must be {N} integers from 1 to {T}, got {lengths}")
-        return np.argsort(-lengths, kind="stable"), [int((lengths > t).sum()) for t in range(T)]
-
     def __repr__(self):
         return f"LSTM({self.cell.W.shape[0]} -> {self.cell.U.shape[0]})"
+
+
+def _schedule(lengths, N, T):
+    """(running, order, back, row, t, before, last): how many rows run at each step, and NumPy arrays of places.
+
+    order: the rows by falling length; back: where each row stands in it; row, t (M,): where in (N, T, ·) each packed
+    step comes from; before (M,): the place in h of the state before it; last (N,): of the state after a row's last one.
+    """
+    lengths = np.full(N, T) if lengths is None else np.asarray(lengths)
+    if lengths.shape != (N,) or lengths.min() < 1 or lengths.max() > T:
+        raise ValueError(f"lengths must be {N} integers from 1 to {T}, got {lengths}")
+    order = np.argsort(-lengths, kind="stable")
+    back = np.argsort(order)
+    running = [int((lengths > t).sum()) for t in range(lengths.max())]
+    row = np.concatenate([order[:n] for n in running])
+    t = np.repeat(np.arange(len(running)), running)
+    before = np.concatenate([np.arange(state.start, state.stop) for _, state, _ in steps_of(running)])
+    begin = np.cumsum([N, *running])
+    return running, order, back, row, t, before, begin[lengths - 1] + back

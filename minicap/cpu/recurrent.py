@@ -11,6 +11,7 @@ import itertools
 import numpy as np
 
 from ..backend import op
+from ..recurrent import steps_of
 from .threads import run_blocks, scratch, thread_count
 
 BLOCK_ROWS = 32  # of gates at a time: 256 KB with H = 512
@@ -37,14 +38,10 @@ def lstm_steps(z, U, h, c, tanh_c, running):
 
     def block(rows):
         product = scratch().empty("product", (rows.stop - rows.start, 4 * H))
-        for t, n in enumerate(running):
-            now = slice(rows.start, min(n, rows.stop))
-            count = now.stop - now.start
-            if count <= 0:
-                return
-            gates = z[t, now]
-            gates += np.matmul(h[t, now], U, out=product[:count])
-            gates_(gates, c[t, now], c[t + 1, now], tanh_c[t + 1, now], h[t + 1, now])
+        for now, before, after in _steps_of(rows, running):
+            gates = z[now]
+            gates += np.matmul(h[before], U, out=product[:len(gates)])
+            gates_(gates, c[before], c[after], tanh_c[after], h[after])
 
     _share(block, running)
     return None
@@ -53,20 +50,28 @@ def lstm_steps(z, U, h, c, tanh_c, running):
 def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
     if any(a.dtype != np.float32 for a in (gates, U, dy, dh, dc)):
         return NotImplemented
-    H = U.shape[0]
     UT = np.ascontiguousarray(U.T)
 
     def block(rows):
-        for t in reversed(range(len(running))):
-            now = slice(rows.start, max(rows.start, min(running[t], rows.stop)))
-            gates[t, now.stop:rows.stop] = 0
-            dhs = dh[now]
-            dhs += dy[t, now]
-            gates_backward_(dhs, dc[now], gates[t, now], c[t, now], tanh_c[t + 1, now])
-            np.matmul(gates[t, now], UT, out=dhs)
+        for now, before, after in reversed(list(_steps_of(rows, running))):
+            mine = slice(rows.start, rows.start + now.stop - now.start)
+            dhs = dh[mine]
+            dhs += dy[now]
+            gates_backward_(dhs, dc[mine], gates[now], c[before], tanh_c[after])
+            np.matmul(gates[now], UT, out=dhs)
 
     _share(block, running)
     return None
+
+
+def _steps_of(rows, running):
+    """What :func:`minicap.recurrent.steps_of` says, of the given rows alone and as long as one of them is running."""
+    for places in steps_of(running):
+        count = places[0].stop - places[0].start
+        if count <= rows.start:
+            return
+        end = min(count, rows.stop)
+        yield [slice(place.start + rows.start, place.start + end) for place in places]
 
 
 @op

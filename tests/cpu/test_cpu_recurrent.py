@@ -69,8 +69,8 @@ def test_one_step_of_the_cell_equals_the_plain_one(N):
 
 
 def test_other_precisions_are_left_to_the_plain_loop():
-    z, U = np.zeros((1, 1, 4)), np.zeros((1, 4))
-    h, c, tanh_c = np.zeros((3, 2, 1, 1))
-    assert recurrent.gates_forward(z[0], c[0]) is NotImplemented
+    z, U = np.zeros((1, 4)), np.zeros((1, 4))
+    h, c, tanh_c = np.zeros((3, 2, 1))
+    assert recurrent.gates_forward(z, c[:1]) is NotImplemented
     assert recurrent.lstm_steps(z, U, h, c, tanh_c, [1]) is NotImplemented
-    assert recurrent.lstm_steps_backward(z, U, c, tanh_c, h[1:], h[0], c[0], [1]) is NotImplemented
+    assert recurrent.lstm_steps_backward(z, U, c, tanh_c, h[1:], h[:1], c[:1], [1]) is NotImplemented
