@@ -29,6 +29,7 @@ def gates_forward(z, c):
     return o * tanh_c, c, tanh_c
 
 
+@op
 def gates_backward(dh, dc, gates, c, tanh_c):
     """Gradients (dz, dc) of :func:`gates_forward`; ``c`` is the memory before the step. Overwrites ``gates`` with dz.
 

@@ -2,6 +2,7 @@
 
     pytest                              everything, on NumPy
     pytest --device strict              what computes, on arrays as strict as a GPU's (tests/strict.py); needs no GPU
+    pytest --device emulated            the same with the CUDA twins, their kernels compiled by g++ (tests/emulator.py)
     pytest --device cuda                the same on CuPy; skipped with the reason where there is no GPU
     pytest tests/peers                  comparisons with PyTorch; skipped where it is not installed
     MINICAP_DATA=DIR pytest -m real_data    what needs Flickr8k and the VGG-19 weights
@@ -22,7 +23,7 @@ import numpy as np
 import pytest
 
 from minicap import gradcheck
-from minicap.backend import CPU, get_device
+from minicap.backend import CPU, get_device, register_array_type
 from minicap.errors import UserError
 
 # The same examples in every run: a failure is then somebody's change and not somebody's luck.
@@ -32,7 +33,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "minicap")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--device", default="cpu", choices=("cpu", "strict", "cuda"),
+    parser.addoption("--device", default="cpu", choices=("cpu", "strict", "emulated", "cuda"),
                      help="where the tests of the core compute (default: cpu)")
 
 
@@ -55,6 +56,14 @@ def device(request):
         import strict
 
         return strict.DEVICE
+    if name == "emulated":
+        import emulator
+        import strict
+
+        if emulator.problem():
+            pytest.skip(emulator.problem())
+        register_array_type(strict.StrictArray, emulator.xp)
+        return emulator.DEVICE
     try:
         return get_device(name)
     except UserError as error:

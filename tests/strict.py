@@ -19,7 +19,13 @@ What they refuse, and what CuPy does there:
 
 Reductions and ``x[0, 0]`` give 0-d arrays, as on CuPy and unlike NumPy, whose scalars need no device. Not imitated:
 out-of-range indices (CuPy wraps around), the order of sums, streams.
+
+``with watch() as seen:`` counts what a GPU would be asked to do, ``seen.launches``, and lists where the host would have
+to wait for its answer, ``seen.waits``.
 """
+
+import contextlib
+from collections import Counter
 
 import numpy as np
 
@@ -53,11 +59,88 @@ CONSTANTS = _names("""
 """)
 
 
+VIEWS = _names("""
+    asarray ascontiguousarray astype broadcast_to diagonal empty empty_like expand_dims moveaxis ravel reshape split
+    squeeze swapaxes transpose view
+""")  # cost a launch only where they have to copy
+WAITING = _names("nonzero unique")  # how long the result is, only the GPU knows
+
+
+# --- what a GPU would be asked to do ------------------------------------------------------------------------------
+
+class Seen:
+    """``launches``: Counter of operations, by name; ``uploads``: arrays that came from the host; ``waits``: names."""
+
+    def __init__(self):
+        self.launches, self.uploads, self.waits = Counter(), 0, []
+
+
+_watchers = []
+_fusing = None  # the numbers met inside a fused function, while one runs
+
+
+@contextlib.contextmanager
+def watch():
+    """Count everything that happens in the block."""
+    seen = Seen()
+    _watchers.append(seen)
+    try:
+        yield seen
+    finally:
+        _watchers.remove(seen)
+
+
+def count(kind, name, times=1):
+    """One launch (``kind`` "kernel" or "array"), an "upload" or a "wait"."""
+    if _fusing is not None and kind == "array":
+        return
+    for seen in _watchers:
+        if kind == "upload":
+            seen.uploads += 1
+        elif kind == "wait":
+            seen.waits.append(name)
+        else:
+            seen.launches[name] += times
+
+
+class _Number(float):
+    """A number that was an argument of a fused function, and so may change from call to call."""
+
+
+def fuse(function):
+    """Like cupy.fuse: pointwise operations alone, counted as one launch. CuPy compiles the other numbers it meets into
+    the kernel and never looks at them again; here it is an error if they change."""
+    constants = {}
+
+    def fused(*args):
+        global _fusing
+        if _fusing is not None:
+            return function(*args)
+        _fusing = []
+        try:
+            result = function(*(_Number(a) if type(a) is float else a for a in args))
+            key = tuple((a.dtype, a.ndim) if isinstance(a, StrictArray) else type(a) for a in args)
+            before = constants.setdefault(key, _fusing)
+            if _fusing != before:
+                raise TypeError(f"{function.__name__} is fused, but a number inside it was {before} and is {_fusing}; "
+                                "numbers that change have to be arguments")
+        finally:
+            _fusing = None
+        count("array", function.__name__)
+        return result
+
+    return fused
+
+
 def _own(value, where):
     """The NumPy array inside a StrictArray; Python and NumPy scalars as they are; TypeError for anything else."""
     if isinstance(value, StrictArray):
         return value._array
+    if isinstance(value, _Number):
+        return float(value)
     if isinstance(value, _SCALARS):
+        if _fusing is not None:
+            _fusing.append(value)
         return value
     raise TypeError(f"{where}: a device array cannot be combined with {type(value).__module__}."
                     f"{type(value).__name__}; move it with xp.asarray first")
@@ -85,9 +168,22 @@ def _unwrap_argument(value, where):
 
 def _call(function, where, args, kwargs):
     """``function`` of NumPy on unwrapped arguments; with ``out=`` the very array that was passed comes back."""
-    result = function(*(_unwrap_argument(a, where) for a in args),
-                      **{k: _unwrap_argument(v, where) for k, v in kwargs.items()})
+    name = where.split(".")[1]
+    if _fusing is not None and name not in POINTWISE:
+        raise TypeError(f"{where} inside a fused function, which can hold pointwise operations alone")
+    plain = [_unwrap_argument(a, where) for a in args]
+    result = function(*plain, **{k: _unwrap_argument(v, where) for k, v in kwargs.items()})
+    if name in WAITING:
+        count("wait", where)
+    if name == "concatenate":
+        count("array", name, len(args[0]))  # one copy each, where CuPy does not find a shorter way
+    elif name not in VIEWS or _is_copy(result, getattr(function, "__self__", plain[0] if plain else None)):
+        count("array", name)
     return kwargs["out"] if kwargs.get("out") is not None else _wrap(result)
+
+
+def _is_copy(result, of):
+    return isinstance(result, np.ndarray) and isinstance(of, np.ndarray) and not np.may_share_memory(result, of)
 
 
 class StrictArray:
@@ -103,18 +199,23 @@ class StrictArray:
     # --- ways back to the host ------------------------------------------------------------------------------------
 
     def get(self):
+        count("wait", "get")
         return self._array.copy()
 
     def item(self):
+        count("wait", "item")
         return self._array.item()
 
     def tolist(self):
+        count("wait", "tolist")
         return self._array.tolist()
 
     def __int__(self):
+        count("wait", "int")
         return int(self._array)
 
     def __float__(self):
+        count("wait", "float")
         return float(self._array)
 
     def __repr__(self):
@@ -150,9 +251,13 @@ class StrictArray:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index):
-        return StrictArray(self._array[_index(index)])
+        result = self._array[_index(index)]
+        if not np.may_share_memory(result, self._array):
+            count("array", "gather")
+        return StrictArray(result)
 
     def __setitem__(self, index, value):
+        count("array", "assignment")
         self._array[_index(index)] = _own(value, "assignment")
 
     def __copy__(self):
@@ -169,6 +274,8 @@ def _index(index):
         if isinstance(part, (np.ndarray, list)):
             raise TypeError(f"indexing with a {type(part).__name__} copies it to the GPU every time; "
                             "move it with xp.asarray first")
+        if isinstance(part, StrictArray) and part.dtype == bool:
+            count("wait", "boolean index")
         parts.append(part._array if isinstance(part, StrictArray) else part)
     return tuple(parts) if any(p is Ellipsis for p in parts) else (*parts, Ellipsis)
 
@@ -182,15 +289,28 @@ def _add_operators():
     unary = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 
     def forward(f, sign):
-        return lambda self, other: _wrap(f(self._array, _own(other, sign)))
+        def operator(self, other):
+            count("array", sign)
+            return _wrap(f(self._array, _own(other, sign)))
+        return operator
 
     def reflected(f, sign):
-        return lambda self, other: _wrap(f(_own(other, sign), self._array))
+        def operator(self, other):
+            count("array", sign)
+            return _wrap(f(_own(other, sign), self._array))
+        return operator
 
     def in_place(f, sign):
         def operator(self, other):
+            count("array", sign)
             f(self._array, _own(other, sign), out=self._array)
             return self
+        return operator
+
+    def unary_operator(f, sign):
+        def operator(self):
+            count("array", sign)
+            return _wrap(f(self._array))
         return operator
 
     for name, f in (binary | comparisons).items():
@@ -200,7 +320,7 @@ def _add_operators():
         if name != "matmul":  # CuPy has no in-place @
             setattr(StrictArray, f"__i{name}__", in_place(f, name))
     for name, f in unary.items():
-        setattr(StrictArray, f"__{name}__", lambda self, f=f: _wrap(f(self._array)))
+        setattr(StrictArray, f"__{name}__", unary_operator(f, name))
 
 
 def _add_methods():
@@ -252,7 +372,10 @@ class StrictModule:
         return self.array(x, dtype)
 
     def array(self, x, dtype=None):
+        count("array" if isinstance(x, StrictArray) else "upload", "array")
         return StrictArray(np.array(x._array if isinstance(x, StrictArray) else x, dtype=dtype))
+
+    fuse = staticmethod(fuse)
 
     def __getattr__(self, name):
         if name in CONSTANTS:

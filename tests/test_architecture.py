@@ -20,7 +20,8 @@ ORDER = """
     cpu cpu.threads cpu.pointwise cpu.activations cpu.linear cpu.winograd cpu.conv cpu.pooling cpu.normalization
     cpu.recurrent cpu.losses cpu.inference
     cpu.compiled cpu.compiled.arithmetic cpu.compiled.activations cpu.compiled.pooling cpu.compiled.normalization
-    cpu.compiled.recurrent cpu.compiled.winograd cuda
+    cpu.compiled.recurrent cpu.compiled.winograd
+    cuda cuda.kernels cuda.linear cuda.winograd cuda.conv cuda.pooling cuda.normalization cuda.recurrent cuda.losses
     images archives partial fetch download
     weights.refusal weights.raw weights.archives weights.keras_h5 weights.recognize
     weights.torch_pickle weights.torch_tensors weights.torch_files weights

@@ -254,3 +254,51 @@ def test_a_layer_that_works_on_numpy_alone_fails_here(layer_class, x, host):
     layer_class()(host)
     with pytest.raises(TypeError):
         layer_class().to(strict.DEVICE)(x)
+
+
+# ------------------------------------------------------------------------------------ what a GPU would be asked to do
+
+def test_launches_uploads_and_waits_are_counted(x, host):
+    with strict.watch() as seen:
+        y = xp.exp(x) * 2
+        y[0] = x[:, ::2].reshape(-1)[:3]  # a copy, for the slice is no run of memory, and the assignment
+        y += y[xp.asarray(np.array([1, 0]))]
+    assert seen.launches == {"exp": 1, "mul": 1, "reshape": 1, "assignment": 1, "gather": 1, "add": 1}
+    assert seen.uploads == 1 and seen.waits == []
+    with strict.watch() as seen:
+        x.reshape(3, 2), x.T, x[0], x.astype(x.dtype, copy=False), xp.empty(3), xp.asarray(x)
+    assert seen.launches == {} and seen.uploads == 0
+
+
+def test_everything_that_waits_for_the_device_is_noticed(x):
+    with strict.watch() as seen:
+        float(x[0, 0]), int(x[0, 0]), x.get(), x.tolist(), x[0, 0].item(), x[x > 1], xp.nonzero(x), x.nonzero()
+        x[x > 1] = 0
+    assert seen.waits == ["float", "int", "get", "tolist", "item", "boolean index", "xp.nonzero", "x.nonzero",
+                          "boolean index"]
+    with strict.watch() as seen:
+        (x + 1).sum(), x.argmax(axis=0), len(x), x.shape
+    assert seen.waits == []
+
+
+def test_a_fused_formula_is_one_launch(x):
+    fused = xp.fuse(lambda x, lr: lr * xp.tanh(x) + 1)
+    with strict.watch() as seen:
+        fused(x, 0.1)
+        fused(x, 0.2)
+    assert seen.launches == {"<lambda>": 2}
+
+
+def test_a_number_that_changes_inside_a_fused_formula_is_refused(x):
+    factor = 2.0
+    fused = xp.fuse(lambda x: factor * x)
+    fused(x)
+    fused(x)
+    factor = 3.0
+    with pytest.raises(TypeError, match=r"is fused, but a number inside it was \[2.0\] and is \[3.0\]"):
+        fused(x)
+
+
+def test_a_sum_inside_a_fused_formula_is_refused(x):
+    with pytest.raises(TypeError, match="pointwise operations alone"):
+        xp.fuse(lambda x: x / x.sum())(x)
