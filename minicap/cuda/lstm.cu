@@ -6,7 +6,7 @@
 // z: (N, 4H) in four blocks i, f, o, g; everything else (N, H); float32. minicap/recurrent.py has the equations and
 // their references (Hochreiter and Schmidhuber 1997; Gers et al. 2000). Replaces: about twelve launches of CuPy for the
 // forward step and thirty for the backward one, each with a pass over memory.
-// Compiled (not yet run on a GPU) with NVRTC 12.9 and 13.0 for sm_75 to sm_90, as CuPy 13 and 14 call it.
+// Compiled with NVRTC 12.9 and 13.5 for sm_75 to sm_120, as CuPy 13 and 14 do; not yet run on a GPU.
 
 __device__ float sigmoid(float x) { return 0.5f * tanhf(0.5f * x) + 0.5f; }
 

@@ -10,7 +10,7 @@
 // own, and their results, (slabs, C), are joined by a second launch. So each sum has one order. Mean and
 // squared deviations are collected together without cancellation (Welford 1962), and joined by the rule of Chan, Golub
 // and LeVeque 1983. Replaces: four to nine launches of CuPy with a pass over x each.
-// Compiled (not yet run on a GPU) with NVRTC 12.9 and 13.0 for sm_75 to sm_90, as CuPy 13 and 14 call it.
+// Compiled with NVRTC 12.9 and 13.5 for sm_75 to sm_120, as CuPy 13 and 14 do; not yet run on a GPU.
 
 #define WARPS 8
 

@@ -6,7 +6,7 @@
 // x, dx: (N, H, W, C); y, dy: (N, OH, OW, C); float32. Padding is never the largest. Backward every pixel looks which
 // windows chose it and adds their gradients in reading order: no two threads write to one place, so no atomics.
 // Replaces: K² launches of CuPy forward and five times as many backward, each with a pass over memory.
-// Compiled (not yet run on a GPU) with NVRTC 12.9 and 13.0 for sm_75 to sm_90, as CuPy 13 and 14 call it.
+// Compiled with NVRTC 12.9 and 13.5 for sm_75 to sm_120, as CuPy 13 and 14 do; not yet run on a GPU.
 
 extern "C" __global__ void max_pool(const float* x, float* y, int count, int H, int W, int C, int OH, int OW, int K,
                                     int S, int P)

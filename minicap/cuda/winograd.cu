@@ -11,7 +11,7 @@
 // of all N · TH · TW in reading order; w: (3, 3, pairs) and U: (36, pairs), where pairs = C · F; float32. Consecutive
 // threads take consecutive channels: every access is one long run, and all between load and store is in registers.
 // Replaces: gathering tiles, and products with 36 x 36, 36 x 9 and 16 x 36 matrices.
-// Compiled (not yet run on a GPU) with NVRTC 12.9 and 13.0 for sm_75 to sm_90, as CuPy 13 and 14 call it.
+// Compiled with NVRTC 12.9 and 13.5 for sm_75 to sm_120, as CuPy 13 and 14 do; not yet run on a GPU.
 
 // One-dimensional transforms. B: six pixels as values of a polynomial at the points 0, 1, -1, 2, -2 and infinity.
 __device__ void multiply_B(const float* d, float* v)
