@@ -22,7 +22,7 @@ from ..backend import array_module
 from ..conv import Conv2d
 from ..initializers import normal
 from ..layer import Cache, Layer, Sequential
-from ..linear import Embedding, Flatten, Linear
+from ..linear import Embedding, Flatten, Linear, sum_by_word
 from ..losses import SoftmaxCrossEntropy, log_softmax
 from ..normalization import BatchNorm2d, L2Normalize
 from ..pooling import MaxPool2d
@@ -77,8 +77,7 @@ class ShowTell(Layer):
         dx, _, _, *dimage = self.lstm.backward((dy, None, None), lstm)
         dembedded, dimage = (dx, *dimage) if self.image_every_step else (dx[:, 1:], dx[:, 0])
         self.embedding.backward(self.drop_words.backward(dembedded, drop_words), embedding)
-        dencoded = xp.zeros(encoded_shape, dtype=dimage.dtype)
-        xp.add.at(dencoded, image_of, dimage)  # every caption of an image has its say
+        dencoded = sum_by_word(dimage, image_of, encoded_shape[0])  # every caption of an image has its say
         return self.encoder.backward(dencoded, encoder), None, None, None, None
 
     def __call__(self, images, image_of, words, targets, lengths):
