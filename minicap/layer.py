@@ -43,6 +43,10 @@ class Parameter:
     def shape(self):
         return self.data.shape
 
+    @property
+    def ndim(self):
+        return self.data.ndim
+
     def __repr__(self):
         return f"Parameter({'x'.join(map(str, self.shape))}, {self.data.dtype})"
 

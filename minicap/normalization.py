@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .backend import array_module, op
+from .backend import array_module, fuse, op
 from .layer import Buffer, Cache, Layer, Parameter, expect_shape
 
 
@@ -29,6 +29,16 @@ def batch_norm_backward(dy, x, gamma, mean, scale, frozen=False):
     return (gamma * scale) * (dy - dbeta / M - x_hat * (dgamma / M)), dgamma, dbeta
 
 
+@fuse
+def inverse_deviation(variance, eps):
+    return 1 / array_module(variance).sqrt(variance + eps)
+
+
+@fuse
+def weighted_sum(a, share_a, b, share_b):
+    return share_a * a + share_b * b
+
+
 class BatchNorm2d(Layer):
     """Each channel normalised over the batch and all pixels, then scaled and shifted (algorithm 1 of the paper):
 
@@ -48,7 +58,7 @@ class BatchNorm2d(Layer):
     def forward(self, x):
         expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
         mean, var = (self.mean.data, self.var.data) if self.frozen else channel_moments(x)
-        scale = 1 / array_module(x).sqrt(var + self.eps)
+        scale = inverse_deviation(var, self.eps)
         if not self.frozen:
             self._track(mean, var, samples=x.size // x.shape[-1])
         return batch_norm(x, self.gamma.data, self.beta.data, mean, scale), Cache(x=x, mean=mean, scale=scale)
@@ -62,13 +72,14 @@ class BatchNorm2d(Layer):
 
     def __call__(self, x):
         expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
-        scale = 1 / array_module(x).sqrt(self.var.data + self.eps)
+        scale = inverse_deviation(self.var.data, self.eps)
         return batch_norm(x, self.gamma.data, self.beta.data, self.mean.data, scale)
 
     def _track(self, mean, var, samples):
         unbiased = var * (samples / max(samples - 1, 1))
-        self.mean.data = (1 - self.momentum) * self.mean.data + self.momentum * mean
-        self.var.data = (1 - self.momentum) * self.var.data + self.momentum * unbiased
+        keep = 1 - self.momentum
+        self.mean.data = weighted_sum(self.mean.data, keep, mean, self.momentum)
+        self.var.data = weighted_sum(self.var.data, keep, unbiased, self.momentum)
 
     def __repr__(self):
         return f"BatchNorm2d({self.gamma.shape[0]}{', frozen' if self.frozen else ''})"

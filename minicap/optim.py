@@ -7,23 +7,25 @@
     model.zero_grad()
 
 A parameter whose ``grad`` is None is left alone. ``state()`` and ``load_state()`` carry what an optimiser remembers
-through a checkpoint: an interrupted run goes on exactly where it stopped.
+through a checkpoint: an interrupted run goes on exactly where it stopped. On a GPU flatten the parameters first
+(flat.py): then each of these lines is a few launches.
 """
 
 import contextlib
-import functools
 import math
 
 import numpy as np
 
-from .backend import array_module, pointwise, to_numpy
+from .backend import array_module, fuse, pointwise, to_numpy
 from .errors import UserError
+from .flat import parts
 
 
 class Optimizer:
     """Base: keeps ``slots`` (arrays shaped like the parameter) per parameter, and counts steps.
 
-    A subclass names its slots and writes ``update(lr, theta, g, *slots)``, pointwise and in place.
+    A subclass names its slots and writes ``update(theta, g, *slots, *numbers)``, pointwise and in place, where
+    ``numbers(lr)`` gives what changes from step to step (fused into one kernel, all other numbers are constants).
     """
 
     slots = ()
@@ -34,28 +36,40 @@ class Optimizer:
         self.steps = 0
         self.memory = {name: {s: array_module(p.data).zeros_like(p.data) for s in self.slots}
                        for name, p in self.parameters.items()}
+        self.fused_update = fuse(self.update)
+
+    def numbers(self, lr):
+        return (lr,)
 
     def step(self, lr_factor=1.0):
         """Update every parameter that has a gradient, with learning rate ``lr * lr_factor``."""
         self.steps += 1
+        numbers = self.numbers(self.lr * lr_factor)
+
+        def change(*arrays):
+            self.fused_update(*arrays, *numbers)
+
         for name, p in self.parameters.items():
             if p.grad is not None:
-                change = functools.partial(self.update, self.lr * lr_factor)
                 pointwise(p.data, p.grad, *self.memory[name].values(), change=change)
+
+    def _remembered(self):
+        """Pairs such as ("m/output.W", array), the names and shapes of single parameters."""
+        for name, slots in self.memory.items():
+            for slot, a in slots.items():
+                for single, part in parts(name, self.parameters[name], a):
+                    yield f"{slot}/{single}", part
 
     def state(self):
         """Dict name -> NumPy array, ``steps`` among them; copies, which later steps do not change."""
-        arrays = {f"{slot}/{name}": to_numpy(a).copy()
-                  for name, slots in self.memory.items() for slot, a in slots.items()}
-        return arrays | {"steps": np.array([self.steps])}
+        return {name: to_numpy(a).copy() for name, a in self._remembered()} | {"steps": np.array([self.steps])}
 
     def load_state(self, arrays):
         if _shapes(arrays) != _shapes(self.state()):
             raise UserError(f"the saved optimiser state does not belong to {type(self).__name__} on these parameters")
         self.steps = int(arrays["steps"][0])
-        for name, slots in self.memory.items():
-            for slot, a in slots.items():
-                a[...] = array_module(a).asarray(arrays[f"{slot}/{name}"])
+        for name, a in self._remembered():
+            a[...] = array_module(a).asarray(arrays[name])
 
 
 def _shapes(arrays):
@@ -71,7 +85,7 @@ class SGD(Optimizer):
         super().__init__(named_parameters, lr)
         self.momentum = momentum
 
-    def update(self, lr, theta, g, v):
+    def update(self, theta, g, v, lr):
         v *= self.momentum
         v += g
         theta -= lr * v
@@ -86,7 +100,7 @@ class RMSProp(Optimizer):
         super().__init__(named_parameters, lr)
         self.rho, self.eps = rho, eps
 
-    def update(self, lr, theta, g, s):
+    def update(self, theta, g, s, lr):
         s *= self.rho
         s += (1 - self.rho) * g * g
         theta -= lr * g / (array_module(s).sqrt(s) + self.eps)
@@ -111,21 +125,25 @@ class Adam(Optimizer):
     def step(self, lr_factor=1.0):
         if self.weight_decay:
             for p in self.parameters.values():
-                if p.grad is not None and p.data.ndim > 1:
+                if p.grad is not None and p.ndim > 1:
                     p.data *= 1 - self.lr * lr_factor * self.weight_decay
         super().step(lr_factor)
 
-    def update(self, lr, theta, g, m, s):
+    def numbers(self, lr):
+        """m̂ / (sqrt(ŝ) + ε) with both corrections taken out of the arrays, as the paper's section 2 ends."""
+        beta1, beta2 = self.betas
+        correction = math.sqrt(1 - beta2**self.steps)
+        return lr * correction / (1 - beta1**self.steps), self.eps * correction
+
+    def update(self, theta, g, m, s, lr, eps):
         beta1, beta2 = self.betas
         m *= beta1
         m += (1 - beta1) * g
         s *= beta2
         s += (1 - beta2) * (g * g)
-        # m̂ / (sqrt(ŝ) + ε) with both corrections taken out of the arrays, as the paper's section 2 ends
-        correction = math.sqrt(1 - beta2**self.steps)
         root = array_module(s).sqrt(s)
-        root += self.eps * correction
-        theta -= lr * correction / (1 - beta1**self.steps) * (m / root)
+        root += eps
+        theta -= lr * (m / root)
 
 
 class WeightAverage:
@@ -145,11 +163,8 @@ class WeightAverage:
         self.steps += 1
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
 
-        def change(average, data):
-            average += (1 - keep) * (data - average)
-
         for name, p in self.parameters.items():
-            pointwise(self.average[name], p.data, change=change)
+            pointwise(self.average[name], p.data, change=lambda average, data: approach(average, data, 1 - keep))
 
     @contextlib.contextmanager
     def applied(self):
@@ -164,15 +179,26 @@ class WeightAverage:
         for name, p in self.parameters.items():
             p.data, self.average[name] = self.average[name], p.data
 
+    def _averages(self):
+        """Pairs (name, array) of single parameters."""
+        for name, p in self.parameters.items():
+            yield from parts(name, p, self.average[name])
+
     def state(self):
-        return {name: to_numpy(a).copy() for name, a in self.average.items()} | {"steps": np.array([self.steps])}
+        return {name: to_numpy(a).copy() for name, a in self._averages()} | {"steps": np.array([self.steps])}
 
     def load_state(self, arrays):
         if _shapes(arrays) != _shapes(self.state()):
             raise UserError("the saved average does not belong to these parameters")
         self.steps = int(arrays["steps"][0])
-        for name, a in self.average.items():
+        for name, a in self._averages():
             a[...] = array_module(a).asarray(arrays[name])
+
+
+@fuse
+def approach(x, goal, share):
+    """x moves this share of the way to its goal, in place."""
+    x += share * (goal - x)
 
 
 def global_norm(parameters):

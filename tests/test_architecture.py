@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "minicap"
 ORDER = """
     errors files cli
     backend layer gradcheck initializers
-    linear activations normalization conv pooling recurrent attention losses optim
+    linear activations normalization conv pooling recurrent attention losses flat optim
     cpu cpu.threads cpu.pointwise cpu.activations cpu.linear cpu.winograd cpu.conv cpu.pooling cpu.normalization
     cpu.recurrent cpu.losses cpu.inference
     cpu.compiled cpu.compiled.arithmetic cpu.compiled.activations cpu.compiled.pooling cpu.compiled.normalization

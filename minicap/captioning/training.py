@@ -13,6 +13,7 @@ import numpy as np
 from ..backend import to_numpy
 from ..errors import UserError
 from ..files import write_text
+from ..flat import flatten
 from ..optim import Adam, WeightAverage, clip_gradients, warmup_cosine
 from .batches import CaptionBatches, make_batch
 from .checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
@@ -38,9 +39,9 @@ class Trainer:
         self.batches = CaptionBatches(self._indexed("train"), settings.batch_size, self.shuffle_rng,
                                       one_per_image=captioner.settings.input == "pixels")
         self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
-        named = list(self.model.named_parameters())
-        self.optimizer = Adam(named, settings.lr, weight_decay=settings.weight_decay)
-        self.average = WeightAverage(named, settings.average)
+        self.parameters = flatten(self.model.named_parameters())
+        self.optimizer = Adam(self.parameters.items(), settings.lr, weight_decay=settings.weight_decay)
+        self.average = WeightAverage(self.parameters.items(), settings.average)
         steps = len(self.batches)
         self.schedule = warmup_cosine(int(settings.warmup_epochs * steps), settings.epochs * steps, floor=0.02)
         self.epoch, self.best, self.epochs_since_best, self.history = 0, None, 0, []
@@ -100,7 +101,7 @@ class Trainer:
         """Forward, backward, clip, update; returns the loss as a 0-d array on the device."""
         loss, cache = self.model.forward(*self.model_inputs("train", batch))
         self.model.backward(1.0, cache)
-        clip_gradients(self.model.parameters(), self.settings.clip)
+        clip_gradients(self.parameters.values(), self.settings.clip)
         self.optimizer.step(self.schedule(self.optimizer.steps))
         self.average.update()
         self.model.zero_grad()

@@ -40,7 +40,7 @@ class Nvrtc:
             raise RuntimeError(f"nvrtc{name} failed with code {code}")
 
     def compile(self, source, *options):
-        """(log, PTX, size of the machine code, 0 for a virtual architecture). AssertionError when it does not compile."""
+        """(log, PTX, size of the machine code or 0 for a virtual architecture). AssertionError if there are errors."""
         program = ctypes.c_void_p()
         self("CreateProgram", ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None)
         try:
