@@ -257,8 +257,10 @@ class StrictArray:
         return StrictArray(result)
 
     def __setitem__(self, index, value):
-        count("array", "assignment")
-        self._array[_index(index)] = _own(value, "assignment")
+        index = _index(index)
+        if self._array[index].size:
+            count("array", "assignment")
+        self._array[index] = _own(value, "assignment")
 
     def __copy__(self):
         return StrictArray(self._array.copy())
