@@ -36,7 +36,7 @@ def chosen_rows(settings):
         raise UserError("--ladder and --scaling are two tables; ask for one at a time")
     if settings.device != "cpu" and (settings.ladder or settings.scaling):
         raise UserError("--ladder and --scaling are tables of the CPU; leave out --device")
-    table, note = rows.ROWS, ""
+    table, note = rows.ROWS if settings.device == "cpu" else rows.CUDA_ROWS, ""
     if settings.ladder:
         table, note = ladder.LADDER, ladder.NOTE
     if settings.scaling:

@@ -65,7 +65,7 @@ def check_peer_installed():
 
 def measure(row, place, repeat):
     """The :class:`Measurement` of ``row``. MismatchError, naming the row, when the results differ."""
-    place = replace(place, threads=row.threads or place.threads)
+    place = replace(place, threads=row.threads or place.threads, tf32=row.tf32)
     with tempfile.TemporaryDirectory(prefix="minicap-benchmark-") as folder:
         place = replace(place, folder=Path(folder))
         row.prepare(place.folder)

@@ -22,8 +22,8 @@ def start(place):
     if not torch.cuda.is_available():
         raise UserError(f"this PyTorch ({torch.__version__}) cannot use a GPU; install its CUDA build, or use "
                         "--device cpu")
-    torch.backends.cuda.matmul.allow_tf32 = False  # FP32 on both sides
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = place.tf32
+    torch.backends.cudnn.allow_tf32 = place.tf32
     torch.backends.cudnn.benchmark = True  # its best honest setting: the fastest algorithm for each shape
     return f"pytorch {torch.__version__} {torch.cuda.get_device_name()}"
 

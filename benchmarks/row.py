@@ -13,11 +13,18 @@ from minicap.backend import get_device, to_numpy
 
 @dataclass(frozen=True)
 class Place:
-    """``device``: "cpu" or "cuda"; ``threads`` a process may use; ``folder``: a Path for files both sides share."""
+    """Where a side computes.
+
+    device      "cpu" or "cuda"
+    threads     a process may use
+    folder      a Path for files both sides share
+    tf32        may a GPU's matrix products round their factors to TF32, on both sides?
+    """
 
     device: str = "cpu"
     threads: int = 1
     folder: Path | None = None
+    tf32: bool = False
 
     def minicap(self):
         """The :class:`minicap.backend.Device`; UserError if it cannot be had."""
@@ -43,6 +50,7 @@ class Row:
     tolerance             results agree when max |ours - peer| <= tolerance · max |peer|, array by array
     unit, units           what the milliseconds are of, and how many of these one ``run()`` does
     threads               overrides the command's ``--threads``
+    tf32                  a row of its own on a GPU, without a target: everything else is float32 throughout
     small                 sizes at which the row is checked in about a second
     """
 
@@ -53,6 +61,7 @@ class Row:
     unit: str = "call"
     units: int = 1
     threads: int | None = None
+    tf32: bool = False
     small: ClassVar[dict] = {}
 
     def reduced(self):

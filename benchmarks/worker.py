@@ -37,7 +37,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, row, side, place), daemon=True)
-        with _limits_to_inherit(place.threads):
+        with _settings_to_inherit(place):
             self.process.start()
         theirs.close()
         self.name = self._answer()
@@ -139,13 +139,14 @@ def _torch_synchronize():
 
 
 @contextlib.contextmanager
-def _limits_to_inherit(threads):
-    """Limits under which a process started in the block begins its life; afterwards ours are as before."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+def _settings_to_inherit(place):
+    """What a process started in the block finds at the beginning of its life; afterwards ours is as before."""
+    variables = dict.fromkeys(THREAD_VARIABLES, str(place.threads)) | {"MINICAP_TF32": str(int(place.tf32))}
+    before = {name: os.environ.get(name) for name in variables}
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else None
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    os.environ.update(variables)
     if cores:
-        os.sched_setaffinity(0, sorted(cores)[:threads])
+        os.sched_setaffinity(0, sorted(cores)[:place.threads])
     try:
         yield
     finally:

@@ -40,7 +40,7 @@ def _library(code):
     folder = Path(tempfile.mkdtemp(prefix="minicap-emulator-"))
     launchers = []
     for name, parameters in kernels.DECLARATION.findall(code):
-        types = [kernels.Parameter(p) for p in parameters.split(",")]
+        types = [kernels.Parameter(name, p) for p in parameters.split(",")]
         values = ", ".join(f"*({p.ctype}{'*' * p.pointer}*)a[{i}]" for i, p in enumerate(types))
         launchers.append(f'extern "C" const char* launch_{name}(const unsigned* sizes, bool backwards, void** a)\n'
                          f"{{ return emulator::launch(sizes, backwards, [=] {{ {name}({values}); }}); }}\n")
@@ -57,19 +57,17 @@ def _library(code):
 
 
 class _Guarded:
-    """A copy of an array with guards around it; ``None`` is a null pointer."""
+    """A copy of an array with guards around it."""
 
     def __init__(self, array):
         self.array = array
-        data = b"" if array is None else array.tobytes()
+        data = array.tobytes()
         self.memory = np.full(len(data) + 2 * GUARD, 0xff, np.uint8)
         self.memory[GUARD:GUARD + len(data)] = np.frombuffer(data, np.uint8)
         self.before = data
-        self.pointer = ctypes.c_void_p(None if array is None else self.memory.ctypes.data + GUARD)
+        self.pointer = ctypes.c_void_p(self.memory.ctypes.data + GUARD)
 
     def give_back(self, where, constant):
-        if self.array is None:
-            return
         inside = self.memory[GUARD:GUARD + len(self.before)]
         if (self.memory[:GUARD] != 0xff).any() or (self.memory[GUARD + len(self.before):] != 0xff).any():
             raise KernelError(f"{where} was written beyond its ends")
@@ -86,7 +84,7 @@ class RawKernel:
 
     def __init__(self, code, name):
         (parameters,) = (p for n, p in kernels.DECLARATION.findall(code) if n == name)
-        self.name, self.parameters = name, [kernels.Parameter(p) for p in parameters.split(",")]
+        self.name, self.parameters = name, [kernels.Parameter(name, p) for p in parameters.split(",")]
         self.function = getattr(_library(code), f"launch_{name}")
         self.function.restype = ctypes.c_char_p
 
@@ -113,19 +111,18 @@ class RawKernel:
             if type(argument) is not parameter.dtype.type:
                 raise KernelError(f"{self.name}: {parameter.name} is a {parameter.ctype}, got {type(argument)}")
             return np.ctypeslib.as_ctypes_type(parameter.dtype)(argument)
-        array = None
-        if argument is not None:
-            array = argument._array
-            if not isinstance(argument, StrictArray) or array.dtype != parameter.dtype or not array.flags.c_contiguous:
-                raise KernelError(f"{self.name}: {parameter.name} is a {parameter.ctype}*, got {array.dtype} with "
-                                  f"strides {array.strides}")
-            for other, names, _ in guarded.values():
-                same = array.size and array.ctypes.data == other.array.ctypes.data and array.size == other.array.size
-                if not same and np.may_share_memory(array, other.array):
-                    raise KernelError(f"{self.name}: {parameter.name} and {names[0]} overlap")
-        key = None if array is None else (array.ctypes.data, array.size)
-        if key is None:
+        if type(argument) is np.uintp and argument == 0:
             return ctypes.c_void_p(None)
+        if not isinstance(argument, StrictArray):
+            raise KernelError(f"{self.name}: {parameter.name} is a {parameter.ctype}*, got {type(argument)}")
+        array = argument._array
+        if array.dtype != parameter.dtype or not array.flags.c_contiguous:
+            raise KernelError(f"{self.name}: {parameter.name} is a {parameter.ctype}*, got {array.dtype} with strides "
+                              f"{array.strides}")
+        key = array.ctypes.data, array.size
+        for other, (memory, names, _) in guarded.items():
+            if other != key and np.may_share_memory(array, memory.array):
+                raise KernelError(f"{self.name}: {parameter.name} and {names[0]} overlap")
         memory, names, constant = guarded.get(key, (_Guarded(array), [], True))
         guarded[key] = memory, [*names, parameter.name], constant and parameter.constant
         return memory.pointer

@@ -16,6 +16,7 @@ from minicap.captioning.captioner import ModelSettings, pixels_to_input
 from minicap.captioning.shapes import ShapesDataset
 from minicap.captioning.tokens import tokenize
 from minicap.captioning.vocabulary import SPECIAL, Vocabulary
+from minicap.flat import flatten
 from minicap.optim import Adam, clip_gradients
 from minicap.train import RECIPES
 
@@ -54,7 +55,8 @@ class TrainingStep(Row):
         device, model = place.minicap(), data["settings"].build(np.random.default_rng(0))
         model.load_state(data["weights"])
         model.to(device)
-        adam = Adam(model.named_parameters(), self.lr)
+        parameters = flatten(model.named_parameters())
+        adam = Adam(parameters.items(), self.lr)
         steps = [(*map(device.asarray, arrays), lengths) for *arrays, lengths in data["steps"]]
 
         def gradients(step):
@@ -67,7 +69,7 @@ class TrainingStep(Row):
             losses = []
             for step in steps:
                 losses.append(gradients(step))
-                clip_gradients(model.parameters(), CLIP)
+                clip_gradients(parameters.values(), CLIP)
                 adam.step()
             return losses
 

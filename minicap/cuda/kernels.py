@@ -29,7 +29,7 @@ def launch(source, name, grid, block, *arguments):
     if len(arguments) != len(parameters):
         raise TypeError(f"{source}.cu: {name} takes {len(parameters)} arguments, got {len(arguments)}")
     xp = array_module(*(a for a in arguments if hasattr(a, "dtype")))
-    values = [_fitting(f"{source}.cu: {name}: {p.name}", p, a) for p, a in zip(parameters, arguments, strict=True)]
+    values = [p.fitting(a) for p, a in zip(parameters, arguments, strict=True)]
     grid, block = ((size,) if isinstance(size, int) else size for size in (grid, block))
     if 0 not in grid:  # an empty batch has no work, and CUDA refuses to launch none
         _function(xp, code, name)(grid, block, tuple(values))
@@ -48,39 +48,39 @@ def fits(*arrays):
 class Parameter:
     """One parameter of a kernel: ``name``, ``ctype`` and NumPy ``dtype``; is it a ``pointer``, is it ``constant``?"""
 
-    def __init__(self, declaration):
+    def __init__(self, kernel, declaration):
         match = re.fullmatch(r"(const )?(float|int|long long)(\*)? (\w+)", declaration.strip())
         if match is None:
             raise ValueError(f"a kernel's parameter is (const) float, int or long long, maybe *; got {declaration!r}")
         constant, self.ctype, pointer, self.name = match.groups()
         self.constant, self.pointer, self.dtype = bool(constant), bool(pointer), np.dtype(TYPES[self.ctype])
+        self.where = f"{kernel}: {self.name}"
+
+    def fitting(self, argument):
+        """``argument`` as the kernel will read it."""
+        if self.pointer:
+            if argument is None:
+                return np.uintp(0)
+            if argument.dtype != self.dtype:
+                raise TypeError(f"{self.where} points to {self.dtype}, got an array of {argument.dtype}")
+            if not argument.flags.c_contiguous:
+                raise ValueError(f"{self.where} has to be one run of memory; use xp.ascontiguousarray")
+            return argument
+        if isinstance(argument, float) != (self.dtype.kind == "f"):
+            raise TypeError(f"{self.where} is a {self.ctype}, got {argument!r}")
+        if self.dtype.kind == "i" and not np.iinfo(self.dtype).min <= argument <= np.iinfo(self.dtype).max:
+            raise ValueError(f"{self.where}: {argument} does not fit into {self.ctype}")
+        return self.dtype.type(argument)
 
 
 @functools.cache
 def declarations(source):
     """{kernel: (the whole source, its parameters)} of a .cu file."""
     code = (FOLDER / f"{source}.cu").read_text(encoding="utf-8")
-    return {name: (code, [Parameter(p) for p in parameters.split(",")])
+    return {name: (code, [Parameter(f"{source}.cu: {name}", p) for p in parameters.split(",")])
             for name, parameters in DECLARATION.findall(code)}
 
 
 @functools.cache
 def _function(xp, code, name):
     return xp.RawModule(code=code).get_function(name)
-
-
-def _fitting(where, parameter, argument):
-    """``argument`` as the kernel will read it."""
-    if parameter.pointer:
-        if argument is None:
-            return None
-        if argument.dtype != parameter.dtype:
-            raise TypeError(f"{where} points to {parameter.dtype}, got an array of {argument.dtype}")
-        if not argument.flags.c_contiguous:
-            raise ValueError(f"{where} has to be one run of memory; use xp.ascontiguousarray")
-        return argument
-    if isinstance(argument, float) != (parameter.dtype.kind == "f"):
-        raise TypeError(f"{where} is a {parameter.ctype}, got {argument!r}")
-    if parameter.dtype.kind == "i" and not np.iinfo(parameter.dtype).min <= argument <= np.iinfo(parameter.dtype).max:
-        raise ValueError(f"{where}: {argument} does not fit into {parameter.ctype}")
-    return parameter.dtype.type(argument)

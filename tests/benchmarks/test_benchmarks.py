@@ -19,6 +19,7 @@ from benchmarks.ladder import LADDER
 from benchmarks.row import Place, Row, Work, as_numpy
 from benchmarks.rows import ROWS
 from benchmarks.scaling import SCALING
+from minicap.backend import cuda_problem
 from minicap.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -134,10 +135,20 @@ def test_differences_within_the_tolerance_are_returned():
     (["--threads", "9999"], r"--threads is 9999, but there are only \d+ cores"),
     (["--ladder", "--scaling"], r"--ladder and --scaling are two tables.*"),
     (["--ladder", "--device", "cuda"], r"--ladder and --scaling are tables of the CPU.*"),
+    (["--only", "adam_step_tf32", "--device", "cuda"], r"there is no benchmark 'adam_step_tf32'; choose from .*"),
+    (["--only", "conv_train_7x7_s2_tf32"], r"there is no benchmark 'conv_train_7x7_s2_tf32'; choose from .*"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_bad_input_is_refused_in_a_sentence(arguments, sentence):
     with pytest.raises(UserError, match=f"^{sentence}$"):
         program.main(arguments)
+
+
+def test_without_a_gpu_every_row_is_refused_in_a_sentence():
+    if cuda_problem() is None:
+        pytest.skip("there is a GPU")
+    importlib.util.find_spec("torch") or pytest.skip("PyTorch is not installed")
+    with pytest.raises(UserError, match=r"^conv_train_7x7_s2_tf32 \(ours\): --device cuda cannot be used: .*; .*$"):
+        program.main(["--device", "cuda", "--small", "--only", "conv_train_7x7_s2_tf32"])
 
 
 def test_without_pytorch_the_extra_is_named(monkeypatch):

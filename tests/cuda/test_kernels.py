@@ -55,7 +55,7 @@ def test_arguments_that_do_not_fit_are_refused_by_name(source, arrays, cuda):
             ((x, y, 3), TypeError, "scale takes 4 arguments, got 3"),
             ((cuda.asarray(np.arange(3.0)), y, 3, 0.5), TypeError, "x points to float32, got an array of float64"),
             ((x, strided, 3, 0.5), ValueError, "scale: y has to be one run of memory"),
-            ((x, y, 3.0, 0.5), TypeError, "scale: n is a int, got 3.0"),
+            ((x, y, 3.0, 0.5), TypeError, "probe.cu: scale: n is a int, got 3.0"),
             ((x, y, 3, 1), TypeError, "scale: factor is a float, got 1"),
             ((x, y, 2**31, 0.5), ValueError, "scale: n: 2147483648 does not fit into int")):
         with pytest.raises(error, match=re.escape(message)):
