@@ -10,6 +10,7 @@ import ctypes
 import functools
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -31,6 +32,8 @@ class KernelError(Exception):
 
 def problem():
     """Why the kernels cannot be emulated here, or None."""
+    if sys.platform != "linux":
+        return "the emulator of CUDA kernels switches stacks as Linux has it"
     return None if shutil.which("g++") else "no g++ on this machine, which compiles the kernels for the emulator"
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import sys
 import types
 
@@ -84,6 +85,8 @@ class _FakeArray:
 @pytest.fixture
 def fake(monkeypatch):
     """Install a made-up CuPy: ``fake(wheels=[...], driver=0, ...)``."""
+    monkeypatch.delenv("CUPY_TF32", raising=False)  # and what a test leaves there is gone after it
+
     def install(wheels=("cupy-cuda12x",), **facts):
         cuda = FakeCuda(**facts)
         monkeypatch.setattr(backend, "installed_cupy_wheels", lambda: list(wheels))
@@ -169,6 +172,17 @@ def test_a_working_gpu_is_selected(fake, name, index):
     cuda = fake(gpus=2)
     device = get_device(name)
     assert str(device) == f"cuda:{index}" and device.xp is cuda.module and cuda.used == [index]
+
+
+@pytest.mark.parametrize("asked, told", [(None, "0"), ("0", "0"), ("", "0"), ("1", "1")])
+def test_cupy_is_told_to_use_tf32_only_if_asked(fake, monkeypatch, asked, told):
+    fake()
+    monkeypatch.setenv("CUPY_TF32", "1")
+    monkeypatch.delenv("MINICAP_TF32", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("MINICAP_TF32", asked)
+    get_device("cuda")
+    assert os.environ["CUPY_TF32"] == told
 
 
 def test_auto_falls_back_to_the_cpu_when_cuda_has_a_problem(fake):

@@ -4,6 +4,8 @@ import importlib
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minicap import cuda as cuda_twins
 from minicap.backend import to_numpy
@@ -15,7 +17,11 @@ from minicap.normalization import batch_norm, batch_norm_backward, channel_momen
 from minicap.pooling import max_pool2d, max_pool2d_backward
 from minicap.recurrent import gates_backward, gates_forward, lstm_steps, lstm_steps_backward
 
-pytestmark = pytest.mark.usefixtures("order")
+
+@pytest.fixture
+def cuda(cuda, order):
+    """Each twin in both orders of threads."""
+    return cuda
 
 
 def normal(*shape, seed=0):
@@ -192,6 +198,15 @@ def test_convolution_in_many_chunks(cuda, monkeypatch, N, H, W, C, F, K, S, P, w
     monkeypatch.setattr(conv, "BUFFER_BYTES", 4 * K * K * C * windows)
     monkeypatch.setattr(winograd, "BUFFER_BYTES", 4 * 36 * 3 * max(C, F) * windows)
     test_convolution_and_its_gradients(cuda, N, H, W, C, F, K, S, P)
+
+
+@given(N=st.integers(1, 40), H=st.integers(1, 300), W=st.integers(1, 300), C=st.integers(1, 1024), K=st.integers(1, 7))
+def test_chunks_are_everything_once_and_within_the_bound(N, H, W, C, K):
+    for chunks, total, numbers in ((winograd._chunks(N, H, W, C), N * -(-H // 4) * -(-W // 4), 36 * C),
+                                   (conv._chunks(N * H * W, K * K * C), N * H * W, K * K * C)):
+        firsts, counts = zip(*chunks, strict=True)
+        assert firsts == (0, *np.cumsum(counts)[:-1]) and sum(counts) == total
+        assert 4 * numbers * max(counts) <= 256 << 20
 
 
 def test_the_algorithm_follows_the_shape_and_the_precision(monkeypatch):
