@@ -38,12 +38,16 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Away from the CPU only the tests that compute on the device have something to say."""
-    if config.getoption("--device") == "cpu":
+    """Away from the CPU only the tests that compute on the device have something to say.
+
+    Those of the CUDA twins bring their own device where there is no GPU: once is enough.
+    """
+    name = config.getoption("--device")
+    if name == "cpu":
         return
-    chosen = [item for item in items if "device" in item.fixturenames]
-    config.hook.pytest_deselected(items=[item for item in items if "device" not in item.fixturenames])
-    items[:] = chosen
+    chosen = ["device" in item.fixturenames and (name == "cuda" or "cuda" not in item.fixturenames) for item in items]
+    config.hook.pytest_deselected(items=[item for item, wanted in zip(items, chosen, strict=True) if not wanted])
+    items[:] = [item for item, wanted in zip(items, chosen, strict=True) if wanted]
 
 
 @pytest.fixture(scope="session")
