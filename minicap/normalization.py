@@ -35,8 +35,8 @@ def inverse_deviation(variance, eps):
 
 
 @fuse
-def weighted_sum(a, share_a, b, share_b):
-    return share_a * a + share_b * b
+def moving_average(old, keep, new, share):
+    return keep * old + share * new
 
 
 class BatchNorm2d(Layer):
@@ -78,8 +78,8 @@ class BatchNorm2d(Layer):
     def _track(self, mean, var, samples):
         unbiased = var * (samples / max(samples - 1, 1))
         keep = 1 - self.momentum
-        self.mean.data = weighted_sum(self.mean.data, keep, mean, self.momentum)
-        self.var.data = weighted_sum(self.var.data, keep, unbiased, self.momentum)
+        self.mean.data = moving_average(self.mean.data, keep, mean, self.momentum)
+        self.var.data = moving_average(self.var.data, keep, unbiased, self.momentum)
 
     def __repr__(self):
         return f"BatchNorm2d({self.gamma.shape[0]}{', frozen' if self.frozen else ''})"
