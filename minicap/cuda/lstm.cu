@@ -31,10 +31,9 @@ extern "C" __global__ void gates_forward(float* z, const float* product, const f
     h_next[unit] = gate[2] * tanh_c[unit];
 }
 
-// The gates become dz, and dc, the gradient of c', that of c. The gradient of h' is dh + dy (dy may be null). Rows from
-// `running` on had ended before this step: their dz is 0, and their dc waits for their own last step.
+// The gates become dz, and dc, the gradient of c', that of c. The gradient of h' is dh + dy (dy may be null).
 extern "C" __global__ void gates_backward(const float* dh, const float* dy, float* dc, float* gates, const float* c,
-                                          const float* tanh_c, int N, int H, int running)
+                                          const float* tanh_c, int N, int H)
 {
     const int unit = blockIdx.x * blockDim.x + threadIdx.x;
     if (unit >= N * H)
@@ -43,10 +42,6 @@ extern "C" __global__ void gates_backward(const float* dh, const float* dy, floa
     float* const f = i + H;
     float* const o = f + H;
     float* const g = o + H;
-    if (unit / H >= running) {
-        *i = *f = *o = *g = 0;
-        return;
-    }
     const float from_h = dy ? dh[unit] + dy[unit] : dh[unit];
     const float tanh = tanh_c[unit];
     const float from_c = dc[unit] + from_h * *o * (1 - tanh * tanh);

@@ -1,6 +1,7 @@
 """The LSTM on a GPU: in every step a matrix product and one launch for all the rest (lstm.cu), nothing allocated."""
 
 from ..backend import array_module
+from ..recurrent import steps_of
 from .kernels import blocks_for, fits, launch
 
 
@@ -21,20 +22,20 @@ def gates_backward(dh, dc, gates, c, tanh_c):
     N, H = c.shape
     dh, c, tanh_c = (xp.ascontiguousarray(a) for a in (dh, c, tanh_c))
     dc = dc.copy()  # the kernel works in place
-    launch("lstm", "gates_backward", *blocks_for(N * H), dh, None, dc, gates, c, tanh_c, N, H, N)
+    launch("lstm", "gates_backward", *blocks_for(N * H), dh, None, dc, gates, c, tanh_c, N, H)
     return gates, dc
 
 
 def lstm_steps(z, U, h, c, tanh_c, running):
     if not fits(z, U, h, c, tanh_c):
         return NotImplemented
-    xp = array_module(z)
-    N, H = h.shape[1:]
-    product = xp.empty((N, 4 * H), dtype=xp.float32)
-    for t, n in enumerate(running):
-        xp.matmul(h[t, :n], U, out=product[:n])
-        launch("lstm", "gates_forward", *blocks_for(n * H), z[t, :n], product[:n], c[t, :n], c[t + 1, :n],
-               tanh_c[t + 1, :n], h[t + 1, :n], n, H)
+    H = U.shape[0]
+    product = array_module(z).empty((running[0], 4 * H), dtype=z.dtype)
+    for now, before, after in steps_of(running):
+        n = now.stop - now.start
+        array_module(z).matmul(h[before], U, out=product[:n])
+        launch("lstm", "gates_forward", *blocks_for(n * H), z[now], product[:n], c[before], c[after], tanh_c[after],
+               h[after], n, H)
     return None
 
 
@@ -42,10 +43,11 @@ def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
     if not fits(gates, U, c, tanh_c, dy, dh, dc):
         return NotImplemented
     xp = array_module(gates)
-    N, H = dh.shape
+    H = U.shape[0]
     dy = xp.ascontiguousarray(dy)
-    for t in reversed(range(len(running))):
-        n = running[t]
-        launch("lstm", "gates_backward", *blocks_for(N * H), dh, dy[t], dc, gates[t], c[t], tanh_c[t + 1], N, H, n)
-        xp.matmul(gates[t, :n], U.T, out=dh[:n])
+    for now, before, after in reversed(list(steps_of(running))):
+        n = now.stop - now.start
+        launch("lstm", "gates_backward", *blocks_for(n * H), dh[:n], dy[now], dc[:n], gates[now], c[before],
+               tanh_c[after], n, H)
+        xp.matmul(gates[now], U.T, out=dh[:n])
     return None

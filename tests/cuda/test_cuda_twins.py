@@ -102,17 +102,15 @@ def test_gates_and_their_gradient(cuda, N, H):
 
 @pytest.mark.parametrize("N, H, running", [(1, 1, [1]), (5, 3, [5, 5, 2, 1]), (4, 33, [4, 3]), (3, 2, [3, 1, 1])])
 def test_the_steps_of_an_lstm_and_their_gradient(cuda, N, H, running):
-    T = len(running)
-    z, U, h, c = normal(T, N, 4 * H), 0.5 * normal(H, 4 * H), np.zeros((T + 1, N, H), np.float32), normal(T + 1, N, H)
-    c[1:] = 0
-    h[0] = normal(N, H, seed=3)
-    for t, n in enumerate(running):
-        z[t, n:] = 0  # of rows that have ended nothing is written
+    M = sum(running)
+    z, U, h, c = normal(M, 4 * H), 0.5 * normal(H, 4 * H), np.zeros((N + M, H), np.float32), normal(N + M, H)
+    c[N:] = 0
+    h[:N] = normal(N, H, seed=3)
     arrays = [z, U, h, c, np.zeros_like(c)]
     assert_equal(cuda, lstm_steps, *arrays, running)
     lstm_steps.plain(*arrays, running)
     z, U, h, c, tanh_c = arrays
-    assert_equal(cuda, lstm_steps_backward, z, U, c, tanh_c, normal(T, N, H, seed=5), normal(N, H, seed=6),
+    assert_equal(cuda, lstm_steps_backward, z, U, c, tanh_c, normal(M, H, seed=5), normal(N, H, seed=6),
                  normal(N, H, seed=7), running, tolerance=5e-6)
 
 
