@@ -84,15 +84,20 @@ def _twins(name, module):
     """The functions that stand in for the op ``name`` on arrays of ``module``, in the order they are to be asked."""
     if os.environ.get("MINICAP_PLAIN"):
         return ()
-    return _find_twins(name, module, os.environ.get("MINICAP_NUMBA") != "0")
+    return _find_twins(name, module, compiles())
 
 
 @functools.cache
 def _find_twins(name, module, compiled):
-    folders = [folder for folder in FOLDERS.get(module, ()) if folder != ".cpu.compiled" or (compiled and has_numba())]
+    folders = [folder for folder in FOLDERS.get(module, ()) if folder != ".cpu.compiled" or compiled]
     found = [(folder, importlib.import_module(folder, __package__).TWINS.get(name)) for folder in folders]
     return tuple(getattr(importlib.import_module(f"{folder}.{file}", __package__), name)
                  for folder, file in found if file)
+
+
+def compiles():
+    """Whether inner loops on the CPU are machine code: with numba, unless MINICAP_NUMBA=0."""
+    return os.environ.get("MINICAP_NUMBA") != "0" and has_numba()
 
 
 @functools.cache

@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from .backend import array_module, fuse, pointwise, to_numpy
+from .backend import array_module, fuse, op, pointwise, to_numpy
 from .errors import UserError
 from .flat import parts
 
@@ -25,7 +25,7 @@ class Optimizer:
     """Base: keeps ``slots`` (arrays shaped like the parameter) per parameter, and counts steps.
 
     A subclass names its slots and writes ``update(theta, g, *slots, *numbers)``, pointwise and in place, where
-    ``numbers(lr)`` gives what changes from step to step (fused into one kernel, all other numbers are constants).
+    ``numbers(lr, p)`` gives what changes from step to step (fused into one kernel, all other numbers are constants).
     """
 
     slots = ()
@@ -38,20 +38,18 @@ class Optimizer:
                        for name, p in self.parameters.items()}
         self.fused_update = fuse(self.update)
 
-    def numbers(self, lr):
+    def numbers(self, lr, p):
         return (lr,)
 
     def step(self, lr_factor=1.0):
         """Update every parameter that has a gradient, with learning rate ``lr * lr_factor``."""
         self.steps += 1
-        numbers = self.numbers(self.lr * lr_factor)
-
-        def change(*arrays):
-            self.fused_update(*arrays, *numbers)
-
         for name, p in self.parameters.items():
             if p.grad is not None:
-                pointwise(p.data, p.grad, *self.memory[name].values(), change=change)
+                self._step(p, self.memory[name].values(), self.numbers(self.lr * lr_factor, p))
+
+    def _step(self, p, slots, numbers):
+        pointwise(p.data, p.grad, *slots, change=lambda *arrays: self.fused_update(*arrays, *numbers))
 
     def _remembered(self):
         """Pairs such as ("m/output.W", array), the names and shapes of single parameters."""
@@ -122,28 +120,28 @@ class Adam(Optimizer):
         super().__init__(named_parameters, lr)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
 
-    def step(self, lr_factor=1.0):
-        if self.weight_decay:
-            for p in self.parameters.values():
-                if p.grad is not None and p.ndim > 1:
-                    p.data *= 1 - self.lr * lr_factor * self.weight_decay
-        super().step(lr_factor)
-
-    def numbers(self, lr):
+    def numbers(self, lr, p):
         """m̂ / (sqrt(ŝ) + ε) with both corrections taken out of the arrays, as the paper's section 2 ends."""
         beta1, beta2 = self.betas
         correction = math.sqrt(1 - beta2**self.steps)
-        return lr * correction / (1 - beta1**self.steps), self.eps * correction
+        keep = 1 - lr * self.weight_decay if p.ndim > 1 else 1.0
+        return lr * correction / (1 - beta1**self.steps), self.eps * correction, keep
 
-    def update(self, theta, g, m, s, lr, eps):
-        beta1, beta2 = self.betas
-        m *= beta1
-        m += (1 - beta1) * g
-        s *= beta2
-        s += (1 - beta2) * (g * g)
-        root = array_module(s).sqrt(s)
-        root += eps
-        theta -= lr * (m / root)
+    def update(self, theta, g, m, s, lr, eps, keep):
+        adam_(theta, g, m, s, *self.betas, lr, eps, keep)
+
+
+@op
+def adam_(theta, g, m, s, beta1, beta2, lr, eps, keep):
+    """One step of :class:`Adam` in place, with the numbers that its ``numbers`` says."""
+    m *= beta1
+    m += (1 - beta1) * g
+    s *= beta2
+    s += (1 - beta2) * (g * g)
+    root = array_module(s).sqrt(s)
+    root += eps
+    theta *= keep
+    theta -= lr * (m / root)
 
 
 class WeightAverage:
@@ -195,6 +193,7 @@ class WeightAverage:
             a[...] = array_module(a).asarray(arrays[name])
 
 
+@op
 @fuse
 def approach(x, goal, share):
     """x moves this share of the way to its goal, in place."""
@@ -203,10 +202,16 @@ def approach(x, goal, share):
 
 def global_norm(parameters):
     """sqrt(Σ g²) over all gradients, as a 0-d array on the gradients' device."""
-    squares = [(p.grad * p.grad).sum() for p in parameters if p.grad is not None]
+    squares = [sum_of_squares(p.grad) for p in parameters if p.grad is not None]
     if not squares:
         raise ValueError("no parameter has a gradient: call backward before the norm is taken")
     return array_module(*squares).sqrt(sum(squares[1:], squares[0]))
+
+
+@op
+def sum_of_squares(x):
+    """Σ x², a 0-d array."""
+    return (x * x).sum()
 
 
 def clip_gradients(parameters, max_norm):
@@ -216,8 +221,12 @@ def clip_gradients(parameters, max_norm):
     factor = array_module(norm).minimum(1.0, max_norm / (norm + 1e-12))
     for p in parameters:
         if p.grad is not None:
-            p.grad *= factor.astype(p.grad.dtype)
+            pointwise(p.grad, change=lambda g: scale_(g, factor.astype(g.dtype)))
     return norm
+
+
+def scale_(x, factor):
+    x *= factor
 
 
 def constant():

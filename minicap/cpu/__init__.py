@@ -19,6 +19,7 @@ TWINS = {
     "gates_forward": "recurrent",
     "lstm_steps": "recurrent",
     "lstm_steps_backward": "recurrent",
+    "sum_of_squares": "optim",
     "log_softmax": "losses",
     "softmax_cross_entropy": "losses",
     "softmax_cross_entropy_backward": "losses",

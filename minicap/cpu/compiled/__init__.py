@@ -9,6 +9,9 @@ environment does without them. The machine code is kept on disk by numba: it is 
 """
 
 TWINS = {
+    "sum_by_word": "linear",
+    "adam_": "optim",
+    "approach": "optim",
     "mask": "activations",
     "gates_": "recurrent",
     "gates_backward_": "recurrent",
