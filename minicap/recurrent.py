@@ -144,7 +144,8 @@ class LSTM(Layer):
         running, *places = _schedule(lengths, N, T)
         order, back, row, t, before, last = (xp.asarray(place) for place in places)
         x = x[row, t]  # (N, T, D) -> (M, D)
-        z = x @ W[:D] + b
+        z = x @ W[:D]
+        z += b  # in place: an array of this size is slow to write for the first time
         if constant is not None:
             z += (constant @ W[D:])[row]
         h = xp.empty((N + len(x), H), dtype=x.dtype)

@@ -50,7 +50,6 @@ def lstm_steps(z, U, h, c, tanh_c, running):
 def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
     if any(a.dtype != np.float32 for a in (gates, U, dy, dh, dc)):
         return NotImplemented
-    UT = np.ascontiguousarray(U.T)
 
     def block(rows):
         for now, before, after in reversed(list(_steps_of(rows, running))):
@@ -58,7 +57,7 @@ def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
             dhs = dh[mine]
             dhs += dy[now]
             gates_backward_(dhs, dc[mine], gates[now], c[before], tanh_c[after])
-            np.matmul(gates[now], UT, out=dhs)
+            np.matmul(gates[now], U.T, out=dhs)
 
     _share(block, running)
     return None
