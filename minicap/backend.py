@@ -63,7 +63,7 @@ def op(plain):
     The module of the first argument, an array, says where to look (``FOLDERS``, and ``TWINS`` in their
     ``__init__.py``), and a twin is imported when it is first needed. One that answers NotImplemented was not made for
     what it got: then the next one computes, and in the end ``plain``. Always ``plain`` does when the environment
-    variable MINICAP_PLAIN is set, or by ``function.plain``; MINICAP_NUMBA=0 leaves out the compiled twins.
+    variable MINICAP_PLAIN is set at the start, or by ``function.plain``; MINICAP_NUMBA=0 leaves out the compiled twins.
     """
     @functools.wraps(plain)
     def faster(x, *args, **kwargs):
@@ -80,11 +80,14 @@ def op(plain):
 FOLDERS = {"numpy": (".cpu.compiled", ".cpu"), "cupy": (".cuda",)}  # where an array module's twins are, fastest first
 
 
+# Read once: to look into the environment costs as much as a small op.
+plain_only = bool(os.environ.get("MINICAP_PLAIN"))
+without_numba = os.environ.get("MINICAP_NUMBA") == "0"
+
+
 def _twins(name, module):
     """The functions that stand in for the op ``name`` on arrays of ``module``, in the order they are to be asked."""
-    if os.environ.get("MINICAP_PLAIN"):
-        return ()
-    return _find_twins(name, module, compiles())
+    return () if plain_only else _find_twins(name, module, compiles())
 
 
 @functools.cache
@@ -97,7 +100,7 @@ def _find_twins(name, module, compiled):
 
 def compiles():
     """Whether inner loops on the CPU are machine code: with numba, unless MINICAP_NUMBA=0."""
-    return os.environ.get("MINICAP_NUMBA") != "0" and has_numba()
+    return not without_numba and has_numba()
 
 
 @functools.cache

@@ -41,18 +41,14 @@ def test_infinity_saturates_and_nan_stays_nan(elementwise, name, low, high):
     np.testing.assert_allclose(found, [low, high, np.nan], rtol=1e-6, atol=1e-37)
 
 
-def test_the_environment_chooses_between_compiled_numpy_and_plain(monkeypatch):
-    found = {}
-    for name, value in ((None, None), ("MINICAP_NUMBA", "0"), ("MINICAP_PLAIN", "1")):
-        with monkeypatch.context() as patch:
-            patch.delenv("MINICAP_NUMBA", raising=False)
-            patch.delenv("MINICAP_PLAIN", raising=False)
-            if name:
-                patch.setenv(name, value)
-            found[name] = [[twin.__module__ for twin in backend._twins(op, "numpy")]
-                           for op in ("gates_", "gates_forward")]
-    assert found == {None: [["minicap.cpu.compiled.recurrent"], ["minicap.cpu.recurrent"]],
-                     "MINICAP_NUMBA": [[], ["minicap.cpu.recurrent"]], "MINICAP_PLAIN": [[], []]}
+def test_a_switch_chooses_between_compiled_numpy_and_plain(monkeypatch):
+    found = []
+    for plain_only, without_numba in ((False, False), (False, True), (True, False)):
+        monkeypatch.setattr(backend, "plain_only", plain_only)
+        monkeypatch.setattr(backend, "without_numba", without_numba)
+        found.append([[twin.__module__ for twin in backend._twins(op, "numpy")] for op in ("gates_", "gates_forward")])
+    assert found == [[["minicap.cpu.compiled.recurrent"], ["minicap.cpu.recurrent"]],
+                     [[], ["minicap.cpu.recurrent"]], [[], []]]
 
 
 def test_a_gate_that_is_not_a_number_shows():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import strict
 
+from minicap import backend
 from minicap.backend import CPU, to_numpy
 from minicap.captioning.captioner import Captioner, ModelSettings
 from minicap.captioning.training import Trainer
@@ -93,7 +94,7 @@ def test_twins_and_fusion_cut_the_launches_of_a_step(cuda, kind, monkeypatch):
         pytest.skip("launches are counted by the strict double")
     fast, words = launches_of_a_step(cuda, kind)
     monkeypatch.setattr(emulator.EmulatedModule, "fuse", staticmethod(lambda function: function))
-    monkeypatch.setenv("MINICAP_PLAIN", "1")
+    monkeypatch.setattr(backend, "plain_only", True)
     plain, _ = launches_of_a_step(cuda, kind)
     print(f"\n{kind}, {words} words: {plain.launches.total()} launches without twins and fusion, "
           f"{fast.launches.total()} with them; {fast.uploads} uploads\n{fast.launches}")
