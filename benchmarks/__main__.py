@@ -61,7 +61,7 @@ def main(argv=None):
     settings = parse_settings(BenchmarkSettings, "benchmarks", "Compare minicap with PyTorch.", argv, package="")
     rows, note = chosen_rows(settings)
 
-    from .compare import check_peer_installed, machine, measure
+    from .compare import check_peer_installed, inner_loops, machine, measure
     from .row import Place
 
     check_peer_installed()
@@ -74,7 +74,7 @@ def main(argv=None):
             continue
         if number == 0:
             print(f"minicap and {measurement.peer}, {place.threads} thread(s), median of {settings.repeat} turns; "
-                  f"{machine()}{'. ' + note if note else ''}")
+                  f"{machine()}, our inner loops: {inner_loops()}{'. ' + note if note else ''}")
             print(line("", width, COLUMNS))
         print(line(row.name, width, cells(measurement)), flush=True)
 

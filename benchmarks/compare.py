@@ -9,10 +9,12 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
+from minicap import backend
 from minicap.errors import UserError
 
 from .row import Place, Row
@@ -53,7 +55,8 @@ class Measurement:
                 "ours_peak_mb": round(self.ours_peak_mb, 1), "peer_peak_mb": round(self.peer_peak_mb, 1),
                 "difference": float(f"{self.difference:.1e}"), "tolerance": self.row.tolerance,
                 "repeat": self.repeat, "threads": self.place.threads, "device": self.place.device,
-                "machine": machine(), "numpy": np.__version__, "date": datetime.date.today().isoformat()}
+                "machine": machine(), "numpy": np.__version__,
+                "inner_loops": inner_loops(), "date": datetime.date.today().isoformat()}
 
 
 def check_peer_installed():
@@ -104,6 +107,13 @@ def difference(a, b):
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     largest = np.abs(b).max(initial=0.0)
     return float(np.abs(a - b).max() / largest) if largest else float("inf")
+
+
+def inner_loops():
+    """What our side computes the CPU's inner loops with (MINICAP_NUMBA=0 and MINICAP_PLAIN=1 reach the workers too)."""
+    if backend.plain_only:
+        return "plain"
+    return f"numba {metadata.version('numba')}" if backend.compiles() else "numpy"
 
 
 def machine():

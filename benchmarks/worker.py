@@ -19,6 +19,7 @@ import time
 import traceback
 from multiprocessing.connection import Connection
 
+from minicap import backend
 from minicap.errors import UserError
 
 from .memory import CupyMemory, ResidentMemory, TorchMemory
@@ -96,6 +97,7 @@ class Session:
         if side == "ours":
             device = place.minicap()
             self.name, self.synchronize = "minicap", device.synchronize
+            backend.compiles()  # imports numba if it is used: that is no memory of the row
             self.memory = CupyMemory(device) if on_gpu else ResidentMemory()
         else:
             self.name = row.start_peer(place)

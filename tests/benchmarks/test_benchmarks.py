@@ -19,6 +19,7 @@ from benchmarks.ladder import LADDER
 from benchmarks.row import Place, Row, Work, as_numpy
 from benchmarks.rows import ROWS
 from benchmarks.scaling import SCALING
+from benchmarks.table import read, table
 from minicap.backend import cuda_problem
 from minicap.errors import UserError
 
@@ -231,3 +232,19 @@ def test_padding_is_computed_on_neither_side_of_the_captioners_step(rng):
     share = np.array(FLICKR8K_LENGTHS) / 30_000
     assert words.mean() == pytest.approx((np.arange(2, 28) * share).sum(), abs=0.3)
     assert any(lengths[0] > lengths[-1] for *_, lengths in steps)
+
+
+def test_the_table_is_made_of_the_printed_lines():
+    lines = {name: {"target": 1.0, "ours_ms": 1234.5, "peer_ms": 2.3456, "ratio": ratio, "ours_peak_mb": 10.4,
+                    "peer_peak_mb": 20} for name, ratio in (("a", 1.004), ("b", 1.01))}
+    found = list(table({"numpy": lines, "numba": {"b": lines["b"] | {"ratio": 0.5}}}))
+    assert found[2:] == ["| `a` | 1 | 1,234 | 2.35 | **1.00** | 10 / 20 |  |  |  |  |",
+                         "| `b` | 1 | 1,234 | 2.35 | 1.01 | 10 / 20 | 1,234 | 2.35 | **0.50** | 10 / 20 |"]
+
+
+RECORDED = Path(__file__).resolve().parents[2] / "results" / "benchmarks"
+
+
+def test_the_recorded_table_is_that_of_the_recorded_lines():
+    files = {heading: read(RECORDED / f"cpu-{heading}.jsonl") for heading in ("numpy", "numba")}
+    assert "\n".join(table(files)) in (RECORDED / "README.md").read_text(encoding="utf-8")
