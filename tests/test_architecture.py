@@ -18,7 +18,7 @@ ORDER = """
     backend layer gradcheck initializers
     linear activations normalization conv pooling recurrent attention losses flat optim
     cpu cpu.threads cpu.pointwise cpu.activations cpu.linear cpu.winograd cpu.conv cpu.pooling cpu.normalization
-    cpu.recurrent cpu.losses cpu.optim cpu.inference
+    cpu.recurrent cpu.attention cpu.losses cpu.optim cpu.inference
     cpu.compiled cpu.compiled.arithmetic cpu.compiled.activations cpu.compiled.linear cpu.compiled.pooling
     cpu.compiled.normalization cpu.compiled.recurrent cpu.compiled.optim cpu.compiled.winograd
     cuda cuda.kernels cuda.linear cuda.winograd cuda.conv cuda.pooling cuda.normalization cuda.recurrent cuda.losses

@@ -15,6 +15,7 @@ import pytest
 
 import minicap
 from minicap.activations import Dropout, ReLU, Sigmoid, Tanh
+from minicap.attention import AdaptiveAttention, DoublyStochastic, SoftAttention
 from minicap.backend import CPU, array_module, to_numpy
 from minicap.conv import Conv2d
 from minicap.layer import Layer, Sequential
@@ -40,6 +41,7 @@ class Case:
 
 
 IMAGES, WORDS = (2, 5, 4, 3), np.array([[0, 2, 2], [4, 1, 0]])
+IMAGE_OF = np.array([2, 0, 2])  # two rows about one image, none about another
 CASES = [
     Case("Linear", lambda rng: Linear(3, 4, rng=rng), [(2, 5, 3)], "Linear(3 -> 4)",
          [(2, 4)], "Linear(3 -> 4) expects x of shape (..., 3), got (2, 4)"),
@@ -77,6 +79,17 @@ CASES = [
     Case("LSTM, lengths", lambda rng: LSTM(3, 4, rng=rng), [(2, 5, 3), (2, 4), (2, 4)], "LSTM(3 -> 4)",
          [(5, 3), (2, 4), (2, 4)], "LSTM(3 -> 4) expects x of shape (N, T, 3), got (5, 3)",
          options={"lengths": np.array([2, 5])}),
+    Case("SoftAttention", lambda rng: SoftAttention(3, 4, 5, rng=rng), [(3, 6, 3), (3, 6, 5), IMAGE_OF, (3, 4)],
+         "SoftAttention(regions of 3, state of 4, A=5)",
+         [(3, 6, 3), (3, 6, 4), IMAGE_OF, (3, 4)],
+         "SoftAttention(regions of 3, state of 4, A=5) expects keys of shape (3, 6, 5), got (3, 6, 4)"),
+    Case("AdaptiveAttention", lambda rng: AdaptiveAttention(3, 2, 4, 5, rng=rng),
+         [(3, 6, 3), (3, 6, 5), IMAGE_OF, (3, 4), (3, 2), (3, 4)],
+         "AdaptiveAttention(regions of 3, words of 2, state of 4, A=5)",
+         [(3, 6, 3), (3, 6, 5), IMAGE_OF, (3, 4), (3, 3), (3, 4)],
+         "AdaptiveAttention(regions of 3, words of 2, state of 4, A=5) expects x of shape (3, 2), got (3, 3)"),
+    Case("DoublyStochastic", lambda rng: DoublyStochastic(0.3), [(3, 6)], "DoublyStochastic(0.3)",
+         [(3, 6, 1)], "DoublyStochastic(0.3) expects attended of shape (N, L), got (3, 6, 1)", options={"words": 7}),
     Case("SoftmaxCrossEntropy", lambda rng: SoftmaxCrossEntropy(), [(3, 5), np.array([4, 0, 4])],
          "SoftmaxCrossEntropy()",
          [(2, 3, 5), np.array([4, 0])], "SoftmaxCrossEntropy() expects logits of shape (M, V), got (2, 3, 5)"),

@@ -15,6 +15,14 @@ import pytest
 from test_conformance import CASES
 
 from minicap.activations import Dropout, ReLU, Sigmoid, Tanh, relu_backward
+from minicap.attention import (
+    AdaptiveAttention,
+    DoublyStochastic,
+    SoftAttention,
+    attention_scores_backward,
+    softmax_backward,
+    weighted_sum_backward,
+)
 from minicap.conv import Conv2d, _fold_windows, conv2d_backward
 from minicap.gradcheck import GradientError
 from minicap.layer import Sequential
@@ -137,6 +145,54 @@ MISTAKES = [
     Mistake(LSTM, "rows of the constant not sorted", "constant[order].T", "constant.T"),
     Mistake(LSTM, "rows of the constant's gradient left in sorted order", "W[D:].T)[back]", "W[D:].T)"),
 
+    Mistake(SoftAttention, "slope of the gate dropped", "seen * beta * (1 - beta)", "seen"),
+    Mistake(SoftAttention, "gate forgotten in dα", "image_of, dz * beta, dregions", "image_of, dz, dregions"),
+    Mistake(SoftAttention, "the gate's road to h forgotten", "dh + dquery @", "dquery @"),
+    Mistake(SoftAttention, "the query's road to h forgotten", "dh + dquery @ self.U.data.T", "dh"),
+    Mistake(SoftAttention, "gradient of α from outside dropped", "dalpha += dalpha_outside", "pass"),
+    Mistake(SoftAttention, "dU with the query instead of h", "h.T @ dquery", "query.T @ dquery"),
+    Mistake(SoftAttention, "softmax as if its terms were independent",
+            "p * (dp - (p * dp).sum(axis=-1, keepdims=True))", "p * (1 - p) * dp", softmax_backward),
+    Mistake(SoftAttention, "softmax summed over the rows", "(p * dp).sum(axis=-1, keepdims=True)",
+            "(p * dp).sum(axis=0, keepdims=True)", softmax_backward),
+    Mistake(SoftAttention, "slope of tanh dropped", "* v * (1 - tanh * tanh)", "* v", attention_scores_backward),
+    Mistake(SoftAttention, "v forgotten on the way to the keys", "de[:, :, None] * v *", "de[:, :, None] *",
+            attention_scores_backward),
+    Mistake(SoftAttention, "an image keeps the keys' gradient of one row", "xp.add.at(dkeys, image_of, dsum)",
+            "dkeys[image_of] += dsum", attention_scores_backward),
+    Mistake(SoftAttention, "keys' gradient in the order of the rows", "xp.add.at(dkeys, image_of, dsum)",
+            "dkeys[:len(dsum)] += dsum", attention_scores_backward),
+    Mistake(SoftAttention, "query's gradient of one region", "dsum.sum(axis=1)", "dsum[:, 0]",
+            attention_scores_backward),
+    Mistake(SoftAttention, "regions' gradient not weighted", "alpha[:, :, None] * dy[:, None]",
+            "(0 * alpha + 1)[:, :, None] * dy[:, None]", weighted_sum_backward),
+    Mistake(SoftAttention, "regions' gradient forgotten", "alpha[:, :, None] * dy[:, None]",
+            "0 * alpha[:, :, None] * dy[:, None]", weighted_sum_backward),
+    Mistake(SoftAttention, "dα with another image's regions", "(regions[image_of] @ dy", "(regions[:len(dy)] @ dy",
+            weighted_sum_backward),
+
+    Mistake(AdaptiveAttention, "the sentinel's part in dα forgotten", "(dz * value).sum", "0 * (dz * value).sum"),
+    Mistake(AdaptiveAttention, "the sentinel's part in dv forgotten", "dv + de[:, -1] @ tanh_s", "dv"),
+    Mistake(AdaptiveAttention, "the sentinel's part in the query forgotten", "dquery += dkey", "pass"),
+    Mistake(AdaptiveAttention, "slope of the sentinel's tanh dropped", "self.v.data * (1 - tanh_s * tanh_s)",
+            "self.v.data"),
+    Mistake(AdaptiveAttention, "the sentinel's key forgotten", "self.key.backward(dkey, key_cache) + self.value",
+            "0 * self.key.backward(dkey, key_cache) + self.value"),
+    Mistake(AdaptiveAttention, "the sentinel's value not weighted", "alpha[:, -1:] * dz, value_cache",
+            "dz, value_cache"),
+    Mistake(AdaptiveAttention, "slope of tanh c dropped", "ds * g * (1 - tanh_c * tanh_c)", "ds * g"),
+    Mistake(AdaptiveAttention, "slope of the gate dropped", "ds * tanh_c * g * (1 - g)", "ds * tanh_c"),
+    Mistake(AdaptiveAttention, "word and state mixed up", "dxh[:, :-h.shape[1]], dxh[:, -h.shape[1]:]",
+            "dxh[:, h.shape[1]:], dxh[:, :h.shape[1]]"),
+    Mistake(AdaptiveAttention, "the gate's road to h forgotten", "dh + dquery @", "dquery @"),
+    Mistake(AdaptiveAttention, "gradient of α from outside dropped", "dalpha += dalpha_outside", "pass"),
+
+    Mistake(DoublyStochastic, "sign", "(-2 * self", "(2 * self"),
+    Mistake(DoublyStochastic, "the square's 2 dropped", "(-2 * self", "(-self"),
+    Mistake(DoublyStochastic, "division by the words forgotten", "self.weight / words) * missing",
+            "self.weight) * missing"),
+    Mistake(DoublyStochastic, "gradient from above dropped", "* missing * dloss", "* missing"),
+
     Mistake(SoftmaxCrossEntropy, "mean over the samples forgotten", "weight * dloss", "(weight > 0) * dloss"),
     Mistake(SoftmaxCrossEntropy, "mask forgotten", "weight * dloss", "weight.mean() * dloss + 0 * weight"),
     Mistake(SoftmaxCrossEntropy, "sign", "weight * dloss", "-weight * dloss"),
@@ -202,6 +258,11 @@ EXAMPLES = {
     LSTMCell: lambda make, rng: (make(2, 2, rng=rng), [*normal(3, 3, 2)], {}),
     LSTM: lambda make, rng: (make(4, 2, rng=rng), [normal(3, 3, 2), *normal(3, 3, 2)],
                              {"lengths": np.array([2, 3, 1])}),
+    SoftAttention: lambda make, rng: (make(3, 3, 3, rng=rng), [normal(3, 4, 3), normal(3, 4, 3), np.array([2, 0, 2]),
+                                                               normal(3, 3)], {}),
+    AdaptiveAttention: lambda make, rng: (make(3, 3, 2, 2, rng=rng), [
+        normal(3, 4, 3), normal(3, 4, 2), np.array([2, 0, 2]), normal(3, 2), normal(3, 3), normal(3, 2)], {}),
+    DoublyStochastic: lambda make, rng: (make(0.3), [normal(3, 4)], {"words": 7}),
     SoftmaxCrossEntropy: lambda make, rng: (make(0.1), [normal(4, 5), np.array([1, 4, 0, 1])],
                                             {"mask": np.array([True, False, True, True])}),
     Sequential: lambda make, rng: (make(Linear(3, 3, rng=rng), Linear(3, 3, rng=rng)), [normal(4, 3)], {}),
@@ -221,7 +282,7 @@ def test_without_a_mistake_the_example_passes(assert_gradients, device, layer_cl
 
 
 NUMBER = r"(-?[\d.]+(e[+-]\d+)?)"
-TENSOR = r"(x(\[\d\])?|[\w.]*[WUb]|gamma|beta)"
+TENSOR = r"(x(\[\d\])?|[\w.]*[WUbv]|gamma|beta)"
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: f"{m.layer.__name__}: {m.what}")

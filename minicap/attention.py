@@ -1,0 +1,220 @@
+"""Soft attention (Xu et al. 2015, "Show, Attend and Tell"): before every word, look at the image again.
+
+An image is L regions a_i of D numbers each (conv5_4 of VGG-19: 14 x 14 regions, 512 channels). What has been said so
+far is in the LSTM's state h of H numbers. One step asks how well each region fits, and mixes them by the answer:
+
+    e_i = v · tanh(k_i + h U)         k_i = a_i W_a + b          how well region i fits       f_att in eq. 4
+    α_i = exp(e_i) / Σ_j exp(e_j)                                where to look                eq. 5
+    z   = β ⊙ Σ_i α_i a_i             β = σ(h W_β + b_β)         what is seen there           eq. 13, section 4.2.1
+
+β lets a step look away: "of" needs no image. The paper has one β for a step; here each channel has its own, as in most
+implementations since.
+
+The keys k_i do not change from word to word. They are the output of a Linear that runs once for each image; a layer
+below takes them as an input, and whoever takes the steps adds up their gradient. An image may have several captions in
+a batch, or beams in a search: row n is about image ``image_of[n]``, and regions and keys exist once.
+"""
+
+from .activations import sigmoid
+from .backend import array_module, op
+from .initializers import glorot
+from .layer import Cache, Layer, Parameter, expect_shape
+from .linear import Linear
+
+
+@op
+def attention_scores(keys, query, v, image_of, kept=None):
+    """e_ni = v · tanh(k_i + q_n) (N, L) for the regions of row n's image; keys (I, L, A), query (N, A), v (A,).
+
+    ``kept``, a dict that all steps of a sequence share, is where a twin leaves what it needs to compute only once.
+    """
+    return array_module(keys).tanh(keys[image_of] + query[:, None]) @ v
+
+
+@op
+def attention_scores_backward(keys, query, v, image_of, de, dkeys, kept=None):
+    """(dquery, dv) from de (N, L); adds the gradient of the keys to ``dkeys``.
+
+    tanh is computed again: kept for all steps of a sequence, (N, L, A) numbers each, it would be the whole memory.
+    """
+    xp = array_module(keys)
+    tanh = xp.tanh(keys[image_of] + query[:, None])
+    dsum = de[:, :, None] * v * (1 - tanh * tanh)
+    xp.add.at(dkeys, image_of, dsum)  # every row of an image has its say
+    return dsum.sum(axis=1), xp.tensordot(de, tanh, axes=2)
+
+
+@op
+def weighted_sum(regions, alpha, image_of):
+    """Σ_i α_ni a_i (N, D) over the regions (I, L, D) of row n's image; alpha (N, L)."""
+    return (alpha[:, None] @ regions[image_of])[:, 0]
+
+
+@op
+def weighted_sum_backward(regions, alpha, image_of, dy, dregions=None):
+    """dalpha (N, L); adds the gradient of the regions to ``dregions`` if that is given."""
+    if dregions is not None:
+        array_module(regions).add.at(dregions, image_of, alpha[:, :, None] * dy[:, None])
+    return (regions[image_of] @ dy[:, :, None])[:, :, 0]
+
+
+def softmax(e):
+    """exp(e) / Σ exp(e) over the last axis; the maximum is subtracted first, so nothing overflows."""
+    p = array_module(e).exp(e - e.max(axis=-1, keepdims=True))
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+def softmax_backward(dp, p):
+    """The gradient of e: raising e_i raises p_i at the expense of all."""
+    return p * (dp - (p * dp).sum(axis=-1, keepdims=True))
+
+
+class SoftAttention(Layer):
+    """One step, the three lines above: (regions (I, L, D), keys (I, L, A), image_of (N,), h (N, H)) -> (z, α).
+
+    z: (N, D), what the LSTM reads beside the word; α: (N, L), positive with sum 1. Runs any number of times before its
+    first backward. ``input_gradient=False`` says that nobody learns from the gradient of the regions.
+    """
+
+    def __init__(self, D, H, A, *, rng, input_gradient=True):
+        self.U = Parameter(glorot(rng, (H, A)))
+        self.v = Parameter(glorot(rng, (A, 1))[:, 0])
+        self.gate = Linear(H, D, rng=rng)
+        self.input_gradient = input_gradient
+
+    def forward(self, regions, keys, image_of, h, *, kept=None):
+        _expect_inputs(self, self.gate.b.shape[0], regions, keys, image_of, h)
+        query = h @ self.U.data
+        alpha = softmax(attention_scores(keys, query, self.v.data, image_of, kept))
+        seen = weighted_sum(regions, alpha, image_of)
+        beta, gate_cache = self.gate.forward(h)
+        beta = sigmoid(beta)
+        return (beta * seen, alpha), Cache(regions=regions, keys=keys, image_of=image_of, h=h, query=query, alpha=alpha,
+                                           seen=seen, beta=beta, gate=gate_cache, kept=kept)
+
+    def backward(self, dy, cache, *, dregions=None, dkeys=None):
+        """dy = (dL/dz, dL/dα), the second may be None; returns (dregions, dkeys, None, dh).
+
+        Arrays passed as ``dregions`` and ``dkeys`` are added to, so that the steps of a sequence fill one of each.
+        """
+        dz, dalpha_outside = dy
+        regions, keys, image_of, h, query, alpha, seen, beta, gate, kept = cache.spend(self)
+        dregions, dkeys = _gradients_to_fill(self, regions, keys, dregions, dkeys)
+        dh = self.gate.backward(dz * seen * beta * (1 - beta), gate)
+        dalpha = weighted_sum_backward(regions, alpha, image_of, dz * beta, dregions)
+        if dalpha_outside is not None:
+            dalpha += dalpha_outside
+        de = softmax_backward(dalpha, alpha)
+        dquery, dv = attention_scores_backward(keys, query, self.v.data, image_of, de, dkeys, kept)
+        self.v.accumulate(dv)
+        self.U.accumulate(h.T @ dquery)
+        return dregions, dkeys, None, dh + dquery @ self.U.data.T
+
+    def __repr__(self):
+        (H, A), D = self.U.shape, self.gate.b.shape[0]
+        return f"SoftAttention(regions of {D}, state of {H}, A={A})"
+
+
+class AdaptiveAttention(Layer):
+    """Attention that may look at the memory instead (Lu et al. 2017, "Knowing When to Look"): one more input region.
+
+        g = σ([x, h] W_g + b_g)                   which of the memory may be told                      eq. 9
+        s = g ⊙ tanh(c)                           the sentinel                                         eq. 10
+        α = softmax of [e_1 ... e_L, v · tanh(s W_s + b_s + h U)], e_i as in SoftAttention             eq. 12
+        z = Σ_i α_i a_i + α_{L+1} (s S + b_S)     S makes the sentinel as long as a region             eq. 11
+
+    (regions (I, L, D), keys (I, L, A), image_of (N,), h (N, H), x (N, E), c (N, H)) -> (z (N, D), α (N, L + 1)). The
+    last column of α is the share of the memory, which replaces the gate β. In the paper attention follows the LSTM's
+    step; here, as in Xu et al., it comes before: h and c are of the step before, x is the word about to be read.
+    """
+
+    def __init__(self, D, E, H, A, *, rng, input_gradient=True):
+        self.U = Parameter(glorot(rng, (H, A)))
+        self.v = Parameter(glorot(rng, (A, 1))[:, 0])
+        self.gate = Linear(E + H, H, rng=rng)
+        self.key = Linear(H, A, rng=rng)
+        self.value = Linear(H, D, rng=rng)
+        self.input_gradient = input_gradient
+
+    def forward(self, regions, keys, image_of, h, x, c, *, kept=None):
+        _expect_inputs(self, self.value.b.shape[0], regions, keys, image_of, h)
+        expect_shape(self, x, "NE", "x", N=len(h), E=self.gate.W.shape[0] - h.shape[1])
+        expect_shape(self, c, "NH", "c", N=len(h), H=h.shape[1])
+        xp = array_module(h)
+        query = h @ self.U.data
+        g, gate_cache = self.gate.forward(xp.concatenate([x, h], axis=1))
+        g, tanh_c = sigmoid(g), xp.tanh(c)
+        key, key_cache = self.key.forward(g * tanh_c)
+        value, value_cache = self.value.forward(g * tanh_c)
+        tanh_s = xp.tanh(key + query)
+        e = attention_scores(keys, query, self.v.data, image_of, kept)
+        alpha = softmax(xp.concatenate([e, (tanh_s @ self.v.data)[:, None]], axis=1))
+        z = weighted_sum(regions, alpha[:, :-1], image_of) + alpha[:, -1:] * value
+        return (z, alpha), Cache(regions=regions, keys=keys, image_of=image_of, h=h, query=query, g=g, tanh_c=tanh_c,
+                                 value=value, tanh_s=tanh_s, alpha=alpha, gate_cache=gate_cache, key_cache=key_cache,
+                                 value_cache=value_cache, kept=kept)
+
+    def backward(self, dy, cache, *, dregions=None, dkeys=None):
+        """As :meth:`SoftAttention.backward`; returns (dregions, dkeys, None, dh, dx, dc)."""
+        dz, dalpha_outside = dy
+        regions, keys, image_of, h, query, g, tanh_c, value, tanh_s, alpha, gate_cache, key_cache, value_cache, kept = \
+            cache.spend(self)
+        dregions, dkeys = _gradients_to_fill(self, regions, keys, dregions, dkeys)
+        xp = array_module(h)
+        dalpha = xp.concatenate([weighted_sum_backward(regions, alpha[:, :-1], image_of, dz, dregions),
+                                 (dz * value).sum(axis=1, keepdims=True)], axis=1)
+        if dalpha_outside is not None:
+            dalpha += dalpha_outside
+        de = softmax_backward(dalpha, alpha)
+        dquery, dv = attention_scores_backward(keys, query, self.v.data, image_of, de[:, :-1], dkeys, kept)
+        dkey = de[:, -1:] * self.v.data * (1 - tanh_s * tanh_s)
+        dquery += dkey
+        self.v.accumulate(dv + de[:, -1] @ tanh_s)
+        self.U.accumulate(h.T @ dquery)
+        ds = self.key.backward(dkey, key_cache) + self.value.backward(alpha[:, -1:] * dz, value_cache)
+        dxh = self.gate.backward(ds * tanh_c * g * (1 - g), gate_cache)
+        dx, dh = dxh[:, :-h.shape[1]], dxh[:, -h.shape[1]:]
+        return dregions, dkeys, None, dh + dquery @ self.U.data.T, dx, ds * g * (1 - tanh_c * tanh_c)
+
+    def __repr__(self):
+        (H, A), D = self.U.shape, self.value.b.shape[0]
+        return f"AdaptiveAttention(regions of {D}, words of {self.gate.W.shape[0] - H}, state of {H}, A={A})"
+
+
+class DoublyStochastic(Layer):
+    """λ/M Σ_n Σ_i (1 - Σ_t α_nti)²: over a whole caption every region should get its share (Xu et al. eq. 14).
+
+    attended: (N, L), Σ_t α of each caption; M: the number of words in all captions. The paper adds Σ_i (...)² to the
+    -log p of a caption; as our cross-entropy is a mean over words, it is divided by their number as well.
+    """
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def forward(self, attended, *, words):
+        expect_shape(self, attended, "NL", "attended")
+        missing = 1 - attended
+        return self.weight / words * (missing * missing).sum(), Cache(missing=missing, words=words)
+
+    def backward(self, dloss, cache):
+        missing, words = cache.spend(self)
+        return (-2 * self.weight / words) * missing * dloss
+
+    def __repr__(self):
+        return f"DoublyStochastic({self.weight:g})"
+
+
+def _expect_inputs(layer, D, regions, keys, image_of, h):
+    H, A = layer.U.shape
+    expect_shape(layer, regions, "ILD", "regions", D=D)
+    expect_shape(layer, keys, "ILA", "keys", I=len(regions), L=regions.shape[1], A=A)
+    expect_shape(layer, image_of, "N", "image_of")
+    expect_shape(layer, h, "NH", "h", N=len(image_of), H=H)
+
+
+def _gradients_to_fill(layer, regions, keys, dregions, dkeys):
+    """The arrays a backward pass adds to: those that were passed, or new ones; None for regions nobody learns from."""
+    xp = array_module(regions)
+    if dregions is None and layer.input_gradient:
+        dregions = xp.zeros_like(regions)
+    return dregions, xp.zeros_like(keys) if dkeys is None else dkeys

@@ -1,0 +1,130 @@
+"""Attention on the CPU: without tanh, one image at a time.
+
+A tanh for every region, word and channel would be most of the work. By the addition theorem
+
+    tanh(k + q) = 1 - 2 r,      r = 1 / (1 + e^2k e^2q)      and      1 - tanh² = 4 r (1 - r)
+
+so the exponential of the keys is taken once for a whole sequence (``kept``), that of the query once for a word, and a
+step is left with a product, a sum and a reciprocal. Rows about one image go together, while its regions are in the
+cache. Where |k| or |q| is so large that e^2k e^2q could overflow float32, the plain function computes.
+"""
+
+import numpy as np
+
+from .threads import run_blocks, scratch
+
+LIMIT = 20.0           # of |k| and |q|: e^80 is still a float32
+BLOCK_BYTES = 1 << 19  # of keys at a time
+
+
+def attention_scores(keys, query, v, image_of, kept=None):
+    exp_keys = _exp_keys(keys, query, v, kept)
+    if exp_keys is None:
+        return NotImplemented
+    exp_query = np.exp(2 * query)
+    e = np.empty((len(query), keys.shape[1]), np.float32)
+
+    def block(image, rows):
+        for part in _parts(keys):
+            for n in rows:
+                np.matmul(_r(exp_keys[image, part], exp_query[n]), v, out=e[n, part])
+
+    run_blocks(block, _by_image(image_of))
+    e *= -2
+    e += v.sum()
+    return e
+
+
+def attention_scores_backward(keys, query, v, image_of, de, dkeys, kept=None):
+    exp_keys = _exp_keys(keys, query, v, kept)
+    if exp_keys is None or de.dtype != np.float32 or dkeys.dtype != np.float32:
+        return NotImplemented
+    exp_query = np.exp(2 * query)
+    dquery, dv = np.zeros_like(query), np.zeros_like(query)
+    v = 4 * v
+
+    def block(image, rows):
+        for part in _parts(keys):
+            for n in rows:
+                r, de_part = _r(exp_keys[image, part], exp_query[n]), de[n, part]
+                dv[n] += de_part @ r
+                slope = np.multiply(r, r, out=scratch().empty("slope", r.shape))
+                np.subtract(r, slope, out=slope)
+                dquery[n] += de_part @ slope
+                slope *= np.multiply(de_part[:, None], v, out=r)
+                dkeys[image, part] += slope
+
+    run_blocks(block, _by_image(image_of))
+    dquery *= v
+    return dquery, de.sum() - 2 * dv.sum(axis=0)
+
+
+def weighted_sum(regions, alpha, image_of):
+    if regions.dtype != np.float32 or alpha.dtype != np.float32:
+        return NotImplemented
+    z = np.empty((len(alpha), regions.shape[2]), np.float32)
+
+    def block(image, rows):
+        z[rows] = alpha[rows] @ regions[image]
+
+    run_blocks(block, _by_image(image_of))
+    return z
+
+
+def weighted_sum_backward(regions, alpha, image_of, dy, dregions=None):
+    if regions.dtype != np.float32 or alpha.dtype != np.float32 or dy.dtype != np.float32:
+        return NotImplemented
+    dalpha = np.empty(alpha.shape, np.float32)
+
+    def block(image, rows):
+        dalpha[rows] = dy[rows] @ regions[image].T
+        if dregions is not None:
+            dregions[image] += alpha[rows].T @ dy[rows]
+
+    run_blocks(block, _by_image(image_of))
+    return dalpha
+
+
+def _exp_keys(keys, query, v, kept):
+    """e^(2 keys), computed in the first step of a sequence; None where the twin is of no use."""
+    if any(a.dtype != np.float32 for a in (keys, query, v)) or not np.abs(query).max(initial=0) <= LIMIT:
+        return None
+    kept = {} if kept is None else kept
+    if "exp_keys" not in kept:
+        kept["exp_keys"] = _exp_if_it_fits(keys)
+    return kept["exp_keys"]
+
+
+def _exp_if_it_fits(keys):
+    exp_keys, too_large = np.empty_like(keys), []
+
+    def block(image):
+        part = np.multiply(keys[image], 2, out=exp_keys[image])
+        if not (part.max(initial=0) <= 2 * LIMIT and part.min(initial=0) >= -2 * LIMIT):
+            too_large.append(image)
+            return
+        np.exp(part, out=part)
+
+    run_blocks(block, [(image,) for image in range(len(keys))])
+    return None if too_large else exp_keys
+
+
+def _r(exp_keys, exp_query):
+    """1 / (1 + e^2k e^2q), in scratch memory."""
+    r = np.multiply(exp_keys, exp_query, out=scratch().empty("r", exp_keys.shape))
+    r += 1
+    return np.divide(1, r, out=r)
+
+
+def _parts(keys):
+    """Slices of the regions of an image that fit in the cache."""
+    _, L, A = keys.shape
+    step = max(1, BLOCK_BYTES // (4 * A))
+    return [slice(begin, begin + step) for begin in range(0, L, step)]
+
+
+def _by_image(image_of):
+    """(image, its rows) for every image that ``image_of`` names."""
+    order = np.argsort(image_of, kind="stable")
+    images, begins = np.unique(image_of[order], return_index=True)
+    return list(zip(images.tolist(), np.split(order, begins[1:]), strict=True))

@@ -1,0 +1,94 @@
+"""Attention's twins on the CPU equal the plain functions, and leave them what they cannot do."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
+
+from minicap.attention import attention_scores, attention_scores_backward, weighted_sum, weighted_sum_backward
+from minicap.cpu import attention
+
+sizes = {"I": st.integers(1, 4), "N": st.integers(1, 6), "L": st.integers(1, 9), "A": st.integers(1, 5),
+         "D": st.integers(1, 5), "seed": st.integers(0, 99)}
+
+
+def draw(seed, *shapes, scale=1.0):
+    rng = np.random.default_rng(seed)
+    return [(scale * rng.standard_normal(shape)).astype(np.float32) for shape in shapes]
+
+
+def doubles(*arrays):
+    return [a.astype(np.float64) if a.dtype == np.float32 else a for a in arrays]
+
+
+def assert_close(y, expected, tolerance=3e-6):
+    assert y.shape == expected.shape and y.dtype == np.float32
+    np.testing.assert_allclose(y, expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max(initial=0)))
+
+
+@given(**sizes, block=st.sampled_from([1, 60, 1 << 19]), threads=st.integers(1, 2), scale=st.sampled_from([1.0, 5.0]))
+def test_scores_and_sums_and_their_gradients_equal_the_plain_ones(I, N, L, A, D, seed, block, threads, scale):
+    keys, query = draw(seed, (I, L, A), (N, A), scale=scale)
+    v, regions, dkeys, dregions, de, dy = draw(seed + 1, A, (I, L, D), (I, L, A), (I, L, D), (N, L), (N, D))
+    image_of = np.random.default_rng(seed).integers(0, I, N)
+    kept = {}
+    with threadpool_limits(threads, "blas"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attention, "BLOCK_BYTES", block)
+        filled, expected = dkeys.copy(), dkeys.astype(np.float64)
+        e = attention_scores(keys, query, v, image_of, kept)
+        assert_close(e, attention_scores.plain(*doubles(keys, query, v), image_of))
+        found = attention_scores_backward(keys, query, v, image_of, de, filled, kept)
+        right = attention_scores_backward.plain(*doubles(keys, query, v), image_of, de.astype(np.float64), expected)
+        for ours, theirs in zip((*found, filled), (*right, expected), strict=True):
+            assert_close(ours, theirs)
+
+        assert_close(weighted_sum(regions, de, image_of), weighted_sum.plain(*doubles(regions, de), image_of))
+        filled, expected = dregions.copy(), dregions.astype(np.float64)
+        dalpha = weighted_sum_backward(regions, de, image_of, dy, filled)
+        assert_close(dalpha, weighted_sum_backward.plain(*doubles(regions, de), image_of, dy.astype(np.float64),
+                                                         expected))
+        assert_close(filled, expected)
+        np.testing.assert_array_equal(weighted_sum_backward(regions, de, image_of, dy), dalpha)
+
+
+def test_the_exponential_of_the_keys_is_taken_once_for_all_steps_that_share_it():
+    keys, first, second, v = draw(0, (2, 3, 4), (2, 4), (2, 4), 4)
+    image_of, kept = np.array([1, 0]), {}
+    attention_scores(keys, first, v, image_of, kept)
+    (kept_array,) = kept.values()
+    e = attention_scores(keys, second, v, image_of, kept)
+    assert kept["exp_keys"] is kept_array
+    np.testing.assert_array_equal(e, attention_scores(keys, second, v, image_of))
+
+
+@pytest.mark.parametrize("large", ["keys", "query", "both, of opposite signs", "nan"])
+def test_numbers_whose_exponential_would_overflow_are_left_to_tanh(large):
+    keys, query, v, de = draw(1, (2, 3, 4), (2, 4), 4, (2, 3))
+    if large != "query":
+        keys[1, 2, 3] = np.nan if large == "nan" else 60
+    if large not in ("keys", "nan"):
+        query[1, 3] = -60.5
+    image_of, dkeys = np.array([0, 1]), np.zeros_like(keys)
+    assert attention.attention_scores(keys, query, v, image_of) is NotImplemented
+    assert attention.attention_scores_backward(keys, query, v, image_of, de, dkeys) is NotImplemented
+    assert not dkeys.any()
+    expected = attention_scores.plain(*doubles(keys, query, v), image_of)
+    np.testing.assert_allclose(attention_scores(keys, query, v, image_of, {}), expected, atol=1e-5)
+
+
+def test_just_inside_the_limit_nothing_overflows():
+    v, image_of = np.ones(2, np.float32), np.array([0])
+    for k in (-20, 20):
+        for q in (-20, 20):
+            keys, query = np.full((1, 1, 2), k, np.float32), np.full((1, 2), q, np.float32)
+            assert attention.attention_scores(keys, query, v, image_of) == pytest.approx(2 * np.tanh(k + q))
+
+
+def test_double_precision_is_left_to_the_plain_functions():
+    keys, query, v, de = doubles(*draw(0, (1, 3, 4), (1, 4), 4, (1, 3)))
+    image_of = np.array([0])
+    assert attention.attention_scores(keys, query, v, image_of) is NotImplemented
+    assert attention.attention_scores_backward(keys, query, v, image_of, de, keys) is NotImplemented
+    assert attention.weighted_sum(keys, de, image_of) is NotImplemented
+    assert attention.weighted_sum_backward(keys, de, image_of, query) is NotImplemented
