@@ -10,10 +10,12 @@ from .layer import Cache, Layer, Parameter, expect_shape
 class Linear(Layer):
     """y = x W + b
 
-    x: (..., D), W: (D, H), b: (H,), y: (..., H). All leading axes count as samples.
+    x: (..., D), W: (D, H), b: (H,), y: (..., H). All leading axes count as samples. ``input_gradient=False`` says that
+    nobody learns from the gradient of x (features of a frozen network), which is then None and costs nothing.
     """
 
-    def __init__(self, D, H, *, rng, bias=True, init=glorot):
+    def __init__(self, D, H, *, rng, bias=True, init=glorot, input_gradient=True):
+        self.input_gradient = input_gradient
         self.W = Parameter(init(rng, (D, H)))
         if bias:
             self.b = Parameter(np.zeros(H, np.float32))
@@ -28,6 +30,8 @@ class Linear(Layer):
         self.W.accumulate(x.T @ dy2)                              # dL/dW_dh = Σ_n x_nd dy_nh
         if hasattr(self, "b"):
             self.b.accumulate(dy2.sum(axis=0))
+        if not self.input_gradient:
+            return None
         return (dy2 @ self.W.data.T).reshape(*dy.shape[:-1], D)   # dL/dx_nd = Σ_h dy_nh W_dh
 
     def __call__(self, x):

@@ -110,3 +110,38 @@ class L2Normalize(Layer):
 
     def __repr__(self):
         return f"L2Normalize({self.scale:g})"
+
+
+class Standardize(Layer):
+    """y = (x - mean) / std, channel by channel, with statistics that ``fit`` takes once and nothing learns.
+
+    x, y: (..., D). For features of a frozen network, some of whose channels are a hundred times louder than others.
+    """
+
+    def __init__(self, D):
+        self.mean = Buffer(np.zeros(D, np.float32))
+        self.std = Buffer(np.ones(D, np.float32))
+
+    def fit(self, x):
+        """Take mean and standard deviation from ``x``; a channel that never changes keeps its scale."""
+        xp, D = array_module(x), x.shape[-1]
+        x = x.reshape(-1, D)
+        std = x.std(axis=0)
+        self.mean.data, self.std.data = x.mean(axis=0), xp.where(std > 0, std, xp.ones_like(std))
+
+    def forward(self, x):
+        return self(x), Cache(std=self.std.data)
+
+    def backward(self, dy, cache):
+        (std,) = cache.spend(self)
+        return dy / std
+
+    def __call__(self, x):
+        if x.shape[-1:] != self.mean.data.shape:
+            raise ValueError(f"{self!r} expects x of shape (..., {len(self.mean.data)}), got {tuple(x.shape)}")
+        y = x - self.mean.data
+        y *= 1 / self.std.data
+        return y
+
+    def __repr__(self):
+        return f"Standardize({len(self.mean.data)})"

@@ -21,7 +21,7 @@ from minicap.conv import Conv2d
 from minicap.layer import Layer, Sequential
 from minicap.linear import Embedding, Flatten, Linear
 from minicap.losses import SoftmaxCrossEntropy
-from minicap.normalization import BatchNorm2d, L2Normalize
+from minicap.normalization import BatchNorm2d, L2Normalize, Standardize
 from minicap.pooling import AvgPool2d, MaxPool2d
 from minicap.recurrent import LSTM, LSTMCell
 
@@ -38,6 +38,13 @@ class Case:
     message: str = ""
     options: dict = field(default_factory=dict)  # keyword arguments of forward, in NumPy
     same_at_inference: bool = True
+
+
+def off_neutral(layer):
+    """A Standardize that does something: statistics other than 0 and 1."""
+    layer.mean.data = np.linspace(-1, 1, len(layer.mean.data), dtype=np.float32)
+    layer.std.data = layer.mean.data + 2
+    return layer
 
 
 IMAGES, WORDS = (2, 5, 4, 3), np.array([[0, 2, 2], [4, 1, 0]])
@@ -72,6 +79,8 @@ CASES = [
          [(2, 3)], "BatchNorm2d(3, frozen) expects x of shape (N, H, W, 3), got (2, 3)"),
     Case("L2Normalize", lambda rng: L2Normalize(2.0), [(3, 4)], "L2Normalize(2)",
          [(2, 3, 4)], "L2Normalize(2) expects x of shape (N, D), got (2, 3, 4)"),
+    Case("Standardize", lambda rng: off_neutral(Standardize(4)), [(2, 3, 4)], "Standardize(4)",
+         [(4, 3)], "Standardize(4) expects x of shape (..., 4), got (4, 3)"),
     Case("LSTMCell", lambda rng: LSTMCell(3, 4, rng=rng), [(2, 3), (2, 4), (2, 4)], "LSTMCell(3 -> 4)",
          [(2, 4), (2, 4), (2, 4)], "LSTMCell(3 -> 4) expects x of shape (N, 3), got (2, 4)"),
     Case("LSTM", lambda rng: LSTM(3, 4, rng=rng), [(2, 5, 3), (2, 4), (2, 4)], "LSTM(3 -> 4)",

@@ -72,3 +72,13 @@ def test_flatten_reads_rows_then_columns_then_channels(device):
 
 def test_flatten_passes_the_gradient_check(assert_gradients, rng):
     assert_gradients(Flatten(), rng.standard_normal((2, 3, 4, 2)))
+
+
+def test_a_gradient_of_x_that_nobody_wants_is_not_computed(device, rng):
+    layer, plain = (Linear(3, 4, rng=np.random.default_rng(0), input_gradient=wanted).to(device)
+                    for wanted in (False, True))
+    x, dy = (device.asarray(rng.standard_normal(shape).astype(np.float32)) for shape in ((5, 3), (5, 4)))
+    assert layer.backward(dy, layer.forward(x)[1]) is None
+    plain.backward(dy, plain.forward(x)[1])
+    for ours, theirs in zip(layer.parameters(), plain.parameters(), strict=True):
+        np.testing.assert_array_equal(to_numpy(ours.grad), to_numpy(theirs.grad))

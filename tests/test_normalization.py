@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minicap.backend import to_numpy
-from minicap.normalization import BatchNorm2d, L2Normalize
+from minicap.normalization import BatchNorm2d, L2Normalize, Standardize
 
 
 @pytest.fixture
@@ -93,3 +93,13 @@ def test_a_row_of_zeros_stays_zero(device):
 
 def test_l2_normalisation_passes_the_gradient_check(assert_gradients, rng):
     assert_gradients(L2Normalize(3.0), rng.standard_normal((4, 6)))
+
+
+def test_standardised_channels_have_mean_0_and_deviation_1_and_a_constant_one_keeps_its_scale(device, rng):
+    x = rng.standard_normal((4, 5, 3)).astype(np.float32) * np.float32([100, 0.1, 0]) + np.float32([7, -2, 5])
+    layer = Standardize(3).to(device)
+    layer.fit(device.asarray(x))
+    y = to_numpy(layer(device.asarray(x))).reshape(-1, 3)
+    np.testing.assert_allclose(y.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(y.std(axis=0), [1, 1, 0], atol=1e-5)
+    assert [name for name, _ in layer.named_state()] == ["mean", "std"] and not list(layer.named_parameters())

@@ -28,7 +28,7 @@ from minicap.gradcheck import GradientError
 from minicap.layer import Sequential
 from minicap.linear import Embedding, Flatten, Linear, sum_by_word
 from minicap.losses import SoftmaxCrossEntropy, softmax_cross_entropy_backward
-from minicap.normalization import BatchNorm2d, L2Normalize, batch_norm_backward
+from minicap.normalization import BatchNorm2d, L2Normalize, Standardize, batch_norm_backward
 from minicap.pooling import AvgPool2d, MaxPool2d, max_pool2d_backward
 from minicap.recurrent import LSTM, LSTMCell, gates_backward, lstm_steps_backward
 
@@ -115,6 +115,9 @@ MISTAKES = [
     Mistake(L2Normalize, "length treated as a constant", "dy - x_hat * (x_hat * dy).sum(axis=1, keepdims=True)", "dy"),
     Mistake(L2Normalize, "scale forgotten", "self.scale / norm * (dy", "1 / norm * (dy"),
     Mistake(L2Normalize, "not summed", "(x_hat * dy).sum(axis=1, keepdims=True)", "(x_hat * dy)"),
+
+    Mistake(Standardize, "scale forgotten", "dy / std", "dy"),
+    Mistake(Standardize, "multiplied instead of divided", "dy / std", "dy * std"),
 
     Mistake(LSTMCell, "W and U mixed up", "dz @ self.U.data.T", "dz @ self.W.data.T"),
     Mistake(LSTMCell, "db not summed", "dz.sum(axis=0)", "dz[0]"),
@@ -255,6 +258,7 @@ EXAMPLES = {
     AvgPool2d: lambda make, rng: (make(3, stride=2, padding=1), [normal(2, 5, 4, 2)], {}),
     BatchNorm2d: lambda make, rng: (off_neutral(make(2), rng), [normal(2, 3, 2, 2)], {}),
     L2Normalize: lambda make, rng: (make(3.0), [normal(4, 3)], {}),
+    Standardize: lambda make, rng: (off_neutral(make(3), rng), [normal(4, 3)], {}),
     LSTMCell: lambda make, rng: (make(2, 2, rng=rng), [*normal(3, 3, 2)], {}),
     LSTM: lambda make, rng: (make(4, 2, rng=rng), [normal(3, 3, 2), *normal(3, 3, 2)],
                              {"lengths": np.array([2, 3, 1])}),

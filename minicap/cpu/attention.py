@@ -6,15 +6,18 @@ A tanh for every region, word and channel would be most of the work. By the addi
 
 so the exponential of the keys is taken once for a whole sequence (``kept``), that of the query once for a word, and a
 step is left with a product, a sum and a reciprocal. Rows about one image go together, while its regions are in the
-cache. Where |k| or |q| is so large that e^2k e^2q could overflow float32, the plain function computes.
+cache.
+
+Keys beyond ``KEY`` are cut off there: beside a query of at most ``QUERY`` their tanh is 1 in float32 anyway. A product
+that overflows is no trouble then, for 1 / (1 + inf) is rightly 0, and inf · 0 cannot occur.
 """
 
 import numpy as np
 
 from .threads import run_blocks, scratch
 
-LIMIT = 20.0           # of |k| and |q|: e^80 is still a float32
-BLOCK_BYTES = 1 << 19  # of keys at a time
+KEY, QUERY = 43.0, 34.0  # e^86 and its reciprocal are float32 numbers; 1 - tanh(43 - 34) is beyond float32
+BLOCK_BYTES = 1 << 19    # of keys at a time
 
 
 def attention_scores(keys, query, v, image_of, kept=None):
@@ -87,31 +90,25 @@ def weighted_sum_backward(regions, alpha, image_of, dy, dregions=None):
 
 def _exp_keys(keys, query, v, kept):
     """e^(2 keys), computed in the first step of a sequence; None where the twin is of no use."""
-    if any(a.dtype != np.float32 for a in (keys, query, v)) or not np.abs(query).max(initial=0) <= LIMIT:
+    if any(a.dtype != np.float32 for a in (keys, query, v)) or np.abs(query).max(initial=0) > QUERY:
         return None
     kept = {} if kept is None else kept
     if "exp_keys" not in kept:
-        kept["exp_keys"] = _exp_if_it_fits(keys)
+        exp_keys = kept["exp_keys"] = np.empty_like(keys)
+
+        def block(image):
+            part = np.clip(keys[image], -KEY, KEY, out=exp_keys[image])
+            part *= 2
+            np.exp(part, out=part)
+
+        run_blocks(block, [(image,) for image in range(len(keys))])
     return kept["exp_keys"]
-
-
-def _exp_if_it_fits(keys):
-    exp_keys, too_large = np.empty_like(keys), []
-
-    def block(image):
-        part = np.multiply(keys[image], 2, out=exp_keys[image])
-        if not (part.max(initial=0) <= 2 * LIMIT and part.min(initial=0) >= -2 * LIMIT):
-            too_large.append(image)
-            return
-        np.exp(part, out=part)
-
-    run_blocks(block, [(image,) for image in range(len(keys))])
-    return None if too_large else exp_keys
 
 
 def _r(exp_keys, exp_query):
     """1 / (1 + e^2k e^2q), in scratch memory."""
-    r = np.multiply(exp_keys, exp_query, out=scratch().empty("r", exp_keys.shape))
+    with np.errstate(over="ignore"):
+        r = np.multiply(exp_keys, exp_query, out=scratch().empty("r", exp_keys.shape))
     r += 1
     return np.divide(1, r, out=r)
 
