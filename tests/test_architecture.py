@@ -33,8 +33,8 @@ ORDER = """
     captioning.ngrams captioning.bleu captioning.rouge captioning.cider captioning.meteor captioning.metrics
     captioning.predictions captioning.significance
     captioning.features captioning.extractor
-    captioning.models captioning.search captioning.checkpoint captioning.captioner captioning.inputs
-    captioning.training captioning.plots
+    captioning.models captioning.attention_lstm captioning.attend captioning.search captioning.checkpoint
+    captioning.captioner captioning.inputs captioning.training captioning.plots
     train extract caption classify evaluate score doctor reproduce
     learn
     minicap

@@ -1,0 +1,162 @@
+"""Show, Attend and Tell (Xu et al. 2015): for every word the model looks at another part of the image.
+
+    a_i            regions of the image, the same scale for every channel     section 3.1.1
+    h_0, c_0 = tanh(mean_i a_i W + b)                                         section 3.1.2
+    y_t, z_t = attention and LSTM over E[word_t] and the regions              eq. 1-5, attention_lstm.py
+    p_{t+1} = softmax(L_o (E[word_t] + L_h y_t + L_z z_t))                    eq. 7, the "deep output layer"
+
+Left out: the "hard" attention of section 4.1, which samples one region a word. In the paper h_0 and c_0 come from two
+networks whose depth it does not tell; one layer each it is here.
+"""
+
+from dataclasses import dataclass
+
+from ..activations import Dropout
+from ..attention import DoublyStochastic
+from ..backend import array_module
+from ..initializers import normal
+from ..layer import Cache, Layer
+from ..linear import Embedding, Linear
+from ..losses import SoftmaxCrossEntropy, log_softmax
+from ..normalization import L2Normalize, Standardize
+from .attention_lstm import AttentionLSTM, pack_by_time
+from .models import FEATURE_LENGTH
+
+NORMALIZERS = {"channels": Standardize, "length": lambda D: L2Normalize(FEATURE_LENGTH)}
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all captions, or beams, look at. A search picks rows of its state; this is the same for all of them."""
+
+    regions: object  # (I, L, D)
+    keys: object     # (I, L, A)
+    kept: dict       # see attention_scores
+
+    def __getitem__(self, rows):
+        return self
+
+
+class Attend(Layer):
+    """(images, image_of, words, targets, lengths) -> the loss, as :class:`.ShowTell`; here images are regions.
+
+    images: (I, ..., D), the regions in a row or in a grid. ``normalize``: "channels" (each channel to mean 0 and
+    deviation 1 over train: call ``model.scale.fit`` on some regions first) or "length" (each region to one length).
+    ``sentinel``: Lu et al.'s attention, which may look at the memory instead. ``doubly_stochastic``: the weight λ of
+    eq. 14. ``input_gradient``: whether backward returns the gradient of the images, to train the network they are from.
+    """
+
+    def __init__(self, V, E, H, D, A, *, drop, rng, dropout_rng, label_smoothing=0.0, log_frequencies=None,
+                 normalize="channels", sentinel=False, doubly_stochastic=0.0, input_gradient=False):
+        self.dropout_rng, self.input_gradient = dropout_rng, input_gradient
+        self.scale = NORMALIZERS[normalize](D)
+        self.keys = Linear(D, A, rng=rng, input_gradient=input_gradient)
+        self.begin = Linear(D, 2 * H, rng=rng, input_gradient=input_gradient)
+        self.embedding = Embedding(V, E, rng=rng, init=normal(1.0))
+        self.drop_words = Dropout(drop, rng=dropout_rng)
+        self.lstm = AttentionLSTM(E, D, H, A, rng=rng, sentinel=sentinel, input_gradient=input_gradient)
+        self.say_state = Linear(H, E, rng=rng)
+        self.say_seen = Linear(D, E, rng=rng, bias=False)
+        self.drop_output = Dropout(drop, rng=dropout_rng)
+        self.output = Linear(E, V, rng=rng)
+        if log_frequencies is not None:
+            self.output.b.data[...] = log_frequencies
+        self.loss = SoftmaxCrossEntropy(label_smoothing)
+        self.share = DoublyStochastic(doubly_stochastic)
+
+    def forward(self, images, image_of, words, targets, lengths):
+        xp = array_module(images)
+        I, D = len(images), images.shape[-1]
+        regions, scale_cache = self.scale.forward(images.reshape(-1, D))
+        regions = regions.reshape(I, -1, D)
+        keys, keys_cache = self.keys.forward(regions)
+        begin, begin_cache = self.begin.forward(regions.mean(axis=1))
+        begin = xp.tanh(begin)  # (I, 2H)
+
+        rows, columns, running = pack_by_time(lengths)
+        at = xp.asarray(rows), xp.asarray(columns)
+        image_of = image_of[at[0][:running[0]]]
+        x, embedding_cache = self.embedding.forward(words[at])  # (M, E): all words, packed by time
+        x, drop_words_cache = self.drop_words.forward(x)
+        h, c = _halves(begin[image_of])
+        (y, z, attended), lstm_cache = self.lstm.forward(x, regions, keys, image_of, h, c, running=running)
+
+        state, state_cache = self.say_state.forward(y)
+        seen, seen_cache = self.say_seen.forward(z)
+        said, drop_output_cache = self.drop_output.forward(x + state + seen)
+        logits, output_cache = self.output.forward(said)
+        loss, loss_cache = self.loss.forward(logits, targets[at])
+        L = regions.shape[1]
+        share, share_cache = self.share.forward(attended[:, :L], words=len(rows))
+        return loss + share, Cache(
+            images_shape=images.shape, scale=scale_cache, keys=keys_cache, begin=begin_cache, h_c=begin, L=L,
+            image_of=image_of, embedding=embedding_cache, drop_words=drop_words_cache, lstm=lstm_cache,
+            attended=attended, state=state_cache, seen=seen_cache, drop_output=drop_output_cache, output=output_cache,
+            loss=loss_cache, share=share_cache)
+
+    def backward(self, dloss, cache):
+        """Returns the gradient of the images (None unless ``input_gradient``), and None for the integer inputs."""
+        (images_shape, scale, keys, begin, h_c, L, image_of, embedding, drop_words, lstm, attended, state, seen,
+         drop_output, output, loss, share) = cache.spend(self)
+        xp = array_module(image_of)
+        dattended = xp.zeros_like(attended)
+        dattended[:, :L] = self.share.backward(dloss, share)
+        dlogits, _ = self.loss.backward(dloss, loss)
+        dsaid = self.drop_output.backward(self.output.backward(dlogits, output), drop_output)
+        dy, dz = self.say_state.backward(dsaid, state), self.say_seen.backward(dsaid, seen)
+
+        dx, dregions, dkeys, _, dh, dc = self.lstm.backward((dy, dz, dattended), lstm)
+        self.embedding.backward(self.drop_words.backward(dx + dsaid, drop_words), embedding)
+        dbegin = xp.zeros_like(h_c)
+        xp.add.at(dbegin, image_of, xp.concatenate([dh, dc], axis=1))  # every caption of an image has its say
+        dmean = self.begin.backward(dbegin * (1 - h_c * h_c), begin)
+        dregions_keys = self.keys.backward(dkeys, keys)
+        if not self.input_gradient:
+            return None, None, None, None, None
+        dregions += dregions_keys + dmean[:, None] / L
+        dimages = self.scale.backward(dregions.reshape(-1, images_shape[-1]), scale).reshape(images_shape)
+        return dimages, None, None, None, None
+
+    def __call__(self, images, image_of, words, targets, lengths):
+        """The mean cross-entropy per word without dropout, label smoothing and doubly stochastic term."""
+        rows, columns, running = pack_by_time(lengths)
+        xp = array_module(images)
+        at = xp.asarray(rows), xp.asarray(columns)
+        h, c, _, _, shared = self.start(images)
+        image_of = image_of[at[0][:running[0]]]
+        x = self.embedding(words[at])
+        y, z, _ = self.lstm(x, shared.regions, shared.keys, image_of, h[image_of], c[image_of], running=running)
+        return self.loss(self._logits(x, y, z), targets[at])
+
+    def start(self, images):
+        """The state (h, c, image_of, α, shared) before the first word: rows (I, H), (I, H), (I,), (I, L)."""
+        xp = array_module(images)
+        regions = self.scale(images.reshape(-1, images.shape[-1])).reshape(len(images), -1, images.shape[-1])
+        h, c = _halves(xp.tanh(self.begin(regions.mean(axis=1))))
+        alpha = xp.zeros((len(regions), regions.shape[1] + self.lstm.sentinel), dtype=regions.dtype)
+        return h, c, xp.arange(len(regions)), alpha, Shared(regions, self.keys(regions), {})
+
+    def step(self, state, words):
+        """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
+
+        The α of the next state is where the model looked when it read ``words``, so for the word it says next.
+        """
+        h, c, image_of, _, shared = state
+        x = self.embedding(words)
+        h, c, z, alpha = self.lstm.step(x, shared.regions, shared.keys, image_of, h, c, kept=shared.kept)
+        return (h, c, image_of, alpha, shared), log_softmax(self._logits(x, h, z))
+
+    def _logits(self, x, y, z):
+        return self.output(x + self.say_state(y) + self.say_seen(z))
+
+    def __repr__(self):
+        V, E = self.embedding.W.shape
+        D, A = self.keys.W.shape
+        sentinel = ", sentinel" if self.lstm.sentinel else ""
+        return f"Attend({V} words, E={E}, H={self.lstm.cell.U.shape[0]}, regions of {D}, A={A}{sentinel})"
+
+
+def _halves(begin):
+    """(h, c) side by side in (N, 2H)."""
+    H = begin.shape[1] // 2
+    return begin[:, :H], begin[:, H:]
