@@ -137,6 +137,26 @@ def test_nothing_is_printed_to_stdout(pictures, weights, tmp_path, capsys):
     assert f"{tmp_path / 'f.npy'}: {COUNT} images" in captured.err
 
 
+@pytest.mark.parametrize("mirror", [False, True])
+def test_pool5_made_from_conv5_4_is_pool5(pictures, tiny, rng, tmp_path, capsys, mirror):
+    weights = tiny_vgg.save_keras(tmp_path / "vgg.h5", tiny_vgg.random_vgg(19, rng))
+    (pictures / "03.png").write_bytes(b"no picture")
+    more = ["--mirror", "--split", "train"] if mirror else []
+    for layer in ("conv5_4", "pool5"):
+        program.main(arguments(pictures, weights, tmp_path / f"{layer}.npy", layer=layer, **{"batch-size": 7}) + more)
+    made = ["--pool", str(tmp_path / "conv5_4.npy"), "--layer", "pool5", "--out", str(tmp_path / "made.npy")]
+    capsys.readouterr()
+    program.main(made)
+    assert f"made.npy: {COUNT - 4 * mirror} images" in capsys.readouterr().err
+    ours, theirs = open_features(tmp_path / "made.npy"), open_features(tmp_path / "pool5.npy")
+    assert ours.info == theirs.info and ours.info["unreadable"] == ["03.png"]
+    rows = list(ours.row.values())
+    assert ours.array.dtype == np.float16 and ours.array[rows].any()
+    np.testing.assert_allclose(ours.array[rows], theirs.array[rows], rtol=2e-3, atol=1e-4)
+    program.main(made)
+    assert "is already there and up to date" in capsys.readouterr().err
+
+
 # --- Once more, or after a cut --------------------------------------------------------------------------------------
 
 def test_a_second_run_has_nothing_to_do(pictures, weights, tmp_path, monkeypatch, capsys):
@@ -298,3 +318,24 @@ def test_mirrored_features_of_one_split_are_those_of_the_pictures_turned_over(pi
         turned = resize(read_image(pictures / name), (32, 32))[:, ::-1]
         np.testing.assert_allclose(found, extractor(turned[None])[0], rtol=1e-2, atol=1e-3)
         assert not np.allclose(found, extractor(extractor.prepare(read_image(pictures / name))[None])[0], atol=1e-3)
+
+
+def test_pooling_that_cannot_be_is_one_sentence(pictures, weights, tmp_path, capsys):
+    def message(*words):
+        with pytest.raises(SystemExit) as caught:
+            run_program(program.main, [str(word) for word in words])
+        assert caught.value.code == 2
+        return capsys.readouterr().err.splitlines()[-1]
+
+    extract(pictures, weights, tmp_path / "f.npy")
+    made = ("--pool", tmp_path / "f.npy", "--out", tmp_path / "g.npy")
+    assert message(*made, "--layer", "pool5").endswith("f.npy holds fc7 features; pool5 is made from conv5_4")
+    assert message(*made) == "error: --pool makes pool5 features, not fc7; add --layer pool5"
+    assert message("--out", tmp_path / "g.npy").startswith("error: where are the VGG weights?")
+    description = json.loads((tmp_path / "f.json").read_text())
+    description["source"] |= {"layer": "conv5_4", "shape": [2, 2, 8]}
+    (tmp_path / "f.json").write_text(json.dumps(description))
+    np.save(tmp_path / "f.npy", np.zeros((COUNT, 2, 2, 8), np.float16))
+    assert "would replace the conv5_4 features it is made from" in message(
+        "--pool", tmp_path / "f.npy", "--out", tmp_path / "f", "--layer", "pool5")
+    assert not (tmp_path / "g.npy").exists()

@@ -1,6 +1,8 @@
 """From pictures to features: a frozen VGG run over a whole data set once, or over one photograph."""
 
+import dataclasses
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -9,9 +11,10 @@ from ..cpu.inference import InferencePlan
 from ..errors import UserError
 from ..files import existing_file, sha256
 from ..images import resize
+from ..pooling import MaxPool2d
 from ..vgg import vgg
 from .caption_dataset import warn
-from .features import FeatureSource, FeatureWriter, finished_changes, read_ahead
+from .features import FeatureSource, FeatureWriter, finished_changes, open_features, read_ahead
 
 # What the papers call a layer's features are its outputs after the ReLU.
 LAYERS = {"fc7": "relu7", "conv5_4": "relu5_4", "pool5": "pool5"}
@@ -90,6 +93,37 @@ def extract(dataset, extractor, out, batch_size=32, save_every=16, split=None):
             bar.update(len(batch))
             if number % save_every == 0:
                 writer.save_progress()
+    finish(writer)
+
+
+def pool(conv5_4, out, batch_size=32):
+    """Write the pool5 features ``out`` from the conv5_4 features of the same images: pool5 is their 2 x 2 maximum.
+
+    The same numbers as from the pictures, in seconds: a maximum does not mind having been rounded to float16 before.
+    """
+    features = open_features(conv5_4)
+    source = FeatureSource(**features.info["source"])
+    if source.layer != "conv5_4":
+        raise UserError(f"{features.path} holds {source.layer} features; pool5 is made from conv5_4")
+    if Path(out).expanduser().with_suffix(".npy").resolve() == features.path.resolve():
+        raise UserError(f"--out {out} would replace the conv5_4 features it is made from; name another file")
+    H, W, C = source.shape
+    source = dataclasses.replace(source, layer="pool5", shape=(H // 2, W // 2, C))
+    names = features.info["images"]
+    if finished_changes(out, source, names) == []:
+        print(f"{out} is already there and up to date", file=sys.stderr)
+        return
+    writer, max_pool = FeatureWriter(out, source, names), MaxPool2d(2)
+    for begin in range(writer.done, len(names), batch_size):
+        values = max_pool(features.array[begin:begin + batch_size].astype(np.float32))
+        writer.write([value if name in features.row else None
+                      for name, value in zip(names[begin:begin + batch_size], values, strict=True)])
+    finish(writer)
+
+
+def finish(writer):
+    """Put the file in place and say so."""
     writer.finish()
     left_out = f", {len(writer.unreadable)} unreadable images left out" if writer.unreadable else ""
-    print(f"{writer.path}: {len(names)} images, {writer.path.stat().st_size / 1e6:.0f} MB{left_out}", file=sys.stderr)
+    megabytes = writer.path.stat().st_size / 1e6
+    print(f"{writer.path}: {len(writer.images)} images, {megabytes:.0f} MB{left_out}", file=sys.stderr)
