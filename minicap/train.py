@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .backend import get_device
+from .captioning.attend import NORMALIZERS
 from .captioning.caption_dataset import warn
 from .captioning.captioner import Captioner, ModelSettings
 from .captioning.checkpoint import FORMAT
@@ -32,8 +33,14 @@ RECIPES = {
     "features": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 768,
                  "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
                  "image": "every"},
+    "attend": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 512,
+               "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
+               "attention": 512, "normalize": "channels", "doubly_stochastic": 0.03},
 }
-WHERE = ("data_dir", "splits", "features", "weights", "device", "out", "resume", "gradcheck")  # not what is learned
+LAYERS = {"show-tell": "fc7", "attend": "conv5_4"}  # what is extracted for a model
+WHERE = ("data_dir", "splits", "features", "layer", "weights", "device", "out", "resume",
+         "gradcheck")  # not what is learned
+ONLY = {"show-tell": ("image",), "attend": ("attention", "normalize", "sentinel", "doubly_stochastic")}
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,9 @@ class TrainSettings:
     features: str | None = option(None, "features made by minicap.extract; else they are made first", metavar="FILE")
     mirrored: str | None = option(None, "features of the mirrored train images (extract --split train --mirror), to "
                                   "learn from as well", metavar="FILE")
-    model: str = option("show-tell", "captioner", choices=("show-tell",))
+    layer: str | None = option(None, "which features are made where none are named; by model",
+                               choices=("fc7", "conv5_4", "pool5"))
+    model: str = option("show-tell", "captioner", choices=("show-tell", "attend"))
     image: str | None = option(None, "read the image as the first word or beside every word; by data set",
                                choices=("first", "every"))
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
@@ -64,6 +73,12 @@ class TrainSettings:
     embedding: int | None = option(None, "size E of a word's vector; by data set", metavar="N")
     hidden: int | None = option(None, "size H of the LSTM's state; by data set", metavar="N")
     drop: float | None = option(None, "dropout probability; by data set", metavar="X")
+    attention: int | None = option(None, "attend: width A of the attention; by model", metavar="N")
+    normalize: str | None = option(None, "attend: scale channels by their deviation in train, or each region to one "
+                                   "length; by model", choices=tuple(NORMALIZERS))
+    sentinel: bool = option(False, "attend: let it look at its memory instead of the image")
+    doubly_stochastic: float | None = option(None, "attend: weight of the term that gives every region its share; by "
+                                             "model", metavar="X")
     label_smoothing: float | None = option(None, "share of the target spread over all words; by data set", metavar="X")
     min_count: int | None = option(None, "rarer words of train become <unk>; by data set", metavar="N")
     select: str = option("cider", "dev score that chooses the best epoch", choices=("bleu4", "cider"))
@@ -72,14 +87,18 @@ class TrainSettings:
 
     def resolved(self):
         """The same settings with every "by data set" filled in."""
-        recipe = RECIPES["shapes" if self.data == "shapes" else "features"]
+        if self.model == "attend" and self.data == "shapes":
+            raise UserError("--model attend reads regions of photographs, of which --data shapes has none; use --data "
+                            "flickr8k or folder")
+        recipe = RECIPES["shapes" if self.data == "shapes" else "attend" if self.model == "attend" else "features"]
         if self.resume and self.out is None:
             raise UserError("--resume needs --out, the folder of the run to go on with")
         chosen = {k: v for k, v in recipe.items() if getattr(self, k) is None}
         settings = dataclasses.replace(self, **chosen, out=self.out or _next_folder(self.data))
         for name, least in (("epochs", 1), ("batch_size", 1), ("embedding", 1), ("hidden", 1), ("min_count", 1),
-                            ("patience", 1), ("warmup_epochs", 0), ("weight_decay", 0), ("seed", 0)):
-            if not getattr(settings, name) >= least:
+                            ("patience", 1), ("warmup_epochs", 0), ("weight_decay", 0), ("seed", 0), ("attention", 1),
+                            ("doubly_stochastic", 0)):
+            if getattr(settings, name) is not None and not getattr(settings, name) >= least:
                 raise UserError(f"--{name.replace('_', '-')} has to be at least {least}, got {getattr(settings, name)}")
         for name in ("drop", "label_smoothing", "average"):
             if not 0 <= getattr(settings, name) < 1:
@@ -91,7 +110,8 @@ class TrainSettings:
 
     def identity(self):
         """What decides the result, and so has to be the same when a run is resumed."""
-        kept = {k: v for k, v in dataclasses.asdict(self).items() if k not in WHERE}
+        others = {name for model, names in ONLY.items() if model != self.model for name in names}
+        kept = {k: v for k, v in dataclasses.asdict(self).items() if k not in WHERE and k not in others}
         return kept | {"mirrored": bool(self.mirrored)}  # whether, and not where
 
 
@@ -104,11 +124,14 @@ def inputs_for(dataset, settings):
     if dataset.name == "shapes":
         return {s: PixelInputs(dataset, dataset.splits[s]) for s in ("train", "dev")}, None
     features = open_features(settings.features)
-    if len(features.info["source"]["shape"]) != 1:
-        raise UserError(f"{features.path} holds no fc7 features, which --model show-tell reads")
+    source = features.info["source"]
+    if (len(source["shape"]) > 1) != (settings.model == "attend"):
+        wanted = "regions, which --layer conv5_4 or pool5 extracts" if settings.model == "attend" else "fc7"
+        raise UserError(f"{features.path} holds {source['layer']} features of shape {tuple(source['shape'])}; --model "
+                        f"{settings.model} reads {wanted}")
     mirrored = open_features(settings.mirrored) if settings.mirrored else None
     return {"train": FeatureInputs(features, dataset.splits["train"], mirrored),
-            "dev": FeatureInputs(features, dataset.splits["dev"])}, features.info["source"]
+            "dev": FeatureInputs(features, dataset.splits["dev"])}, source
 
 
 def extracted_features(dataset, settings, device):
@@ -120,11 +143,12 @@ def extracted_features(dataset, settings, device):
     if weights is None:
         raise UserError("where are the VGG weights? Name the file with --weights or in MINICAP_WEIGHTS, fetch it with "
                         "`python -m minicap.download vgg19`, or name extracted features with --features")
-    extractor = Extractor(weights, "fc7", device)
+    layer = settings.layer or LAYERS[settings.model]
+    extractor = Extractor(weights, layer, device)
     name = dataset.name
     if name == "folder":  # two folders may hold different pictures under the same names
         name += "-" + hashlib.sha256(str(Path(settings.data_dir).expanduser().resolve()).encode()).hexdigest()[:8]
-    path = data_folder() / "features" / f"{name}-fc7-{extractor.source.weights_sha256[:8]}.npy"
+    path = data_folder() / "features" / f"{name}-{layer}-{extractor.source.weights_sha256[:8]}.npy"
     extract(dataset, extractor, path)
     return path
 
@@ -137,12 +161,21 @@ def build(settings, dataset, source, device):
         raise UserError(f"no word occurs {settings.min_count} times in the {len(train_captions)} training captions; "
                         "use a smaller --min-count")
     shape = ({"input": "pixels", "side": dataset.side} if source is None
-             else {"input": "features", "feature_size": source["shape"][0]})
-    model_settings = ModelSettings(vocabulary=len(vocabulary), embedding=settings.embedding, hidden=settings.hidden,
-                                   drop=settings.drop, label_smoothing=settings.label_smoothing,
+             else {"input": "features", "feature_size": source["shape"][-1]})
+    if settings.model == "attend":
+        shape |= {name: getattr(settings, name) for name in ONLY["attend"]}
+    model_settings = ModelSettings(vocabulary=len(vocabulary), model=settings.model, embedding=settings.embedding,
+                                   hidden=settings.hidden, drop=settings.drop, label_smoothing=settings.label_smoothing,
                                    image_every_step=settings.image == "every", **shape)
     model = model_settings.build(np.random.default_rng([settings.seed, 0]), vocabulary.log_frequencies())
     return Captioner(model, vocabulary, model_settings, device, source=source, weights=settings.weights)
+
+
+def fit_normalization(captioner, inputs, images=256):
+    """Let the model take the statistics of its features from some images of train, evenly spread over the split."""
+    if captioner.settings.model == "attend" and captioner.settings.normalize == "channels":
+        rows = np.unique(np.linspace(0, len(inputs.names) - 1, images).astype(int))
+        captioner.model.scale.fit(captioner.device.asarray(inputs(rows)))
 
 
 def check_gradients_of(trainer, captions=4):
@@ -184,12 +217,17 @@ def main(argv=None):
     unused = [name for name in ("data_dir", "features", "mirrored", "weights") if getattr(settings, name)]
     if unused and settings.data == "shapes":
         warn(f"--{unused[0].replace('_', '-')} is of no use to --data shapes, which are drawn and not read")
+    unused = [name for model, names in ONLY.items() if model != settings.model for name in names
+              if getattr(settings, name)]
+    if unused:
+        warn(f"--{unused[0].replace('_', '-')} is of no use to --model {settings.model}")
     device = get_device(settings.device)
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
     if dataset.name != "shapes" and settings.features is None:
         settings = dataclasses.replace(settings, features=str(extracted_features(dataset, settings, device)))
     inputs, source = inputs_for(dataset, settings)
     captioner = build(settings, dataset, source, device)
+    fit_normalization(captioner, inputs["train"])
     trainer = Trainer(captioner, dataset, inputs, settings, folder)
     if settings.gradcheck:
         return check_gradients_of(trainer)

@@ -341,7 +341,8 @@ def test_features_of_another_layer_are_refused(data, tmp_path):
     description = json.loads(data[1].with_suffix(".json").read_text())
     description["source"] |= {"layer": "pool5", "shape": [7, 7, 8]}
     (tmp_path / "pool5.json").write_text(json.dumps(description))
-    with pytest.raises(UserError, match=r"pool5\.npy holds no fc7 features, which --model show-tell reads"):
+    with pytest.raises(UserError, match=r"pool5\.npy holds pool5 features of shape \(7, 7, 8\); --model show-tell "
+                                        "reads fc7"):
         tiny_captioner.run_train(tmp_path / "run", data[0], tmp_path / "pool5.npy")
 
 

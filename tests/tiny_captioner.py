@@ -2,6 +2,7 @@
 
     folder = write_folder(tmp_path / "data")                    pictures, captions.csv and split lists
     features = write_features(tmp_path / "features.npy")        six numbers a picture: its colour, blurred
+    regions = write_regions(tmp_path / "regions.npy")           the same in a grid of 2 x 2 regions, for --model attend
     run_train(tmp_path / "run", folder, features, "--epochs", 2)
 
     captioner = pixel_captioner()                               fresh weights, reads small pictures
@@ -52,6 +53,16 @@ def write_features(path, names=NAMES, unreadable=(), **source):
     np.save(path, (np.hstack([colours, 3 - colours]) + blur).astype(np.float16))
     write_json(path.with_suffix(".json"), {"source": SOURCE | source, "unreadable": list(unreadable),
                                            "images": list(names)})
+    return path
+
+
+def write_regions(path, names=NAMES, **source):
+    """The features of :func:`write_features` in one of four regions of each picture, noise in the others."""
+    write_features(path, names, **{"layer": "conv5_4", "shape": [2, 2, 6]} | source)
+    rng, features = np.random.default_rng(1), np.load(path)
+    regions = rng.normal(0, 0.3, (len(names), 4, 6)).astype(np.float16)
+    regions[np.arange(len(names)), np.arange(len(names)) % 4] += features
+    np.save(path, regions.reshape(-1, 2, 2, 6))
     return path
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ..backend import get_device
 from ..errors import UserError
 from ..images import read_image, resize
+from .attend import Attend
 from .checkpoint import checkpoint_folder, load_tensors, read_description
 from .models import ShowTell, feature_encoder, small_cnn
 from .search import beam_search
@@ -19,10 +20,15 @@ from .vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """The shape of a captioner. ``input`` is "pixels" (a picture of ``side`` pixels, our own CNN) or "features"."""
+    """The shape of a captioner. ``input`` is "pixels" (a picture of ``side`` pixels, our own CNN) or "features".
+
+    ``model``: "show-tell", or "attend", whose features are regions (..., feature_size) and which has a width of
+    ``attention`` and the options of :class:`.Attend`.
+    """
 
     input: str
     vocabulary: int
+    model: str = "show-tell"
     embedding: int = 512
     hidden: int = 512
     drop: float = 0.5
@@ -30,10 +36,19 @@ class ModelSettings:
     image_every_step: bool = False
     side: int | None = None         # pixels
     feature_size: int | None = None  # features
+    attention: int | None = None
+    normalize: str = "channels"
+    sentinel: bool = False
+    doubly_stochastic: float = 0.0
 
     def build(self, rng, log_frequencies=None):
-        """A ShowTell with weights drawn from ``rng``; all dropout layers share one generator of their own."""
+        """The model with weights drawn from ``rng``; all dropout layers share one generator of their own."""
         dropout_rng = rng.spawn(1)[0]
+        if self.model == "attend":
+            return Attend(self.vocabulary, self.embedding, self.hidden, self.feature_size, self.attention,
+                          drop=self.drop, rng=rng, dropout_rng=dropout_rng, label_smoothing=self.label_smoothing,
+                          log_frequencies=log_frequencies, normalize=self.normalize, sentinel=self.sentinel,
+                          doubly_stochastic=self.doubly_stochastic)
         if self.input == "pixels":
             encoder = small_cnn(self.side, self.embedding, rng=rng)
         else:

@@ -1,0 +1,143 @@
+"""The programs with --model attend: trained, resumed, evaluated, and what it cannot read refused."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny_captioner
+import tiny_vgg
+from PIL import Image
+
+from minicap import caption, evaluate, train
+from minicap.captioning.captioner import Captioner
+from minicap.captioning.checkpoint import load_tensors
+from minicap.errors import UserError
+
+ATTEND = ("--model", "attend", "--attention", 7)
+TO_THE_END = ("--epochs", 60, "--patience", 60, "--lr", 0.03, "--drop", 0, "--label-smoothing", 0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """(folder of pictures, file of regions)"""
+    folder = tmp_path_factory.mktemp("data")
+    return tiny_captioner.write_folder(folder / "pictures"), tiny_captioner.write_regions(folder / "regions.npy")
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch):
+    monkeypatch.setattr(train, "show", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "show", lambda *_: None)
+        return tiny_captioner.run_train(tmp_path_factory.mktemp("trained") / "run", *data, *ATTEND, *TO_THE_END)
+
+
+def tensors_of(folder, name="last"):
+    return {key: a.tobytes() for key, a in load_tensors(folder / f"{name}.safetensors", "checkpoint")[0].items()}
+
+
+def test_it_learns_what_it_is_shown_and_evaluate_scores_it_from_the_checkpoint(trained, data, capsys):
+    capsys.readouterr()
+    evaluate.main(["--checkpoint", str(trained), "--split", "test", "--json", "--device", "cpu"])
+    assert json.loads(capsys.readouterr().out)["bleu1"] > 0.9
+    captioner = Captioner.load(trained, device="cpu")
+    assert repr(captioner.model).endswith("regions of 6, A=7)") and captioner.settings.normalize == "channels"
+    regions = np.load(data[1])[9:].astype(np.float32)
+    for colour, beams in zip(tiny_captioner.COLOURS, captioner.caption_inputs(regions), strict=True):
+        assert colour in beams[0][0].split()
+
+
+def test_the_channels_are_normalised_by_train_s_statistics_which_the_checkpoint_keeps(trained, data):
+    x = np.load(data[1])[:6].astype(np.float32).reshape(-1, 6)
+    tensors, _ = load_tensors(trained / "best.safetensors", "checkpoint")
+    np.testing.assert_allclose(tensors["scale.mean"], x.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(tensors["scale.std"], x.std(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [("--sentinel",), ("--normalize", "length", "--doubly-stochastic", 0)])
+def test_a_resumed_run_equals_the_uninterrupted_one(data, tmp_path, options):
+    arguments = (*data, *ATTEND, *options)
+    whole = tiny_captioner.run_train(tmp_path / "whole", *arguments, "--epochs", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        def stop(line):
+            raise KeyboardInterrupt
+
+        patch.setattr("minicap.captioning.training.report", stop)
+        with pytest.raises(KeyboardInterrupt):
+            tiny_captioner.run_train(tmp_path / "cut", *arguments, "--epochs", 2)
+    cut = tiny_captioner.run_train(tmp_path / "cut", *arguments, "--epochs", 2, "--resume")
+    assert tensors_of(cut) == tensors_of(whole) and tensors_of(cut, "best") == tensors_of(whole, "best")
+    settings = json.loads((whole / "captioner.json").read_text())["model"]
+    assert settings["sentinel"] is ("--sentinel" in options) and settings["attention"] == 7
+    with pytest.raises(UserError, match="was trained with attention = 7, not 8"):
+        tiny_captioner.run_train(whole, *arguments, "--epochs", 2, "--resume", "--attention", 8)
+
+
+def test_gradcheck_checks_the_real_model(data, tmp_path, capsys):
+    assert train.main(tiny_captioner.train_arguments(tmp_path / "run", *data, *ATTEND, "--gradcheck")) == 0
+    out = capsys.readouterr().out
+    assert "gradient check of Attend(" in out and "lstm.attention.v" in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_mirrored_regions_are_learned_from_as_well(data, tmp_path, capsys):
+    mirrored = tiny_captioner.write_regions(tmp_path / "m.npy",
+                                            resize=tiny_captioner.SOURCE["resize"] + ", mirrored")
+    tiny_captioner.run_train(tmp_path / "run", *data, *ATTEND, "--mirrored", mirrored, "--epochs", 1)
+    assert (tmp_path / "run" / "best.safetensors").exists()
+
+
+def test_features_are_made_of_photographs_and_caption_and_evaluate_make_the_same(monkeypatch, tmp_path, capsys):
+    """A checkpoint names the layer it was trained on: 2 x 2 regions of conv5_4."""
+    tiny_vgg.shrink(monkeypatch, size=32)
+    weights = tiny_vgg.save_keras(tmp_path / "vgg.h5", tiny_vgg.random_vgg(19, np.random.default_rng(0)))
+    monkeypatch.setenv("MINICAP_WEIGHTS", str(weights))
+    monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "cache"))
+    folder, run = tiny_captioner.write_folder(tmp_path / "pictures"), tmp_path / "run"
+    for name in tiny_captioner.NAMES:
+        Image.new("RGB", (240, 230), tiny_captioner.COLOURS[name.split("-")[0]]).save(folder / name)
+    train.main([str(a) for a in ("--data", "folder", "--data-dir", folder, "--out", run, "--device", "cpu", *ATTEND,
+                                 "--epochs", 1, "--min-count", 1, "--embedding", 4, "--hidden", 4)])
+    assert json.loads((run / "captioner.json").read_text())["source"]["layer"] == "conv5_4"
+    assert len(list((tmp_path / "cache" / "features").glob("folder-*-conv5_4-*.npy"))) == 1
+    capsys.readouterr()
+    evaluate.main(["--checkpoint", str(run), "--device", "cpu", "--predictions", str(tmp_path / "p.json")])
+    said = json.loads((tmp_path / "p.json").read_text())
+    photos = [str(folder / name) for name in said]
+    capsys.readouterr()
+    assert caption.main([*photos, "--checkpoint", str(run), "--device", "cpu"]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{p}: {c}" for p, c in zip(photos, said.values(), strict=True)]
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (("--attention", 0), "--attention has to be at least 1, got 0"),
+    (("--doubly-stochastic", -1), "--doubly-stochastic has to be at least 0, got -1"),
+])
+def test_settings_that_cannot_be_are_refused(data, tmp_path, arguments, message):
+    with pytest.raises(UserError, match=message):
+        tiny_captioner.run_train(tmp_path / "run", *data, *ATTEND, *arguments)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_the_model_cannot_read_is_refused_in_one_sentence(data, tmp_path):
+    fc7 = tiny_captioner.write_features(tmp_path / "fc7.npy")
+    with pytest.raises(UserError, match=r"fc7\.npy holds fc7 features of shape \(6,\); --model attend reads regions, "
+                                        "which --layer conv5_4 or pool5 extracts$"):
+        tiny_captioner.run_train(tmp_path / "run", data[0], fc7, *ATTEND)
+    with pytest.raises(UserError, match=r"regions\.npy holds conv5_4 features of shape \(2, 2, 6\); --model show-tell "
+                                        "reads fc7$"):
+        tiny_captioner.run_train(tmp_path / "run", *data)
+    with pytest.raises(UserError, match="reads regions of photographs, of which --data shapes has none"):
+        train.main(["--model", "attend"])
+
+
+def test_options_of_the_other_model_are_mentioned(data, tmp_path, capsys):
+    fc7 = tiny_captioner.write_features(tmp_path / "fc7.npy")
+    tiny_captioner.run_train(tmp_path / "a", data[0], fc7, "--epochs", 1, "--sentinel")
+    assert "warning: --sentinel is of no use to --model show-tell\n" in capsys.readouterr().err
+    tiny_captioner.run_train(tmp_path / "b", *data, *ATTEND, "--epochs", 1, "--image", "first")
+    assert "warning: --image is of no use to --model attend\n" in capsys.readouterr().err
