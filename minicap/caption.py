@@ -4,7 +4,10 @@ import json
 import sys
 from dataclasses import MISSING, dataclass
 
-from .captioning.captioner import Captioner
+import numpy as np
+
+from .captioning.checkpoint import checkpoint_folders
+from .captioning.ensemble import Ensemble
 from .captioning.search import check_options
 from .cli import option, parse_settings, run_program
 from .errors import UserError
@@ -14,19 +17,24 @@ from .images import read_image
 @dataclass(frozen=True)
 class CaptionSettings:
     images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
-    checkpoint: str = option(MISSING, "folder that minicap.train has written", metavar="DIR")
+    checkpoint: str = option(MISSING, "folder that minicap.train has written; several, for the mean of their "
+                             "probabilities, as DIR,DIR", metavar="DIR")
     weights: str | None = option(None, "the VGG weights it was trained with (or MINICAP_WEIGHTS)", metavar="FILE")
     beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N")
     length_penalty: float = option(0.7, "0 favours short captions, 1 long ones", metavar="X")
     max_length: int = option(30, "most words of a caption", metavar="N")
+    temperature: float | None = option(None, "draw the words at random instead: 1 from the model's probabilities, less "
+                                       "is bolder on probable words, 0 is greedy", metavar="X")
+    seed: int = option(0, "of --temperature", metavar="N")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "one JSON object a line, with all beams")
 
 
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Say what is in photographs.", argv)
-    check_options(settings.beam, settings.max_length, settings.length_penalty)
-    captioner = Captioner.load(settings.checkpoint, weights=settings.weights, device=settings.device)
+    check_options(settings.beam, settings.max_length, settings.length_penalty, settings.temperature, settings.seed)
+    captioner = Ensemble.load(checkpoint_folders(settings.checkpoint), weights=settings.weights, device=settings.device)
+    rng = np.random.default_rng(settings.seed)
     failed = 0
     for path in settings.images:
         try:
@@ -36,7 +44,8 @@ def main(argv=None):
             failed += 1
             continue
         beams = captioner.captions([picture], beam=settings.beam, max_length=settings.max_length,
-                                   length_penalty=settings.length_penalty)[0]
+                                   length_penalty=settings.length_penalty, temperature=settings.temperature,
+                                   rng=rng)[0]
         if settings.json:
             print(json.dumps({"image": path, "caption": beams[0][0],
                               "beams": [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]},

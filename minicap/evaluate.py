@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .captioning.captioner import Captioner
-from .captioning.checkpoint import checkpoint_folder
+from .captioning.checkpoint import checkpoint_folders
 from .captioning.dataset import load_dataset
+from .captioning.ensemble import Ensemble, EnsembleInputs
 from .captioning.features import open_features
 from .captioning.inputs import FeatureInputs, PixelInputs
 from .captioning.metrics import score_captions
@@ -22,7 +22,8 @@ from .files import read_json, write_json
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    checkpoint: str = option(MISSING, "folder that minicap.train has written", metavar="DIR")
+    checkpoint: str = option(MISSING, "folder that minicap.train has written; several, for the mean of their "
+                             "probabilities, as DIR,DIR", metavar="DIR")
     split: str = option("dev", "choose everything on dev; look at test once", choices=("dev", "test"))
     data: str | None = option(None, "data set (default: the one it was trained on)",
                               choices=("shapes", "flickr8k", "folder"))
@@ -32,11 +33,14 @@ class EvaluateSettings:
                                     "training)", metavar="N")
     weights: str | None = option(None, "VGG weights, where features have to be made (or MINICAP_WEIGHTS)",
                                  metavar="FILE")
-    features: str | None = option(None, "features made by minicap.extract (default: those of the training run)",
-                                  metavar="FILE")
+    features: str | None = option(None, "features made by minicap.extract (default: those of the training run); for "
+                                  "several checkpoints one file for all, or FILE,FILE", metavar="FILE")
     beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N")
     length_penalty: float = option(0.7, "0 favours short captions, 1 long ones", metavar="X")
     max_length: int = option(30, "most words of a caption", metavar="N")
+    temperature: float | None = option(None, "draw the words at random instead: 1 from the model's probabilities, less "
+                                       "is bolder on probable words, 0 is greedy", metavar="X")
+    seed: int = option(0, "of --temperature", metavar="N")
     predictions: str | None = option(None, "write the captions here, as minicap.score reads them", metavar="FILE")
     shuffle_images: bool = option(False, "give every caption another image: what is left is recited, not seen")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
@@ -45,16 +49,19 @@ class EvaluateSettings:
 
 def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
-    check_options(settings.beam, settings.max_length, settings.length_penalty)
-    folder = checkpoint_folder(settings.checkpoint)
-    trained = training_settings(folder, settings)
-    captioner = Captioner.load(folder, weights=settings.weights, device=settings.device)
+    check_options(settings.beam, settings.max_length, settings.length_penalty, settings.temperature, settings.seed)
+    folders = checkpoint_folders(settings.checkpoint)
+    runs = [training_settings(folder, settings) for folder in folders]
+    trained = runs[0]
+    captioner = Ensemble.load(folders, weights=settings.weights, device=settings.device)
     dataset = load_dataset(settings.data or trained["data"], settings.data_dir or trained["data_dir"],
                            splits=settings.splits or trained["splits"],
                            split_seed=trained["split_seed"] if settings.split_seed is None else settings.split_seed)
-    inputs = split_inputs(captioner, dataset, settings.split, settings.features or trained["features"])
-    predictions = caption_all(captioner, inputs, beam=settings.beam, length_penalty=settings.length_penalty,
-                              max_length=settings.max_length)
+    inputs = [split_inputs(one, dataset, settings.split, features) for one, features in
+              zip(getattr(captioner, "captioners", [captioner]), feature_files(settings.features, runs), strict=True)]
+    predictions = caption_all(captioner, inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs), beam=settings.beam,
+                              length_penalty=settings.length_penalty, max_length=settings.max_length,
+                              temperature=settings.temperature, rng=np.random.default_rng(settings.seed))
     if settings.shuffle_images:
         predictions = shuffled(predictions)
     if settings.predictions:
@@ -78,6 +85,17 @@ def training_settings(folder, settings):
     if trained["data"] == "folder" and settings.data_dir not in (None, trained["data_dir"]):
         trained["features"] = None  # of other pictures, perhaps under the same names
     return trained
+
+
+def feature_files(named, runs):
+    """The feature file of each checkpoint: those that were named, one for all or one each, or those of its run."""
+    if named is None:
+        return [run["features"] for run in runs]
+    names = [named] if len(runs) == 1 else named.split(",")
+    if len(names) not in (1, len(runs)):
+        raise UserError(f"--features names {len(names)} files for {len(runs)} checkpoints; name one for all or one "
+                        "each")
+    return names * (len(runs) // len(names))
 
 
 def split_inputs(captioner, dataset, split, features):
@@ -118,7 +136,9 @@ def show(scores, settings):
     if settings.json:
         print(json.dumps(scores))
         return
-    print(f"{settings.split}, {scores['n']} images, beam {settings.beam}, length penalty {settings.length_penalty:g}")
+    search = (f"beam {settings.beam}, length penalty {settings.length_penalty:g}" if settings.temperature is None
+              else f"sampled at temperature {settings.temperature:g}, seed {settings.seed}")
+    print(f"{settings.split}, {scores['n']} images, {search}")
     for key in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider"):
         print(f"  {key:8} {100 * scores[key]:6.1f}")
     for kind, facts in scores.get("facts", {}).items():

@@ -34,7 +34,7 @@ ORDER = """
     captioning.predictions captioning.significance
     captioning.features captioning.extractor
     captioning.models captioning.attention_lstm captioning.attend captioning.search captioning.checkpoint
-    captioning.captioner captioning.inputs captioning.training captioning.plots
+    captioning.captioner captioning.ensemble captioning.inputs captioning.training captioning.plots
     train extract caption classify evaluate score doctor reproduce
     learn
     minicap

@@ -84,6 +84,33 @@ def test_captions_beyond_ascii_stay_readable(monkeypatch, run, photos):
     assert json.loads(line)["beams"] == [{"caption": "ein Hund läuft", "logp": -1.2346}]
 
 
+def test_a_temperature_draws_captions_which_a_seed_repeats(run, photos, folder):
+    def said(*options):
+        return [json.loads(line)["caption"] for line in run(*photos, "--json", *options)[1]]
+
+    assert said("--temperature", 0) == said("--beam", 1)
+    assert said("--temperature", 3, "--seed", 1) == said("--temperature", 3, "--seed", 1) != said("--temperature", 3)
+    for options, message in ((("--temperature", "-1"), "--temperature has to be a number from 0 on, got -1"),
+                             (("--seed", "-1"), "--seed has to be at least 0, got -1")):
+        with pytest.raises(UserError, match=message):
+            run(photos[0], *options)
+
+
+def test_several_checkpoints_caption_together(run, photos, folder, tmp_path, capsys):
+    other = tiny_captioner.save_checkpoint(tmp_path / "other", tiny_captioner.pixel_captioner(seed=1))
+    alone = run(*photos, "--json")[1]
+    capsys.readouterr()
+    for folders, same in ((f"{folder},{folder}", True), (f"{folder},{other}", False)):
+        assert caption.main([*photos, "--checkpoint", folders, "--device", "cpu", "--json"]) == 0
+        found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert ([entry["caption"] for entry in found] == [json.loads(line)["caption"] for line in alone]) is same
+    with pytest.raises(UserError, match=r"checkpoint folder .*gone does not exist"):
+        caption.main([*photos, "--checkpoint", f"{folder},{tmp_path / 'gone'}", "--device", "cpu"])
+    odd = tmp_path / "a,b"
+    folder.rename(odd)
+    assert caption.main([photos[0], "--checkpoint", str(odd), "--device", "cpu"]) == 0
+
+
 @pytest.mark.parametrize("options", [("--beam", "0"), ("--max-length", "0"), ("--length-penalty", "-1")])
 def test_a_search_that_cannot_be_is_refused_before_anything_is_loaded(options):
     with pytest.raises(UserError, match="have to be at least 1, --length-penalty at least 0"):

@@ -210,3 +210,39 @@ def test_an_unreadable_picture_is_named(run, copied, tmp_path):
     picture.write_bytes(picture.read_bytes()[:60])
     with pytest.raises(UserError, match=rf"{picture.name} is truncated or damaged"):
         run("--data-dir", folder, checkpoint=copied)
+
+
+# ------------------------------------------------------------------------------------------ sampling, and ensembles
+
+def test_a_temperature_draws_and_a_seed_repeats(run, trained, capsys):
+    assert run("--temperature", 0) == run("--beam", 1)
+    drawn = [run("--temperature", 5, "--seed", seed) for seed in (3, 3, 4)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    evaluate.main(["--checkpoint", str(trained), "--device", "cpu", "--temperature", "0.5"])
+    assert "3 images, sampled at temperature 0.5, seed 0" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def attending(data, tmp_path_factory):
+    """A run of the attention model on the same pictures, seen through another file of features."""
+    folder = tmp_path_factory.mktemp("attending")
+    regions = tiny_captioner.write_regions(folder / "regions.npy")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "show", lambda *_: None)
+        return tiny_captioner.run_train(folder / "run", data[0], regions, "--model", "attend", "--attention", 7,
+                                        "--epochs", 3)
+
+
+def test_an_ensemble_of_one_model_with_itself_is_that_model(run, trained):
+    assert run(checkpoint=f"{trained},{trained}") == run()
+
+
+def test_models_of_different_kinds_and_features_make_an_ensemble(run, trained, attending, data, tmp_path):
+    files = f"{data[1]},{attending.parent / 'regions.npy'}"
+    run("--predictions", tmp_path / "p.json", checkpoint=f"{trained},{attending}")
+    run("--predictions", tmp_path / "q.json", "--features", files, checkpoint=f"{trained},{attending}")
+    assert (tmp_path / "p.json").read_text() == (tmp_path / "q.json").read_text()
+    with pytest.raises(UserError, match="--features names 3 files for 2 checkpoints; name one for all or one each"):
+        run("--features", "a,b,c", checkpoint=f"{trained},{attending}")
+    with pytest.raises(UserError, match="was not made by the network this captioner was trained with"):
+        run("--features", data[1], checkpoint=f"{trained},{attending}")

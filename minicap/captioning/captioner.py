@@ -14,7 +14,7 @@ from ..images import read_image, resize
 from .attend import Attend
 from .checkpoint import checkpoint_folder, load_tensors, read_description
 from .models import ShowTell, feature_encoder, small_cnn
-from .search import beam_search
+from .search import decode
 from .vocabulary import Vocabulary
 
 
@@ -104,18 +104,26 @@ class Captioner:
         """The best caption of one picture: a path, bytes, a file object or a uint8 array (H, W, 3)."""
         return self.captions([image], **options)[0][0][0]
 
-    def captions(self, images, *, beam=3, max_length=30, length_penalty=0.7):
-        """For each picture a list of up to ``beam`` pairs (caption, Σ log p), best first."""
-        pictures = [image if isinstance(image, np.ndarray) else read_image(image) for image in images]
-        return self.caption_inputs(self.inputs_of(pictures), beam=beam, max_length=max_length,
-                                   length_penalty=length_penalty)
+    def captions(self, images, **options):
+        """For each picture a list of pairs (caption, Σ log p), best first: up to ``beam``, or one that was sampled.
 
-    def caption_inputs(self, inputs, *, beam=3, max_length=30, length_penalty=0.7):
+        ``options`` are those of :func:`.decode`: beam, max_length, length_penalty; temperature and rng.
+        """
+        pictures = [image if isinstance(image, np.ndarray) else read_image(image) for image in images]
+        return self.caption_inputs(self.inputs_of(pictures), **options)
+
+    def caption_inputs(self, inputs, **options):
         """The same for model inputs (N, ...) as :meth:`inputs_of` makes them, or rows of a feature file."""
-        state = self.model.start(self.device.asarray(inputs))
-        hypotheses = beam_search(self.model.step, state, beam=beam, max_length=max_length,
-                                 length_penalty=length_penalty)
+        hypotheses = decode(self.step, self.start(inputs), **options)
         return [[(self.vocabulary.decode(h.words), h.logp) for h in kept] for kept in hypotheses]
+
+    def start(self, inputs):
+        """The state in which the model has read no word yet; see the models."""
+        return self.model.start(self.device.asarray(inputs))
+
+    def step(self, state, words):
+        """(state, words (N,)) -> (next state, log p of each next word (N, V))."""
+        return self.model.step(state, words)
 
     def inputs_of(self, pictures):
         """A list of uint8 pictures (H, W, 3) of any size -> what the model reads, (N, ...) float32."""

@@ -78,6 +78,12 @@ def checkpoint_folder(path):
     return path
 
 
+def checkpoint_folders(paths):
+    """The folders that ``--checkpoint A,B,C`` names, as a list; a folder may have a comma in its own name."""
+    one = Path(paths).expanduser()
+    return [checkpoint_folder(path) for path in ([paths] if one.exists() else paths.split(","))]
+
+
 def read_description(folder):
     """``captioner.json`` of a checkpoint folder: a dict with model, source and vocabulary."""
     description = read_json(checkpoint_folder(folder) / "captioner.json", "checkpoint description")

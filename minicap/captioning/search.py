@@ -1,4 +1,4 @@
-"""From a model that predicts the next word to a caption: beam search, of which greedy is the case of one beam.
+"""From a model of the next word to a caption: beam search, of which greedy is the case of one beam, and sampling.
 
 Pure functions over ``step(state, words) -> (state, log_p)``; a state is a tuple of arrays whose first axis is the row.
 All images, and all beams of an image, are rows of one batch: N · B at once.
@@ -20,6 +20,13 @@ class Hypothesis:
     words: tuple
     logp: float
     score: float
+
+
+def decode(step, state, *, beam=3, max_length=30, length_penalty=0.7, temperature=None, rng=None):
+    """Beam search, or with a ``temperature`` one sampled caption a row, drawn with ``rng``: lists of hypotheses."""
+    if temperature is None:
+        return beam_search(step, state, beam=beam, max_length=max_length, length_penalty=length_penalty)
+    return sample(step, state, temperature=temperature, rng=rng, max_length=max_length)
 
 
 def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, forbid=(PAD, START, UNK)):
@@ -65,8 +72,12 @@ def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, forbi
     return beams.finished
 
 
-def check_options(beam, max_length, length_penalty):
+def check_options(beam, max_length, length_penalty, temperature=None, seed=0):
     """UserError for a search that cannot be: a negative penalty would reward length without end."""
+    if temperature is not None and not 0 <= temperature < np.inf:
+        raise UserError(f"--temperature has to be a number from 0 on, got {temperature:g}")
+    if seed < 0:
+        raise UserError(f"--seed has to be at least 0, got {seed}")
     if beam < 1 or max_length < 1 or not length_penalty >= 0:
         raise UserError("--beam and --max-length have to be at least 1, --length-penalty at least 0; "
                         f"got {beam}, {max_length} and {length_penalty:g}")
@@ -75,6 +86,34 @@ def check_options(beam, max_length, length_penalty):
 def greedy(step, state, *, max_length=30):
     """The most probable word at every step; a list of one hypothesis for each row of ``state``."""
     return beam_search(step, state, beam=1, max_length=max_length)
+
+
+def sample(step, state, *, temperature=1.0, rng, max_length=30, forbid=(PAD, START, UNK)):
+    """Draw every word from p^(1/temperature), normalised; a list of one hypothesis for each row of ``state``.
+
+    Temperature 1 draws from the model's own probabilities, a lower one prefers probable words more, 0 is greedy. By the
+    Gumbel-max trick (Gumbel 1954), argmax(log p / temperature + G) with standard Gumbel noise G is such a draw, and
+    here it is multiplied by the temperature so that 0 needs no case of its own. ``rng`` is a NumPy Generator.
+    """
+    check_options(1, max_length, 0.0, temperature)
+    xp = array_module(state[0])
+    said, sums = [[] for _ in range(len(state[0]))], np.zeros(len(state[0]))
+    running = np.arange(len(said))
+    words = np.full(len(said), START)
+    for _ in range(max_length):
+        state, log_p = step(state, xp.asarray(words))
+        log_p = to_numpy(log_p).astype(np.float64)
+        log_p[:, list(forbid)] = -np.inf
+        words = np.argmax(log_p + temperature * rng.gumbel(size=log_p.shape), axis=1)
+        sums[running] += log_p[np.arange(len(words)), words]
+        onward = np.nonzero(words != END)[0]
+        running, words = running[onward], words[onward]
+        for n, word in zip(running, words.tolist(), strict=True):
+            said[n].append(word)
+        if not len(running):
+            break
+        state = tuple(s[xp.asarray(onward)] for s in state)
+    return [[Hypothesis(tuple(words), float(logp), float(logp))] for words, logp in zip(said, sums, strict=True)]
 
 
 def _best_continuations(sums, log_p, k, forbid):

@@ -196,12 +196,11 @@ def _in_order(indexed, batch_size):
     return [make_batch(indexed[i:i + batch_size]) for i in range(0, len(indexed), batch_size)]
 
 
-def caption_all(captioner, inputs, *, batch_size=100, beam=3, length_penalty=0.7, max_length=30):
-    """{image name: its best caption} for all images of ``inputs``."""
+def caption_all(captioner, inputs, *, batch_size=100, **options):
+    """{image name: its best caption} for all images of ``inputs``; ``options`` are those of :func:`.decode`."""
     captions = {}
     for begin in range(0, len(inputs.names), batch_size):
         names = inputs.names[begin:begin + batch_size]
-        rows = np.arange(begin, begin + len(names))
-        found = captioner.caption_inputs(inputs(rows), beam=beam, max_length=max_length, length_penalty=length_penalty)
+        found = captioner.caption_inputs(inputs(np.arange(begin, begin + len(names))), **options)
         captions |= {name: kept[0][0] for name, kept in zip(names, found, strict=True)}
     return captions

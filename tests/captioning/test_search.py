@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minicap.backend import array_module, to_numpy
 from minicap.captioning import search
-from minicap.captioning.search import Hypothesis, beam_search, greedy
+from minicap.captioning.search import Hypothesis, beam_search, decode, greedy, sample
 from minicap.captioning.vocabulary import END, PAD, START, UNK
 from minicap.errors import UserError
 
@@ -258,3 +258,73 @@ def test_a_search_that_cannot_be_is_refused(wrong):
     model = tiny_model(0)
     with pytest.raises(UserError, match="have to be at least 1, --length-penalty at least 0"):
         beam_search(model, model.start([0]), **wrong)
+
+
+# --------------------------------------------------------------------------------------------------------- sampling
+
+@given(**searches)
+def test_a_temperature_of_zero_is_greedy_and_a_tiny_one_nearly(seed, max_length, length_penalty):
+    model = tiny_model(seed)
+    expected = greedy(model, model.start([0, 1, 2]), max_length=max_length)
+    for temperature in (0.0, 1e-6):
+        found = sample(model, model.start([0, 1, 2]), temperature=temperature, rng=np.random.default_rng(seed),
+                       max_length=max_length)
+        for kept, right in zip(found, expected, strict=True):
+            assert [h.words for h in kept] == [h.words for h in right]
+            assert kept[0].logp == pytest.approx(right[0].logp)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_captions_are_drawn_as_often_as_they_are_probable(temperature):
+    model, draws = tiny_model(3, images=1), 20_000
+    found = sample(model, model.start([0] * draws), temperature=temperature, rng=np.random.default_rng(0), max_length=2)
+    counts = {}
+    for (hypothesis,) in found:
+        counts[hypothesis.words] = counts.get(hypothesis.words, 0) + 1
+        assert hypothesis.logp == pytest.approx(log_p(model, 0, (*hypothesis.words, END)[:2]))
+    words = [w for w in range(6) if w not in FORBIDDEN]
+
+    def share(before, word, following):
+        p = {w: math.exp(model.table[0, before, word, w] / temperature) for w in words}
+        return p[following] / sum(p.values())
+
+    expected = {(): share(PAD, START, END)}
+    expected |= {(a,): share(PAD, START, a) * share(START, a, END) for a in (4, 5)}
+    expected |= {(a, b): share(PAD, START, a) * share(START, a, b) for a in (4, 5) for b in (4, 5)}
+    assert sum(expected.values()) == pytest.approx(1)
+    for caption, p in expected.items():
+        assert abs(counts.get(caption, 0) / draws - p) < 4 * math.sqrt(p * (1 - p) / draws) + 1e-9, caption
+
+
+def test_a_seed_repeats_and_another_one_says_something_else():
+    model = tiny_model(0, words=5, sharpness=0.5)
+    draw = [[h.words for (h,) in decode(model, model.start([0, 1, 2] * 5), temperature=1.0, max_length=6,
+                                        rng=np.random.default_rng(seed))] for seed in (1, 1, 2)]
+    assert draw[0] == draw[1] != draw[2]
+    assert decode(model, model.start([0]), beam=2) == beam_search(model, model.start([0]), beam=2)
+
+
+def test_rows_that_have_ended_are_asked_no_further_and_forbidden_words_are_never_drawn():
+    model, rows = tiny_model(1, sharpness=0.1), []
+
+    def step(state, words):
+        rows.append((len(words), *map(len, state)))
+        return model(state, words)
+
+    found = sample(step, model.start([0, 1, 2] * 30), temperature=5.0, rng=np.random.default_rng(0), max_length=12)
+    assert rows == sorted(rows, reverse=True) and rows[0] == (90, 90, 90) and rows[-1][0] < 20
+    assert {word for (h,) in found for word in h.words} == {4, 5}
+
+
+@pytest.mark.parametrize("temperature", [-0.1, math.inf, math.nan])
+def test_a_temperature_that_cannot_be_is_refused(temperature):
+    model = tiny_model(0)
+    with pytest.raises(UserError, match="--temperature has to be a number from 0 on"):
+        sample(model, model.start([0]), temperature=temperature, rng=np.random.default_rng(0))
+
+
+def test_sampling_runs_on_the_device_of_the_state(device):
+    model = tiny_model(3)
+    state = model.start([0, 1, 2])
+    moved = tuple(device.asarray(s) for s in state)
+    assert sample(model, moved, rng=np.random.default_rng(0)) == sample(model, state, rng=np.random.default_rng(0))

@@ -1,0 +1,114 @@
+"""Captioners that write together: the mean of their probabilities, and what cannot be averaged."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tiny_captioner
+
+from minicap.backend import CPU, to_numpy
+from minicap.captioning.captioner import Captioner, ModelSettings
+from minicap.captioning.ensemble import Ensemble, EnsembleInputs, mean_probability
+from minicap.captioning.vocabulary import START, Vocabulary
+from minicap.errors import UserError
+
+
+def feature_captioner(seed, layer="fc7", **settings):
+    """Random weights; ``fc7`` is six numbers an image, anything else four regions of six."""
+    words = tiny_captioner.vocabulary()
+    if layer != "fc7":
+        settings |= {"model": "attend", "attention": 3}
+    settings = ModelSettings("features", len(words), embedding=6, hidden=7, feature_size=6, **settings)
+    model = settings.build(np.random.default_rng(seed))
+    model.output.W.data *= 30
+    return Captioner(model, words, settings, CPU, source=tiny_captioner.SOURCE | {"layer": layer})
+
+
+@pytest.fixture
+def inputs(rng):
+    """(fc7, regions) of four images."""
+    return tuple(rng.standard_normal(shape).astype(np.float32) for shape in ((4, 6), (4, 2, 2, 6)))
+
+
+def test_the_mean_is_of_probabilities_and_survives_tiny_ones(device):
+    p = np.array([[0.5, 0.25, 0.25], [0.1, 0.9, 0.0]])
+    q = np.array([[0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
+    with np.errstate(divide="ignore"):
+        log_p = [device.asarray(np.log(a)) for a in (p, q)]
+    np.testing.assert_allclose(np.exp(to_numpy(mean_probability(log_p))), (p + q) / 2)
+    tiny = device.asarray(np.array([[-2000.0, -2001.0]]))
+    np.testing.assert_allclose(to_numpy(mean_probability([tiny, tiny, tiny])), [[-2000, -2001]])
+
+
+def test_every_step_gives_the_mean_of_what_the_captioners_give(inputs):
+    captioners = [feature_captioner(0), feature_captioner(1, "conv5_4"), feature_captioner(2)]
+    ensemble, read = Ensemble(captioners), (inputs[0], inputs[1], inputs[0])
+    state, states = ensemble.start(read), [c.start(x) for c, x in zip(captioners, read, strict=True)]
+    for words in (np.full(4, START), np.array([4, 5, 6, 7]), np.array([5, 5, 4, 4])):
+        state, log_p = ensemble.step(state, words)
+        steps = [c.step(s, words) for c, s in zip(captioners, states, strict=True)]
+        states = [following for following, _ in steps]
+        np.testing.assert_allclose(np.exp(log_p), np.mean([np.exp(p) for _, p in steps], axis=0), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("options", [{"beam": 3}, {"beam": 1}, {"temperature": 1.0}])
+def test_copies_of_one_captioner_say_what_it_says(inputs, options):
+    one = feature_captioner(1, "conv5_4")
+    alone, together = (c.caption_inputs(x, rng=np.random.default_rng(0), **options)
+                       for c, x in ((one, inputs[1]), (Ensemble([one, one]), (inputs[1], inputs[1]))))
+    assert [[text for text, _ in kept] for kept in together] == [[text for text, _ in kept] for kept in alone]
+    assert len({kept[0][0] for kept in alone}) > 1
+
+
+def test_a_search_keeps_the_states_of_all_captioners_with_their_beams(inputs):
+    """Images one by one and all at once: a state that stayed behind with another beam would show."""
+    ensemble = Ensemble([feature_captioner(0), feature_captioner(1, "conv5_4")])
+    together = ensemble.caption_inputs(inputs, beam=4)
+    for n, kept in enumerate(together):
+        (alone,) = ensemble.caption_inputs(tuple(x[n:n + 1] for x in inputs), beam=4)
+        assert [text for text, _ in kept] == [text for text, _ in alone]
+        np.testing.assert_allclose([p for _, p in kept], [p for _, p in alone], rtol=1e-3)
+
+
+def test_captioners_that_read_the_same_layer_read_it_once(inputs, monkeypatch):
+    captioners = [feature_captioner(0), feature_captioner(1, "conv5_4"), feature_captioner(2)]
+    asked = []
+    for number, captioner in enumerate(captioners):
+        monkeypatch.setattr(captioner, "inputs_of", lambda pictures, number=number: asked.append(number) or number)
+    assert Ensemble(captioners).inputs_of([]) == (0, 1, 0) and asked == [0, 1]
+
+
+def test_one_checkpoint_is_a_captioner_and_several_are_an_ensemble(tmp_path):
+    folders = [tiny_captioner.save_checkpoint(tmp_path / str(seed), tiny_captioner.pixel_captioner(seed=seed))
+               for seed in range(2)]
+    assert type(Ensemble.load(folders[:1], device="cpu")) is Captioner
+    ensemble = Ensemble.load(folders, device="cpu")
+    pictures = list(np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8))
+    captions = ensemble.captions(pictures)
+    assert ensemble.caption(pictures[1]) == captions[1][0][0]
+    assert captions != ensemble.captioners[0].captions(pictures)
+
+
+def test_what_cannot_be_averaged_is_refused():
+    other = feature_captioner(1)
+    other.vocabulary = Vocabulary.from_captions([["other", "words"]], min_count=1)
+    with pytest.raises(UserError, match="were trained with different vocabularies"):
+        Ensemble([feature_captioner(0), other])
+    for pair in ((feature_captioner(0), tiny_captioner.pixel_captioner()),
+                 (tiny_captioner.pixel_captioner(side=8), tiny_captioner.pixel_captioner(side=16))):
+        with pytest.raises(UserError, match="read different kinds of pictures"):
+            Ensemble(pair)
+
+
+def test_inputs_of_an_ensemble_have_to_be_of_the_same_pictures():
+    @dataclasses.dataclass
+    class Inputs:
+        names: list
+
+        def __call__(self, rows):
+            return [self.names[row] for row in rows]
+
+    both = EnsembleInputs([Inputs(["a", "b"]), Inputs(["a", "b"])])
+    assert both([1, 0]) == (["b", "a"], ["b", "a"]) and both.names == ["a", "b"]
+    with pytest.raises(UserError, match="lack different pictures"):
+        EnsembleInputs([Inputs(["a", "b"]), Inputs(["b"])])
