@@ -10,7 +10,8 @@ import torch
 
 from minicap.errors import UserError
 
-KINDS = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "running_var"}
+KINDS = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias", "mean": "running_mean", "var": "running_var",
+         "std": "std", "U": "U", "v": "v"}
 LSTM = {"cell.W": "weight_ih_l0", "cell.U": "weight_hh_l0", "cell.b": "bias_ih_l0"}
 
 

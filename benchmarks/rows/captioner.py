@@ -34,7 +34,7 @@ CLIP = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingStep(Row):
-    """What the two captioners share. A subclass gives ``settings`` and ``images_and_batches``."""
+    """What the captioners share. A subclass gives ``settings`` and ``images_and_batches``."""
 
     batch: int = 64
     E: int
@@ -87,12 +87,9 @@ class TrainingStep(Row):
         import torch
 
         from .. import pytorch
-        from ..pytorch_models import ShowTell
 
         settings = data["settings"]
-        model = ShowTell(self.peer_encoder(settings), settings.vocabulary, self.E, self.H, drop=0.0,
-                         image_every_step=settings.image_every_step)
-        pytorch.load(model, data["weights"]).to(place.device)
+        model = pytorch.load(self.peer_model(settings), data["weights"]).to(place.device)
         parameters = [p for p in model.parameters() if p.requires_grad]
         adam = torch.optim.Adam(parameters, self.lr, fused=True)
         put = pytorch.images if settings.input == "pixels" else pytorch.tensor
@@ -115,7 +112,7 @@ class TrainingStep(Row):
 
         def results():
             gradients(steps[0])
-            names = [name for name in data["weights"] if not name.endswith((".mean", ".var"))]
+            names = [name for name in data["weights"] if not name.endswith((".mean", ".var", ".std"))]
             found = by_layer({name.removeprefix("d"): g for name, g in pytorch.gradients(model, names).items()})
             found["losses"] = run()
             for module in model.modules():
@@ -123,6 +120,12 @@ class TrainingStep(Row):
                     module.p = self.drop
             return found
         return Work(run, results)
+
+    def peer_model(self, settings):
+        from ..pytorch_models import ShowTell
+
+        return ShowTell(self.peer_encoder(settings), settings.vocabulary, self.E, self.H, drop=0.0,
+                        image_every_step=settings.image_every_step)
 
 
 def by_layer(gradients):
@@ -145,18 +148,50 @@ class ShowTellStep(TrainingStep):
     small: ClassVar[dict] = {"batch": 4, "E": 8, "H": 8, "D": 20, "V": 40}
 
     def images_and_batches(self, rng):
-        captions = flickr8k_like(rng, 50 * self.batch, self.V)
-        batches = sorted(CaptionBatches(captions, self.batch, rng), key=lambda batch: batch.lengths.sum())
-        middle = len(batches) // self.units // 2
-        images = np.maximum(normal(rng, 1 + captions[-1][0], self.D), 0)  # after a ReLU
+        images, batches = flickr8k_batches(rng, self, (self.D,))
         settings = ModelSettings(input="features", vocabulary=self.V, embedding=self.E, hidden=self.H, drop=0.0,
                                  feature_size=self.D, image_every_step=True)
-        return images, batches[middle::len(batches) // self.units], settings
+        return images, batches, settings
 
     def peer_encoder(self, settings):
         from ..pytorch_models import FeatureEncoder
 
         return FeatureEncoder(self.D, self.E)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttendStep(TrainingStep):
+    """Soft attention over L regions of an image, the same batches; the peer's is in a loop over the words, too."""
+
+    L: int = 196
+    D: int = 512
+    A: int = 512
+    V: int = 2540
+    units: int = 10
+    doubly_stochastic: float = 0.03
+    small: ClassVar[dict] = {"batch": 4, "E": 8, "H": 8, "L": 6, "D": 10, "A": 7, "V": 40}
+
+    def images_and_batches(self, rng):
+        images, batches = flickr8k_batches(rng, self, (self.L, self.D))
+        settings = ModelSettings(input="features", vocabulary=self.V, model="attend", embedding=self.E, hidden=self.H,
+                                 drop=0.0, feature_size=self.D, attention=self.A,
+                                 doubly_stochastic=self.doubly_stochastic)
+        return images, batches, settings
+
+    def peer_model(self, settings):
+        from ..pytorch_attend import Attend
+
+        return Attend(settings.vocabulary, self.E, self.H, self.D, self.A, drop=0.0,
+                      doubly_stochastic=self.doubly_stochastic)
+
+
+def flickr8k_batches(rng, row, shape):
+    """(images (count, *shape), ``row.units`` batches bucketed by length, evenly from the shortest on)"""
+    captions = flickr8k_like(rng, 50 * row.batch, row.V)
+    batches = sorted(CaptionBatches(captions, row.batch, rng), key=lambda batch: batch.lengths.sum())
+    middle = len(batches) // row.units // 2
+    images = np.maximum(normal(rng, 1 + captions[-1][0], *shape), 0)  # after a ReLU
+    return images, batches[middle::len(batches) // row.units]
 
 
 def flickr8k_like(rng, count, V):
@@ -193,10 +228,12 @@ class SmallCNNStep(TrainingStep):
         return SmallCNN(self.side, self.E).to(memory_format=torch.channels_last)
 
 
-_shapes = RECIPES["shapes"]
+_shapes, _attend = RECIPES["shapes"], RECIPES["attend"]
 ROWS = (
     ShowTellStep(name="show_tell_step", target=0.9, cuda_target=1.3, unit="step", E=512, H=512,
                  drop=RECIPES["features"]["drop"], lr=RECIPES["features"]["lr"]),
+    AttendStep(name="attend_step", target=1.0, cuda_target=1.0, unit="step", E=_attend["embedding"],
+               H=_attend["hidden"], A=_attend["attention"], drop=_attend["drop"], lr=_attend["lr"]),
     # Adam's first steps have length lr in every weight, whose sign is rounding where a gradient is nearly zero.
     SmallCNNStep(name="small_cnn_step", target=1.0, cuda_target=1.5, tolerance=1e-3, unit="step",
                  batch=_shapes["batch_size"], E=_shapes["embedding"], H=_shapes["hidden"], drop=_shapes["drop"],

@@ -34,17 +34,24 @@ class BeamDecode(Row):
     beam: int = 5
     max_length: int = 30
     length_penalty: float = 0.7
+    sharpness: float = SHARPNESS
     small: ClassVar[dict] = {"images": 6, "D": 30, "V": 60, "E": 12, "H": 12, "max_length": 12}
 
     def data(self):
         rng = np.random.default_rng(0)
-        settings = ModelSettings(input="features", vocabulary=self.V, embedding=self.E, hidden=self.H, drop=0.0,
-                                 feature_size=self.D)
+        settings = self.settings()
         weights = settings.build(rng).state()
-        weights["output.W"] *= SHARPNESS
+        weights["output.W"] *= self.sharpness
         weights["output.b"][END] = END_BIAS
         return {"settings": settings, "weights": weights,
-                "features": np.maximum(normal(rng, self.images, self.D), 0)}  # after a ReLU
+                "features": np.maximum(normal(rng, self.images, *self.feature_shape()), 0)}  # after a ReLU
+
+    def settings(self):
+        return ModelSettings(input="features", vocabulary=self.V, embedding=self.E, hidden=self.H, drop=0.0,
+                             feature_size=self.D)
+
+    def feature_shape(self):
+        return (self.D,)
 
     def ours(self, data, place):
         device, model = place.minicap(), data["settings"].build(np.random.default_rng(0))
@@ -66,10 +73,9 @@ class BeamDecode(Row):
         import torch
 
         from .. import pytorch
-        from ..pytorch_models import Decoder
         from ..pytorch_search import beam_search
 
-        model = Decoder(self.D, self.V, self.E, self.H, data["weights"]).to(place.device)
+        model = self.peer_model(data["weights"]).to(place.device)
         features = pytorch.tensor(data["features"], place)
         groups = features.split(1) if self.one_at_a_time else [features]
 
@@ -83,10 +89,41 @@ class BeamDecode(Row):
                     "length": lengths[:, 0]}
         return Work(run, results)
 
+    def peer_model(self, weights):
+        from ..pytorch_models import Decoder
+
+        return Decoder(self.D, self.V, self.E, self.H, weights)
+
     def options(self):
         return {"beam": self.beam, "max_length": self.max_length, "length_penalty": self.length_penalty}
 
 
-ROWS = tuple(BeamDecode(name=name, target=1.0, cuda_target=1.0, tolerance=1e-3, unit="100 images",
-                        one_at_a_time=one_at_a_time)
-             for name, one_at_a_time in (("beam5_decode", False), ("beam5_decode_one_at_a_time", True)))
+@dataclass(frozen=True, kw_only=True)
+class BeamDecodeAttend(BeamDecode):
+    """The same with the attention model; on both sides the beams of an image share its regions."""
+
+    L: int = 196
+    D: int = 512
+    A: int = 512
+    small: ClassVar[dict] = {"images": 6, "L": 5, "D": 10, "A": 7, "V": 60, "E": 12, "H": 12, "max_length": 12}
+
+    def settings(self):
+        return ModelSettings(input="features", vocabulary=self.V, model="attend", embedding=self.E, hidden=self.H,
+                             drop=0.0, feature_size=self.D, attention=self.A)
+
+    def feature_shape(self):
+        return (self.L, self.D)
+
+    def peer_model(self, weights):
+        from .. import pytorch
+        from ..pytorch_attend import Attend
+
+        return pytorch.load(Attend(self.V, self.E, self.H, self.D, self.A, drop=0.0), weights)
+
+
+ROWS = (
+    *(BeamDecode(name=name, target=1.0, cuda_target=1.0, tolerance=1e-3, unit="100 images",
+                 one_at_a_time=one_at_a_time)
+      for name, one_at_a_time in (("beam5_decode", False), ("beam5_decode_one_at_a_time", True))),
+    BeamDecodeAttend(name="beam5_decode_attend", target=1.0, cuda_target=1.0, tolerance=1e-3, unit="100 images"),
+)
