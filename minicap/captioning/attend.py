@@ -21,6 +21,7 @@ from ..losses import SoftmaxCrossEntropy, log_softmax
 from ..normalization import L2Normalize, Standardize
 from .attention_lstm import AttentionLSTM, pack_by_time
 from .models import FEATURE_LENGTH
+from .vocabulary import START
 
 NORMALIZERS = {"channels": Standardize, "length": lambda D: L2Normalize(FEATURE_LENGTH)}
 
@@ -145,6 +146,17 @@ class Attend(Layer):
         x = self.embedding(words)
         h, c, z, alpha = self.lstm.step(x, shared.regions, shared.keys, image_of, h, c, kept=shared.kept)
         return (h, c, image_of, alpha, shared), log_softmax(self._logits(x, h, z))
+
+    def attention_maps(self, image, words):
+        """Where the model looks for each of ``words`` and then for <end>: α (T + 1, L), with a sentinel (T + 1, L + 1).
+
+        image: (1, ..., D); words: the indices of a caption, as a search has found it. Rows are those of its grid.
+        """
+        state, maps = self.start(image), []
+        for word in (START, *words):  # reading a word, it looks for the next one
+            state, _ = self.step(state, array_module(image).full(1, word))
+            maps.append(state[3][0])
+        return array_module(image).stack(maps)
 
     def _logits(self, x, y, z):
         return self.output(x + self.say_state(y) + self.say_seen(z))

@@ -199,6 +199,20 @@ def test_all_beams_of_all_images_share_one_copy_of_the_regions(device, rng, sent
         np.testing.assert_allclose([h.score for h in kept], [h.score for h in alone], rtol=1e-9)
 
 
+@sentinels
+def test_attention_maps_are_where_it_looked_for_each_word_of_a_caption(device, rng, sentinel):
+    model = make_model(device, sentinel=sentinel)
+    image = inputs_of(rng, device)[0][1:2]
+    maps = to_numpy(model.attention_maps(image, (5, 4)))
+    assert maps.shape == (3, SIDE * SIDE + sentinel)
+    np.testing.assert_allclose(maps.sum(axis=1), 1)
+    state = model.start(image)
+    for expected, word in zip(maps, (START, 5, 4), strict=True):
+        state, _ = model.step(state, device.asarray(np.array([word])))
+        np.testing.assert_allclose(to_numpy(state[3])[0], expected)
+    assert np.ptp(maps, axis=0).max() > 1e-4  # not always the same place
+
+
 def test_regions_may_come_in_a_row_or_in_a_grid(device, rng):
     model = make_model(device)
     images, *rest = inputs_of(rng, device)

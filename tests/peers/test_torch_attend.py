@@ -1,0 +1,82 @@
+"""The attention model against PyTorch's autograd: the equations for one caption at a time, and all their gradients."""
+
+import numpy as np
+import pytest
+
+from minicap.captioning.attend import Attend
+from minicap.captioning.batches import make_batch
+
+pytestmark = pytest.mark.peers
+torch = pytest.importorskip("torch")
+
+V, E, H, D, A, L = 23, 8, 9, 10, 7, 6
+CAPTIONS = [(n % 4, list(range(4 + n, 4 + n + length))) for n, length in enumerate([5, 1, 7, 3, 3, 9])]
+WEIGHT, SMOOTHING = 0.3, 0.1
+
+
+def peer_loss(W, images, batch, sentinel, smoothing):
+    """Xu et al. (and Lu et al.) caption by caption; ``W``: our names -> tensors that require a gradient."""
+    linear = lambda name, x: x @ W[f"{name}.W"] + W[f"{name}.b"]  # noqa: E731
+    attention = {name.removeprefix("lstm.attention."): p for name, p in W.items() if "attention" in name}
+    logits, targets, missing = [], [], 0
+    for n, length in enumerate(batch.lengths):
+        a = (images[batch.image_index[n]] - W["scale.mean"]) / W["scale.std"]  # (L, D)
+        h, c = torch.tanh(linear("begin", a.mean(dim=0))).chunk(2)
+        attended = torch.zeros(L, dtype=a.dtype)
+        for t in range(length):
+            x = W["embedding.W"][batch.tokens[n, t]]
+            e = torch.tanh(linear("keys", a) + h @ attention["U"]) @ attention["v"]
+            if sentinel:
+                s = torch.sigmoid(linear("lstm.attention.gate", torch.cat([x, h]))) * torch.tanh(c)
+                e_s = torch.tanh(linear("lstm.attention.key", s) + h @ attention["U"]) @ attention["v"]
+                alpha = torch.softmax(torch.cat([e, e_s[None]]), dim=0)
+                z = alpha[:L] @ a + alpha[L] * linear("lstm.attention.value", s)
+            else:
+                alpha = torch.softmax(e, dim=0)
+                z = torch.sigmoid(linear("lstm.attention.gate", h)) * (alpha @ a)
+            attended = attended + alpha[:L]
+            i, f, o, g = (torch.cat([x, z]) @ W["lstm.cell.W"] + h @ W["lstm.cell.U"] + W["lstm.cell.b"]).chunk(4)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            logits.append(linear("output", x + linear("say_state", h) + z @ W["say_seen.W"]))
+            targets.append(int(batch.targets[n, t]))
+        missing = missing + ((1 - attended)**2).sum()
+    loss = torch.nn.functional.cross_entropy(torch.stack(logits), torch.tensor(targets), label_smoothing=smoothing)
+    return loss, WEIGHT / len(targets) * missing
+
+
+def make(sentinel, dtype):
+    """(our model, a batch, images): biases and statistics, too, are something."""
+    rng = np.random.default_rng(0)
+    model = Attend(V, E, H, D, A, drop=0.0, rng=rng, dropout_rng=rng, label_smoothing=SMOOTHING, sentinel=sentinel,
+                   doubly_stochastic=WEIGHT, input_gradient=True)
+    for name, p in model.named_state():
+        if name.endswith((".b", "output.W", ".mean")):
+            p.data = rng.normal(0, 0.3, p.data.shape)
+    model.scale.std.data = rng.uniform(0.5, 2, D)
+    return model.astype(dtype), make_batch(CAPTIONS), rng.standard_normal((4, L, D)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(np.float32, 1e-5), (np.float64, 1e-11)], ids=["float32", "float64"])
+@pytest.mark.parametrize("sentinel", [False, True], ids=["gate", "sentinel"])
+def test_loss_and_every_gradient_equal_pytorch(sentinel, dtype, tolerance):
+    model, batch, images = make(sentinel, dtype)
+    arguments = images, batch.image_index, batch.tokens, batch.targets, batch.lengths
+    loss, cache = model.forward(*arguments)
+    dimages, *_ = model.backward(1.0, cache)
+
+    W = {name: torch.from_numpy(a).requires_grad_() for name, a in model.state().items()}
+    x = torch.from_numpy(images).requires_grad_()
+    expected, term = peer_loss(W, x, batch, sentinel, SMOOTHING)
+    (expected + term).backward()
+    assert float(loss) == pytest.approx((expected + term).item(), rel=tolerance)
+    ours = {name: p.grad for name, p in model.named_parameters()} | {"images": dimages}
+    theirs = {name: W[name].grad for name, _ in model.named_parameters()} | {"images": x.grad}
+    for name, gradient in ours.items():
+        right = theirs[name].numpy()
+        assert np.abs(right).max() > 1e-4, name
+        assert np.abs(gradient - right).max() <= tolerance * max(np.abs(right).max(), 0.01), name
+
+    with torch.no_grad():
+        plain, _ = peer_loss(W, x, batch, sentinel, 0.0)
+    assert float(model(*arguments)) == pytest.approx(plain.item(), rel=tolerance)
