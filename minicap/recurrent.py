@@ -82,6 +82,21 @@ class LSTMCell(Layer):
         return f"LSTMCell({self.W.shape[0]} -> {self.U.shape[0]})"
 
 
+def pack_by_time(lengths):
+    """(row, t, running): where in (N, T) the M real steps of N sequences stand, and how many sequences run at each t.
+
+        a    dog  runs             packed:  a two | dog cats | runs         running: 2, 2, 1
+        two  cats
+
+    All first steps, then all second ones, and so on, the longest sequence always first. row, t: NumPy integers (M,);
+    the first N of ``row`` are the sequences by falling length.
+    """
+    lengths = np.asarray(lengths)
+    order = np.argsort(-lengths, kind="stable")
+    running = [int((lengths > t).sum()) for t in range(lengths.max())]
+    return np.concatenate([order[:n] for n in running]), np.repeat(np.arange(len(running)), running), running
+
+
 def steps_of(running):
     """For each step three slices: its rows in z, and the state before and after it in h, c and tanh_c.
 
@@ -192,17 +207,15 @@ class LSTM(Layer):
 def _schedule(lengths, N, T):
     """(running, order, back, row, t, before, last): how many rows run at each step, and NumPy arrays of places.
 
-    order: the rows by falling length; back: where each row stands in it; row, t (M,): where in (N, T, ·) each packed
-    step comes from; before (M,): the place in h of the state before it; last (N,): of the state after a row's last one.
+    order: the rows by falling length; back: where each row stands in it; row, t (M,): see :func:`pack_by_time`; before
+    (M,): the place in h of the state before each packed step; last (N,): that of the state after a row's last step.
     """
     lengths = np.full(N, T) if lengths is None else np.asarray(lengths)
     if lengths.shape != (N,) or lengths.min() < 1 or lengths.max() > T:
         raise ValueError(f"lengths must be {N} integers from 1 to {T}, got {lengths}")
-    order = np.argsort(-lengths, kind="stable")
+    row, t, running = pack_by_time(lengths)
+    order = row[:N]
     back = np.argsort(order)
-    running = [int((lengths > t).sum()) for t in range(lengths.max())]
-    row = np.concatenate([order[:n] for n in running])
-    t = np.repeat(np.arange(len(running)), running)
     before = np.concatenate([np.arange(state.start, state.stop) for _, state, _ in steps_of(running)])
     begin = np.cumsum([N, *running])
     return running, order, back, row, t, before, begin[lengths - 1] + back

@@ -16,10 +16,11 @@ from ..attention import DoublyStochastic
 from ..backend import array_module
 from ..initializers import normal
 from ..layer import Cache, Layer
-from ..linear import Embedding, Linear
+from ..linear import Embedding, Linear, sum_by_word
 from ..losses import SoftmaxCrossEntropy, log_softmax
 from ..normalization import L2Normalize, Standardize
-from .attention_lstm import AttentionLSTM, pack_by_time
+from ..recurrent import pack_by_time
+from .attention_lstm import AttentionLSTM
 from .models import FEATURE_LENGTH
 from .vocabulary import START
 
@@ -108,8 +109,7 @@ class Attend(Layer):
 
         dx, dregions, dkeys, _, dh, dc = self.lstm.backward((dy, dz, dattended), lstm)
         self.embedding.backward(self.drop_words.backward(dx + dsaid, drop_words), embedding)
-        dbegin = xp.zeros_like(h_c)
-        xp.add.at(dbegin, image_of, xp.concatenate([dh, dc], axis=1))  # every caption of an image has its say
+        dbegin = sum_by_word(xp.concatenate([dh, dc], axis=1), image_of, len(h_c))  # every caption has its say
         dmean = self.begin.backward(dbegin * (1 - h_c * h_c), begin)
         dregions_keys = self.keys.backward(dkeys, keys)
         if not self.input_gradient:

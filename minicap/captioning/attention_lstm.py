@@ -3,36 +3,19 @@
     z_t = attention(regions, h_{t-1})                      attention.py                         eq. 4, 5, 13
     h_t, c_t = LSTM([x_t, z_t], h_{t-1}, c_{t-1})          recurrent.py                         eq. 1-3
 
-Captions end one after another. So that nothing is computed for those that have, words are packed by time: all first
-words, then all second words, and so on, the longest caption always first:
-
-    a    dog  runs             packed:  a two | dog cats | runs         running: 2, 2, 1
-    two  cats
-
-Step t is then one slice of the packed arrays, and the rows still running are the first n of the rows before.
+Captions end one after another. So that nothing is computed for those that have, words are packed by time (see
+:func:`minicap.recurrent.pack_by_time`): a step is then one slice of the packed arrays, and the rows still running are
+the first n of the rows before.
 """
-
-import numpy as np
 
 from ..attention import AdaptiveAttention, SoftAttention
 from ..backend import array_module
 from ..layer import Cache, Layer, expect_shape
-from ..recurrent import LSTMCell, gates_backward, gates_forward
-
-
-def pack_by_time(lengths):
-    """(rows, columns, running): where the M words of all captions stand in (N, T), and the captions running at each t.
-
-    NumPy integers; the first ``running[0]`` of ``rows`` are the captions by falling length.
-    """
-    lengths = np.asarray(lengths)
-    order = np.argsort(-lengths, kind="stable")
-    running = [int((lengths > t).sum()) for t in range(lengths.max())]
-    return np.concatenate([order[:n] for n in running]), np.repeat(np.arange(len(running)), running), running
+from ..recurrent import LSTMCell, gates_backward, gates_forward, steps_of
 
 
 class AttentionLSTM(Layer):
-    """(x, regions, keys, image_of, h, c) -> (y, z, attended), for captions that are packed as above.
+    """(x, regions, keys, image_of, h, c) -> (y, z, attended), for packed captions.
 
     x: (M, E), the words; regions: (I, L, D); keys: (I, L, A); image_of: (N,) and h, c: (N, H) before the first step,
     all by falling length. ``running``: a list of how many captions run at each step. y: (M, H), the state after each
@@ -53,11 +36,13 @@ class AttentionLSTM(Layer):
         expect_shape(self, x, "ME", M=sum(running), E=len(W) - D)
         M, E = x.shape
         xp = array_module(x)
-        gates = x @ W[:E] + b
+        gates = x @ W[:E]
+        gates += b
         z, y = xp.empty((M, D), dtype=x.dtype), xp.empty((M, H), dtype=x.dtype)
         attended = xp.zeros((len(h), L + self.sentinel), dtype=x.dtype)
         kept, steps = {}, []
-        for now, n in _slices(running):
+        for now, *_ in steps_of(running):
+            n = now.stop - now.start
             h, c = h[:n], c[:n]
             seen, looked = self.attention.forward(regions, keys, image_of[:n], h, *self._memory(x[now], c), kept=kept)
             z[now], alpha = seen
@@ -81,7 +66,8 @@ class AttentionLSTM(Layer):
         dregions, dkeys = xp.zeros_like(regions) if self.input_gradient else None, xp.zeros_like(keys)
         dx, dh, dc = xp.zeros_like(x), *xp.zeros((2, N, H), dtype=x.dtype)
         h_before = xp.concatenate([h for _, h, _, _ in steps])
-        for now, n in reversed(_slices(running)):
+        for now, *_ in reversed(list(steps_of(running))):
+            n = now.stop - now.start
             # Rows n and beyond ended before this step: their dh and dc are still 0.
             looked, _, c, tanh_c = steps.pop()
             dgates, dc[:n] = gates_backward(dh[:n] + dy[now], dc[:n], gates[now], c, tanh_c)
@@ -113,9 +99,3 @@ class AttentionLSTM(Layer):
     def __repr__(self):
         (D, H) = self.cell.W.shape[0], self.cell.U.shape[0]
         return f"AttentionLSTM({D} -> {H}, {self.attention!r})"
-
-
-def _slices(running):
-    """(the slice of step t in packed arrays, how many rows it has) for every t."""
-    ends = np.cumsum(running).tolist()
-    return [(slice(end - n, end), n) for end, n in zip(ends, running, strict=True)]

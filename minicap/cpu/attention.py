@@ -14,6 +14,7 @@ that overflows is no trouble then, for 1 / (1 + inf) is rightly 0, and inf · 0 
 
 import numpy as np
 
+from ..backend import op
 from .threads import run_blocks, scratch
 
 KEY, QUERY = 43.0, 34.0  # e^86 and its reciprocal are float32 numbers; 1 - tanh(43 - 34) is beyond float32
@@ -30,7 +31,7 @@ def attention_scores(keys, query, v, image_of, kept=None):
     def block(image, rows):
         for part in _parts(keys):
             for n in rows:
-                np.matmul(_r(exp_keys[image, part], exp_query[n]), v, out=e[n, part])
+                scores_of_regions(exp_keys[image, part], exp_query[n], v, e[n, part])
 
     run_blocks(block, _by_image(image_of))
     e *= -2
@@ -49,17 +50,30 @@ def attention_scores_backward(keys, query, v, image_of, de, dkeys, kept=None):
     def block(image, rows):
         for part in _parts(keys):
             for n in rows:
-                r, de_part = _r(exp_keys[image, part], exp_query[n]), de[n, part]
-                dv[n] += de_part @ r
-                slope = np.multiply(r, r, out=scratch().empty("slope", r.shape))
-                np.subtract(r, slope, out=slope)
-                dquery[n] += de_part @ slope
-                slope *= np.multiply(de_part[:, None], v, out=r)
-                dkeys[image, part] += slope
+                scores_of_regions_backward(exp_keys[image, part], exp_query[n], v, de[n, part], dkeys[image, part],
+                                           dquery[n], dv[n])
 
     run_blocks(block, _by_image(image_of))
     dquery *= v
     return dquery, de.sum() - 2 * dv.sum(axis=0)
+
+
+@op
+def scores_of_regions(exp_keys, exp_query, v, e):
+    """e = r · v for some regions (l, A) and one query (A,)."""
+    np.matmul(_r(exp_keys, exp_query), v, out=e)
+
+
+@op
+def scores_of_regions_backward(exp_keys, exp_query, v, de, dkeys, dquery, dv):
+    """Adds to dkeys (l, A), dquery (A,) and dv (A,), but for the factors that are taken at the end."""
+    r = _r(exp_keys, exp_query)
+    dv += de @ r
+    slope = np.multiply(r, r, out=scratch().empty("slope", r.shape))
+    np.subtract(r, slope, out=slope)
+    dquery += de @ slope
+    slope *= np.multiply(de[:, None], v, out=r)
+    dkeys += slope
 
 
 def weighted_sum(regions, alpha, image_of):

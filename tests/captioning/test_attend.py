@@ -5,12 +5,13 @@ import pytest
 
 from minicap.backend import to_numpy
 from minicap.captioning.attend import Attend
-from minicap.captioning.attention_lstm import AttentionLSTM, pack_by_time
+from minicap.captioning.attention_lstm import AttentionLSTM
 from minicap.captioning.batches import make_batch
 from minicap.captioning.search import beam_search, greedy
 from minicap.captioning.vocabulary import PAD, START, Vocabulary
 from minicap.gradcheck import assert_gradients
 from minicap.optim import Adam
+from minicap.recurrent import pack_by_time
 
 V, E, H, D, A, SIDE = 9, 4, 5, 6, 3, 2
 CAPTIONS = [(0, [4, 5, 6]), (1, [7]), (0, [8, 4]), (2, [5, 5, 8, 6]), (1, [4, 7])]  # (image, words)

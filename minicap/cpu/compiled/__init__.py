@@ -21,6 +21,8 @@ TWINS = {
     "combine": "normalization",
     "largest_of_windows": "pooling",
     "hand_back": "pooling",
+    "scores_of_regions": "attention",
+    "scores_of_regions_backward": "attention",
     "transform_input": "winograd",
     "transform_output": "winograd",
     "transform_output_gradient": "winograd",

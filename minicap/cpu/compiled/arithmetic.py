@@ -7,6 +7,10 @@ import numpy as np
 # results repeat to the bit. The GIL is released, so that blocks run side by side.
 kernel = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
+# The same for a sum of products, whose terms may be added in another order: eight sums side by side and one in the end.
+# Which order that is the machine code says, so that this repeats too.
+summing_kernel = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+
 f4 = np.float32
 LOG2_E = f4(np.log2(np.e))
 LN2_HIGH = f4(355 / 512)                         # few digits: n times this is exact
