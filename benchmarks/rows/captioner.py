@@ -232,7 +232,7 @@ _shapes, _attend = RECIPES["shapes"], RECIPES["attend"]
 ROWS = (
     ShowTellStep(name="show_tell_step", target=0.9, cuda_target=1.3, unit="step", E=512, H=512,
                  drop=RECIPES["features"]["drop"], lr=RECIPES["features"]["lr"]),
-    AttendStep(name="attend_step", target=1.0, cuda_target=1.0, unit="step", E=_attend["embedding"],
+    AttendStep(name="attend_step", target=0.9, cuda_target=1.3, unit="step", E=_attend["embedding"],
                H=_attend["hidden"], A=_attend["attention"], drop=_attend["drop"], lr=_attend["lr"]),
     # Adam's first steps have length lr in every weight, whose sign is rounding where a gradient is nearly zero.
     SmallCNNStep(name="small_cnn_step", target=1.0, cuda_target=1.5, tolerance=1e-3, unit="step",
