@@ -20,7 +20,8 @@ ORDER = """
     cpu cpu.threads cpu.pointwise cpu.activations cpu.linear cpu.winograd cpu.conv cpu.pooling cpu.normalization
     cpu.recurrent cpu.attention cpu.losses cpu.optim cpu.inference
     cpu.compiled cpu.compiled.arithmetic cpu.compiled.activations cpu.compiled.linear cpu.compiled.pooling
-    cpu.compiled.normalization cpu.compiled.recurrent cpu.compiled.attention cpu.compiled.optim cpu.compiled.winograd
+    cpu.compiled.normalization cpu.compiled.recurrent cpu.compiled.attention cpu.compiled.optim cpu.compiled.search
+    cpu.compiled.winograd
     cuda cuda.kernels cuda.linear cuda.winograd cuda.conv cuda.pooling cuda.normalization cuda.recurrent cuda.losses
     images archives partial fetch download
     weights.refusal weights.raw weights.archives weights.keras_h5 weights.recognize

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..backend import array_module, to_numpy
+from ..backend import array_module, op, to_numpy
 from ..errors import UserError
 from .vocabulary import END, PAD, START, UNK
 
@@ -122,14 +122,24 @@ def _best_continuations(sums, log_p, k, forbid):
     sums: (N, B), log_p: (N·B, V). None of them is beyond the k best of its own beam, so only those are compared.
     """
     N, B = sums.shape
+    words = most_probable(log_p, min(k, log_p.shape[1]), forbid)
+    found = np.take_along_axis(log_p, words, axis=1).astype(np.float64)
+    found[np.isin(words, forbid)] = -np.inf
+    found = (sums.reshape(N * B, 1) + found).reshape(N, -1)
+    order = np.argsort(-found, axis=1, kind="stable")[:, :k]
+    k_of_beam, words = words.shape[1], words.reshape(N, -1)
+    return np.take_along_axis(found, order, axis=1), order // k_of_beam, np.take_along_axis(words, order, axis=1)
+
+
+@op
+def most_probable(log_p, k, forbid):
+    """The ``k`` most probable words of each row, (rows, k), from left to right; those in ``forbid`` come last of all.
+
+    log_p: (rows, V), a NumPy array on every device.
+    """
     log_p = log_p.copy()
     log_p[:, list(forbid)] = -np.inf
-    k_of_beam = min(k, log_p.shape[1])
-    words = np.sort(np.argpartition(log_p, -k_of_beam, axis=1)[:, -k_of_beam:], axis=1)  # of equal ones the leftmost
-    found = sums.reshape(N * B, 1) + np.take_along_axis(log_p, words, axis=1).astype(np.float64)
-    found, words = found.reshape(N, -1), words.reshape(N, -1)
-    order = np.argsort(-found, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(found, order, axis=1), order // k_of_beam, np.take_along_axis(words, order, axis=1)
+    return np.sort(np.argpartition(log_p, -k, axis=1)[:, -k:], axis=1)
 
 
 class _Beams:

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minicap import backend
+from minicap.captioning.search import most_probable
 from minicap.cpu import recurrent
 
 pytest.importorskip("numba", reason="needs the extra `fast`")
@@ -57,3 +60,19 @@ def test_a_gate_that_is_not_a_number_shows():
     h_next = np.empty_like(c)
     recurrent.gates_(z, c, np.empty_like(c), np.empty_like(c), h_next)
     assert np.isnan(h_next).all()
+
+
+@given(rows=st.integers(1, 5), V=st.integers(1, 9), data=st.data())
+def test_the_most_probable_words_are_those_of_the_plain_function(rows, V, data):
+    log_p = np.random.default_rng(V).permuted(np.arange(rows * V).reshape(rows, V), axis=1).astype(np.float32)
+    forbid = tuple(data.draw(st.sets(st.integers(0, V - 1), max_size=3)))
+    k = data.draw(st.integers(1, V))
+    found, expected = most_probable(log_p, k, forbid), most_probable.plain(log_p, k, forbid)
+    allowed = min(k, V - len(forbid))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert sorted(ours) == list(ours)
+        assert set(ours) - set(forbid) == set(theirs) - set(forbid) and len(set(ours) - set(forbid)) == allowed
+
+
+def test_of_equally_probable_words_the_leftmost_are_taken():
+    assert most_probable(np.zeros((2, 9), np.float32), 3, (1,)).tolist() == [[0, 2, 3]] * 2

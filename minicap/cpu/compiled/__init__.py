@@ -23,6 +23,7 @@ TWINS = {
     "hand_back": "pooling",
     "scores_of_regions": "attention",
     "scores_of_regions_backward": "attention",
+    "most_probable": "search",
     "transform_input": "winograd",
     "transform_output": "winograd",
     "transform_output_gradient": "winograd",
