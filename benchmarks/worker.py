@@ -19,7 +19,9 @@ import time
 import traceback
 from multiprocessing.connection import Connection
 
-from minicap import backend
+import numpy as np
+
+from minicap import backend, optim
 from minicap.errors import UserError
 
 from .memory import CupyMemory, ResidentMemory, TorchMemory
@@ -97,7 +99,8 @@ class Session:
         if side == "ours":
             device = place.minicap()
             self.name, self.synchronize = "minicap", device.synchronize
-            backend.compiles()  # imports numba if it is used: that is no memory of the row
+            if backend.compiles():  # the first call loads numba's compiler: that is no memory of the row
+                optim.approach(np.zeros(1, np.float32), np.zeros(1, np.float32), 0.5)
             self.memory = CupyMemory(device) if on_gpu else ResidentMemory()
         else:
             self.name = row.start_peer(place)
