@@ -73,7 +73,8 @@ def test_captions_of_several_pictures_are_those_of_each_alone(captioner, picture
     for picture, beams in zip(pictures, together, strict=True):
         (alone,) = captioner.captions([picture])
         assert [c for c, _ in alone] == [c for c, _ in beams]
-        np.testing.assert_allclose([p for _, p in alone], [p for _, p in beams], rtol=1e-4)  # float32: products of other sizes round otherwise
+        # Matrix products of other sizes round otherwise.
+        np.testing.assert_allclose([p for _, p in alone], [p for _, p in beams], rtol=1e-4)
 
 
 def test_pictures_become_numbers_from_minus_one_to_one():
