@@ -1,4 +1,4 @@
-"""The inner loops of the CPU's twins as machine code, by numba (``pip install 'minicap[fast]'``); nothing needs them.
+"""The inner loops of the CPU's twins as machine code, by numba (``pip install '.[fast]'``); nothing needs them.
 
 NumPy makes one pass over memory for every step of a formula, even if each pass stays in the cache. Numba compiles the
 same formula, written as the loop it means, into a single pass with vector instructions. What stands here is only that:
@@ -9,20 +9,20 @@ environment does without them. The machine code is kept on disk by numba: it is 
 """
 
 TWINS = {
-    "sum_by_word": "linear",
-    "adam_": "optim",
-    "approach": "optim",
     "mask": "activations",
-    "gates_": "recurrent",
-    "gates_backward_": "recurrent",
+    "sum_by_word": "linear",
+    "largest_of_windows": "pooling",
+    "hand_back": "pooling",
     "sums_of_powers": "normalization",
     "scale_and_shift": "normalization",
     "sums_of_gradients": "normalization",
     "combine": "normalization",
-    "largest_of_windows": "pooling",
-    "hand_back": "pooling",
+    "gates_": "recurrent",
+    "gates_backward_": "recurrent",
     "scores_of_regions": "attention",
     "scores_of_regions_backward": "attention",
+    "adam_": "optim",
+    "approach": "optim",
     "most_probable": "search",
     "transform_input": "winograd",
     "transform_output": "winograd",
