@@ -67,10 +67,12 @@ def test_one_line_each_and_exit_code_0_where_the_cpu_works(capsys):
     assert "CUDA driver, CuPy, GPU" in found["last"]
 
 
-def test_what_is_missing_has_its_cure_on_the_same_line(capsys, tmp_path):
+def test_what_is_missing_has_its_cure_on_the_same_line(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("minicap.backend.has_numba", lambda: False)
     found, _ = lines(capsys)
     missing = {name: line for name, line in found.items() if line.startswith("missing")}
-    assert list(missing) == ["CUDA driver", "CuPy", "GPU", "Flickr8k", "VGG weights"]
+    assert list(missing) == ["numba", "CUDA driver", "CuPy", "GPU", "Flickr8k", "VGG weights"]
+    assert "pip install '.[fast]'" in missing["numba"]
     assert "pip install '.[cuda12]'" in missing["CuPy"]
     assert str(tmp_path / "nowhere") in missing["Flickr8k"]
     assert "python -m minicap.download vgg19" in missing["VGG weights"]
