@@ -17,6 +17,7 @@ class BenchmarkSettings:
     repeat: int = option(7, "turns of each side, of which the median counts", metavar="N")
     threads: int | None = option(None, "cores each side may use (default: all)", metavar="N")
     json: bool = option(False, "one JSON line for each row instead of a table")
+    peer_keeps_memory: bool = option(False, "give PyTorch's process our setting of malloc, too (Linux)")
     ladder: bool = option(False, "one convolution from plain loops to Winograd instead of the rows")
     scaling: bool = option(False, "how cost grows with batch, threads, image side and vocabulary instead of the rows")
     small: bool = option(False, "sizes of a second: tries everything out, the times mean nothing")
@@ -65,7 +66,8 @@ def main(argv=None):
     from .row import Place
 
     check_peer_installed()
-    place = Place(settings.device, settings.threads or available_cores())
+    place = Place(settings.device, settings.threads or available_cores(),
+                  peer_keeps_memory=settings.peer_keeps_memory)
     width = max(len(row.name) for row in rows)
     for number, row in enumerate(rows):
         measurement = measure(row, place, settings.repeat)

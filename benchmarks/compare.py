@@ -54,7 +54,8 @@ class Measurement:
                 "peer_ms": _digits(self.peer_ms), "ratio": _digits(self.ratio), "target": self.target,
                 "ours_peak_mb": round(self.ours_peak_mb, 1), "peer_peak_mb": round(self.peer_peak_mb, 1),
                 "difference": float(f"{self.difference:.1e}"), "tolerance": self.row.tolerance,
-                "repeat": self.repeat, "threads": self.place.threads, "device": self.place.device,
+                "repeat": self.repeat, "threads": self.place.threads,
+                "peer_keeps_memory": self.place.peer_keeps_memory, "device": self.place.device,
                 "machine": machine(), "numpy": np.__version__,
                 "inner_loops": inner_loops(), "date": datetime.date.today().isoformat()}
 

@@ -19,12 +19,14 @@ class Place:
     threads     a process may use
     folder      a Path for files both sides share
     tf32        may a GPU's matrix products round their factors to TF32, on both sides?
+    peer_keeps_memory    does PyTorch's process get our setting of malloc, too (minicap/cpu/memory.py)?
     """
 
     device: str = "cpu"
     threads: int = 1
     folder: Path | None = None
     tf32: bool = False
+    peer_keeps_memory: bool = False
 
     def minicap(self):
         """The :class:`minicap.backend.Device`; UserError if it cannot be had."""

@@ -40,7 +40,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, row, side, place), daemon=True)
-        with _settings_to_inherit(place):
+        with _settings_to_inherit(place, keep_memory=side == "ours" or place.peer_keeps_memory):
             self.process.start()
         theirs.close()
         self.name = self._answer()
@@ -144,9 +144,10 @@ def _torch_synchronize():
 
 
 @contextlib.contextmanager
-def _settings_to_inherit(place):
+def _settings_to_inherit(place, keep_memory):
     """What a process started in the block finds at the beginning of its life; afterwards ours is as before."""
-    variables = dict.fromkeys(THREAD_VARIABLES, str(place.threads)) | {"MINICAP_TF32": str(int(place.tf32))}
+    variables = dict.fromkeys(THREAD_VARIABLES, str(place.threads))
+    variables |= {"MINICAP_TF32": str(int(place.tf32)), "MINICAP_MALLOC": str(int(keep_memory))}
     before = {name: os.environ.get(name) for name in variables}
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else None
     os.environ.update(variables)

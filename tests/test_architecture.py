@@ -17,11 +17,11 @@ ORDER = """
     errors files cli
     backend layer gradcheck initializers
     linear activations normalization conv pooling recurrent attention losses flat optim
-    cpu cpu.threads cpu.pointwise cpu.activations cpu.linear cpu.winograd cpu.conv cpu.pooling cpu.normalization
-    cpu.recurrent cpu.attention cpu.losses cpu.optim cpu.inference
+    cpu.memory cpu cpu.threads cpu.pointwise cpu.activations cpu.linear cpu.winograd cpu.conv cpu.pooling
+    cpu.normalization cpu.recurrent cpu.attention cpu.losses cpu.optim cpu.inference
     cpu.compiled cpu.compiled.arithmetic cpu.compiled.activations cpu.compiled.linear cpu.compiled.pooling
-    cpu.compiled.normalization cpu.compiled.recurrent cpu.compiled.attention cpu.compiled.optim cpu.compiled.search
-    cpu.compiled.winograd
+    cpu.compiled.normalization cpu.compiled.recurrent cpu.compiled.attention cpu.compiled.losses cpu.compiled.optim
+    cpu.compiled.search cpu.compiled.winograd
     cuda cuda.kernels cuda.linear cuda.winograd cuda.conv cuda.pooling cuda.normalization cuda.recurrent cuda.losses
     images archives partial fetch download
     weights.refusal weights.raw weights.archives weights.keras_h5 weights.recognize

@@ -5,6 +5,8 @@ leave everything else, the gradient check's float64 for one, to the plain functi
 numba is installed, those of ``compiled/`` stand in for them.
 """
 
+from .memory import keep_freed_memory
+
 TWINS = {
     "pointwise": "pointwise",
     "relu_backward": "activations",
@@ -28,3 +30,5 @@ TWINS = {
     "softmax_cross_entropy": "losses",
     "softmax_cross_entropy_backward": "losses",
 }
+
+keep_freed_memory()
