@@ -10,7 +10,7 @@ import os
 
 # OpenBLAS's threads, once woken, keep their cores busy for 2^26 clock ticks in case another product comes, while our
 # own threads (minicap/cpu/threads.py) wait for those cores. It reads this when NumPy is loaded: import minicap first.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
 
 __version__ = "0.1.0"
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..backend import op
 from .threads import run_blocks, scratch
 
-BLOCK = 1 << 15  # elements: x, y and a temporary fit a core's second-level cache
+BLOCK = 1 << 18  # elements
 ROW = 512        # elements at least in a row of a pointwise pass
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .pointwise import ALONE
+from .pointwise import PIECE
 from .threads import run_blocks
 
 
@@ -10,10 +10,12 @@ def sum_of_squares(x):
     if x.dtype != np.float32 or not x.flags.c_contiguous:
         return NotImplemented
     flat, squares = x.reshape(-1), {}
+    if flat.size <= PIECE:
+        return np.dot(flat, flat)
 
     def block(begin):
-        piece = flat[begin:begin + ALONE]
+        piece = flat[begin:begin + PIECE]
         squares[begin] = float(np.dot(piece, piece))
 
-    run_blocks(block, [(begin,) for begin in range(0, flat.size, ALONE)])
+    run_blocks(block, [(begin,) for begin in range(0, flat.size, PIECE)])
     return np.float32(sum(squares[begin] for begin in sorted(squares)))

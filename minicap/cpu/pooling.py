@@ -11,7 +11,7 @@ from ..conv import output_size
 from ..pooling import _taps
 from .threads import image_blocks, run_blocks, scratch
 
-BLOCK = 1 << 15  # elements of y
+BLOCK = 1 << 17  # elements of y
 
 
 def max_pool2d(x, K, S, P=0):

@@ -126,7 +126,6 @@ def test_gradients_are_summed_by_word_as_by_the_plain_function(shape, V, E):
 @pytest.mark.parametrize("size", [0, 1, 10, 95, 3001])
 def test_a_pointwise_change_reaches_every_element_once(monkeypatch, size, threads):
     monkeypatch.setattr(pieces, "PIECE", 10)
-    monkeypatch.setattr(pieces, "ALONE", 95)
     a, b = np.zeros((size, 1)), np.arange(size)[None]
 
     def change(x, y):
