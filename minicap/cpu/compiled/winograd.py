@@ -52,18 +52,17 @@ def _load(x, row, col, side, begin, lanes, tile):
 @kernel
 def _bt(a, out, first, step):
     """Bᵀ times the six pixels ``first``, ``first + step``, ..."""
-    for c in range(LANES):
-        at = first * LANES + c
-        a0, a1, a2 = a[at], a[at + step * LANES], a[at + 2 * step * LANES]
-        a3, a4, a5 = a[at + 3 * step * LANES], a[at + 4 * step * LANES], a[at + 5 * step * LANES]
+    at, step = first * LANES, step * LANES
+    for c in range(at, at + LANES):
+        a0, a1, a2, a3, a4, a5 = a[c], a[c + step], a[c + 2 * step], a[c + 3 * step], a[c + 4 * step], a[c + 5 * step]
         even, odd = a4 - FOUR * a2, a3 - FOUR * a1
-        out[at] = FOUR * a0 - FIVE * a2 + a4
-        out[at + step * LANES] = even + odd
-        out[at + 2 * step * LANES] = even - odd
+        out[c] = FOUR * a0 - FIVE * a2 + a4
+        out[c + step] = even + odd
+        out[c + 2 * step] = even - odd
         even, odd = a4 - a2, TWO * (a3 - a1)
-        out[at + 3 * step * LANES] = even + odd
-        out[at + 4 * step * LANES] = even - odd
-        out[at + 5 * step * LANES] = FOUR * a1 - FIVE * a3 + a5
+        out[c + 3 * step] = even + odd
+        out[c + 4 * step] = even - odd
+        out[c + 5 * step] = FOUR * a1 - FIVE * a3 + a5
 
 
 @kernel
@@ -100,16 +99,16 @@ def transform_output(M, top, b, relu, pool, y):
 @kernel
 def _at(a, out, first, to, step):
     """Aᵀ times the six numbers ``first``, ``first + step``, ...: four, written to ``to``, ``to + step``, ..."""
-    for f in range(LANES):
-        at, into = first * LANES + f, to * LANES + f
-        a0, a5 = a[at], a[at + 5 * step * LANES]
-        plus, minus = a[at + step * LANES], a[at + 2 * step * LANES]
-        plus2, minus2 = a[at + 3 * step * LANES], a[at + 4 * step * LANES]
+    at, into, step = first * LANES, to * LANES, step * LANES
+    for f in range(LANES):  # places of the form base + f: only in these does the compiler see vectors
+        a0, a5 = a[at + f], a[at + 5 * step + f]
+        plus, minus = a[at + step + f], a[at + 2 * step + f]
+        plus2, minus2 = a[at + 3 * step + f], a[at + 4 * step + f]
         even, odd, even2, odd2 = plus + minus, plus - minus, plus2 + minus2, TWO * (plus2 - minus2)
-        out[into] = a0 + even + even2
-        out[into + step * LANES] = odd + odd2
-        out[into + 2 * step * LANES] = even + FOUR * even2
-        out[into + 3 * step * LANES] = odd + FOUR * odd2 + a5
+        out[into + f] = a0 + even + even2
+        out[into + step + f] = odd + odd2
+        out[into + 2 * step + f] = even + FOUR * even2
+        out[into + 3 * step + f] = odd + FOUR * odd2 + a5
 
 
 @kernel
@@ -147,13 +146,13 @@ def transform_output_gradient(dy, top, dM):
 @kernel
 def _a(a, out, first, to, step):
     """A times the four numbers ``first``, ``first + step``, ...: six, written to ``to``, ``to + step``, ..."""
+    at, into, step = first * LANES, to * LANES, step * LANES
     for f in range(LANES):
-        at, into = first * LANES + f, to * LANES + f
-        a0, a1, a2, a3 = a[at], a[at + step * LANES], a[at + 2 * step * LANES], a[at + 3 * step * LANES]
+        a0, a1, a2, a3 = a[at + f], a[at + step + f], a[at + 2 * step + f], a[at + 3 * step + f]
         even, odd, even2, odd2 = a0 + a2, a1 + a3, a0 + FOUR * a2, TWO * a1 + EIGHT * a3
-        out[into] = a0
-        out[into + step * LANES] = even + odd
-        out[into + 2 * step * LANES] = even - odd
-        out[into + 3 * step * LANES] = even2 + odd2
-        out[into + 4 * step * LANES] = even2 - odd2
-        out[into + 5 * step * LANES] = a3
+        out[into + f] = a0
+        out[into + step + f] = even + odd
+        out[into + 2 * step + f] = even - odd
+        out[into + 3 * step + f] = even2 + odd2
+        out[into + 4 * step + f] = even2 - odd2
+        out[into + 5 * step + f] = a3
