@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ..backend import op
 from .threads import run_blocks, scratch
 
-BLOCK_BYTES = 1 << 17  # of logits
+BLOCK_BYTES = 1 << 20  # of logits
 
 
 def log_softmax(logits):
@@ -13,9 +14,10 @@ def log_softmax(logits):
     log_p = np.empty_like(logits)
 
     def block(rows):
-        part = np.subtract(logits[rows], logits[rows].max(axis=1, keepdims=True), out=log_p[rows])
-        total = np.exp(part, out=scratch().empty("exp", part.shape)).sum(axis=1, keepdims=True)
-        part -= np.log(total)
+        part = logits[rows]
+        highest = part.max(axis=1)
+        total = exponentials(part, highest, scratch().empty("exp", part.shape))
+        np.subtract(part, (highest + np.log(total))[:, None], out=log_p[rows])
 
     run_blocks(block, _blocks(log_p))
     return log_p
@@ -27,16 +29,24 @@ def softmax_cross_entropy(logits, targets, smoothing=0.0):
     p, losses = np.empty_like(logits), np.empty(len(logits), np.float32)
 
     def block(rows):
-        part = np.subtract(logits[rows], logits[rows].max(axis=1, keepdims=True), out=p[rows])
-        loss = (smoothing - 1) * part[np.arange(len(part)), targets[rows]]
+        part = logits[rows]
+        highest = part.max(axis=1)
+        total = exponentials(part, highest, p[rows])
+        p[rows] *= (1 / total)[:, None]
+        loss = (1 - smoothing) * (highest - part[np.arange(len(part)), targets[rows]])
         if smoothing:
-            loss -= smoothing * part.mean(axis=1)
-        total = np.exp(part, out=part).sum(axis=1)
-        part *= (1 / total)[:, None]
+            loss += smoothing * (highest - part.mean(axis=1))
         losses[rows] = loss + np.log(total)
 
     run_blocks(block, _blocks(p))
     return p, losses
+
+
+@op
+def exponentials(logits, highest, p):
+    """p = exp(logits - highest) of some rows; returns their sums."""
+    np.subtract(logits, highest[:, None], out=p)
+    return np.exp(p, out=p).sum(axis=1)
 
 
 def softmax_cross_entropy_backward(p, targets, dloss, smoothing=0.0):

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from minicap import backend
 from minicap.captioning.search import most_probable
-from minicap.cpu import recurrent
+from minicap.cpu import losses, recurrent
 
-pytest.importorskip("numba", reason="needs the extra `fast`")
+if not backend.compiles():
+    pytest.skip("needs numba (the extra `fast`), and MINICAP_NUMBA not 0", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,11 @@ def test_the_most_probable_words_are_those_of_the_plain_function(rows, V, data):
 
 def test_of_equally_probable_words_the_leftmost_are_taken():
     assert most_probable(np.zeros((2, 9), np.float32), 3, (1,)).tolist() == [[0, 2, 3]] * 2
+
+
+def test_a_logit_that_is_no_number_makes_its_row_none_and_minus_infinity_has_no_share():
+    logits = np.array([[0, np.nan, 1], [0, -np.inf, 0]], np.float32)
+    p = np.empty_like(logits)
+    totals = losses.exponentials(logits, np.array([1, 0], np.float32), p)
+    assert np.isnan(totals[0]) and totals[1] == 2
+    np.testing.assert_array_equal(p[1], [1, 0, 1])

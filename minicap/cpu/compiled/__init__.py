@@ -21,6 +21,7 @@ TWINS = {
     "gates_backward_": "recurrent",
     "scores_of_regions": "attention",
     "scores_of_regions_backward": "attention",
+    "exponentials": "losses",
     "adam_": "optim",
     "approach": "optim",
     "most_probable": "search",
