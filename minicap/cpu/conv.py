@@ -37,8 +37,7 @@ def conv2d_backward(dy, x, W, S=1, P=0, input_gradient=True):
     if way == "plain":
         return NotImplemented
     K, K, C, F = W.shape
-    db = np.ones(dy.size // F, np.float32) @ dy.reshape(-1, F)
-    dW = winograd_kernel_gradient(x, dy) if way == "winograd" else im2col_kernel_gradient(dy, x, K, S, P)
+    dW, db = winograd_kernel_gradient(x, dy) if way == "winograd" else im2col_kernel_gradient(dy, x, K, S, P)
     if not input_gradient:
         return None, dW, db
     if S > 1:
@@ -69,16 +68,18 @@ def im2col_conv(x, W, b, S, P, relu=False, empty=np.empty):
 
 
 def im2col_kernel_gradient(dy, x, K, S, P):
-    """dW: (K, K, C, F), the windows of x times the gradients of what they made."""
+    """dW: (K, K, C, F), the windows of x times the gradients of what they made; and db: (F,), the sum of these."""
     N, OH, OW, F = dy.shape
     C = x.shape[3]
-    dW = Accumulator()
+    dW, db = Accumulator(), Accumulator()
 
     def block(images, rows):
-        dW.matmul(_columns(x[images], K, S, P, rows).T, dy[images, rows].reshape(-1, F))
+        d = dy[images, rows].reshape(-1, F)
+        dW.matmul(_columns(x[images], K, S, P, rows).T, d)
+        db.matmul(np.ones(len(d), np.float32), d)
 
     run_blocks(block, image_blocks(N, OH, 4 * OW * K * K * C, BLOCK_BYTES))
-    return dW.total().reshape(K, K, C, F)
+    return dW.total().reshape(K, K, C, F), db.total()
 
 
 def im2col_input_gradient(dy, shape, W, S, P):

@@ -50,6 +50,7 @@ def lstm_steps(z, U, h, c, tanh_c, running):
 def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
     if any(a.dtype != np.float32 for a in (gates, U, dy, dh, dc)):
         return NotImplemented
+    H = U.shape[0]
 
     def block(rows):
         for now, before, after in reversed(list(_steps_of(rows, running))):
@@ -57,7 +58,8 @@ def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
             dhs = dh[mine]
             dhs += dy[now]
             gates_backward_(dhs, dc[mine], gates[now], c[before], tanh_c[after])
-            np.matmul(gates[now], U.T, out=dhs)
+            # dh = dz Uᵀ, as its transpose: with the larger factor on the left OpenBLAS is up to twice as fast
+            dhs.T[...] = np.matmul(U, gates[now].T, out=scratch().empty("dhT", (H, len(dhs))))
 
     _share(block, running)
     return None

@@ -75,19 +75,21 @@ def winograd_conv(x, U, b, relu=False, pool=False, empty=np.empty):
 
 
 def winograd_kernel_gradient(x, dy):
-    """dW: (3, 3, C, F) of the convolution that made y (N, H, W, F) of x (N, H, W, C)."""
+    """dW: (3, 3, C, F) of the convolution that made y (N, H, W, F) of x (N, H, W, C); and db: (F,), the sum of dy."""
     N, H, W, C = x.shape
     F = dy.shape[3]
-    dU = Accumulator()
+    dU, db = Accumulator(), Accumulator()
 
     def block(images, rows):
         V = _input_tiles(x, images, rows)
         dM = scratch().empty("M", (*V.shape[:4], F))
         transform_output_gradient(dy[images], rows.start, dM)
         dU.matmul(V.reshape(36, -1, C).transpose(0, 2, 1), dM.reshape(36, -1, F))
+        d = dy[images, 4 * rows.start:4 * rows.stop].reshape(-1, F)
+        db.matmul(np.ones(len(d), np.float32), d)
 
     run_blocks(block, _blocks(N, H, W, max(C, F)))
-    return (G2.T @ dU.total().reshape(36, C * F)).reshape(3, 3, C, F)
+    return (G2.T @ dU.total().reshape(36, C * F)).reshape(3, 3, C, F), db.total()
 
 
 def _input_tiles(x, images, rows):
