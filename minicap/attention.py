@@ -19,7 +19,7 @@ from .activations import sigmoid
 from .backend import array_module, op
 from .initializers import glorot
 from .layer import Cache, Layer, Parameter, expect_shape
-from .linear import Linear
+from .linear import Linear, sum_by_word
 
 
 @op
@@ -40,7 +40,7 @@ def attention_scores_backward(keys, query, v, image_of, de, dkeys, kept=None):
     xp = array_module(keys)
     tanh = xp.tanh(keys[image_of] + query[:, None])
     dsum = de[:, :, None] * v * (1 - tanh * tanh)
-    xp.add.at(dkeys, image_of, dsum)  # every row of an image has its say
+    _add_by_image(dkeys, dsum, image_of)
     return dsum.sum(axis=1), xp.tensordot(de, tanh, axes=2)
 
 
@@ -54,8 +54,13 @@ def weighted_sum(regions, alpha, image_of):
 def weighted_sum_backward(regions, alpha, image_of, dy, dregions=None):
     """dalpha (N, L); adds the gradient of the regions to ``dregions`` if that is given."""
     if dregions is not None:
-        array_module(regions).add.at(dregions, image_of, alpha[:, :, None] * dy[:, None])
+        _add_by_image(dregions, alpha[:, :, None] * dy[:, None], image_of)
     return (regions[image_of] @ dy[:, :, None])[:, :, 0]
+
+
+def _add_by_image(total, d, image_of):
+    """total[image_of[n]] += d[n]: every row of an image has its say. total: (I, L, ·), d: (N, L, ·)."""
+    total += sum_by_word(d.reshape(len(d), -1), image_of, len(total)).reshape(total.shape)
 
 
 def softmax(e):
