@@ -245,7 +245,7 @@ def test_the_table_is_made_of_the_printed_lines():
 RECORDED = Path(__file__).resolve().parents[2] / "results" / "benchmarks"
 
 
-@pytest.mark.parametrize("group", ["cpu", "ladder", "scaling"])
+@pytest.mark.parametrize("group", ["cpu", "malloc", "ladder", "scaling"])
 def test_the_recorded_table_is_that_of_the_recorded_lines(group):
     paths = sorted(RECORDED.glob(f"{group}-*.jsonl"), reverse=True)
     files = {path.stem.partition("-")[2]: read(path) for path in paths}
