@@ -8,6 +8,7 @@ import numpy as np
 
 from .captioning.checkpoint import checkpoint_folders
 from .captioning.ensemble import Ensemble
+from .captioning.plots import save_attention
 from .captioning.search import check_options
 from .cli import option, parse_settings, run_program
 from .errors import UserError
@@ -26,6 +27,7 @@ class CaptionSettings:
     temperature: float | None = option(None, "draw the words at random instead: 1 from the model's probabilities, less "
                                        "is bolder on probable words, 0 is greedy", metavar="X")
     seed: int = option(0, "of --temperature", metavar="N")
+    attention: str | None = option(None, "picture to write: where the model looked for each word", metavar="PNG")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "one JSON object a line, with all beams")
 
@@ -34,6 +36,10 @@ def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Say what is in photographs.", argv)
     check_options(settings.beam, settings.max_length, settings.length_penalty, settings.temperature, settings.seed)
     captioner = Ensemble.load(checkpoint_folders(settings.checkpoint), weights=settings.weights, device=settings.device)
+    if settings.attention is not None:
+        if len(settings.images) > 1:
+            raise UserError("--attention draws one picture; name one image")
+        captioner.check_attention()
     rng = np.random.default_rng(settings.seed)
     failed = 0
     for path in settings.images:
@@ -46,6 +52,9 @@ def main(argv=None):
         beams = captioner.captions([picture], beam=settings.beam, max_length=settings.max_length,
                                    length_penalty=settings.length_penalty, temperature=settings.temperature,
                                    rng=rng)[0]
+        if settings.attention is not None:
+            save_attention(settings.attention, picture, beams[0][0].split(),
+                           *captioner.looked_at(picture, beams[0][0]))
         if settings.json:
             print(json.dumps({"image": path, "caption": beams[0][0],
                               "beams": [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]},

@@ -13,6 +13,7 @@ from .captioning.ensemble import Ensemble, EnsembleInputs
 from .captioning.features import open_features
 from .captioning.inputs import FeatureInputs, PixelInputs
 from .captioning.metrics import score_captions
+from .captioning.report import write_report
 from .captioning.search import check_options
 from .captioning.training import caption_all
 from .cli import option, parse_settings, run_program
@@ -42,6 +43,8 @@ class EvaluateSettings:
                                        "is bolder on probable words, 0 is greedy", metavar="X")
     seed: int = option(0, "of --temperature", metavar="N")
     predictions: str | None = option(None, "write the captions here, as minicap.score reads them", metavar="FILE")
+    html: str | None = option(None, "write a page to look at: scores, curves, pictures with captions, where it looked",
+                              metavar="FILE")
     shuffle_images: bool = option(False, "give every caption another image: what is left is recited, not seen")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "print the scores as JSON")
@@ -71,7 +74,16 @@ def main(argv=None):
         from .captioning.shapes_language import judge_captions
 
         scores["facts"] = judge_captions(predictions, dataset)
+    if settings.html:
+        write_report(settings.html, captioner, dataset, settings.split, predictions,
+                     subtitle=f"{settings.checkpoint}, {search_used(settings)}.", history=history_of(folders[0]))
     show(scores, settings)
+
+
+def history_of(folder):
+    """The lines of metrics.jsonl, if the folder has it (an exported one has not)."""
+    path = folder / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def training_settings(folder, settings):
@@ -132,18 +144,24 @@ def shuffled(predictions):
     return {names[i]: predictions[names[j]] for i, j in zip(order, np.roll(order, 1), strict=True)}
 
 
+def search_used(settings):
+    if settings.temperature is None:
+        return f"beam {settings.beam}, length penalty {settings.length_penalty:g}"
+    return f"sampled at temperature {settings.temperature:g}, seed {settings.seed}"
+
+
 def show(scores, settings):
     if settings.json:
         print(json.dumps(scores))
         return
-    search = (f"beam {settings.beam}, length penalty {settings.length_penalty:g}" if settings.temperature is None
-              else f"sampled at temperature {settings.temperature:g}, seed {settings.seed}")
-    print(f"{settings.split}, {scores['n']} images, {search}")
+    print(f"{settings.split}, {scores['n']} images, {search_used(settings)}")
     for key in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider"):
         print(f"  {key:8} {100 * scores[key]:6.1f}")
     for kind, facts in scores.get("facts", {}).items():
         print(f"  {kind} combinations: " + ", ".join(f"{k} {v:.1%}" for k, v in facts.items() if k != "n")
               + f" of {facts['n']} scenes")
+    if settings.html:
+        print(f"report written to {Path(settings.html)}", file=sys.stderr)
     if settings.predictions:
         print(f"captions written to {Path(settings.predictions)}", file=sys.stderr)
 

@@ -35,8 +35,8 @@ ORDER = """
     captioning.predictions captioning.significance
     captioning.features captioning.extractor
     captioning.models captioning.attention_lstm captioning.attend captioning.search captioning.checkpoint
-    captioning.captioner captioning.ensemble captioning.inputs captioning.training captioning.plots
-    train extract caption classify evaluate score doctor reproduce
+    captioning.captioner captioning.ensemble captioning.inputs captioning.training captioning.plots captioning.report
+    train extract caption classify evaluate score export doctor reproduce
     learn
     minicap
 """.split()  # noqa: SIM905 (a list of forty quoted names is harder to read)

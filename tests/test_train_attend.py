@@ -1,11 +1,14 @@
 """The programs with --model attend: trained, resumed, evaluated, and what it cannot read refused."""
 
+import base64
+import io
 import json
 
 import numpy as np
 import pytest
 import tiny_captioner
 import tiny_vgg
+from html_page import Page
 from PIL import Image
 
 from minicap import caption, evaluate, train
@@ -111,6 +114,62 @@ def test_features_are_made_of_photographs_and_caption_and_evaluate_make_the_same
     capsys.readouterr()
     assert caption.main([*photos, "--checkpoint", str(run), "--device", "cpu"]) == 0
     assert capsys.readouterr().out.splitlines() == [f"{p}: {c}" for p, c in zip(photos, said.values(), strict=True)]
+
+
+@pytest.fixture(params=[(), ("--sentinel",)], ids=["soft", "sentinel"])
+def photographer(request, monkeypatch, tmp_path):
+    """(folder of a run that reads conv5_4 of a tiny VGG, a photograph of 240 x 200)."""
+    tiny_vgg.shrink(monkeypatch, size=64)
+    weights = tiny_vgg.save_keras(tmp_path / "vgg.h5", tiny_vgg.random_vgg(19, np.random.default_rng(0)))
+    monkeypatch.setenv("MINICAP_WEIGHTS", str(weights))
+    monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "cache"))
+    folder, run = tiny_captioner.write_folder(tmp_path / "pictures"), tmp_path / "run"
+    train.main([str(a) for a in ("--data", "folder", "--data-dir", folder, "--out", run, "--device", "cpu", *ATTEND,
+                                 *TO_THE_END, "--average", 0.5, "--min-count", 1, "--embedding", 4, "--hidden", 4,
+                                 *request.param)])
+    Image.effect_noise((240, 200), 60).convert("RGB").save(tmp_path / "photo.png")
+    return run, tmp_path / "photo.png"
+
+
+def test_where_it_looked_is_told_for_each_word_and_drawn(photographer, tmp_path, capsys):
+    run, photo = photographer
+    captioner = Captioner.load(run, device="cpu")
+    picture = np.asarray(Image.open(photo))
+    text = captioner.caption(photo)
+    maps, memory = captioner.looked_at(picture, text)
+    assert maps.shape == (len(text.split()), 4, 4) and memory.shape == maps.shape[:1]
+    np.testing.assert_allclose(maps.sum(axis=(1, 2)) + memory, 1, rtol=1e-5)
+    assert text and (memory > 0).all() == captioner.settings.sentinel
+
+    out = tmp_path / "out" / "attention.png"
+    capsys.readouterr()
+    assert caption.main([str(photo), "--checkpoint", str(run), "--device", "cpu", "--attention", str(out)]) == 0
+    assert capsys.readouterr().out == f"{photo}: {text}\n"
+    with Image.open(out) as drawn:
+        assert drawn.format == "PNG" and drawn.width > 1000
+
+
+def test_a_report_shows_where_it_looked_for_each_word(photographer, tmp_path, capsys):
+    run, _ = photographer
+    assert evaluate.main(["--checkpoint", str(run), "--device", "cpu", "--html", str(tmp_path / "report.html")]) is None
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    cards = page.count("figure")
+    assert cards == 9 and len(page.masks) >= cards  # three pictures of dev: a sample, the best, the worst
+    light = np.asarray(Image.open(io.BytesIO(base64.b64decode(page.masks[0].partition(",")[2]))))
+    assert light.shape == (4, 4, 2)
+
+
+def test_attention_is_drawn_for_one_picture_by_one_model_that_has_it(photographer, tmp_path):
+    run, photo = photographer
+    arguments = [str(photo), "--device", "cpu", "--attention", str(tmp_path / "a.png"), "--checkpoint"]
+    with pytest.raises(UserError, match="draws one picture; name one image"):
+        caption.main([str(photo), *arguments, str(run)])
+    with pytest.raises(UserError, match="each checkpoint of an ensemble looks elsewhere"):
+        caption.main([*arguments, f"{run},{run}"])
+    plain = tiny_captioner.save_checkpoint(tmp_path / "plain", tiny_captioner.pixel_captioner())
+    with pytest.raises(UserError, match="has no attention to show; --attention needs one that was trained with"):
+        caption.main([*arguments, str(plain)])
+    assert not (tmp_path / "a.png").exists()
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -4,11 +4,12 @@
     captioner.caption("photo.jpg")        # 'a dog runs through the grass'
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..backend import get_device
+from ..backend import get_device, to_numpy
 from ..errors import UserError
 from ..images import read_image, resize
 from .attend import Attend
@@ -116,6 +117,26 @@ class Captioner:
         """The same for model inputs (N, ...) as :meth:`inputs_of` makes them, or rows of a feature file."""
         hypotheses = decode(self.step, self.start(inputs), **options)
         return [[(self.vocabulary.decode(h.words), h.logp) for h in kept] for kept in hypotheses]
+
+    def looked_at(self, picture, caption):
+        """Where the model looks in a picture (H, W, 3) as it says the words of ``caption``: α (T, h, w), and (T,).
+
+        The α of a word sum to 1; with a sentinel the second array is the share of its memory, which is missing in the
+        first (else it is 0). Raises UserError for a model that has no attention.
+        """
+        self.check_attention()
+        inputs = self.inputs_of([picture])
+        grid = inputs.shape[1:-1]
+        words = self.vocabulary.encode(caption.split())
+        maps = to_numpy(self.model.attention_maps(self.device.asarray(inputs), words))[:-1]  # the last is for <end>
+        regions = math.prod(grid)
+        return maps[:, :regions].reshape(len(words), *grid), maps[:, regions:].sum(axis=1)
+
+    def check_attention(self):
+        """UserError unless this model looks at one region after another."""
+        if self.settings.model != "attend":
+            raise UserError("this captioner sees the image as a whole and has no attention to show; --attention needs "
+                            "one that was trained with --model attend")
 
     def start(self, inputs):
         """The state in which the model has read no word yet; see the models."""

@@ -39,6 +39,9 @@ class Ensemble(Captioner):
             inputs.append(inputs[same[0]] if same else captioner.inputs_of(pictures))
         return tuple(inputs)
 
+    def check_attention(self):
+        raise UserError("each checkpoint of an ensemble looks elsewhere; --attention takes one")
+
     def start(self, inputs):
         """(row numbers, then the state of each captioner)"""
         states = [Part(captioner.start(x)) for captioner, x in zip(self.captioners, inputs, strict=True)]

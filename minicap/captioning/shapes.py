@@ -105,8 +105,11 @@ class ShapesDataset:
         self.scenes = {name: draw_scene(self._rng("scene", name), _pairs_of(name)) for name in names}
         self.captions = {name: captions_of(self.scenes[name], self._rng("words", name)) for name in names}
 
-    def image(self, name):
-        """The picture, uint8 RGB of shape ``(side, side, 3)``. Not kept: the same call draws the same pixels again."""
+    def image(self, name, at_least=None):
+        """The picture, uint8 RGB of shape ``(side, side, 3)``. Not kept: the same call draws the same pixels again.
+
+        ``at_least`` is for photographs (see :class:`.CaptionDataset`) and makes no difference here.
+        """
         return draw_picture(self.scenes[name], self.side, self._rng("pixels", name))
 
     def unseen(self, name):

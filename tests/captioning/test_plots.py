@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minicap.captioning.plots import save_curves, save_samples, terminal_picture
+from minicap.captioning.plots import (
+    brightest_tenth,
+    save_attention,
+    save_curves,
+    save_samples,
+    smooth_map,
+    terminal_picture,
+)
 from minicap.errors import UserError
 
 
@@ -58,6 +65,34 @@ def test_any_caption_fits_under_pictures_of_any_shape(tmp_path, caption):
     pixels = open_png(tmp_path / "samples.png")
     has_text = (pixels < 60).all(axis=2).any()
     assert has_text == bool(caption)
+
+
+def test_light_falls_where_the_attention_is():
+    alpha = np.zeros((4, 6))
+    alpha[2, 1] = 1
+    light = smooth_map(alpha, (80, 120))
+    assert light.shape == (80, 120) and light.min() == 0 and light.max() == 1
+    y, x = np.unravel_index(light.argmax(), light.shape)
+    assert abs(y - 50) <= 2 and abs(x - 30) <= 2  # the middle of that region
+    assert light[:, 70:].max() < 0.02
+    assert (smooth_map(np.full((4, 6), 1 / 24), (80, 120)) < 1e-3).all()  # no place is brighter than another
+
+
+def test_how_much_of_the_attention_is_in_one_place_is_a_share():
+    assert brightest_tenth(np.full((10, 10), 0.01)) == pytest.approx(0.1)
+    assert brightest_tenth(np.eye(1, 20).reshape(4, 5)) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["a", "dog", "runs", "on", "<unk>"]])
+def test_a_picture_of_attention_has_the_photograph_and_one_more_for_each_word(tmp_path, words):
+    picture = np.full((60, 90, 3), (200, 40, 40), np.uint8)
+    alphas = np.zeros((len(words), 2, 3))
+    alphas[:, 0, 0] = 1
+    save_attention(tmp_path / "a.png", picture, words, alphas, np.zeros(len(words)))
+    pixels = open_png(tmp_path / "a.png").astype(int)
+    lit = abs(pixels - picture[0, 0]).max(axis=2) <= 2
+    grey = (np.ptp(pixels, axis=2) <= 2) & (pixels.max(axis=2) < 40) & (pixels.max(axis=2) > 5)
+    assert lit.mean() > 0.05 and (grey.mean() > 0.05) == bool(words)
 
 
 def test_matplotlib_is_loaded_only_to_draw_and_needs_no_screen(tmp_path):
