@@ -1,0 +1,140 @@
+"""python -m minicap.export: a trained captioner as one small folder to give away.
+
+    OUT/captioner.json      vocabulary, model, and which network's features it reads
+    OUT/best.safetensors    the weights; matrices in float16, which halves them, vectors as they are
+    OUT/settings.json       the settings of the training run, without the paths of the machine it ran on
+    OUT/scores.json         the dev scores of the epoch the weights are from, and of --scores, if given
+    OUT/README.md           a model card (Mitchell et al. 2019): what it is, how good, what for, what not
+
+``caption``, ``evaluate`` and :meth:`.Captioner.load` take it as a checkpoint; all they need beside it are VGG weights.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .captioning.captioner import Captioner
+from .captioning.checkpoint import checkpoint_folder, load_tensors, read_description, save_tensors
+from .cli import option, parse_settings, run_program
+from .errors import UserError
+from .files import read_json, write_json, write_text
+
+LARGEST = 60_000_000  # bytes of the folder; what is larger is no attachment any more
+PATHS = ("data_dir", "splits", "features", "mirrored", "weights", "out")
+SHOWN = {"bleu1": "BLEU-1", "bleu2": "BLEU-2", "bleu3": "BLEU-3", "bleu4": "BLEU-4", "rouge_l": "ROUGE-L",
+         "meteor": "METEOR", "cider": "CIDEr"}
+
+CARD = """# A captioner trained by minicap
+
+| | |
+|---|---|
+| model | `{model}` |
+| reads | {reads} |
+| trained on | {data}, seed {seed}, {epochs} |
+| vocabulary | {words} words of the training captions |
+| weights | float16 matrices, {megabytes:.1f} MB |
+
+## Use
+
+    python -m minicap.caption photo.jpg --checkpoint DIR{weights}
+
+## Scores
+
+Per cent, CIDEr × 100. Dev: greedy decoding, the epoch was chosen by them.
+
+{scores}
+
+## What for, and what not
+
+To see how captions come about, and to compare with. It says what people wrote about {data}: it knows few words, gets
+counts, colours and places wrong, guesses the sex of people from its training captions, and describes whatever it is
+shown with confidence. Nothing that matters to anybody should depend on it.
+"""
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    checkpoint: str = option(MISSING, "folder that minicap.train has written", positional=True, metavar="DIR")
+    out: str = option(MISSING, "folder to make", positional=True, metavar="OUT")
+    scores: str | None = option(None, "scores to add, as `evaluate --split test --json` prints them", metavar="FILE")
+
+
+def main(argv=None):
+    settings = parse_settings(ExportSettings, "export", "Make a small folder of a trained captioner.", argv)
+    out = Path(settings.out).expanduser()
+    if out.exists():
+        raise UserError(f"{out} is already there; name a folder that does not exist yet")
+    source = checkpoint_folder(settings.checkpoint)
+    captioner = Captioner.load(source, device="cpu")  # refuses what does not belong together
+    scores = scores_of(source, settings.scores)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{out.name}.", suffix=".partial", dir=out.parent) as partial:
+        folder = Path(partial) / "folder"
+        folder.mkdir()
+        write(folder, source, captioner, scores)
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        os.replace(folder, out)
+    print(f"{out}: {size / 1e6:.1f} MB", file=sys.stderr)
+    if size > LARGEST:
+        print(f"warning: that is more than {LARGEST / 1e6:.0f} MB; train with a smaller --hidden or --embedding",
+              file=sys.stderr)
+
+
+def scores_of(source, extra):
+    """{"dev": scores of the best epoch}, and those in the file ``extra`` under its name."""
+    _, facts = load_tensors(source / "best.safetensors", "checkpoint")
+    scores = {"dev": {key: value for key, value in facts.get("dev", {}).items() if key in SHOWN or key == "epoch"}}
+    if extra is not None:
+        found = read_json(extra, "scores")
+        if not isinstance(found, dict) or not any(key in found for key in SHOWN):
+            raise UserError(f"{extra} holds no scores; it has to be what `minicap.evaluate --json` prints")
+        scores[Path(extra).stem] = {key: value for key, value in found.items() if key in SHOWN}
+    return scores
+
+
+def write(folder, source, captioner, scores):
+    shutil.copyfile(source / "captioner.json", folder / "captioner.json")
+    tensors, facts = load_tensors(source / "best.safetensors", "checkpoint")
+    save_tensors(folder / "best.safetensors", {name: halved(a, name) for name, a in tensors.items()}, facts)
+    settings = read_json(source / "settings.json", "settings of the training run,")
+    settings |= {key: None for key in PATHS if key in settings}
+    write_json(folder / "settings.json", settings)
+    write_json(folder / "scores.json", scores)
+    megabytes = (folder / "best.safetensors").stat().st_size / 1e6
+    write_text(folder / "README.md", card(source, captioner, settings, scores, megabytes))
+
+
+def halved(a, name):
+    """Matrices in float16; vectors, biases and statistics among them, as they are. UserError beyond float16's range."""
+    if a.ndim < 2:
+        return a
+    if np.abs(a).max(initial=0) > np.finfo(np.float16).max:
+        raise UserError(f"the weights {name} go beyond 65,504, the largest float16 number; this run has diverged")
+    return a.astype(np.float16)
+
+
+def card(source, captioner, settings, scores, megabytes):
+    """The text of the model card."""
+    features = read_description(source)["source"]
+    reads = ("small pictures, by a network of its own" if features is None else
+             f"{features['layer']} of {features['network']}, weights with SHA-256 {features['weights_sha256'][:16]}…, "
+             f"{features['resize']}")
+    lines = ["| | " + " | ".join(SHOWN.values()) + " |", "|---" * (len(SHOWN) + 1) + "|"]
+    for which, found in scores.items():
+        cells = [f"{100 * found[key]:.1f}" if key in found else "" for key in SHOWN]
+        lines.append(f"| {which} | " + " | ".join(cells) + " |")
+    epochs = f"{settings.get('epochs')} epochs"
+    if epoch := scores["dev"].get("epoch"):
+        epochs += f" (the weights are of epoch {epoch})"
+    return CARD.format(model=repr(captioner.model).split("\n")[0], reads=reads, data=settings["data"],
+                       seed=settings.get("seed"), epochs=epochs, words=len(captioner.vocabulary), megabytes=megabytes,
+                       weights="" if features is None else " --weights VGG.h5", scores="\n".join(lines))
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -1,0 +1,110 @@
+"""A captioner to give away: small, complete, without the paths of the machine, and it says the same."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny_captioner
+from PIL import Image
+
+from minicap import caption, evaluate, export, train
+from minicap.captioning.captioner import Captioner
+from minicap.captioning.checkpoint import load_tensors, save_tensors
+from minicap.errors import UserError
+from minicap.files import write_json
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "show", lambda *_: None)
+        return tiny_captioner.run_train(folder / "run", tiny_captioner.write_folder(folder / "pictures"),
+                                        tiny_captioner.write_features(folder / "features.npy"))
+
+
+@pytest.fixture
+def exported(trained, tmp_path):
+    assert not export.main([str(trained), str(tmp_path / "out" / "captioner")])
+    return tmp_path / "out" / "captioner"
+
+
+def test_it_is_half_as_large_and_says_what_the_run_says(trained, exported):
+    features = np.load(trained.parent / "features.npy").astype(np.float32)
+    ours, theirs = (Captioner.load(folder, device="cpu").caption_inputs(features) for folder in (exported, trained))
+    assert [beams[0][0] for beams in ours] == [beams[0][0] for beams in theirs]
+    np.testing.assert_allclose([beams[0][1] for beams in ours], [beams[0][1] for beams in theirs], rtol=1e-2)
+    tensors, facts = load_tensors(exported / "best.safetensors", "checkpoint")
+    assert {a.dtype.name for a in tensors.values() if a.ndim > 1} == {"float16"}
+    assert {a.dtype.name for a in tensors.values() if a.ndim == 1} == {"float32"}
+    assert facts["dev"]["n"] == 3
+    assert not list(exported.parent.glob("*.partial"))
+
+
+def test_evaluate_takes_it_as_a_checkpoint(trained, exported, capsys):
+    options = ("--split", "test", "--json", "--device", "cpu", "--data", "folder", "--data-dir",
+               str(trained.parent / "pictures"), "--features", str(trained.parent / "features.npy"))
+    capsys.readouterr()
+    found = []
+    for folder in (exported, trained):
+        evaluate.main(["--checkpoint", str(folder), *options])
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1]
+
+
+def test_no_path_of_the_machine_is_in_it(trained, exported):
+    for file in exported.iterdir():
+        assert str(trained.parent).encode() not in file.read_bytes(), file.name
+
+
+def test_the_card_tells_model_source_scores_and_limits(trained, tmp_path):
+    write_json(tmp_path / "test.json", {"bleu4": 0.206, "cider": 0.516, "n": 1000})
+    export.main([str(trained), str(tmp_path / "out"), "--scores", str(tmp_path / "test.json")])
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "ShowTell(" in text and "fc7 of VGG-19" in text and "What for, and what not" in text
+    assert "| test |  |  |  | 20.6 |  |  | 51.6 |" in text
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["test"] == {"bleu4": 0.206, "cider": 0.516} and scores["dev"]["epoch"] >= 1
+    assert f"| dev | {100 * scores['dev']['bleu1']:.1f} |" in text
+
+
+def test_a_captioner_of_small_pictures_needs_no_weights(tmp_path):
+    run = tiny_captioner.save_checkpoint(tmp_path / "run", tiny_captioner.pixel_captioner())
+    write_json(run / "settings.json", {"data": "shapes", "data_dir": None, "out": "somewhere", "seed": 0, "epochs": 3})
+    export.main([str(run), str(tmp_path / "out")])
+    assert "--weights" not in (tmp_path / "out" / "README.md").read_text()
+    picture = np.full((8, 8, 3), 90, np.uint8)
+    assert Captioner.load(tmp_path / "out", device="cpu").caption(picture)
+
+
+def test_what_cannot_be_exported_is_refused_and_nothing_is_written(trained, tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(UserError, match="there is already there; name a folder that does not exist yet"):
+        export.main([str(trained), str(tmp_path / "there")])
+    with pytest.raises(UserError, match="does not exist"):
+        export.main([str(tmp_path / "nowhere"), str(tmp_path / "out")])
+    write_json(tmp_path / "odd.json", {"a": 1})
+    with pytest.raises(UserError, match=r"odd\.json holds no scores"):
+        export.main([str(trained), str(tmp_path / "out"), "--scores", str(tmp_path / "odd.json")])
+    broken = tiny_captioner.save_checkpoint(tmp_path / "broken", tiny_captioner.pixel_captioner())
+    write_json(broken / "settings.json", {"data": "shapes"})
+    tensors, facts = load_tensors(broken / "best.safetensors", "checkpoint")
+    tensors["output.W"][0, 0] = 1e6
+    save_tensors(broken / "best.safetensors", tensors, {k: v for k, v in facts.items() if k != "format"})
+    with pytest.raises(UserError, match=r"output\.W go beyond 65,504"):
+        export.main([str(broken), str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists() and not list(tmp_path.glob("out*"))
+
+
+def test_a_folder_that_is_too_large_to_send_is_mentioned(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(export, "LARGEST", 1000)
+    export.main([str(trained), str(tmp_path / "out")])
+    assert "warning: that is more than 0 MB" in capsys.readouterr().err
+
+
+def test_captions_of_photographs_name_the_weights_they_need(exported, tmp_path, monkeypatch):
+    monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
+    monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "nothing"))
+    Image.new("RGB", (20, 20)).save(tmp_path / "photo.png")
+    with pytest.raises(UserError, match="this captioner needs the VGG-19 weights"):
+        caption.main([str(tmp_path / "photo.png"), "--checkpoint", str(exported), "--device", "cpu"])
