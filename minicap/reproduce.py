@@ -1,0 +1,98 @@
+"""python -m minicap.reproduce ROW: run a recorded result again, from the data to its scores, and compare.
+
+    results/ROW/recipe.json             {"steps": [[program, argument, ...], ...]}, programs of minicap
+    results/ROW/scores-test.json        the recorded scores
+    results/ROW/predictions-test.json   the recorded captions
+
+In the arguments ``{work}`` is the folder of this run and ``{weights}`` the VGG file. The last step is an ``evaluate
+--json``, whose scores are compared. A run that was stopped goes on where it was when the command is given again.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+
+from .cli import option, parse_settings, run_program
+from .download import find_weights
+from .errors import UserError
+from .files import read_json, write_json
+
+SHOWN = {"bleu1": "BLEU-1", "bleu2": "BLEU-2", "bleu3": "BLEU-3", "bleu4": "BLEU-4", "rouge_l": "ROUGE-L",
+         "cider": "CIDEr"}
+
+
+@dataclass(frozen=True)
+class ReproduceSettings:
+    row: str = option(MISSING, "which result: a folder in --results that holds a recipe.json", positional=True,
+                      metavar="ROW")
+    results: str = option("results", "folder of the recorded results, as a clone of the project has it", metavar="DIR")
+    work: str | None = option(None, "folder for what is made on the way (default: runs/reproduce-ROW)", metavar="DIR")
+    weights: str | None = option(None, "VGG-19 weights, where the recipe needs them (or MINICAP_WEIGHTS)",
+                                 metavar="FILE")
+
+
+def main(argv=None):
+    settings = parse_settings(ReproduceSettings, "reproduce", "Run a recorded result again and compare.", argv)
+    recorded = recorded_row(Path(settings.results), settings.row)
+    work = Path(settings.work or f"runs/reproduce-{settings.row}").expanduser()
+    work.mkdir(parents=True, exist_ok=True)
+    begin, out = time.monotonic(), ""
+    for number, step in enumerate(recorded["steps"], start=1):
+        command = command_of(step, work, settings.weights)
+        print(f"step {number} of {len(recorded['steps'])}: python {' '.join(command[1:])}", flush=True)
+        out = run(command, capture=number == len(recorded["steps"]))
+    scores, predictions = json.loads(out), read_json(work / "predictions-test.json", "predictions")
+    write_json(work / "scores-test.json", scores)
+    report(settings.row, recorded, scores, predictions, time.monotonic() - begin)
+
+
+def recorded_row(results, row):
+    """{"steps", "scores", "predictions"} of a recorded result; UserError, naming those there are, if it is none."""
+    rows = sorted(path.parent.name for path in results.glob("*/recipe.json"))
+    if row not in rows:
+        raise UserError(f"{results} holds no recipe of {row!r}, only of {', '.join(rows) or 'nothing'}; run this in a "
+                        "clone of the project, or name its folder with --results")
+    folder = results / row
+    steps = read_json(folder / "recipe.json", "recipe")["steps"]
+    return {"steps": steps, "scores": read_json(folder / "scores-test.json", "recorded scores"),
+            "predictions": read_json(folder / "predictions-test.json", "recorded predictions")}
+
+
+def command_of(step, work, weights):
+    """The command line of a step; training goes on if it has begun."""
+    program, *arguments = step
+    if "{weights}" in arguments:
+        weights = weights or find_weights("vgg19")
+        if weights is None:
+            raise UserError("this recipe needs the VGG-19 weights; name the file with --weights or in MINICAP_WEIGHTS, "
+                            "or fetch it with `python -m minicap.download vgg19`")
+    arguments = [a.replace("{work}", str(work)).replace("{weights}", str(weights)) for a in arguments]
+    if program == "train" and (Path(arguments[arguments.index("--out") + 1]) / "last.safetensors").exists():
+        arguments.append("--resume")
+    return [sys.executable, "-m", f"minicap.{program}", *arguments]
+
+
+def run(command, capture):
+    """Run a step; its standard output if that is to be captured. UserError when it fails, after its own message."""
+    done = subprocess.run(command, stdout=subprocess.PIPE if capture else None, text=True)
+    if done.returncode:
+        raise UserError(f"that step ended with exit code {done.returncode}; mend what it says and give the command "
+                        "again")
+    return done.stdout
+
+
+def report(row, recorded, scores, predictions, seconds):
+    same = sum(predictions.get(name) == caption for name, caption in recorded["predictions"].items())
+    print(f"\n{row}: {same:,} of {len(recorded['predictions']):,} captions are word for word the recorded ones; "
+          f"{seconds / 60:.1f} minutes")
+    print(f"{'':8} {'recorded':>9} {'now':>9} {'difference':>11}")
+    for key, title in SHOWN.items():
+        before, now = 100 * recorded["scores"][key], 100 * scores[key]
+        print(f"{title:8} {before:9.1f} {now:9.1f} {now - before:+11.1f}")
+
+
+if __name__ == "__main__":
+    run_program(main)

@@ -1,0 +1,76 @@
+"""A recorded result run again, and what is told of the difference."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tiny_captioner
+
+from minicap import reproduce
+from minicap.captioning.metrics import score_captions
+from minicap.errors import UserError
+from minicap.files import write_json
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A folder of results with a recipe of a second."""
+    pictures = tiny_captioner.write_folder(tmp_path / "pictures")
+    features = tiny_captioner.write_features(tmp_path / "features.npy")
+    training = tiny_captioner.train_arguments("{work}/run", pictures, features, "--epochs", 2)
+    row = tmp_path / "results" / "tiny"
+    write_json(row / "recipe.json", {"steps": [["train", *training], [
+        "evaluate", "--checkpoint", "{work}/run", "--split", "test", "--device", "cpu", "--predictions",
+        "{work}/predictions-test.json", "--json"]]})
+    captions = {name: tiny_captioner.captions_of(name) for name in tiny_captioner.NAMES}
+    predictions = dict.fromkeys(tiny_captioner.SPLITS["test"], "a red picture")
+    write_json(row / "predictions-test.json", predictions)
+    write_json(row / "scores-test.json", score_captions(predictions, captions))
+    return tmp_path
+
+
+def test_the_steps_are_run_and_the_scores_compared(recorded, capfd):
+    arguments = ["tiny", "--results", str(recorded / "results"), "--work", str(recorded / "work")]
+    assert not reproduce.main(arguments)
+    out, _ = capfd.readouterr()
+    assert "step 1 of 2: python -m minicap.train" in out and "step 2 of 2: python -m minicap.evaluate" in out
+    now = json.loads((recorded / "work" / "scores-test.json").read_text())
+    before = json.loads((recorded / "results" / "tiny" / "scores-test.json").read_text())
+    line = next(line for line in out.splitlines() if line.startswith("BLEU-1")).split()
+    assert line == ["BLEU-1", f"{100 * before['bleu1']:.1f}", f"{100 * now['bleu1']:.1f}",
+                    f"{100 * (now['bleu1'] - before['bleu1']):+.1f}"]
+    assert "of 3 captions are word for word the recorded ones" in out
+
+    assert not reproduce.main(arguments)  # again: the training run is there, and goes on to its end at once
+    assert "--resume" in capfd.readouterr().out
+
+
+def test_a_step_that_fails_ends_it_with_a_sentence(recorded, capfd):
+    (recorded / "features.npy").unlink()
+    with pytest.raises(UserError, match="that step ended with exit code 2; mend what it says"):
+        reproduce.main(["tiny", "--results", str(recorded / "results"), "--work", str(recorded / "work")])
+    assert "features.npy" in capfd.readouterr().err
+
+
+def test_an_unknown_row_is_answered_with_those_there_are(recorded, tmp_path):
+    with pytest.raises(UserError, match="holds no recipe of 'huge', only of tiny; run this in a clone"):
+        reproduce.main(["huge", "--results", str(recorded / "results")])
+    with pytest.raises(UserError, match="only of nothing"):
+        reproduce.main(["tiny", "--results", str(tmp_path / "nowhere")])
+
+
+def test_a_recipe_that_needs_weights_says_where_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
+    monkeypatch.setenv("MINICAP_DATA", str(tmp_path))
+    with pytest.raises(UserError, match=r"needs the VGG-19 weights; .*minicap\.download vgg19"):
+        reproduce.main(["flickr8k", "--results", str(RESULTS), "--work", str(tmp_path / "work")])
+
+
+@pytest.mark.parametrize("row", [path.parent.name for path in sorted(RESULTS.glob("*/recipe.json"))])
+def test_recorded_recipes_end_with_the_evaluation_of_what_they_train(row):
+    *_, training, evaluation = reproduce.recorded_row(RESULTS, row)["steps"]
+    assert training[0] == "train" and evaluation[0] == "evaluate" and evaluation[-1] == "--json"
+    assert training[training.index("--out") + 1] == evaluation[evaluation.index("--checkpoint") + 1]
+    assert "{work}/predictions-test.json" in evaluation
