@@ -20,14 +20,13 @@ import numpy as np
 
 from .captioning.captioner import Captioner
 from .captioning.checkpoint import checkpoint_folder, load_tensors, read_description, save_tensors
+from .captioning.metrics import TITLES
 from .cli import option, parse_settings, run_program
 from .errors import UserError
 from .files import read_json, write_json, write_text
 
 LARGEST = 60_000_000  # bytes of the folder; what is larger is no attachment any more
 PATHS = ("data_dir", "splits", "features", "mirrored", "weights", "out")
-SHOWN = {"bleu1": "BLEU-1", "bleu2": "BLEU-2", "bleu3": "BLEU-3", "bleu4": "BLEU-4", "rouge_l": "ROUGE-L",
-         "meteor": "METEOR", "cider": "CIDEr"}
 
 CARD = """# A captioner trained by minicap
 
@@ -88,12 +87,12 @@ def main(argv=None):
 def scores_of(source, extra):
     """{"dev": scores of the best epoch}, and those in the file ``extra`` under its name."""
     _, facts = load_tensors(source / "best.safetensors", "checkpoint")
-    scores = {"dev": {key: value for key, value in facts.get("dev", {}).items() if key in SHOWN or key == "epoch"}}
+    scores = {"dev": {key: value for key, value in facts.get("dev", {}).items() if key in TITLES or key == "epoch"}}
     if extra is not None:
         found = read_json(extra, "scores")
-        if not isinstance(found, dict) or not any(key in found for key in SHOWN):
+        if not isinstance(found, dict) or not any(key in found for key in TITLES):
             raise UserError(f"{extra} holds no scores; it has to be what `minicap.evaluate --json` prints")
-        scores[Path(extra).stem] = {key: value for key, value in found.items() if key in SHOWN}
+        scores[Path(extra).stem] = {key: value for key, value in found.items() if key in TITLES}
     return scores
 
 
@@ -124,9 +123,9 @@ def card(source, captioner, settings, scores, megabytes):
     reads = ("small pictures, by a network of its own" if features is None else
              f"{features['layer']} of {features['network']}, weights with SHA-256 {features['weights_sha256'][:16]}…, "
              f"{features['resize']}")
-    lines = ["| | " + " | ".join(SHOWN.values()) + " |", "|---" * (len(SHOWN) + 1) + "|"]
+    lines = ["| | " + " | ".join(TITLES.values()) + " |", "|---" * (len(TITLES) + 1) + "|"]
     for which, found in scores.items():
-        cells = [f"{100 * found[key]:.1f}" if key in found else "" for key in SHOWN]
+        cells = [f"{100 * found[key]:.1f}" if key in found else "" for key in TITLES]
         lines.append(f"| {which} | " + " | ".join(cells) + " |")
     epochs = f"{settings.get('epochs')} epochs"
     if epoch := scores["dev"].get("epoch"):

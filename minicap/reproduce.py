@@ -15,13 +15,11 @@ import time
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 
+from .captioning.metrics import METRICS, TITLES
 from .cli import option, parse_settings, run_program
 from .download import find_weights
 from .errors import UserError
 from .files import read_json, write_json
-
-SHOWN = {"bleu1": "BLEU-1", "bleu2": "BLEU-2", "bleu3": "BLEU-3", "bleu4": "BLEU-4", "rouge_l": "ROUGE-L",
-         "cider": "CIDEr"}
 
 
 @dataclass(frozen=True)
@@ -89,9 +87,9 @@ def report(row, recorded, scores, predictions, seconds):
     print(f"\n{row}: {same:,} of {len(recorded['predictions']):,} captions are word for word the recorded ones; "
           f"{seconds / 60:.1f} minutes")
     print(f"{'':8} {'recorded':>9} {'now':>9} {'difference':>11}")
-    for key, title in SHOWN.items():
+    for key in METRICS:
         before, now = 100 * recorded["scores"][key], 100 * scores[key]
-        print(f"{title:8} {before:9.1f} {now:9.1f} {now - before:+11.1f}")
+        print(f"{TITLES[key]:8} {before:9.1f} {now:9.1f} {now - before:+11.1f}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from .rouge import rouge_l
 from .tokens import MARKER, tokenize
 
 METRICS = ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider")
+TITLES = {"bleu1": "BLEU-1", "bleu2": "BLEU-2", "bleu3": "BLEU-3", "bleu4": "BLEU-4", "rouge_l": "ROUGE-L",
+          "meteor": "METEOR", "cider": "CIDEr"}  # METEOR is scored elsewhere (meteor.py)
 
 
 def score_captions(predictions: dict[str, str], references: dict[str, list[str]]) -> dict:

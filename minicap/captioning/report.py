@@ -14,12 +14,10 @@ from PIL import Image
 
 from ..errors import UserError
 from ..files import write_text
-from .metrics import METRICS, image_statistics, scores_of_sums
+from .metrics import METRICS, TITLES, image_statistics, scores_of_sums
 from .plots import curves, png, shrink
 from .tokens import tokenize
 
-TITLES = {"bleu1": "BLEU-1", "bleu2": "BLEU-2", "bleu3": "BLEU-3", "bleu4": "BLEU-4", "rouge_l": "ROUGE-L",
-          "cider": "CIDEr"}
 SIDE = 224      # pixels of a photograph's longer side
 FREQUENT = 10   # captions in the table of the most frequent ones
 
