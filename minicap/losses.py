@@ -41,19 +41,23 @@ class SoftmaxCrossEntropy(Layer):
     logits: (M, V), targets: (M,) integers, mask: (M,) bool or None (all count); the loss is a 0-d array. With label
     smoothing ε the target is (1 - ε) one-hot + ε/V everywhere (Szegedy et al. 2016, section 7). The gradient is what
     one hopes for: (probability - target) / number of samples.
+
+    A ``weight`` (M,) of any signs takes the place of the mean: Σ_m weight_m · -log softmax(logits_m)[target_m].
     """
 
     def __init__(self, label_smoothing=0.0):
         self.label_smoothing = label_smoothing
 
-    def forward(self, logits, targets, mask=None):
+    def forward(self, logits, targets, mask=None, *, weight=None):
         expect_shape(self, logits, "MV", "logits")
         M, V = logits.shape
         expect_shape(self, targets, "M", "targets", M=M)
         if mask is not None:
             expect_shape(self, mask, "M", "mask", M=M)  # (M, 1) would silently weigh every sample with every other
         xp = array_module(logits, targets, mask)
-        weight = xp.full(M, 1 / M) if mask is None else mask / xp.maximum(mask.sum(), 1)  # nothing counts: a loss of 0
+        if weight is None:
+            weight = xp.full(M, 1 / M) if mask is None else mask / xp.maximum(mask.sum(), 1)  # none counts: a loss of 0
+        expect_shape(self, weight, "M", "weight", M=M)
         weight = weight.astype(logits.dtype)
         p, losses = softmax_cross_entropy(logits, targets, self.label_smoothing)
         return (losses * weight).sum(), Cache(p=p, targets=targets, weight=weight)

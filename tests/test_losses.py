@@ -76,6 +76,17 @@ def test_at_inference_the_loss_is_not_smoothed_so_that_its_exponential_is_the_pe
     assert value == pytest.approx(loss(device, to_numpy(logits), [4, 0, 2]))
 
 
+def test_weights_take_the_place_of_the_mean_and_may_be_negative(assert_gradients, device, rng):
+    logits, targets, weight = rng.standard_normal((4, 3)), np.array([0, 2, 1, 1]), np.array([0.5, -2.0, 0.0, 1.0])
+    arrays = [device.asarray(a) for a in (logits, targets)]
+    found, _ = SoftmaxCrossEntropy().forward(*arrays, weight=device.asarray(weight))
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert float(to_numpy(found)) == pytest.approx(-(weight * np.log(p[np.arange(4), targets])).sum())
+    assert_gradients(SoftmaxCrossEntropy(), *arrays, weight=device.asarray(weight))
+    with pytest.raises(ValueError, match=r"expects weight of shape \(4\), got \(4, 1\)"):
+        SoftmaxCrossEntropy().forward(*arrays, weight=device.asarray(weight[:, None]))
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
 @pytest.mark.parametrize("mask", [None, [1, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 1]])
 def test_cross_entropy_passes_the_gradient_check(assert_gradients, device, rng, smoothing, mask):
