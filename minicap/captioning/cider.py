@@ -25,12 +25,22 @@ def cider(candidates, references):
     Document frequencies are counted in these references, so the score of an image depends on the set it is scored in;
     with one image every idf is log 1 = 0, and so is the score.
     """
-    reference_counts = [[_all_ngrams(words) for words in captions] for captions in references]
-    idf = inverse_document_frequency(reference_counts)
-    return np.array([
-        np.mean([_similarity(vectors, _tf_idf(counts, idf)) for counts in counts_of_image])
-        for vectors, counts_of_image in zip((_tf_idf(_all_ngrams(words), idf) for words in candidates),
-                                            reference_counts, strict=True)])
+    score = CiderD(references)
+    return np.array([score(image, words) for image, words in enumerate(candidates)])
+
+
+class CiderD:
+    """(image, words) -> the score of a caption against the references of that image, a row of ``references``."""
+
+    def __init__(self, references):
+        counts = [[_all_ngrams(words) for words in captions] for captions in references]
+        self.idf = inverse_document_frequency(counts)
+        self.references = [[_tf_idf(of_caption, self.idf) for of_caption in of_image] for of_image in counts]
+
+    def __call__(self, image, words):
+        candidate = _tf_idf(_all_ngrams(words), self.idf)
+        similarities = [_similarity(candidate, reference) for reference in self.references[image]]
+        return sum(similarities) / len(similarities)
 
 
 def inverse_document_frequency(reference_counts):
