@@ -2,121 +2,27 @@
 
 import dataclasses
 import hashlib
-import itertools
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .backend import get_device
-from .captioning.attend import NORMALIZERS
 from .captioning.caption_dataset import warn
 from .captioning.captioner import Captioner, ModelSettings
-from .captioning.checkpoint import FORMAT
+from .captioning.checkpoint import FORMAT, load_tensors, read_description
 from .captioning.dataset import load_dataset
 from .captioning.features import open_features
 from .captioning.inputs import FeatureInputs, PixelInputs
+from .captioning.self_critical import SelfCriticalTrainer
 from .captioning.tokens import tokenize
+from .captioning.train_settings import LAYERS, ONLY, TrainSettings
 from .captioning.training import Trainer, caption_all
 from .captioning.vocabulary import SPECIAL, Vocabulary
-from .cli import option, parse_settings, run_program
+from .cli import parse_settings, run_program
 from .errors import UserError
 from .files import write_json
-
-# What "by data set" means: the settings that were chosen on dev.
-RECIPES = {
-    "shapes": {"epochs": 13, "batch_size": 64, "lr": 3e-3, "warmup_epochs": 0.5, "embedding": 128, "hidden": 128,
-               "drop": 0.0, "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0,
-               "image": "every"},
-    "features": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 768,
-                 "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
-                 "image": "every"},
-    "attend": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 512,
-               "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
-               "attention": 512, "normalize": "channels", "doubly_stochastic": 0.03},
-}
-LAYERS = {"show-tell": "fc7", "attend": "conv5_4"}  # what is extracted for a model
-WHERE = ("data_dir", "splits", "features", "layer", "weights", "device", "out", "resume",
-         "gradcheck")  # not what is learned
-ONLY = {"show-tell": ("image",), "attend": ("attention", "normalize", "sentinel", "doubly_stochastic")}
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    data: str = option("shapes", "data set", choices=("shapes", "flickr8k", "folder"))
-    data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
-    splits: str | None = option(None, "folder with the split lists, where the data has none", metavar="DIR")
-    split_seed: int | None = option(None, "--data folder without split lists: draw them with this seed", metavar="N")
-    weights: str | None = option(None, "VGG weights for the features (or MINICAP_WEIGHTS)", metavar="FILE")
-    features: str | None = option(None, "features made by minicap.extract; else they are made first", metavar="FILE")
-    mirrored: str | None = option(None, "features of the mirrored train images (extract --split train --mirror), to "
-                                  "learn from as well", metavar="FILE")
-    layer: str | None = option(None, "which features are made where none are named; by model",
-                               choices=("fc7", "conv5_4", "pool5"))
-    model: str = option("show-tell", "captioner", choices=("show-tell", "attend"))
-    image: str | None = option(None, "read the image as the first word or beside every word; by data set",
-                               choices=("first", "every"))
-    device: str = option("auto", "auto, cpu, cuda or cuda:N")
-    out: str | None = option(None, "folder for the checkpoint (else a new one in runs/)", metavar="DIR")
-    resume: bool = option(False, "go on with the run in --out")
-    gradcheck: bool = option(False, "check the gradients of the model on a real batch, then stop")
-    epochs: int | None = option(None, "passes over the training captions; by data set", metavar="N")
-    batch_size: int | None = option(None, "captions a step; by data set", metavar="N")
-    lr: float | None = option(None, "highest learning rate of Adam; by data set", metavar="X")
-    warmup_epochs: float | None = option(None, "epochs in which the learning rate rises, before it falls; by data set",
-                                         metavar="X")
-    weight_decay: float | None = option(None, "decoupled weight decay (AdamW); by data set", metavar="X")
-    clip: float = option(5.0, "largest global gradient norm", metavar="X")
-    average: float | None = option(None, "decay of the moving average of the weights; by data set", metavar="X")
-    embedding: int | None = option(None, "size E of a word's vector; by data set", metavar="N")
-    hidden: int | None = option(None, "size H of the LSTM's state; by data set", metavar="N")
-    drop: float | None = option(None, "dropout probability; by data set", metavar="X")
-    attention: int | None = option(None, "attend: width A of the attention; by model", metavar="N")
-    normalize: str | None = option(None, "attend: scale channels by their deviation in train, or each region to one "
-                                   "length; by model", choices=tuple(NORMALIZERS))
-    sentinel: bool = option(False, "attend: let it look at its memory instead of the image")
-    doubly_stochastic: float | None = option(None, "attend: weight of the term that gives every region its share; by "
-                                             "model", metavar="X")
-    label_smoothing: float | None = option(None, "share of the target spread over all words; by data set", metavar="X")
-    min_count: int | None = option(None, "rarer words of train become <unk>; by data set", metavar="N")
-    select: str = option("cider", "dev score that chooses the best epoch", choices=("bleu4", "cider"))
-    patience: int = option(5, "stop after so many epochs without a better dev score", metavar="N")
-    seed: int = option(0, "of weights, shuffling and dropout", metavar="N")
-
-    def resolved(self):
-        """The same settings with every "by data set" filled in."""
-        if self.model == "attend" and self.data == "shapes":
-            raise UserError("--model attend reads regions of photographs, of which --data shapes has none; use --data "
-                            "flickr8k or folder")
-        recipe = RECIPES["shapes" if self.data == "shapes" else "attend" if self.model == "attend" else "features"]
-        if self.resume and self.out is None:
-            raise UserError("--resume needs --out, the folder of the run to go on with")
-        chosen = {k: v for k, v in recipe.items() if getattr(self, k) is None}
-        settings = dataclasses.replace(self, **chosen, out=self.out or _next_folder(self.data))
-        for name, least in (("epochs", 1), ("batch_size", 1), ("embedding", 1), ("hidden", 1), ("min_count", 1),
-                            ("patience", 1), ("warmup_epochs", 0), ("weight_decay", 0), ("seed", 0), ("attention", 1),
-                            ("doubly_stochastic", 0)):
-            if getattr(settings, name) is not None and not getattr(settings, name) >= least:
-                raise UserError(f"--{name.replace('_', '-')} has to be at least {least}, got {getattr(settings, name)}")
-        for name in ("drop", "label_smoothing", "average"):
-            if not 0 <= getattr(settings, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')} has to be in [0, 1), got {getattr(settings, name)}")
-        for name in ("lr", "clip"):
-            if not getattr(settings, name) > 0:
-                raise UserError(f"--{name} has to be above 0, got {getattr(settings, name)}")
-        return settings
-
-    def identity(self):
-        """What decides the result, and so has to be the same when a run is resumed."""
-        others = {name for model, names in ONLY.items() if model != self.model for name in names}
-        kept = {k: v for k, v in dataclasses.asdict(self).items() if k not in WHERE and k not in others}
-        return kept | {"mirrored": bool(self.mirrored)}  # whether, and not where
-
-
-def _next_folder(data):
-    return next(str(p) for n in itertools.count(1) if not (p := Path(f"runs/{data}-{n}")).exists())
 
 
 def inputs_for(dataset, settings):
@@ -163,7 +69,7 @@ def build(settings, dataset, source, device):
     shape = ({"input": "pixels", "side": dataset.side} if source is None
              else {"input": "features", "feature_size": source["shape"][-1]})
     if settings.model == "attend":
-        shape |= {name: getattr(settings, name) for name in ONLY["attend"]}
+        shape |= {name: getattr(settings, name) for name in ONLY["attend"]} | {"drop_at": settings.places()}
     model_settings = ModelSettings(vocabulary=len(vocabulary), model=settings.model, embedding=settings.embedding,
                                    hidden=settings.hidden, drop=settings.drop, label_smoothing=settings.label_smoothing,
                                    image_every_step=settings.image == "every", **shape)
@@ -176,6 +82,20 @@ def fit_normalization(captioner, inputs, images=256):
     if captioner.settings.model == "attend" and captioner.settings.normalize == "channels":
         rows = np.unique(np.linspace(0, len(inputs.names) - 1, images).astype(int))
         captioner.model.scale.fit(captioner.device.asarray(inputs(rows)))
+
+
+def begin_with(captioner, folder):
+    """Give the model the weights of another run's best epoch."""
+    path = Path(folder).expanduser() / "best.safetensors"
+    tensors, facts = load_tensors(path, "checkpoint to begin with")
+    if facts.get("vocabulary") != captioner.vocabulary.digest:
+        raise UserError(f"{path} was trained with another vocabulary, so on other captions; name a run on this data")
+    if read_description(folder)["source"] != captioner.source:
+        raise UserError(f"{path} was trained on other features; name those it was trained on with --features")
+    try:
+        captioner.model.load_state(tensors)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 def check_gradients_of(trainer, captions=4):
@@ -228,7 +148,10 @@ def main(argv=None):
     inputs, source = inputs_for(dataset, settings)
     captioner = build(settings, dataset, source, device)
     fit_normalization(captioner, inputs["train"])
-    trainer = Trainer(captioner, dataset, inputs, settings, folder)
+    if settings.init is not None:
+        begin_with(captioner, settings.init)
+    kind = SelfCriticalTrainer if settings.objective == "cider" else Trainer
+    trainer = kind(captioner, dataset, inputs, settings, folder)
     if settings.gradcheck:
         return check_gradients_of(trainer)
     print(f"{dataset!r}; {captioner.vocabulary!r}; {captioner.model!r} on {device}")

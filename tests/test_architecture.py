@@ -35,7 +35,8 @@ ORDER = """
     captioning.predictions captioning.significance
     captioning.features captioning.extractor
     captioning.models captioning.attention_lstm captioning.attend captioning.search captioning.checkpoint
-    captioning.captioner captioning.ensemble captioning.inputs captioning.training captioning.plots captioning.report
+    captioning.captioner captioning.ensemble captioning.inputs captioning.train_settings captioning.training
+    captioning.self_critical captioning.plots captioning.report
     train extract caption classify evaluate score export doctor reproduce
     learn
     minicap

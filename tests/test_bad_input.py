@@ -339,8 +339,12 @@ def second_epoch(monkeypatch):
     """Makes the steps of the second epoch give ``loss(the loss they would have)``."""
     def make(loss):
         step = training.Trainer.step
-        monkeypatch.setattr(training.Trainer, "step", lambda trainer, batch: (
-            loss(step(trainer, batch)) if trainer.epoch == 1 else step(trainer, batch)))
+
+        def changed(trainer, batch):
+            value, words = step(trainer, batch)
+            return loss(value) if trainer.epoch == 1 else value, words
+
+        monkeypatch.setattr(training.Trainer, "step", changed)
     return make
 
 

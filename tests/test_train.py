@@ -18,8 +18,8 @@ from minicap.captioning import training
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import load_tensors
 from minicap.captioning.shapes import ShapesDataset
+from minicap.captioning.train_settings import RECIPES, TrainSettings
 from minicap.errors import UserError
-from minicap.train import RECIPES, TrainSettings
 
 # Runs minicap.train as `python -m` does, without the pictures at the end (they take longer than a tiny run), and sends
 # the process a signal when something happens in some epoch.

@@ -15,10 +15,10 @@ from minicap.captioning.batches import CaptionBatches, make_batch
 from minicap.captioning.captioner import ModelSettings, pixels_to_input
 from minicap.captioning.shapes import ShapesDataset
 from minicap.captioning.tokens import tokenize
+from minicap.captioning.train_settings import RECIPES
 from minicap.captioning.vocabulary import SPECIAL, Vocabulary
 from minicap.flat import flatten
 from minicap.optim import Adam, clip_gradients
-from minicap.train import RECIPES
 
 from ..row import Row, Work, as_numpy, normal
 from .layers import zipf

@@ -15,16 +15,17 @@ from ..activations import Dropout
 from ..attention import DoublyStochastic
 from ..backend import array_module
 from ..initializers import normal
-from ..layer import Cache, Layer
+from ..layer import Cache, Layer, Sequential
 from ..linear import Embedding, Linear, sum_by_word
 from ..losses import SoftmaxCrossEntropy, log_softmax
 from ..normalization import L2Normalize, Standardize
 from ..recurrent import pack_by_time
 from .attention_lstm import AttentionLSTM
-from .models import FEATURE_LENGTH
+from .models import FEATURE_LENGTH, WordDropout
 from .vocabulary import START
 
-NORMALIZERS = {"channels": Standardize, "length": lambda D: L2Normalize(FEATURE_LENGTH)}
+NORMALIZERS = {"channels": Standardize, "length": lambda D: L2Normalize(FEATURE_LENGTH), "none": lambda D: Sequential()}
+PLACES = ("regions", "words", "state", "output")  # where there may be dropout
 
 
 @dataclass(frozen=True)
@@ -43,33 +44,41 @@ class Attend(Layer):
     """(images, image_of, words, targets, lengths) -> the loss, as :class:`.ShowTell`; here images are regions.
 
     images: (I, ..., D), the regions in a row or in a grid. ``normalize``: "channels" (each channel to mean 0 and
-    deviation 1 over train: call ``model.scale.fit`` on some regions first) or "length" (each region to one length).
-    ``sentinel``: Lu et al.'s attention, which may look at the memory instead. ``doubly_stochastic``: the weight λ of
-    eq. 14. ``input_gradient``: whether backward returns the gradient of the images, to train the network they are from.
+    deviation 1 over train: call ``model.scale.fit`` on some regions first), "length" (each region to one length) or
+    "none". ``drop_at``: which of PLACES have dropout: the regions, the words read, the state or the sum that is said.
+    ``word_dropout``: see :class:`.WordDropout`. ``sentinel``: Lu et al.'s attention, which may look at the memory
+    instead. ``doubly_stochastic``: the weight λ of eq. 14. ``input_gradient``: whether backward returns the gradient of
+    the images, to train the network they are from.
     """
 
-    def __init__(self, V, E, H, D, A, *, drop, rng, dropout_rng, label_smoothing=0.0, log_frequencies=None,
-                 normalize="channels", sentinel=False, doubly_stochastic=0.0, input_gradient=False):
+    def __init__(self, V, E, H, D, A, *, drop, rng, dropout_rng, drop_at=("words", "output"), word_dropout=0.0,
+                 label_smoothing=0.0, log_frequencies=None, normalize="channels", sentinel=False,
+                 doubly_stochastic=0.0, input_gradient=False):
         self.dropout_rng, self.input_gradient = dropout_rng, input_gradient
+        drop_regions, drop_words, drop_state, drop_output = (drop if place in drop_at else 0.0 for place in PLACES)
         self.scale = NORMALIZERS[normalize](D)
+        self.drop_regions = Dropout(drop_regions, rng=dropout_rng)
         self.keys = Linear(D, A, rng=rng, input_gradient=input_gradient)
         self.begin = Linear(D, 2 * H, rng=rng, input_gradient=input_gradient)
+        self.lose_words = WordDropout(word_dropout, rng=dropout_rng)
         self.embedding = Embedding(V, E, rng=rng, init=normal(1.0))
-        self.drop_words = Dropout(drop, rng=dropout_rng)
+        self.drop_words = Dropout(drop_words, rng=dropout_rng)
         self.lstm = AttentionLSTM(E, D, H, A, rng=rng, sentinel=sentinel, input_gradient=input_gradient)
+        self.drop_state = Dropout(drop_state, rng=dropout_rng)
         self.say_state = Linear(H, E, rng=rng)
         self.say_seen = Linear(D, E, rng=rng, bias=False)
-        self.drop_output = Dropout(drop, rng=dropout_rng)
+        self.drop_output = Dropout(drop_output, rng=dropout_rng)
         self.output = Linear(E, V, rng=rng)
         if log_frequencies is not None:
             self.output.b.data[...] = log_frequencies
         self.loss = SoftmaxCrossEntropy(label_smoothing)
         self.share = DoublyStochastic(doubly_stochastic)
 
-    def forward(self, images, image_of, words, targets, lengths):
+    def forward(self, images, image_of, words, targets, lengths, *, advantage=None):
         xp = array_module(images)
         I, D = len(images), images.shape[-1]
         regions, scale_cache = self.scale.forward(images.reshape(-1, D))
+        regions, drop_regions_cache = self.drop_regions.forward(regions)
         regions = regions.reshape(I, -1, D)
         keys, keys_cache = self.keys.forward(regions)
         begin, begin_cache = self.begin.forward(regions.mean(axis=1))
@@ -78,34 +87,39 @@ class Attend(Layer):
         rows, columns, running = pack_by_time(lengths)
         at = xp.asarray(rows), xp.asarray(columns)
         image_of = image_of[at[0][:running[0]]]
-        x, embedding_cache = self.embedding.forward(words[at])  # (M, E): all words, packed by time
+        read, _ = self.lose_words.forward(words[at])
+        x, embedding_cache = self.embedding.forward(read)  # (M, E): all words, packed by time
         x, drop_words_cache = self.drop_words.forward(x)
         h, c = _halves(begin[image_of])
         (y, z, attended), lstm_cache = self.lstm.forward(x, regions, keys, image_of, h, c, running=running)
 
+        y, drop_state_cache = self.drop_state.forward(y)
         state, state_cache = self.say_state.forward(y)
         seen, seen_cache = self.say_seen.forward(z)
         said, drop_output_cache = self.drop_output.forward(x + state + seen)
         logits, output_cache = self.output.forward(said)
-        loss, loss_cache = self.loss.forward(logits, targets[at])
+        weight = None if advantage is None else advantage[at[0]] / len(rows)
+        loss, loss_cache = self.loss.forward(logits, targets[at], weight=weight)
         L = regions.shape[1]
         share, share_cache = self.share.forward(attended[:, :L], words=len(rows))
         return loss + share, Cache(
-            images_shape=images.shape, scale=scale_cache, keys=keys_cache, begin=begin_cache, h_c=begin, L=L,
-            image_of=image_of, embedding=embedding_cache, drop_words=drop_words_cache, lstm=lstm_cache,
-            attended=attended, state=state_cache, seen=seen_cache, drop_output=drop_output_cache, output=output_cache,
-            loss=loss_cache, share=share_cache)
+            images_shape=images.shape, scale=scale_cache, drop_regions=drop_regions_cache, keys=keys_cache,
+            begin=begin_cache, h_c=begin, L=L, image_of=image_of, embedding=embedding_cache,
+            drop_words=drop_words_cache, lstm=lstm_cache, attended=attended, drop_state=drop_state_cache,
+            state=state_cache, seen=seen_cache, drop_output=drop_output_cache, output=output_cache, loss=loss_cache,
+            share=share_cache)
 
     def backward(self, dloss, cache):
         """Returns the gradient of the images (None unless ``input_gradient``), and None for the integer inputs."""
-        (images_shape, scale, keys, begin, h_c, L, image_of, embedding, drop_words, lstm, attended, state, seen,
-         drop_output, output, loss, share) = cache.spend(self)
+        (images_shape, scale, drop_regions, keys, begin, h_c, L, image_of, embedding, drop_words, lstm, attended,
+         drop_state, state, seen, drop_output, output, loss, share) = cache.spend(self)
         xp = array_module(image_of)
         dattended = xp.zeros_like(attended)
         dattended[:, :L] = self.share.backward(dloss, share)
         dlogits, _ = self.loss.backward(dloss, loss)
         dsaid = self.drop_output.backward(self.output.backward(dlogits, output), drop_output)
-        dy, dz = self.say_state.backward(dsaid, state), self.say_seen.backward(dsaid, seen)
+        dy = self.drop_state.backward(self.say_state.backward(dsaid, state), drop_state)
+        dz = self.say_seen.backward(dsaid, seen)
 
         dx, dregions, dkeys, _, dh, dc = self.lstm.backward((dy, dz, dattended), lstm)
         self.embedding.backward(self.drop_words.backward(dx + dsaid, drop_words), embedding)
@@ -115,7 +129,8 @@ class Attend(Layer):
         if not self.input_gradient:
             return None, None, None, None, None
         dregions += dregions_keys + dmean[:, None] / L
-        dimages = self.scale.backward(dregions.reshape(-1, images_shape[-1]), scale).reshape(images_shape)
+        dregions = self.drop_regions.backward(dregions.reshape(-1, images_shape[-1]), drop_regions)
+        dimages = self.scale.backward(dregions, scale).reshape(images_shape)
         return dimages, None, None, None, None
 
     def __call__(self, images, image_of, words, targets, lengths):

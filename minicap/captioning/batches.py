@@ -44,10 +44,14 @@ def make_batch(captions, max_length=None):
     Of a caption with more than ``max_length`` words the first ``max_length`` are kept, and no <end> behind them: the
     sentence goes on there, and a model that is told otherwise learns to stop halfway.
     """
-    sequences = [_targets(words, max_length) for _, words in captions]
+    return batch_of_targets([image for image, _ in captions], [_targets(words, max_length) for _, words in captions])
+
+
+def batch_of_targets(images, sequences):
+    """The :class:`CaptionBatch` of N image indices and for each what has to be said, as a rule with an <end>."""
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
     order = np.argsort(-lengths, kind="stable")
-    N, T = len(captions), int(lengths.max())
+    N, T = len(sequences), int(lengths.max())
     targets = np.full((N, T), PAD, np.int64)
     for row, n in enumerate(order):
         targets[row, :lengths[n]] = sequences[n]
@@ -56,8 +60,7 @@ def make_batch(captions, max_length=None):
     tokens = np.full((N, T), START, np.int64)
     tokens[:, 1:] = targets[:, :-1]  # the word said at step t is read at step t + 1
     tokens[~inside] = PAD
-    image_index = np.array([captions[n][0] for n in order], np.int64)
-    return CaptionBatch(image_index, tokens, targets, lengths)
+    return CaptionBatch(np.asarray(images, np.int64)[order], tokens, targets, lengths)
 
 
 def _targets(words, max_length):
@@ -109,6 +112,20 @@ class CaptionBatches:
             rows = rows[np.argsort(lengths[rows], kind="stable")]
             batches += [rows[i:i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
         return [batches[i] for i in self.rng.permutation(len(batches))]
+
+
+class ImageBatches:
+    """One epoch each time it is iterated: the rows of ``images`` pictures in random order, ``batch_size`` at a time."""
+
+    def __init__(self, images, batch_size, rng):
+        self.images, self.batch_size, self.rng = images, batch_size, rng
+
+    def __len__(self):
+        return -(-self.images // self.batch_size)
+
+    def __iter__(self):
+        order = self.rng.permutation(self.images)
+        return (order[begin:begin + self.batch_size] for begin in range(0, self.images, self.batch_size))
 
 
 def padding_share(batches):

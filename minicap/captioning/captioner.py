@@ -39,6 +39,8 @@ class ModelSettings:
     feature_size: int | None = None  # features
     attention: int | None = None
     normalize: str = "channels"
+    drop_at: tuple = ("words", "output")
+    word_dropout: float = 0.0
     sentinel: bool = False
     doubly_stochastic: float = 0.0
 
@@ -47,7 +49,8 @@ class ModelSettings:
         dropout_rng = rng.spawn(1)[0]
         if self.model == "attend":
             return Attend(self.vocabulary, self.embedding, self.hidden, self.feature_size, self.attention,
-                          drop=self.drop, rng=rng, dropout_rng=dropout_rng, label_smoothing=self.label_smoothing,
+                          drop=self.drop, drop_at=self.drop_at, word_dropout=self.word_dropout, rng=rng,
+                          dropout_rng=dropout_rng, label_smoothing=self.label_smoothing,
                           log_frequencies=log_frequencies, normalize=self.normalize, sentinel=self.sentinel,
                           doubly_stochastic=self.doubly_stochastic)
         if self.input == "pixels":

@@ -27,12 +27,16 @@ from ..losses import SoftmaxCrossEntropy, log_softmax
 from ..normalization import BatchNorm2d, L2Normalize
 from ..pooling import MaxPool2d
 from ..recurrent import LSTM
+from .vocabulary import UNK
 
 FEATURE_LENGTH = 20.0  # fc7 has lengths around 100 and many zeros; scaled to 20 its elements are of order 0.3
 
 
 class ShowTell(Layer):
     """(images, image_of, words, targets, lengths) -> the loss: mean cross-entropy per word, a 0-d array.
+
+    With an ``advantage`` (N,) the cross-entropy of caption n counts so many times, less than nothing for a caption to
+    be unlearned (self_critical.py).
 
     encoder: a layer from whatever I images are to (I, E). An image is encoded once however many captions of it are in
     the batch: caption n is about images[image_of[n]]. words, targets: (N, T) integers on the model's device, image_of:
@@ -52,7 +56,7 @@ class ShowTell(Layer):
             self.output.b.data[...] = log_frequencies  # begin with the words' frequencies (neuraltalk's trick)
         self.loss = SoftmaxCrossEntropy(label_smoothing)
 
-    def forward(self, images, image_of, words, targets, lengths):
+    def forward(self, images, image_of, words, targets, lengths, *, advantage=None):
         encoded, encoder_cache = self.encoder.forward(images)
         embedded, embedding_cache = self.embedding.forward(words)
         embedded, drop_words_cache = self.drop_words.forward(embedded)
@@ -60,7 +64,8 @@ class ShowTell(Layer):
         real = _real_words(words, lengths)
         hidden, drop_hidden_cache = self.drop_hidden.forward(self._says(y)[real])  # (N, T, H) -> (words in all, H)
         logits, output_cache = self.output.forward(hidden)
-        loss, loss_cache = self.loss.forward(logits, targets[real])
+        weight = None if advantage is None else advantage[real[0]] / len(real[0])
+        loss, loss_cache = self.loss.forward(logits, targets[real], weight=weight)
         return loss, Cache(encoder=encoder_cache, encoded_shape=encoded.shape, image_of=image_of,
                            embedding=embedding_cache, drop_words=drop_words_cache, lstm=lstm_cache, y_shape=y.shape,
                            real=real, drop_hidden=drop_hidden_cache, output=output_cache, loss=loss_cache)
@@ -117,6 +122,31 @@ class ShowTell(Layer):
     def __repr__(self):
         V, E = self.embedding.W.shape
         return f"ShowTell({V} words, E={E}, H={self.lstm.cell.U.shape[0]})"
+
+
+class WordDropout(Layer):
+    """words (...) -> the same with each one <unk> with probability ``drop`` (Bowman et al. 2016, section 3.1).
+
+    Who cannot trust the word before has to look at the image. As of dropout, nothing of it remains at inference.
+    """
+
+    def __init__(self, drop, *, rng):
+        self.drop, self.rng = drop, rng
+
+    def forward(self, words):
+        if self.drop == 0:
+            return words, Cache()
+        xp = array_module(words)
+        return xp.where(xp.asarray(self.rng.random(words.shape) < self.drop), UNK, words), Cache()
+
+    def backward(self, dy, cache):
+        cache.spend(self)
+
+    def __call__(self, words):
+        return words
+
+    def __repr__(self):
+        return f"WordDropout({self.drop})"
 
 
 def _real_words(words, lengths):

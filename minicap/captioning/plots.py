@@ -19,7 +19,11 @@ def curves(history):
     figure, axes = _figure(1, 2, (9, 3.4))
     left, right = axes.flat
     epochs = [line["epoch"] for line in history]
-    left.plot(epochs, [line["loss"] for line in history], marker=".", label="train (with dropout)")
+    rewards = [-100 * line["loss"] for line in history]  # if it is a reward that was learned from (self_critical.py)
+    if max(rewards, default=0) > 0:
+        right.plot(epochs, rewards, marker=".", label="CIDEr of captions drawn in training")
+    else:
+        left.plot(epochs, [line["loss"] for line in history], marker=".", label="train (with dropout)")
     left.plot(epochs, [line["dev_loss"] for line in history], marker=".", label="dev")
     left.set(xlabel="epoch", ylabel="cross-entropy per word (nats)", title="Loss")
     for key, label in (("bleu4", "BLEU-4"), ("cider", "CIDEr")):

@@ -36,15 +36,20 @@ class Trainer:
             captioner, dataset, inputs, settings, folder
         self.model = captioner.model
         self.shuffle_rng = np.random.default_rng([settings.seed, 1])
-        self.batches = CaptionBatches(self._indexed("train"), settings.batch_size, self.shuffle_rng,
-                                      one_per_image=captioner.settings.input == "pixels")
+        self.batches = self.make_batches()
         self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
         self.parameters = flatten(self.model.named_parameters())
         self.optimizer = Adam(self.parameters.items(), settings.lr, weight_decay=settings.weight_decay)
         self.average = WeightAverage(self.parameters.items(), settings.average)
         steps = len(self.batches)
-        self.schedule = warmup_cosine(int(settings.warmup_epochs * steps), settings.epochs * steps, floor=0.02)
+        self.schedule = warmup_cosine(int(settings.warmup_epochs * steps), settings.epochs * steps,
+                                      floor=1.0 if settings.schedule == "constant" else 0.02)
         self.epoch, self.best, self.epochs_since_best, self.history = 0, None, 0, []
+
+    def make_batches(self):
+        """What an epoch goes through; see :meth:`learn_from`."""
+        return CaptionBatches(self._indexed("train"), self.settings.batch_size, self.shuffle_rng,
+                              one_per_image=self.captioner.settings.input == "pixels")
 
     def _indexed(self, split):
         """(row of the image, word indices) for every caption of a split."""
@@ -74,17 +79,17 @@ class Trainer:
         return [line[self.settings.select], -line["dev_loss"]]
 
     def train_epoch(self):
-        """One pass over the training captions; returns the mean loss per word."""
+        """One pass over the batches; returns the mean loss, by likelihood that of a word."""
         from tqdm import tqdm
 
-        total, words, checked = 0.0, 0, 20
+        total, counted, checked = 0.0, 0, 20
         with tqdm(total=len(self.batches), desc=f"epoch {self.epoch + 1}", leave=False, unit="batch") as bar:
             for number, batch in enumerate(self.batches, start=1):
-                count = int(batch.lengths.sum())
-                total, words = total + self.step(batch) * count, words + count
+                loss, count = self.step(batch)
+                total, counted = total + loss * count, counted + count
                 bar.update()
                 if number % checked == 0 or number == len(self.batches):
-                    mean = float(to_numpy(total)) / words  # waits for the device: so not at every step
+                    mean = float(to_numpy(total)) / counted  # waits for the device: so not at every step
                     self.expect_finite(mean, f"by batch {number}")
                     bar.set_postfix(loss=f"{mean:.3f}")
         return mean
@@ -98,14 +103,19 @@ class Trainer:
                         f"{self.settings.lr:g}{kept}")
 
     def step(self, batch):
-        """Forward, backward, clip, update; returns the loss as a 0-d array on the device."""
-        loss, cache = self.model.forward(*self.model_inputs("train", batch))
-        self.model.backward(1.0, cache)
+        """Forward, backward, clip, update; returns what :meth:`learn_from` does."""
+        loss = self.learn_from(batch)
         clip_gradients(self.parameters.values(), self.settings.clip)
         self.optimizer.step(self.schedule(self.optimizer.steps))
         self.average.update()
         self.model.zero_grad()
         return loss
+
+    def learn_from(self, batch):
+        """Add to every gradient; returns (the loss, a 0-d array on the device, of how many words it is the mean)."""
+        loss, cache = self.model.forward(*self.model_inputs("train", batch))
+        self.model.backward(1.0, cache)
+        return loss, int(batch.lengths.sum())
 
     def model_inputs(self, split, batch):
         """(images, image_of, words, targets, lengths) of a batch, on the model's device."""
@@ -182,7 +192,8 @@ class Trainer:
 
 def report(line):
     """One line on the screen for an epoch, and a warning when the same few captions come out for every image."""
-    print(f"epoch {line['epoch']:2d}  loss {line['loss']:.3f}  dev: perplexity {line['dev_perplexity']:.2f}  "
+    learned = f"loss {line['loss']:.3f}" if line["loss"] >= 0 else f"reward {-line['loss']:.3f}"
+    print(f"epoch {line['epoch']:2d}  {learned}  dev: perplexity {line['dev_perplexity']:.2f}  "
           f"BLEU-4 {100 * line['bleu4']:.1f}  CIDEr {100 * line['cider']:.1f}  {line['seconds']:.0f} s", flush=True)
     distinct = round(line["distinct"] * line["n"])
     if distinct <= max(1, FEW_DISTINCT * line["n"]) and line["n"] > 1:

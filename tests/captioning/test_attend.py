@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 
 from minicap.backend import to_numpy
-from minicap.captioning.attend import Attend
+from minicap.captioning.attend import PLACES, Attend
 from minicap.captioning.attention_lstm import AttentionLSTM
 from minicap.captioning.batches import make_batch
+from minicap.captioning.models import WordDropout
 from minicap.captioning.search import beam_search, greedy
-from minicap.captioning.vocabulary import PAD, START, Vocabulary
+from minicap.captioning.vocabulary import PAD, START, UNK, Vocabulary
 from minicap.gradcheck import assert_gradients
 from minicap.optim import Adam
 from minicap.recurrent import pack_by_time
 
 V, E, H, D, A, SIDE = 9, 4, 5, 6, 3, 2
 CAPTIONS = [(0, [4, 5, 6]), (1, [7]), (0, [8, 4]), (2, [5, 5, 8, 6]), (1, [4, 7])]  # (image, words)
-ROUGH = {"drop": 0.4, "label_smoothing": 0.1, "doubly_stochastic": 0.3}
+ROUGH = {"drop": 0.4, "label_smoothing": 0.1, "doubly_stochastic": 0.3, "word_dropout": 0.3, "drop_at": PLACES}
 
 sentinels = pytest.mark.parametrize("sentinel", [False, True], ids=["gate", "sentinel"])
 
@@ -34,9 +35,9 @@ def inputs_of(rng, device, captions=CAPTIONS, n=3):
     return (*map(device.asarray, arrays), batch.lengths)
 
 
-def loss_and_gradients(model, *inputs):
+def loss_and_gradients(model, *inputs, **options):
     model.zero_grad()
-    loss, cache = model.forward(*inputs)
+    loss, cache = model.forward(*inputs, **options)
     dimages, *rest = model.backward(1.0, cache)
     assert rest == [None] * 4
     gradients = {name: to_numpy(p.grad).copy() for name, p in model.named_parameters()}
@@ -58,13 +59,60 @@ def value(x):
 # ---------------------------------------------------------------------------------------------------------- gradients
 
 @sentinels
-@pytest.mark.parametrize("normalize", ["channels", "length"])
+@pytest.mark.parametrize("normalize", ["channels", "length", "none"])
 @pytest.mark.parametrize("options", [{}, ROUGH], ids=["plain", "regularised"])
 def test_it_passes_the_gradient_check_with_several_captions_an_image(device, rng, sentinel, normalize, options):
     model = make_model(device, sentinel=sentinel, normalize=normalize, input_gradient=True, **options)
     report = assert_gradients(model, *inputs_of(rng, device), max_elements=15)
     assert {t.name for t in report.tensors} >= {"x[0]", "keys.W", "begin.b", "lstm.attention.v", "lstm.cell.U",
                                                 "say_seen.W"}
+
+
+@pytest.mark.parametrize("drop", [0.0, 0.4])
+def test_captions_that_count_more_less_or_against_pass_the_gradient_check(device, rng, drop):
+    advantage = device.asarray(np.array([0.5, -2.0, 0.0, 1.0, 3.0]))
+    assert_gradients(make_model(device, drop=drop), *inputs_of(rng, device), advantage=advantage, max_elements=10)
+
+
+def test_an_advantage_of_one_for_all_is_the_plain_loss_and_of_none_for_most_is_that_of_the_rest(device, rng):
+    inputs = inputs_of(rng, device)
+    model, lengths = make_model(device), inputs[-1]
+    loss, gradients = loss_and_gradients(model, *inputs)
+    found, again = loss_and_gradients(model, *inputs, advantage=device.asarray(np.ones(5)))
+    assert found == pytest.approx(loss, rel=1e-12)
+    assert_same_gradients(again, gradients)
+    images, *arrays = inputs[:4]
+    alone = value(model(images, *(a[1:2] for a in arrays), lengths[1:2]))
+    found, _ = loss_and_gradients(model, *inputs, advantage=device.asarray(np.array([0.0, 2.0, 0, 0, 0])))
+    assert found == pytest.approx(2 * alone * lengths[1] / lengths.sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_dropout_is_where_it_was_asked_for_and_nowhere_else(device, rng, place):
+    model = make_model(device, drop=0.6, drop_at=(place,))
+    layers = {"regions": model.drop_regions, "words": model.drop_words, "state": model.drop_state,
+              "output": model.drop_output}
+    assert {name: layer.drop for name, layer in layers.items()} == dict.fromkeys(PLACES, 0.0) | {place: 0.6}
+    inputs = inputs_of(rng, device)
+    assert value(model.forward(*inputs)[0]) != value(model.forward(*inputs)[0])
+    assert value(model(*inputs)) == pytest.approx(value(make_model(device)(*inputs)), rel=1e-12)
+
+
+def test_word_dropout_reads_unk_in_place_of_some_words_and_says_the_same(device, rng):
+    layer = WordDropout(0.3, rng=np.random.default_rng(0))
+    words = device.asarray(rng.integers(4, 9, (50, 40)))
+    read = to_numpy(layer.forward(words)[0])
+    lost = read == UNK
+    assert 0.25 < lost.mean() < 0.35 and (read == to_numpy(words))[~lost].all()
+    assert layer(words) is words
+    model, inputs = make_model(device, word_dropout=0.5), inputs_of(rng, device)
+    unk = device.asarray(np.where(np.random.default_rng(1).random(int(inputs[-1].sum())) < 0.5, UNK, -1))
+    assert (to_numpy(unk) == UNK).any()
+    rows, columns, _ = pack_by_time(inputs[-1])
+    words = to_numpy(inputs[2]).copy()
+    words[rows, columns] = np.where(to_numpy(unk) == UNK, UNK, words[rows, columns])
+    expected = value(make_model(device)(*inputs[:2], device.asarray(words), *inputs[3:]))
+    assert value(model.forward(*inputs)[0]) == pytest.approx(expected, rel=1e-12)
 
 
 @sentinels

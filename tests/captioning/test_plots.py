@@ -11,6 +11,7 @@ from PIL import Image
 
 from minicap.captioning.plots import (
     brightest_tenth,
+    curves,
     save_attention,
     save_curves,
     save_samples,
@@ -44,6 +45,15 @@ def test_the_curves_are_a_png_for_runs_of_any_length(tmp_path):
         assert drawn[-1].shape[1] > 800 and 0.01 < inked(drawn[-1]) < 0.5
     assert (drawn[0] != drawn[1]).any()
     assert os.listdir(tmp_path) == ["curve.png"]
+
+
+def test_a_reward_is_drawn_beside_the_scores_and_not_as_a_cross_entropy():
+    lines = [line | {"loss": -0.04 * line["epoch"]} for line in history(3)]
+    left, right = curves(lines).axes
+    assert [line.get_label() for line in left.lines] == ["dev"]
+    assert [line.get_label() for line in curves(history(3)).axes[0].lines] == ["train (with dropout)", "dev"]
+    (reward,) = (line for line in right.lines if "drawn" in line.get_label())
+    np.testing.assert_allclose(reward.get_ydata(), [4, 8, 12])
 
 
 @pytest.mark.parametrize("count", [1, 5])

@@ -13,9 +13,9 @@ from minicap import train
 from minicap.backend import CPU
 from minicap.captioning.checkpoint import load_tensors
 from minicap.captioning.shapes import ShapesDataset
+from minicap.captioning.train_settings import TrainSettings
 from minicap.captioning.training import Trainer, caption_all, report
 from minicap.errors import UserError
-from minicap.train import TrainSettings
 
 DATA = ShapesDataset(train=9, dev=5, test=0, side=16)
 SETTINGS = TrainSettings(epochs=4, batch_size=6, lr=0.01, embedding=5, hidden=6, drop=0.3, label_smoothing=0.1,
@@ -211,9 +211,10 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_words(tmp_path):
     step = trainer.step
 
     def noted(batch):
-        loss = step(batch)
-        seen.append((float(loss), int(batch.lengths.sum())))
-        return loss
+        loss, words = step(batch)
+        assert words == batch.lengths.sum()
+        seen.append((float(loss), words))
+        return loss, words
 
     trainer.step = noted
     mean = trainer.train_epoch()
@@ -276,7 +277,7 @@ def test_a_loss_that_is_not_finite_is_one_sentence_and_the_last_good_epoch_stays
         trainer.run()
     before = contents(tmp_path)
     step, trainer.save = trainer.step, lambda: Trainer.save(trainer)
-    trainer.step = lambda batch: step(batch) * np.float32(np.nan)
+    trainer.step = lambda batch: (np.float32(np.nan), step(batch)[1])
     with pytest.raises(UserError, match=r"the loss is not finite in epoch 2, by batch \d+; use a smaller --lr than "
                                         rf"0.01; the checkpoint of epoch 1 in {tmp_path} is kept"):
         trainer.run()
