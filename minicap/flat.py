@@ -20,13 +20,16 @@ from .backend import array_module
 from .layer import Parameter
 
 
-def flatten(named_parameters):
-    """Dict name -> Parameter: matrices and kernels as one, vectors as another (weight decay tells them apart)."""
+def flatten(named_parameters, prefix=""):
+    """Dict name -> Parameter: matrices and kernels as one, vectors as another (weight decay tells them apart).
+
+    ``prefix`` stands before these two names, to tell several calls apart.
+    """
     named = dict(named_parameters)
     if array_module(*(p.data for p in named.values())) is np:
         return named
-    groups = {"matrices": {n: p for n, p in named.items() if p.ndim > 1},
-              "vectors": {n: p for n, p in named.items() if p.ndim <= 1}}
+    groups = {f"{prefix}matrices": {n: p for n, p in named.items() if p.ndim > 1},
+              f"{prefix}vectors": {n: p for n, p in named.items() if p.ndim <= 1}}
     return {name: FlatParameter(members) for name, members in groups.items() if members}
 
 

@@ -24,15 +24,17 @@ from .flat import parts
 class Optimizer:
     """Base: keeps ``slots`` (arrays shaped like the parameter) per parameter, and counts steps.
 
+    ``lr_factors`` (name -> factor) gives some parameters a learning rate of their own.
+
     A subclass names its slots and writes ``update(theta, g, *slots, *numbers)``, pointwise and in place, where
     ``numbers(lr, p)`` gives what changes from step to step (fused into one kernel, all other numbers are constants).
     """
 
     slots = ()
 
-    def __init__(self, named_parameters, lr):
+    def __init__(self, named_parameters, lr, lr_factors=None):
         self.parameters = dict(named_parameters)
-        self.lr = lr
+        self.lr, self.lr_factors = lr, lr_factors or {}
         self.steps = 0
         self.memory = {name: {s: array_module(p.data).zeros_like(p.data) for s in self.slots}
                        for name, p in self.parameters.items()}
@@ -46,7 +48,8 @@ class Optimizer:
         self.steps += 1
         for name, p in self.parameters.items():
             if p.grad is not None:
-                self._step(p, self.memory[name].values(), self.numbers(self.lr * lr_factor, p))
+                lr = self.lr * lr_factor * self.lr_factors.get(name, 1.0)
+                self._step(p, self.memory[name].values(), self.numbers(lr, p))
 
     def _step(self, p, slots, numbers):
         pointwise(p.data, p.grad, *slots, change=lambda *arrays: self.fused_update(*arrays, *numbers))
@@ -116,8 +119,8 @@ class Adam(Optimizer):
 
     slots = ("m", "s")
 
-    def __init__(self, named_parameters, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
-        super().__init__(named_parameters, lr)
+    def __init__(self, named_parameters, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, lr_factors=None):
+        super().__init__(named_parameters, lr, lr_factors)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
 
     def numbers(self, lr, p):

@@ -14,6 +14,7 @@ from .captioning.captioner import Captioner, ModelSettings
 from .captioning.checkpoint import FORMAT, load_tensors, read_description
 from .captioning.dataset import load_dataset
 from .captioning.features import open_features
+from .captioning.fine_tune import BLOCKS, READS, channels_made
 from .captioning.inputs import FeatureInputs, PixelInputs
 from .captioning.self_critical import SelfCriticalTrainer
 from .captioning.tokens import tokenize
@@ -35,6 +36,11 @@ def inputs_for(dataset, settings):
         wanted = "regions, which --layer conv5_4 or pool5 extracts" if settings.model == "attend" else "fc7"
         raise UserError(f"{features.path} holds {source['layer']} features of shape {tuple(source['shape'])}; --model "
                         f"{settings.model} reads {wanted}")
+    if settings.finetune and (source["layer"] != READS[settings.finetune] or not source["network"].startswith("VGG-19")
+                              or "batch norm" in source["network"]):
+        raise UserError(f"{features.path} holds {source['layer']} features of {source['network']}; --finetune "
+                        f"{settings.finetune} needs VGG-19's {READS[settings.finetune]}: extract --layer "
+                        f"{READS[settings.finetune]}, name it with --features and the mirrored one with --mirrored")
     mirrored = open_features(settings.mirrored) if settings.mirrored else None
     return {"train": FeatureInputs(features, dataset.splits["train"], mirrored),
             "dev": FeatureInputs(features, dataset.splits["dev"])}, source
@@ -49,7 +55,7 @@ def extracted_features(dataset, settings, device):
     if weights is None:
         raise UserError("where are the VGG weights? Name the file with --weights or in MINICAP_WEIGHTS, fetch it with "
                         "`python -m minicap.download vgg19`, or name extracted features with --features")
-    layer = settings.layer or LAYERS[settings.model]
+    layer = READS[settings.finetune] if settings.finetune else settings.layer or LAYERS[settings.model]
     extractor = Extractor(weights, layer, device)
     name = dataset.name
     if name == "folder":  # two folders may hold different pictures under the same names
@@ -68,8 +74,11 @@ def build(settings, dataset, source, device):
                         "use a smaller --min-count")
     shape = ({"input": "pixels", "side": dataset.side} if source is None
              else {"input": "features", "feature_size": source["shape"][-1]})
+    if settings.finetune:
+        shape["feature_size"] = channels_made(settings.finetune)
     if settings.model == "attend":
-        shape |= {name: getattr(settings, name) for name in ONLY["attend"]} | {"drop_at": settings.places()}
+        shape |= {name: getattr(settings, name) for name in ONLY["attend"]}
+        shape |= {"drop_at": settings.places(), "finetune": settings.finetune}
     model_settings = ModelSettings(vocabulary=len(vocabulary), model=settings.model, embedding=settings.embedding,
                                    hidden=settings.hidden, drop=settings.drop, label_smoothing=settings.label_smoothing,
                                    image_every_step=settings.image == "every", **shape)
@@ -85,17 +94,30 @@ def fit_normalization(captioner, inputs, images=256):
 
 
 def begin_with(captioner, folder):
-    """Give the model the weights of another run's best epoch."""
+    """Give the model the weights of another run's best epoch, and a block to be fine-tuned those of VGG."""
     path = Path(folder).expanduser() / "best.safetensors"
     tensors, facts = load_tensors(path, "checkpoint to begin with")
     if facts.get("vocabulary") != captioner.vocabulary.digest:
         raise UserError(f"{path} was trained with another vocabulary, so on other captions; name a run on this data")
-    if read_description(folder)["source"] != captioner.source:
+    description = read_description(folder)
+    block = captioner.settings.finetune
+    fresh = block is not None and description["model"].get("finetune") is None  # the run before read a frozen block
+    expected = captioner.source | ({key: description["source"][key] for key in ("layer", "shape")} if fresh else {})
+    if description["source"] != expected:
         raise UserError(f"{path} was trained on other features; name those it was trained on with --features")
     try:
-        captioner.model.load_state(tensors)
+        (captioner.model.captioner if fresh else captioner.model).load_state(tensors)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+    if fresh:
+        captioner.model.block.load_state(pretrained_block(captioner, block))
+
+
+def pretrained_block(captioner, block):
+    """The weights of a block in the VGG file that the features are of."""
+    first, last = BLOCKS[block]
+    extractor = captioner.extractor()  # which checks that it is the same file
+    return extractor.model.between(first, last).state()
 
 
 def check_gradients_of(trainer, captions=4):
@@ -147,8 +169,9 @@ def main(argv=None):
         settings = dataclasses.replace(settings, features=str(extracted_features(dataset, settings, device)))
     inputs, source = inputs_for(dataset, settings)
     captioner = build(settings, dataset, source, device)
-    fit_normalization(captioner, inputs["train"])
-    if settings.init is not None:
+    if settings.init is None:
+        fit_normalization(captioner, inputs["train"])
+    else:
         begin_with(captioner, settings.init)
     kind = SelfCriticalTrainer if settings.objective == "cider" else Trainer
     trainer = kind(captioner, dataset, inputs, settings, folder)

@@ -79,12 +79,17 @@ class VGG(Sequential):
         super().__init__(**layers)
         self.depth, self.batch_norm, self.top, self.preprocessing = depth, batch_norm, top, preprocessing
 
-    def up_to(self, name):
-        """The layers from the first to ``name``, sharing their weights with this network."""
-        if name not in self.layers:
-            raise ValueError(f"{self!r} has no layer {name!r}; it has {', '.join(self.layers)}")
+    def up_to(self, last):
+        """The layers from the first to ``last``, sharing their weights with this network."""
+        return self.between(next(iter(self.layers)), last)
+
+    def between(self, first, last):
+        """The layers from ``first`` to ``last``, sharing their weights with this network."""
+        for name in (first, last):
+            if name not in self.layers:
+                raise ValueError(f"{self!r} has no layer {name!r}; it has {', '.join(self.layers)}")
         names = list(self.layers)
-        return Sequential(**{n: self.layers[n] for n in names[:names.index(name) + 1]})
+        return Sequential(**{n: self.layers[n] for n in names[names.index(first):names.index(last) + 1]})
 
     def __repr__(self):
         return f"VGG-{self.depth}{' with batch norm' if self.batch_norm else ''}{'' if self.top else ', without top'}"

@@ -34,7 +34,8 @@ ORDER = """
     captioning.ngrams captioning.bleu captioning.rouge captioning.cider captioning.meteor captioning.metrics
     captioning.predictions captioning.significance
     captioning.features captioning.extractor
-    captioning.models captioning.attention_lstm captioning.attend captioning.search captioning.checkpoint
+    captioning.models captioning.attention_lstm captioning.attend captioning.fine_tune captioning.search
+    captioning.checkpoint
     captioning.captioner captioning.ensemble captioning.inputs captioning.train_settings captioning.training
     captioning.self_critical captioning.plots captioning.report
     train extract caption classify evaluate score export doctor reproduce

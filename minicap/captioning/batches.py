@@ -128,6 +128,29 @@ class ImageBatches:
         return (order[begin:begin + self.batch_size] for begin in range(0, self.images, self.batch_size))
 
 
+class BatchesByImage:
+    """As :class:`CaptionBatches`, but all captions of an image are in one batch: about ``batch_size`` captions in all.
+
+    What depends on the image alone is then computed once an epoch.
+    """
+
+    def __init__(self, captions, batch_size, rng, max_length=40):
+        self.captions_of = {}
+        for image, words in captions:
+            self.captions_of.setdefault(image, []).append((image, words))
+        self.max_length = max_length
+        images = max(1, round(batch_size * len(self.captions_of) / len(captions)))
+        self.batches = ImageBatches(len(self.captions_of), images, rng)
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        of_image = list(self.captions_of.values())
+        return (make_batch([caption for row in rows for caption in of_image[row]], self.max_length)
+                for rows in self.batches)
+
+
 def padding_share(batches):
     """The part of all positions in ``batches`` (an iterable of CaptionBatch) that is padding, 0 .. 1."""
     used = total = 0

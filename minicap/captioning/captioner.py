@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..images import read_image, resize
 from .attend import Attend
 from .checkpoint import checkpoint_folder, load_tensors, read_description
+from .fine_tune import FineTuned
 from .models import ShowTell, feature_encoder, small_cnn
 from .search import decode
 from .vocabulary import Vocabulary
@@ -41,6 +42,7 @@ class ModelSettings:
     normalize: str = "channels"
     drop_at: tuple = ("words", "output")
     word_dropout: float = 0.0
+    finetune: str | None = None     # a block of VGG that is part of the model
     sentinel: bool = False
     doubly_stochastic: float = 0.0
 
@@ -48,11 +50,12 @@ class ModelSettings:
         """The model with weights drawn from ``rng``; all dropout layers share one generator of their own."""
         dropout_rng = rng.spawn(1)[0]
         if self.model == "attend":
-            return Attend(self.vocabulary, self.embedding, self.hidden, self.feature_size, self.attention,
+            attend = Attend(self.vocabulary, self.embedding, self.hidden, self.feature_size, self.attention,
                           drop=self.drop, drop_at=self.drop_at, word_dropout=self.word_dropout, rng=rng,
                           dropout_rng=dropout_rng, label_smoothing=self.label_smoothing,
                           log_frequencies=log_frequencies, normalize=self.normalize, sentinel=self.sentinel,
-                          doubly_stochastic=self.doubly_stochastic)
+                          doubly_stochastic=self.doubly_stochastic, input_gradient=self.finetune is not None)
+            return attend if self.finetune is None else FineTuned(self.finetune, attend)
         if self.input == "pixels":
             encoder = small_cnn(self.side, self.embedding, rng=rng)
         else:

@@ -17,7 +17,7 @@ from .caption_dataset import warn
 from .features import FeatureSource, FeatureWriter, finished_changes, open_features, read_ahead
 
 # What the papers call a layer's features are its outputs after the ReLU.
-LAYERS = {"fc7": "relu7", "conv5_4": "relu5_4", "pool5": "pool5"}
+LAYERS = {"fc7": "relu7", "conv5_4": "relu5_4", "pool5": "pool5", "pool4": "pool4"}
 
 
 class Extractor:
@@ -37,8 +37,8 @@ class Extractor:
         network = self.model.up_to(LAYERS[layer])
         self.run = InferencePlan(network) if device.name == "cpu" else network.to(device)
         size = self.model.preprocessing.size
-        pixels = {"fc7": (), "conv5_4": (size // 16,) * 2, "pool5": (size // 32,) * 2}[layer]
-        shape = (*pixels, *self.model["fc7" if layer == "fc7" else "conv5_1"].b.shape)
+        pixels = {"fc7": (), "pool5": (size // 32,) * 2}.get(layer, (size // 16,) * 2)
+        shape = (*pixels, *self.model[{"fc7": "fc7", "pool4": "conv4_1"}.get(layer, "conv5_1")].b.shape)
         self.source = FeatureSource(layer, repr(self.model), sha256(weights), self.model.preprocessing.to_json(),
                                     f"whole image squashed to {size}x{size}, bilinear" + ", mirrored" * mirror, shape)
 

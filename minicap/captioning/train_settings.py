@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..files import read_json
 from .attend import NORMALIZERS, PLACES
 from .checkpoint import checkpoint_folder
+from .fine_tune import BLOCKS
 
 # What "by data set" means: the settings that were chosen on dev.
 RECIPES = {
@@ -50,7 +51,7 @@ class TrainSettings:
     mirrored: str | None = option(None, "features of the mirrored train images (extract --split train --mirror), to "
                                   "learn from as well", metavar="FILE")
     layer: str | None = option(None, "which features are made where none are named; by model",
-                               choices=("fc7", "conv5_4", "pool5"))
+                               choices=("fc7", "conv5_4", "pool5", "pool4"))
     model: str | None = option(None, "captioner (default: show-tell)", choices=("show-tell", "attend"))
     image: str | None = option(None, "read the image as the first word or beside every word; by data set",
                                choices=("first", "every"))
@@ -59,6 +60,9 @@ class TrainSettings:
     resume: bool = option(False, "go on with the run in --out")
     init: str | None = option(None, "begin with the weights of this run's best epoch, and its model and data",
                               metavar="DIR")
+    finetune: str | None = option(None, "a block of VGG that learns too; needs --init, a run on what this block makes, "
+                                  "and --features that it reads (pool4 for block5)", choices=tuple(BLOCKS))
+    finetune_lr: float = option(1e-5, "highest learning rate of that block", metavar="X")
     objective: str = option("likelihood", "what is to grow: the likelihood of people's captions, or the CIDEr of its "
                             "own (self-critical, needs --init)", choices=("likelihood", "cider"))
     samples: int = option(5, "cider: captions it draws of an image", metavar="N")
@@ -67,6 +71,8 @@ class TrainSettings:
     gradcheck: bool = option(False, "check the gradients of the model on a real batch, then stop")
     epochs: int | None = option(None, "passes over the training captions; by data set", metavar="N")
     batch_size: int | None = option(None, "captions a step; by data set", metavar="N")
+    batches: str = option("length", "what the captions of a batch share: about their length, or the image, all of its "
+                          "captions", choices=("length", "image"))
     lr: float | None = option(None, "highest learning rate of Adam; by data set", metavar="X")
     warmup_epochs: float | None = option(None, "epochs in which the learning rate rises, before it falls; by data set",
                                          metavar="X")
@@ -97,6 +103,9 @@ class TrainSettings:
         settings = dataclasses.replace(self, data=self.data or "shapes", model=self.model or "show-tell")
         if self.init is not None:
             settings = self._inheriting()
+        elif self.finetune is not None:
+            raise UserError("--finetune goes on from a captioner that has learned on the frozen network; name its run "
+                            "with --init")
         elif self.objective == "cider":
             raise UserError("--objective cider learns from the model's own captions, which have to make sense already; "
                             "name a run that was trained by likelihood with --init")
@@ -116,7 +125,8 @@ class TrainSettings:
         """With the data and the model of --init, and the recipe of the objective, where nothing else was said."""
         run = read_json(checkpoint_folder(self.init) / "settings.json", "settings of --init,")
         settings = dataclasses.replace(self, data=self.data or run["data"], model=self.model or run["model"],
-                                       sentinel=self.sentinel or run["sentinel"])
+                                       sentinel=self.sentinel or run["sentinel"],
+                                       finetune=self.finetune or run.get("finetune"))
         if settings.model != run["model"]:
             raise UserError(f"--init {self.init} is a run of --model {run['model']}, not of {settings.model}")
         recipe = RECIPES.get(self.objective, {})
@@ -134,12 +144,14 @@ class TrainSettings:
         for name in ("drop", "label_smoothing", "average", "word_dropout"):
             if getattr(self, name) is not None and not 0 <= getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} has to be in [0, 1), got {getattr(self, name)}")
-        for name in ("lr", "clip"):
+        for name in ("lr", "clip", "finetune_lr"):
             if not getattr(self, name) > 0:
-                raise UserError(f"--{name} has to be above 0, got {getattr(self, name)}")
+                raise UserError(f"--{name.replace('_', '-')} has to be above 0, got {getattr(self, name)}")
         wrong = [place for place in self.places() if place not in PLACES]
         if wrong:
             raise UserError(f"--drop-at knows no {wrong[0]!r}; name some of {', '.join(PLACES)}, with commas between")
+        if self.finetune is not None and self.model != "attend":
+            raise UserError("--finetune needs --model attend, which reads what the block makes")
         if self.objective == "cider" and self.label_smoothing:
             raise UserError("--label-smoothing smooths people's words, and --objective cider has none; use 0")
 
@@ -151,6 +163,7 @@ class TrainSettings:
         """What decides the result, and so has to be the same when a run is resumed."""
         others = {name for model, names in ONLY.items() if model != self.model for name in names}
         others |= {"samples", "baseline"} if self.objective == "likelihood" else set()
+        others |= {"finetune_lr"} if self.finetune is None else set()
         kept = {k: v for k, v in dataclasses.asdict(self).items() if k not in WHERE and k not in others}
         return kept | {"mirrored": bool(self.mirrored)}  # whether, and not where
 

@@ -15,7 +15,7 @@ from ..errors import UserError
 from ..files import write_text
 from ..flat import flatten
 from ..optim import Adam, WeightAverage, clip_gradients, warmup_cosine
-from .batches import CaptionBatches, make_batch
+from .batches import BatchesByImage, CaptionBatches, make_batch
 from .checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
 from .metrics import score_captions
 from .tokens import tokenize
@@ -38,8 +38,12 @@ class Trainer:
         self.shuffle_rng = np.random.default_rng([settings.seed, 1])
         self.batches = self.make_batches()
         self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
-        self.parameters = flatten(self.model.named_parameters())
-        self.optimizer = Adam(self.parameters.items(), settings.lr, weight_decay=settings.weight_decay)
+        block = {name: p for name, p in self.model.named_parameters() if name.startswith("block.")}  # fine_tune.py
+        others = {name: p for name, p in self.model.named_parameters() if name not in block}
+        block = flatten(block, "block ") if block else {}
+        self.parameters = flatten(others) | block
+        self.optimizer = Adam(self.parameters.items(), settings.lr, weight_decay=settings.weight_decay,
+                              lr_factors=dict.fromkeys(block, settings.finetune_lr / settings.lr))
         self.average = WeightAverage(self.parameters.items(), settings.average)
         steps = len(self.batches)
         self.schedule = warmup_cosine(int(settings.warmup_epochs * steps), settings.epochs * steps,
@@ -48,8 +52,11 @@ class Trainer:
 
     def make_batches(self):
         """What an epoch goes through; see :meth:`learn_from`."""
-        return CaptionBatches(self._indexed("train"), self.settings.batch_size, self.shuffle_rng,
-                              one_per_image=self.captioner.settings.input == "pixels")
+        captions, size = self._indexed("train"), self.settings.batch_size
+        if self.settings.batches == "image":
+            return BatchesByImage(captions, size, self.shuffle_rng)
+        one_per_image = self.captioner.settings.input == "pixels"
+        return CaptionBatches(captions, size, self.shuffle_rng, one_per_image=one_per_image)
 
     def _indexed(self, split):
         """(row of the image, word indices) for every caption of a split."""

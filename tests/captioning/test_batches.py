@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicap.captioning.batches import BATCHES_PER_CHUNK, CaptionBatches, make_batch, padding_share
+from minicap.captioning.batches import (
+    BATCHES_PER_CHUNK,
+    BatchesByImage,
+    CaptionBatches,
+    make_batch,
+    padding_share,
+)
 from minicap.captioning.vocabulary import END, PAD, START
 
 
@@ -95,6 +101,25 @@ def test_bucketing_leaves_little_padding_and_still_mixes_captions_and_lengths():
     assert longest != sorted(longest) and longest != sorted(longest, reverse=True)
     companions = {frozenset(batch.image_index.tolist()) for batch in bucketed}
     assert not companions & {frozenset(batch.image_index.tolist()) for batch in batches}
+
+
+def test_by_image_every_caption_comes_once_an_epoch_beside_the_others_of_its_image():
+    captions = [*some_captions(103), (50, [4])]
+    batches = BatchesByImage(captions, 20, rng())
+    seen, orders = [], []
+    for _ in range(2):
+        epoch = list(batches)
+        assert len(epoch) == len(batches) == 6
+        images = [set(batch.image_index.tolist()) for batch in epoch]
+        assert sum(map(len, images)) == len(set.union(*images)) == 22  # none is in two batches
+        assert {len(batch.image_index) for batch in epoch[:-1]} <= set(range(12, 21))
+        seen.append(sorted((int(image), *target[:length].tolist()) for batch in epoch for image, target, length in
+                           zip(batch.image_index, batch.targets, batch.lengths, strict=True)))
+        orders.append(images)
+    assert seen[0] == seen[1] == sorted((image, *words, END) for image, words in captions)
+    assert orders[0] != orders[1]
+    assert all(map(same, BatchesByImage(captions, 20, rng()), BatchesByImage(captions, 20, rng())))
+    assert all((np.diff(batch.lengths) <= 0).all() for batch in batches)
 
 
 def test_the_padding_share_is_padding_over_all_positions():

@@ -1,0 +1,174 @@
+"""python -m benchmarks.ablation: what each lever of training, or each way of decoding, brings on dev.
+
+    python -m benchmarks.ablation --features pool5.npy --mirrored pool5-mirrored.npy --work DIR
+    python -m benchmarks.ablation --decode RUN --ensemble RUN,RUN2 --features conv5_4.npy --work DIR
+
+Each row of the first table is one training run that differs from the first row in one setting, of the same number of
+epochs and the same seed. The captions of its best epoch, by beam search, are compared with those of the first row on
+the same images: the interval is of that difference (paired bootstrap; significance.py). It tells how much the images
+chance to bring, and not the seed. What is finished in DIR is not run again.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from minicap.captioning.dataset import load_dataset
+from minicap.captioning.metrics import METRICS, corpus_scores, image_statistics
+from minicap.captioning.significance import paired_test
+from minicap.cli import option, parse_settings, run_program
+from minicap.errors import UserError
+from minicap.files import read_json, write_json
+
+TRAINING = {  # the first is what the others are compared with
+    "the start: warm-up and cosine, average 0.999, channels, dropout 0.5 on words and output": (),
+    "constant learning rate": ("--schedule", "constant"),
+    "no warm-up": ("--warmup-epochs", "0"),
+    "label smoothing 0.1": ("--label-smoothing", "0.1"),
+    "dropout on the output alone": ("--drop-at", "output"),
+    "dropout on the state, too": ("--drop-at", "words,state,output"),
+    "dropout on the regions, too": ("--drop-at", "regions,words,output"),
+    "word dropout 0.1": ("--word-dropout", "0.1"),
+    "no average of the weights": ("--average", "0"),
+    "regions of one length": ("--normalize", "length"),
+    "no normalisation": ("--normalize", "none"),
+    "mirrored images, too": ("--mirrored", "{mirrored}"),
+    "all captions of an image in one batch": ("--batches", "image"),
+    "sentinel": ("--sentinel",),
+    "no doubly stochastic term": ("--doubly-stochastic", "0"),
+    "doubly stochastic term 0.5": ("--doubly-stochastic", "0.5"),
+}
+DECODING = {
+    "greedy": ("--beam", "1"),
+    "beam 2, length penalty 0.7": ("--beam", "2"),
+    "beam 3, length penalty 0.7": ("--beam", "3"),
+    "beam 5, length penalty 0.7": ("--beam", "5"),
+    "beam 10, length penalty 0.7": ("--beam", "10"),
+    "beam 3, no length penalty": ("--beam", "3", "--length-penalty", "0"),
+    "beam 3, length penalty 1": ("--beam", "3", "--length-penalty", "1"),
+    "sampled, temperature 0.5": ("--temperature", "0.5"),
+    "sampled, temperature 1": ("--temperature", "1"),
+}
+
+
+@dataclass(frozen=True)
+class AblationSettings:
+    features: str = option(MISSING, "regions of all images, as minicap.extract makes them", metavar="FILE")
+    work: str = option(MISSING, "folder for runs, captions and rows.jsonl", metavar="DIR")
+    mirrored: str | None = option(None, "regions of the mirrored train images; without it the row is left out",
+                                  metavar="FILE")
+    decode: str | None = option(None, "compare ways of decoding this checkpoint instead", metavar="RUN")
+    ensemble: str | None = option(None, "with --decode: checkpoints for a row of an ensemble", metavar="RUN,RUN")
+    data_dir: str | None = option(None, "folder of Flickr8k (or MINICAP_DATA)", metavar="DIR")
+    epochs: int = option(5, "of every training run", metavar="N")
+    seed: int = option(0, "of every training run", metavar="N")
+    only: str | None = option(None, "of the rows after the first those whose name holds one of these words",
+                              metavar="WORD,WORD")
+    jobs: int = option(2, "runs side by side, each on one core", metavar="N")
+
+
+def main(argv=None):
+    settings = parse_settings(AblationSettings, "ablation", "What each lever brings on dev.", argv,
+                              package="benchmarks.")
+    work = Path(settings.work).expanduser()
+    rows = decoding_rows(settings) if settings.decode else training_rows(settings)
+    if settings.only:
+        words = settings.only.split(",")
+        rows = {name: row for n, (name, row) in enumerate(rows.items()) if n == 0 or any(w in name for w in words)}
+    dataset = load_dataset("flickr8k", settings.data_dir)
+    with ThreadPoolExecutor(settings.jobs) as pool:
+        done = list(pool.map(lambda item: finished_row(*item, work, settings), rows.items()))
+    statistics = [image_statistics(row["captions"], dataset.captions) for row in done]
+    lines = [line_of(row, table, statistics[0]) for row, table in zip(done, statistics, strict=True)]
+    (work / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    print(markdown(lines))
+
+
+def training_rows(settings):
+    """{name of the row: options of its training run}"""
+    return {name: [option.replace("{mirrored}", settings.mirrored or "") for option in options]
+            for name, options in TRAINING.items() if settings.mirrored or "{mirrored}" not in options}
+
+
+def decoding_rows(settings):
+    """{name of the row: options of evaluate}"""
+    rows = {name: ["--checkpoint", settings.decode, *options] for name, options in DECODING.items()}
+    if settings.ensemble:
+        count = len(settings.ensemble.split(","))
+        rows[f"mean of {count} models, beam 3, length penalty 0.7"] = ["--checkpoint", settings.ensemble]
+    return rows
+
+
+def finished_row(name, options, work, settings):
+    """{"row", "options", "captions", "minutes", ...} of a row, run now unless DIR has it."""
+    folder = work / "".join(c if c.isalnum() else "-" for c in name)
+    record = folder / "row.json"
+    if record.exists():
+        return read_json(record, "finished row")
+    folder.mkdir(parents=True, exist_ok=True)
+    begin, row = time.monotonic(), {"row": name, "options": options}
+    if settings.decode is None:
+        run(["minicap.train", "--data", "flickr8k", "--model", "attend", "--features", settings.features, "--epochs",
+             str(settings.epochs), "--patience", str(settings.epochs), "--seed", str(settings.seed), "--out",
+             str(folder / "run"), *(["--resume"] if (folder / "run" / "last.safetensors").exists() else []), *options],
+            folder, settings)
+        row["history"] = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
+        row["minutes"] = sum(line["seconds"] for line in row["history"]) / 60
+        options = ["--checkpoint", str(folder / "run")]
+    run(["minicap.evaluate", "--split", "dev", "--features", settings.features, "--predictions",
+         str(folder / "dev.json"), *options], folder, settings)
+    row = {"minutes": (time.monotonic() - begin) / 60, **row, "captions": read_json(folder / "dev.json")}
+    write_json(record, row)
+    return row
+
+
+def run(arguments, folder, settings):
+    """Run a program on one core (two runs side by side then get more done than one on two); UserError if it fails."""
+    threads = {} if settings.jobs == 1 else {"OMP_NUM_THREADS": "1"}
+    where = ["--data-dir", settings.data_dir] if settings.data_dir else []
+    with open(folder / "log.txt", "a", encoding="utf-8") as log:
+        done = subprocess.run([sys.executable, "-m", *arguments, *where], stdout=log, stderr=log,
+                              env=os.environ | threads)
+    if done.returncode:
+        raise UserError(f"{arguments[0]} ended with exit code {done.returncode}; {folder / 'log.txt'} says why")
+
+
+def line_of(row, statistics, first):
+    """What a row of the table says, without its captions."""
+    scores = corpus_scores(statistics)
+    line = {"row": row["row"], "options": row["options"], "minutes": round(row["minutes"], 1)}
+    line |= {key: round(100 * scores[key], 2) for key in METRICS}
+    if history := row.get("history"):
+        best = max(history, key=lambda epoch: epoch["cider"])
+        line |= {"best_epoch": best["epoch"], "dev_perplexity": round(best["dev_perplexity"], 3)}
+    if statistics is not first:
+        test = paired_test(statistics, first, 1000, np.random.default_rng(0))
+        for key in ("bleu4", "cider"):
+            i = METRICS.index(key)
+            line[f"{key}_gain"] = round(100 * test.difference[i], 2)
+            line[f"{key}_interval"] = (100 * test.interval[:, i]).round(2).tolist()
+    return line
+
+
+def markdown(lines):
+    def gain(line, key):
+        if f"{key}_gain" not in line:
+            return ""
+        low, high = line[f"{key}_interval"]
+        return f" {line[f'{key}_gain']:+.1f} ({low:+.1f} to {high:+.1f})"
+
+    head = "| row | BLEU-4 | gain | CIDEr | gain | minutes |\n|---|---|---|---|---|---|\n"
+    return head + "\n".join(
+        f"| {line['row']} | {line['bleu4']:.1f} |{gain(line, 'bleu4')} | {line['cider']:.1f} |{gain(line, 'cider')} | "
+        f"{line['minutes']:.1f} |" for line in lines)
+
+
+if __name__ == "__main__":
+    run_program(main)
