@@ -27,6 +27,7 @@ from minicap.cli import option, parse_settings, run_program
 from minicap.errors import UserError
 from minicap.files import read_json, write_json
 
+COMMON = ("--embedding", "256", "--attention", "256", "--batches", "image")  # a smaller model, to try more
 TRAINING = {  # the first is what the others are compared with
     "the start: warm-up and cosine, average 0.999, channels, dropout 0.5 on words and output": (),
     "constant learning rate": ("--schedule", "constant"),
@@ -40,7 +41,7 @@ TRAINING = {  # the first is what the others are compared with
     "regions of one length": ("--normalize", "length"),
     "no normalisation": ("--normalize", "none"),
     "mirrored images, too": ("--mirrored", "{mirrored}"),
-    "all captions of an image in one batch": ("--batches", "image"),
+    "captions of one length in a batch": ("--batches", "length"),
     "sentinel": ("--sentinel",),
     "no doubly stochastic term": ("--doubly-stochastic", "0"),
     "doubly stochastic term 0.5": ("--doubly-stochastic", "0.5"),
@@ -66,8 +67,9 @@ class AblationSettings:
                                   metavar="FILE")
     decode: str | None = option(None, "compare ways of decoding this checkpoint instead", metavar="RUN")
     ensemble: str | None = option(None, "with --decode: checkpoints for a row of an ensemble", metavar="RUN,RUN")
-    data_dir: str | None = option(None, "folder of Flickr8k (or MINICAP_DATA)", metavar="DIR")
-    epochs: int = option(5, "of every training run", metavar="N")
+    data: str = option("flickr8k", "data set", choices=("flickr8k", "folder"))
+    data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
+    epochs: int = option(4, "of every training run", metavar="N")
     seed: int = option(0, "of every training run", metavar="N")
     only: str | None = option(None, "of the rows after the first those whose name holds one of these words",
                               metavar="WORD,WORD")
@@ -82,7 +84,7 @@ def main(argv=None):
     if settings.only:
         words = settings.only.split(",")
         rows = {name: row for n, (name, row) in enumerate(rows.items()) if n == 0 or any(w in name for w in words)}
-    dataset = load_dataset("flickr8k", settings.data_dir)
+    dataset = load_dataset(settings.data, settings.data_dir)
     with ThreadPoolExecutor(settings.jobs) as pool:
         done = list(pool.map(lambda item: finished_row(*item, work, settings), rows.items()))
     statistics = [image_statistics(row["captions"], dataset.captions) for row in done]
@@ -115,10 +117,10 @@ def finished_row(name, options, work, settings):
     folder.mkdir(parents=True, exist_ok=True)
     begin, row = time.monotonic(), {"row": name, "options": options}
     if settings.decode is None:
-        run(["minicap.train", "--data", "flickr8k", "--model", "attend", "--features", settings.features, "--epochs",
-             str(settings.epochs), "--patience", str(settings.epochs), "--seed", str(settings.seed), "--out",
-             str(folder / "run"), *(["--resume"] if (folder / "run" / "last.safetensors").exists() else []), *options],
-            folder, settings)
+        train = ["minicap.train", "--data", settings.data, "--model", "attend", "--features", settings.features,
+                 "--epochs", str(settings.epochs), "--patience", str(settings.epochs), "--seed", str(settings.seed),
+                 "--out", str(folder / "run"), *COMMON, *options]
+        run(train + ["--resume"] * (folder / "run" / "last.safetensors").exists(), folder, settings)
         row["history"] = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
         row["minutes"] = sum(line["seconds"] for line in row["history"]) / 60
         options = ["--checkpoint", str(folder / "run")]

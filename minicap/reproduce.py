@@ -4,8 +4,9 @@
     results/ROW/scores-test.json        the recorded scores
     results/ROW/predictions-test.json   the recorded captions
 
-In the arguments ``{work}`` is the folder of this run and ``{weights}`` the VGG file. The last step is an ``evaluate
---json``, whose scores are compared. A run that was stopped goes on where it was when the command is given again.
+ROW is the path in between, such as flickr8k/show-tell. In the arguments ``{work}`` is the folder of this run and
+``{weights}`` the VGG file. The last step is an ``evaluate --json``, whose scores are compared. A run that was stopped
+goes on where it was when the command is given again.
 """
 
 import json
@@ -24,8 +25,8 @@ from .files import read_json, write_json
 
 @dataclass(frozen=True)
 class ReproduceSettings:
-    row: str = option(MISSING, "which result: a folder in --results that holds a recipe.json", positional=True,
-                      metavar="ROW")
+    row: str = option(MISSING, "which result: a folder in --results that holds a recipe.json, such as shapes or "
+                      "flickr8k/show-tell", positional=True, metavar="ROW")
     results: str = option("results", "folder of the recorded results, as a clone of the project has it", metavar="DIR")
     work: str | None = option(None, "folder for what is made on the way (default: runs/reproduce-ROW)", metavar="DIR")
     weights: str | None = option(None, "VGG-19 weights, where the recipe needs them (or MINICAP_WEIGHTS)",
@@ -35,7 +36,7 @@ class ReproduceSettings:
 def main(argv=None):
     settings = parse_settings(ReproduceSettings, "reproduce", "Run a recorded result again and compare.", argv)
     recorded = recorded_row(Path(settings.results), settings.row)
-    work = Path(settings.work or f"runs/reproduce-{settings.row}").expanduser()
+    work = Path(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}").expanduser()
     work.mkdir(parents=True, exist_ok=True)
     begin, out = time.monotonic(), ""
     for number, step in enumerate(recorded["steps"], start=1):
@@ -49,7 +50,7 @@ def main(argv=None):
 
 def recorded_row(results, row):
     """{"steps", "scores", "predictions"} of a recorded result; UserError, naming those there are, if it is none."""
-    rows = sorted(path.parent.name for path in results.glob("*/recipe.json"))
+    rows = sorted(path.parent.relative_to(results).as_posix() for path in results.rglob("recipe.json"))
     if row not in rows:
         raise UserError(f"{results} holds no recipe of {row!r}, only of {', '.join(rows) or 'nothing'}; run this in a "
                         "clone of the project, or name its folder with --results")

@@ -1,5 +1,6 @@
 """A recorded result run again, and what is told of the difference."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -65,12 +66,27 @@ def test_a_recipe_that_needs_weights_says_where_to_get_them(monkeypatch, tmp_pat
     monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
     monkeypatch.setenv("MINICAP_DATA", str(tmp_path))
     with pytest.raises(UserError, match=r"needs the VGG-19 weights; .*minicap\.download vgg19"):
-        reproduce.main(["flickr8k", "--results", str(RESULTS), "--work", str(tmp_path / "work")])
+        reproduce.main(["flickr8k/show-tell", "--results", str(RESULTS), "--work", str(tmp_path / "work")])
 
 
-@pytest.mark.parametrize("row", [path.parent.name for path in sorted(RESULTS.glob("*/recipe.json"))])
-def test_recorded_recipes_end_with_the_evaluation_of_what_they_train(row):
-    *_, training, evaluation = reproduce.recorded_row(RESULTS, row)["steps"]
-    assert training[0] == "train" and evaluation[0] == "evaluate" and evaluation[-1] == "--json"
-    assert training[training.index("--out") + 1] == evaluation[evaluation.index("--checkpoint") + 1]
+@pytest.mark.parametrize("row", [path.parent.relative_to(RESULTS).as_posix()
+                                 for path in sorted(RESULTS.rglob("recipe.json"))])
+def test_recorded_recipes_use_what_was_made_before_and_end_with_an_evaluation(row):
+    """No step reads a feature file or a run that no step before it has made; every program takes its options."""
+    *before, evaluation = steps = reproduce.recorded_row(RESULTS, row)["steps"]
+    assert evaluation[0] == "evaluate" and evaluation[-1] == "--json" and before[-1][0] == "train"
     assert "{work}/predictions-test.json" in evaluation
+    made = set()
+    for program, *arguments in steps:
+        options = dict(itertools.pairwise(arguments))
+        for option in ("--features", "--mirrored", "--init", "--checkpoint", "--pool"):
+            for path in options.get(option, "").split(","):
+                assert not path or path in made, (program, option)
+        made.add(options.get("--out"))
+
+
+def test_a_row_may_lie_in_a_folder_of_its_data_set(recorded, capfd):
+    (recorded / "results" / "set").mkdir()
+    (recorded / "results" / "tiny").rename(recorded / "results" / "set" / "tiny")
+    assert not reproduce.main(["set/tiny", "--results", str(recorded / "results"), "--work", str(recorded / "work")])
+    assert "set/tiny: " in capfd.readouterr().out

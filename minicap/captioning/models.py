@@ -12,7 +12,7 @@ Training shows the true previous word (teacher forcing); inference feeds back th
 With ``image_every_step`` the image is not a word in front but stands beside every word: x_t = [W_e[word_t],
 encoder(image)]. Vinyals et al. found that this overfits more easily. Here it is what works: a CNN that learns its own
 features needs the shorter road for its gradient, and on Flickr8k's frozen features, too, the captions score far
-higher (results/flickr8k/README.md has the figures).
+higher (results/flickr8k/show-tell/README.md has the figures).
 """
 
 import numpy as np
