@@ -1,0 +1,75 @@
+"""python -m minicap.learn: the lessons, checked as you write."""
+
+import argparse
+import sys
+
+from ..cli import run_program
+from .console import Console
+from .lessons import the_lesson
+
+
+def parser():
+    parser = argparse.ArgumentParser(prog="python -m minicap.learn", description="The lessons, checked as you write.")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+
+    def add(name, help, number=False):
+        command = commands.add_parser(name, help=help, description=help)
+        if number:
+            command.add_argument("number", nargs=None if number == "required" else "?", metavar="N",
+                                 help="number of the lesson" + (" (default: the current one)" * (number != "required")))
+        return command
+
+    init = add("init", "copy the lessons into a new folder of your own")
+    init.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
+    init.add_argument("--no-solutions", action="store_true", help="leave the solutions out, as a lecturer may want")
+    add("status", "what is done and what is next").add_argument("--json", action="store_true", help="for a program")
+    add("next", "go on with the first lesson that is not finished")
+    add("start", "go to a lesson; none needs that you have written those before", "required")
+    add("check", "check what you wrote", True)
+    add("watch", "check again whenever you save", True)
+    add("hint", "a hint: first the idea, then the shapes, then a skeleton", True)
+    add("diff", "yours beside the solution", True)
+    add("solution", "show the solution", True)
+    add("reset", "bring the exercise back as it was", True)
+    return parser
+
+
+def main(argv=None):
+    arguments, console = parser().parse_args(argv), Console()
+    from . import commands
+    from .progress import Progress, as_json, find_folder, make_folder
+
+    if arguments.command == "init":
+        progress = make_folder(arguments.folder, solutions=not arguments.no_solutions)
+        console.say(f"{len(progress.lessons)} lessons are in {progress.folder}. Go there, and begin:\n\n"
+                    f"    cd {progress.folder}\n    python -m minicap.learn next")
+        return 0
+    progress = Progress(find_folder())
+    if arguments.command == "status":
+        console.say(as_json(progress)) if arguments.json else commands.status(progress, console)
+        return 0
+    if arguments.command == "next":
+        lesson = progress.next_lesson()
+        if lesson is None:
+            console.say("Every lesson is finished. The library itself is next: minicap/layer.py is its first page.")
+        else:
+            commands.start(progress, console, lesson)
+        return 0
+    lesson = progress.current if arguments.number is None else the_lesson(progress.lessons, arguments.number)
+    if arguments.command == "start":
+        commands.start(progress, console, lesson)
+    elif arguments.command == "check":
+        return 0 if commands.check_lesson(progress, console, lesson) else 1
+    elif arguments.command == "watch":
+        commands.watch(progress, console, lesson)
+    elif arguments.command == "hint":
+        commands.hint(progress, console, lesson)
+    elif arguments.command == "reset":
+        commands.reset(console, lesson)
+    else:
+        getattr(commands, arguments.command)(console, lesson)
+    return 0
+
+
+if __name__ == "__main__":
+    run_program(main, sys.argv[1:])

@@ -1,0 +1,192 @@
+"""What is wrong with a function somebody wrote, said in one sentence if it is a known mistake.
+
+A lesson's check.py describes what each exercise asks for, and the checker goes from the simple to the subtle, stopping
+at the first thing that is not right:
+
+    exists      it is there, is a function, takes these arguments, and is no longer "still to do"
+    shape       as many arrays as asked for, of the right shapes and type, finite, and the inputs left as they were
+    example     the worked example of its docstring
+    values      random inputs in float64, against the right answer
+    gradient    random inputs in float64, against slopes: first along a direction, then number by number
+    learns      a few steps of training with it lower the loss
+
+When numbers are wrong, diagnosis.py looks for a known mistake that explains them. If there is none, the worst number
+is shown beside the right one.
+"""
+
+import inspect
+import math
+
+import numpy as np
+
+from .diagnosis import diagnose, difference_between, is_numeric, place
+from .exercises import CheckError
+
+
+def check(exercise, module, seed=0):
+    """Raise CheckError with the first thing that is not right about ``exercise`` in ``module``; else return None."""
+    check_exists(exercise, module)
+    rng = np.random.default_rng(seed)
+    cases = [exercise.cases(rng) for _ in range(3)] if exercise.cases else []
+    for inputs in [exercise.example[0]] * (exercise.example is not None) + cases[:1]:
+        check_shapes(exercise, module, inputs)
+    if exercise.example is not None:
+        inputs, answer = exercise.example
+        answer = answer if len(exercise.gives) > 1 else (answer,)
+        compare(exercise, module, "example", [inputs], [answer], cases)
+    if exercise.slopes and along_direction_all_is_well(exercise, module, cases, rng):
+        pass  # a direction moves every number at once: nothing is left to look at one by one
+    elif cases:
+        compare(exercise, module, "gradient" if exercise.slopes else "values", cases,
+                [exercise.answer(inputs) for inputs in cases], cases)
+    if exercise.learns is not None:
+        problem = exercise.learns(module)
+        if problem:
+            raise CheckError(exercise, "learns", problem)
+
+
+# ------------------------------------------------------------------------------------------------------------- exists
+
+def check_exists(exercise, module):
+    for name in (*exercise.needs, exercise.name):
+        function = getattr(module, name, None)
+        if function is None:
+            raise CheckError(exercise, "exists", f"there is no {name} in your file; was it renamed or deleted? "
+                             "`python -m minicap.learn diff` shows what changed, `reset` brings the exercise back")
+        if not callable(function):
+            raise CheckError(exercise, "exists", f"{name} is {function!r} and not a function; was its `def` replaced?")
+        if name != exercise.name and is_to_do(function):
+            raise CheckError(exercise, "exists", f"it builds on {name}, which is still to do")
+    if is_to_do(function):
+        raise CheckError(exercise, "exists", "still to do")
+
+
+def is_to_do(function):
+    """Does the function still consist of what raises "exercise N is still to do"?"""
+    try:
+        return "is still to do" in inspect.getsource(function)
+    except (OSError, TypeError):
+        return False
+
+
+def answer_of(exercise, module, inputs):
+    """What the function answers to copies of the inputs; CheckError when it raises, or changes them."""
+    copies = [x.copy() if isinstance(x, np.ndarray) else x for x in inputs]
+    try:
+        with np.errstate(all="ignore"):
+            answer = exercise.run(module, copies)
+    except NotImplementedError as error:
+        raise CheckError(exercise, "exists", str(error) or "still to do") from error
+    except Exception as error:
+        raise CheckError(exercise, "exists", f"it stopped with {type(error).__name__}: {error} (line "
+                         f"{line_of(error, module)} of your file)") from error
+    for copy, x, name in zip(copies, inputs, argument_names(exercise, module, len(inputs)), strict=True):
+        if isinstance(x, np.ndarray) and not np.array_equal(copy, x, equal_nan=True):
+            raise CheckError(exercise, "shape", f"it changed its input {name} in place. Whoever called still needs it: "
+                             f"write `y = {name} + ...`, which makes a new array, and not `{name} += ...`",
+                             "an input is changed in place")
+    return answer
+
+
+def argument_names(exercise, module, count):
+    """The names of the learner's arguments, where they can be told."""
+    names = []
+    if exercise.call is None:
+        try:
+            names = list(inspect.signature(getattr(module, exercise.name)).parameters)
+        except (TypeError, ValueError):
+            names = []
+    return names if len(names) == count else [f"number {i + 1}" for i in range(count)]
+
+
+def line_of(error, module):
+    """The last line of the learner's file that an exception passed through."""
+    line, trace = "?", error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == getattr(module, "__file__", None):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+# -------------------------------------------------------------------------------------------------------------- shape
+
+def check_shapes(exercise, module, inputs):
+    """As many arrays as asked for, each of the right shape, floating point, finite, and the same when asked again."""
+    answer, right = answer_of(exercise, module, inputs), exercise.answer(inputs)
+    if len(answer) != len(exercise.gives):
+        raise CheckError(exercise, "shape", f"it has to return {len(exercise.gives)} things, "
+                         f"{', '.join(exercise.gives)}; it returns "
+                         f"{describe(answer[0]) if len(answer) == 1 else len(answer)}")
+    for name, got, wanted in zip(exercise.gives, answer, right, strict=True):
+        if got is None:
+            raise CheckError(exercise, "shape", f"{name} is None: is there a `return` at the end?", "nothing returned")
+        if not is_numeric(wanted):
+            continue
+        if not is_numeric(got):
+            raise CheckError(exercise, "shape", f"{name} has to be {describe(wanted)}, it is {describe(got)}")
+        if np.shape(got) != np.shape(wanted):
+            found = diagnose(exercise, name, [inputs], [got], [np.asarray(wanted)])
+            raise CheckError(exercise, "shape", f"{name} has to have shape {np.shape(wanted)}, it has {np.shape(got)}"
+                             + (f". {found.sentence}" if found else ""), found and found.name)
+        if np.issubdtype(np.asarray(wanted).dtype, np.floating) and np.asarray(got).dtype.kind in "iub":
+            raise CheckError(exercise, "shape", f"{name} holds whole numbers ({np.asarray(got).dtype}), fractions are "
+                             "cut off: make the result with np.zeros(..., dtype=x.dtype) or np.zeros_like(x)",
+                             "integers instead of floats")
+        if not np.isfinite(got).all() and np.isfinite(wanted).all():
+            index = np.unravel_index(int(np.argmin(np.isfinite(got))), np.shape(got))
+            found = diagnose(exercise, name, [inputs], [got], [np.asarray(wanted)])
+            raise CheckError(exercise, "shape", f"{place(name, index)} is {np.asarray(got)[index]}"
+                             + (f". {found.sentence}" if found else ""), found and found.name)
+    again = answer_of(exercise, module, inputs)
+    for name, got, second in zip(exercise.gives, answer, again, strict=True):
+        if is_numeric(got) and not np.array_equal(got, second, equal_nan=True):
+            raise CheckError(exercise, "shape", f"{name} is another one when the same is asked again: something is "
+                             "kept from call to call, in a global variable or a default argument",
+                             "something is kept from call to call")
+
+
+def describe(x):
+    if isinstance(x, np.ndarray):
+        return f"an array of shape {x.shape}"
+    return f"a {type(x).__name__}" + (f" of {len(x)}" if isinstance(x, (tuple, list, dict)) else "")
+
+
+# ------------------------------------------------------------------------------------------------------------- values
+
+def compare(exercise, module, stage, cases, answers, more_cases=()):
+    """CheckError for the first array that is wrong in any of the cases, with a diagnosis where there is one.
+
+    ``more_cases`` are further inputs a diagnosis has to hold for: on a small example mistakes look alike.
+    """
+    given = [answer_of(exercise, module, inputs) for inputs in cases]
+    for i, name in enumerate(exercise.gives):
+        for inputs, got, right in zip(cases, given, answers, strict=True):
+            difference = difference_between(name, got[i], right[i])
+            if difference is None:
+                continue
+            evidence = [(inputs, got[i], right[i])] + [
+                (more, answer_of(exercise, module, more)[i], exercise.answer(more)[i]) for more in more_cases]
+            found = diagnose(exercise, name, *map(list, zip(*evidence, strict=True)))
+            where = {"example": "in the worked example ", "gradient": "the slope is measured: ", "values": ""}[stage]
+            raise CheckError(exercise, stage, (f"{found.sentence} " if found else "") + f"({where}{difference})"
+                             + ("" if found else " This is no mistake the checker knows."), found and found.name)
+
+
+# ----------------------------------------------------------------------------------------------------------- gradient
+
+def along_direction_all_is_well(exercise, module, cases, rng, step=1e-5):
+    """<gradient, v> against (L(x + hv) - L(x - hv)) / 2h for a random direction v of each input: all the same?"""
+    for inputs in cases:
+        answer = answer_of(exercise, module, inputs)
+        for name, got in zip(exercise.gives, answer, strict=True):
+            if name not in exercise.slopes:
+                return False
+            i = exercise.slopes[name]
+            v = rng.standard_normal(np.shape(inputs[i]))
+            moved = [[x + sign * step * v if j == i else x for j, x in enumerate(inputs)] for sign in (1, -1)]
+            slope = (exercise.loss(*moved[0]) - exercise.loss(*moved[1])) / (2 * step)
+            scale = math.sqrt(float((np.asarray(got) ** 2).sum())) * math.sqrt(float((v * v).sum()))
+            if abs(float((got * v).sum()) - slope) > 1e-6 * max(scale, abs(slope), 1e-3):
+                return False
+    return True

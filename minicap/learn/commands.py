@@ -1,0 +1,146 @@
+"""What the commands of python -m minicap.learn do, each a function of the learner's progress and a console."""
+
+import difflib
+import shutil
+import time
+
+from ..errors import UserError
+from .checker import CheckError, check
+from .lessons import LEVELS, BrokenFileError, load, shipped_lessons, the_lesson
+
+FIRST_FAILURE = "This is the exercise, and not a broken install: nothing is written there yet."
+
+
+def status(progress, console):
+    """Which lessons are done, which is next."""
+    for lesson in progress.lessons:
+        exercises, passed = lesson.exercises(), progress.passed(lesson)
+        done = sum(exercise.number in passed for exercise in exercises)
+        mark = console.mark("right" if done == len(exercises) else "open")
+        here = console.paint("  <- you are here", "strong") if lesson == progress.current else ""
+        console.say(f"{mark} {lesson.number}  {lesson.title:58} {done}/{len(exercises)}  "
+                    f"{lesson.facts['minutes']:3} min{here}")
+    total = sum(lesson.facts["minutes"] for lesson in progress.lessons)
+    console.say(f"\n{len(progress.lessons)} lessons, about {total / 60:.0f} hours. "
+                "`python -m minicap.learn next` goes on.")
+
+
+def start(progress, console, lesson):
+    """Make a lesson the current one and say where to begin."""
+    progress.state["lesson"] = lesson.number
+    progress.save()
+    console.say(console.paint(f"Lesson {lesson}", "strong") + f", about {lesson.facts['minutes']} minutes")
+    needs = lesson.facts.get("needs", [])
+    if needs:
+        titles = [str(the_lesson(progress.lessons, number)) for number in needs]
+        console.say(f"It builds on what you know from {'; '.join(titles)}. Their code is in minicap: you need not have "
+                    "written it.")
+    console.say(f"Read   {lesson.path / 'README.md'}\nEdit   {lesson.exercise}\nCheck  python -m minicap.learn check")
+
+
+def check_lesson(progress, console, lesson):
+    """Check the exercises of a lesson in order, up to the first that is not right; is everything right?"""
+    console.say(console.paint(f"Lesson {lesson}", "strong"))
+    try:
+        module = load(lesson.exercise)
+    except BrokenFileError as error:
+        console.say(f"{console.mark('wrong')} {error}")
+        return False
+    exercises = lesson.exercises()
+    for position, exercise in enumerate(exercises):
+        begun = time.perf_counter()
+        try:
+            check(exercise, module)
+        except CheckError as error:
+            progress.note(lesson, exercise, False)
+            explain(console, lesson, error)
+            for other in exercises[position + 1:]:
+                console.say(f"{console.mark('open')} {other.number} {other.name}")
+            return False
+        progress.note(lesson, exercise, True)
+        console.say(f"{console.mark('right')} {exercise.number} {exercise.name}"
+                    + console.paint(f"  {time.perf_counter() - begun:.1f} s", "quiet"))
+    console.say(f"\nAll right. Compare with the solution: `python -m minicap.learn diff {int(lesson.number)}`; "
+                "go on: `python -m minicap.learn next`.")
+    return True
+
+
+def explain(console, lesson, error):
+    """What is not right about an exercise."""
+    still = error.stage == "exists" and "still to do" in error.message
+    console.say(f"{console.mark('open' if still else 'wrong')} {error.exercise.number} {error.exercise.name}")
+    if still and "builds on" not in error.message:
+        console.wrapped(f"still to do. {FIRST_FAILURE} Open {lesson.exercise.name}, read what the function has to "
+                        "give, write it, save, and check again.")
+    else:
+        console.wrapped(error.message)
+        console.wrapped("A hint: `python -m minicap.learn hint`")
+
+
+def watch(progress, console, lesson, poll=0.2, stop=lambda: False):
+    """Check again whenever the exercise is saved, until Ctrl-C."""
+    seen = None
+    console.say(f"watching {lesson.exercise}; Ctrl-C ends it")
+    while not stop():
+        try:
+            now = lesson.exercise.stat().st_mtime_ns, lesson.exercise.stat().st_size
+        except FileNotFoundError:  # an editor replaces the file
+            now = seen
+        if now != seen:
+            seen = now
+            console.say(console.paint(time.strftime("\n%H:%M:%S"), "quiet"))
+            if check_lesson(progress, console, lesson):
+                return
+        time.sleep(poll)
+
+
+def hint(progress, console, lesson):
+    """The next hint for the first exercise that is not right yet."""
+    passed = progress.passed(lesson)
+    exercise = next((e for e in lesson.exercises() if e.number not in passed), None)
+    if exercise is None:
+        console.say("Every exercise of this lesson is right; there is nothing to hint at.")
+        return
+    hints = lesson.facts["hints"][exercise.number]
+    level = progress.hint(exercise, len(LEVELS))
+    console.say(f"{exercise.number} {exercise.name}, hint {level + 1} of {len(LEVELS)}: {LEVELS[level]}\n")
+    for line in hints[LEVELS[level]].strip("\n").splitlines():
+        console.say("    " + line)
+
+
+def diff(console, lesson):
+    """Yours beside the solution."""
+    mine, theirs = (path.read_text(encoding="utf-8").splitlines() for path in (lesson.exercise, the_solution(lesson)))
+    lines = list(difflib.unified_diff(mine, theirs, "exercise.py (yours)", "solution.py", lineterm=""))
+    for line in lines:
+        console.say(console.paint(line, {"+": "right", "-": "wrong"}[line[0]]) if line[0] in "+-" else line)
+    if not lines:
+        console.say("Yours is the solution, letter by letter.")
+
+
+def solution(console, lesson):
+    console.say(the_solution(lesson).read_text(encoding="utf-8").rstrip("\n"))
+
+
+def the_solution(lesson):
+    if not lesson.solution.exists():
+        raise UserError(f"lesson {lesson.number} has no solution here; whoever gave you this folder left it out")
+    return lesson.solution
+
+
+def reset(console, lesson):
+    """Bring the exercise back as it was; what is there now is kept beside it."""
+    fresh = the_lesson_shipped(lesson).exercise
+    if fresh.resolve() == lesson.exercise.resolve():
+        raise UserError("in a clone of the project `git checkout` brings the exercise back; reset is for a folder that "
+                        "`init` has made")
+    kept = lesson.exercise.with_name("exercise.before-reset.py")
+    shutil.copyfile(lesson.exercise, kept)
+    shutil.copyfile(fresh, lesson.exercise)
+    console.say(f"{lesson.exercise} is as it was at first; what you had is in {kept.name}")
+
+
+def the_lesson_shipped(lesson):
+    from .lessons import find_lessons
+
+    return the_lesson(find_lessons(shipped_lessons()), lesson.number)

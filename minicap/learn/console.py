@@ -1,0 +1,44 @@
+"""Words on a terminal: marks and colours where it has them, plain words where not."""
+
+import os
+import sys
+import textwrap
+
+COLOURS = {"right": "32", "wrong": "31", "quiet": "2", "strong": "1"}
+MARKS = {"right": ("✓", "ok"), "wrong": ("✗", "no"), "open": ("·", "-")}
+
+
+class Console:
+    """Prints to ``stream``; a Windows console of an old code page gets letters it can show."""
+
+    def __init__(self, stream=None):
+        self.stream = stream or sys.stdout
+        self.plain = not _can_encode(self.stream, "✓✗·")
+        self.coloured = (not self.plain and self.stream.isatty() and "NO_COLOR" not in os.environ
+                         and os.environ.get("TERM") != "dumb")
+        if self.plain and hasattr(self.stream, "reconfigure"):
+            self.stream.reconfigure(errors="replace")
+
+    def paint(self, text, colour):
+        return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self.coloured else text
+
+    def mark(self, kind):
+        mark = MARKS[kind][self.plain]
+        return self.paint(mark, kind) if kind in COLOURS else mark
+
+    def say(self, text=""):
+        print(text, file=self.stream, flush=True)
+
+    def wrapped(self, text, indent="    ", width=88):
+        """A paragraph, or several lines each for itself if it has line breaks."""
+        for line in text.strip("\n").splitlines():
+            for part in textwrap.wrap(line, width, break_long_words=False) or [""]:
+                self.say(indent + part)
+
+
+def _can_encode(stream, text):
+    try:
+        text.encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

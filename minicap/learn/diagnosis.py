@@ -1,0 +1,114 @@
+"""Which known mistake explains a wrong answer.
+
+The known mistakes are computed, like the right answer. If one of them gives what the learner has, on every input tried,
+that is what happened. If none does, the checker says so: a guess would be worse than no diagnosis.
+"""
+
+import numpy as np
+
+from .exercises import Mistake
+
+BAND = 1e-6  # relative to the largest number of the right answer; formulas that are right differ by rounding, 1e-12
+
+
+def is_numeric(x):
+    return isinstance(x, (np.ndarray, np.generic, float, int)) and np.asarray(x).dtype.kind in "fiub"
+
+
+def difference_between(name, got, right):
+    """What is wrong, in words: the number that is farthest off, or both if they are no numbers; None if all is well."""
+    if not is_numeric(right):
+        return None if got == right else f"{name} is {got!r}, right is {right!r}"
+    got, right = np.asarray(got), np.asarray(right)
+    if right.size == 0:
+        return None
+    band = BAND * max(float(np.abs(right).max()), 1e-3)
+    with np.errstate(all="ignore"):
+        off = np.abs(got.astype(np.float64) - right)
+    off = np.where(np.isnan(off), np.inf, off)
+    off[got == right] = 0  # infinities, where they are right
+    if off.max() <= band:
+        return None
+    index = np.unravel_index(int(off.argmax()), right.shape)
+    return f"{place(name, index)} is {float(got[index]):.6g}, right is {float(right[index]):.6g} ± {band:.1g}"
+
+
+def place(name, index):
+    return name + (f"[{', '.join(map(str, index))}]" if len(index) else "")
+
+
+def diagnose(exercise, name, inputs, given, right):
+    """The known mistake that explains what the learner has in all these cases, or None."""
+    with np.errstate(all="ignore"):
+        for mistake in (*exercise.mistakes, *GENERAL):
+            is_about_it = mistake in GENERAL or (mistake.of or exercise.gives[0]) == name
+            if is_about_it and explains(mistake, inputs, given, right):
+                return mistake
+    return None
+
+
+def explains(mistake, inputs, given, right):
+    """Does the mistake give what the learner has, every time, and anywhere something else than the right answer?"""
+    different = False
+    for case, got, wanted in zip(inputs, given, right, strict=True):
+        try:
+            wrong = mistake.wrong(np.asarray(wanted) if is_numeric(wanted) else wanted, *case)
+        except Exception:  # a mistake that cannot be made with these inputs
+            return False
+        if not is_numeric(wanted):  # captions, lists of words
+            if wrong is None or wrong != got:
+                return False
+            different |= wrong != wanted
+            continue
+        if wrong is None or np.shape(wrong) != np.shape(got):
+            return False
+        got, wrong = np.asarray(got, np.float64), np.asarray(wrong, np.float64)
+        scale = max(float(np.abs(np.asarray(wanted)).max(initial=0)), 1e-3)
+        if not np.allclose(got, wrong, rtol=1e-6, atol=1e-6 * scale, equal_nan=True):
+            return False
+        different |= np.shape(wrong) != np.shape(wanted) or not np.allclose(wrong, wanted, rtol=1e-5, atol=1e-5 * scale)
+    return different
+
+
+# ------------------------------------------------------------------------------- mistakes that any function may have
+
+def _times(factor):
+    return lambda right, *inputs: factor * right
+
+
+def _batch(inputs):
+    """N, the length of the first axis of the first array."""
+    return next(len(x) for x in inputs if isinstance(x, np.ndarray) and x.ndim)
+
+
+def _swapped(right, *inputs):
+    return right.T if right.ndim == 2 else None
+
+
+def _over_batch(power):
+    def wrong(right, *inputs):
+        n = _batch(inputs)
+        return right * float(n) ** power if n > 1 else None
+    return wrong
+
+
+GENERAL = (
+    Mistake("sign", "Every number has the wrong sign: a minus is missing, or there is one too many.", _times(-1)),
+    Mistake("nothing was filled in",
+            "Every number is 0: the array was made, but nothing was written into it, or it was made again inside the "
+            "loop.", lambda right, *inputs: np.zeros_like(right) if right.any() else None),
+    Mistake("half",
+            "Everything is half of what it should be. Is there a 1/2 whose square was already differentiated?",
+            _times(0.5)),
+    Mistake("twice",
+            "Everything is twice what it should be. Was the derivative of a square counted twice, or a gradient added "
+            "two times?", _times(2.0)),
+    Mistake("divided by the batch",
+            "Everything is N times too small, N = samples in the batch: a mean was taken where a sum is meant. The "
+            "loss has its 1/N already, and dy brings it along.", _over_batch(-1)),
+    Mistake("multiplied by the batch",
+            "Everything is N times too large, N = samples in the batch: the mean's 1/N is missing.", _over_batch(1)),
+    Mistake("transposed",
+            "It is the transpose of what it should be: rows and columns changed places. In a product A @ B that "
+            "happens when both factors are transposed and swapped.", _swapped),
+)

@@ -1,0 +1,100 @@
+"""What a lesson's check.py is made of: an exercise, the mistakes that are known of it, and what is raised on one."""
+
+import dataclasses
+
+import numpy as np
+
+
+class CheckError(AssertionError):
+    """What is not right. ``stage``: how far it came; ``mistake``: the name of a known mistake, or None."""
+
+    def __init__(self, exercise, stage, message, mistake=None):
+        super().__init__(f"exercise {exercise.number}, {exercise.name}: {message}")
+        self.exercise, self.stage, self.message, self.mistake = exercise, stage, message, mistake
+
+
+@dataclasses.dataclass(frozen=True)
+class Mistake:
+    """A known mistake in one of the arrays an exercise gives.
+
+    name       a few words, "dW transposed"
+    sentence   what happened, why it is wrong, and what to look at
+    wrong      (right answer, *inputs) -> what the mistake gives in its place, or None where it cannot be made
+    of         the name of the array it shows in; by default the first
+    """
+
+    name: str
+    sentence: str
+    wrong: object
+    of: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Exercise:
+    """A function that is to be written.
+
+    number, name   "3.2", "linear_backward"
+    gives          names of the arrays it returns, in order
+    right          (*inputs) -> the right answer: an array, or a tuple as ``gives`` has them
+    example        (inputs, answer): the worked example of the docstring
+    cases          (rng) -> inputs, float64 arrays and whatever else; called several times
+    mistakes       the known ones; those that any function may have (diagnosis.py) are tried as well
+    call           (module, *inputs) -> the answer; by default the function of that name is called with the inputs
+    loss           for a gradient: (*inputs) -> the number whose slopes are asked for
+    slopes         for a gradient: {name of an array it gives: index of the input whose slope it is}
+    learns         (module) -> None, or a sentence that says what it did not learn
+    needs          other functions of this lesson that are called on the way
+    """
+
+    number: str
+    name: str
+    gives: tuple
+    right: object
+    example: tuple | None = None
+    cases: object = None
+    mistakes: tuple = ()
+    call: object = None
+    loss: object = None
+    slopes: dict = dataclasses.field(default_factory=dict)
+    learns: object = None
+    needs: tuple = ()
+
+    def run(self, module, inputs):
+        """What the learner's code answers, always as a tuple."""
+        answer = self.call(module, *inputs) if self.call else getattr(module, self.name)(*inputs)
+        return answer if len(self.gives) > 1 and isinstance(answer, (tuple, list)) else (answer,)
+
+    def answer(self, inputs):
+        right = self.right(*inputs)
+        return right if len(self.gives) > 1 else (right,)
+
+
+def slopes(loss, inputs, i, step=1e-5):
+    """dL/d(input i), each number moved a little up and a little down: what a gradient has to be."""
+    x = np.array(inputs[i], np.float64)
+    gradient = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = x.copy()
+            moved[index] += sign * step
+            ends.append(loss(*[moved if j == i else other for j, other in enumerate(inputs)]))
+        gradient[index] = (ends[0] - ends[1]) / (2 * step)
+    return gradient
+
+
+def gradient_exercise(number, name, forward, wrt, **options):
+    """An :class:`Exercise` whose right answer is measured.
+
+    forward   the function y = forward(*inputs) whose gradient is asked for; the exercise's inputs are (*inputs, dy)
+    wrt       {"dx": 0, "dW": 1}: what it gives, and which input each is the gradient of
+    """
+    def loss(*inputs):
+        *inputs, dy = inputs
+        return float((forward(*inputs) * dy).sum())
+
+    def right(*inputs):
+        found = tuple(slopes(loss, inputs, i) for i in wrt.values())
+        return found if len(found) > 1 else found[0]
+
+    return Exercise(number, name, tuple(wrt), right, loss=loss, slopes=dict(wrt), **options)

@@ -1,0 +1,104 @@
+"""The lessons as files: where they are, what each is called, and the functions that are to be written in it.
+
+    NN_topic/README.md      the lesson
+    NN_topic/exercise.py    functions to fill in
+    NN_topic/solution.py    the same, filled in (a lecturer may leave it out)
+    NN_topic/hints.toml     title, minutes, what it needs; for each exercise three hints
+    NN_topic/check.py       EXERCISES, what the checker asks for
+"""
+
+import importlib.util
+import itertools
+import re
+import sys
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..errors import UserError
+
+LEVELS = ("idea", "shapes", "skeleton")
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson: ``path`` is its folder, ``number`` the two digits in front."""
+
+    path: Path
+
+    @property
+    def number(self):
+        return self.path.name[:2]
+
+    @cached_property
+    def facts(self):
+        """The contents of hints.toml: title, minutes, needs, and hints by exercise."""
+        return tomllib.loads((self.path / "hints.toml").read_text(encoding="utf-8"))
+
+    @property
+    def title(self):
+        return self.facts["title"]
+
+    @property
+    def exercise(self):
+        return self.path / "exercise.py"
+
+    @property
+    def solution(self):
+        return self.path / "solution.py"
+
+    def exercises(self):
+        """What the checker asks for, in order."""
+        return load(self.path / "check.py").EXERCISES
+
+    def __str__(self):
+        return f"{self.number} {self.title}"
+
+
+def find_lessons(folder):
+    """The lessons in a folder, in order."""
+    return [Lesson(path) for path in sorted(Path(folder).glob("[0-9][0-9]_*")) if (path / "exercise.py").exists()]
+
+
+def shipped_lessons():
+    """The folder the lessons came in: inside the installed package, or at the top of a clone."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "lessons", package.parent / "lessons"):
+        if find_lessons(folder):
+            return folder
+    raise UserError("this installation holds no lessons; install minicap from a clone or a wheel of the project")
+
+
+def the_lesson(lessons, number):
+    """The lesson with a number such as "3" or "03"; UserError with those there are."""
+    wanted = str(number).zfill(2)
+    for lesson in lessons:
+        if lesson.number == wanted:
+            return lesson
+    have = ", ".join(lesson.number for lesson in lessons) or "none"
+    raise UserError(f"there is no lesson {number}; there are {have}")
+
+
+def load(path):
+    """The module in a file, run anew each time; BrokenFileError says what keeps a learner's file from running."""
+    path = Path(path)
+    name = f"lesson_{re.sub(r'[^0-9a-z]', '_', path.parent.name)}_{path.stem}_{next(_numbers)}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and inspect look a class up there
+    try:
+        # By hand, and not from __pycache__: two saves within a second have the same time stamp there.
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    except SyntaxError as error:
+        raise BrokenFileError(f"{path.name}, line {error.lineno}: Python cannot read this: {error.msg}") from error
+    except Exception as error:
+        raise BrokenFileError(f"{path.name} stopped while it was read: {type(error).__name__}: {error}") from error
+    finally:
+        del sys.modules[name]
+    return module
+
+
+class BrokenFileError(UserError):
+    """A file that cannot be run at all."""

@@ -1,0 +1,47 @@
+"""Timings that a lesson quotes: measured by its measure.py, kept in measured.json with where and when."""
+
+import datetime
+import json
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..files import write_json
+
+
+def measure(function, repeat=5):
+    """The median of the seconds that a call takes; one call beforehand does not count unless it is the only one."""
+    if repeat > 1:
+        function()
+    seconds = []
+    for _ in range(repeat):
+        begin = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - begin)
+    return statistics.median(seconds)
+
+
+def write(script, **values):
+    """Write measured.json beside the script, and the values into the lesson's text."""
+    folder = Path(script).resolve().parent
+    write_json(folder / "measured.json", {
+        "command": f"python lessons/{folder.name}/{Path(script).name}", "date": str(datetime.date.today()),
+        "machine": f"{os.cpu_count()} cores, {processor()}", "python": platform.python_version(),
+        "numpy": np.__version__, "values": values})
+    from .readme import fill_in
+
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    (folder / "README.md").write_text(fill_in(text, values), encoding="utf-8")
+    print(json.dumps(values))
+
+
+def processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,71 @@
+"""The code in a lesson's text, and what the text says it prints.
+
+Every ```python block of a README runs, in order and in one namespace; a ```text block right behind it is what it
+prints. Where the text quotes a timing, the number stands between <!--measured:name--> and <!--/-->.
+"""
+
+import contextlib
+import io
+import os
+import re
+from dataclasses import dataclass
+
+FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```[ ]*$", re.DOTALL | re.MULTILINE)
+MEASURED = re.compile(r"<!--measured:(\w+)-->(.*?)<!--/-->")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A ```python block: its code, what the text says it prints ("" if nothing is said), and its place in the text."""
+
+    code: str
+    expected: str
+    line: int
+    output: tuple | None  # (begin, end) of what it prints, in the text
+
+
+def blocks(text):
+    found = list(FENCE.finditer(text))
+    result = []
+    for fence, following in zip(found, [*found[1:], None], strict=True):
+        if fence[1] != "python":
+            continue
+        answers = following is not None and following[1] == "text" and not text[fence.end():following.start()].strip()
+        result.append(Block(fence[2], following[2] if answers else "", text.count("\n", 0, fence.start()) + 2,
+                            following.span(2) if answers else None))
+    return result
+
+
+def run(blocks, folder, names=None):
+    """What each block prints, run one after the other in ``folder``; what a block raises comes through."""
+    names, printed, before = {} if names is None else names, [], os.getcwd()
+    names.setdefault("__name__", "lesson")
+    os.chdir(folder)
+    try:
+        for block in blocks:
+            out = io.StringIO()
+            code = compile("\n" * (block.line - 1) + block.code, str(folder / "README.md"), "exec")
+            with contextlib.redirect_stdout(out):
+                exec(code, names)
+            printed.append(out.getvalue())
+    finally:
+        os.chdir(before)
+    return printed
+
+
+def with_outputs(text, printed):
+    """The text with every ```text block that follows code replaced by what the code printed."""
+    for block, output in reversed(list(zip(blocks(text), printed, strict=True))):
+        if block.output:
+            text = text[:block.output[0]] + output + text[block.output[1]:]
+    return text
+
+
+def fill_in(text, values):
+    """The text with the measured values in their places."""
+    return MEASURED.sub(lambda match: f"<!--measured:{match[1]}-->{values.get(match[1], match[2])}<!--/-->", text)
+
+
+def measured(text):
+    """[(name, what the text says), ...]"""
+    return MEASURED.findall(text)
