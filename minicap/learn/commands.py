@@ -32,7 +32,7 @@ def start(progress, console, lesson):
     console.say(console.paint(f"Lesson {lesson}", "strong") + f", about {lesson.facts['minutes']} minutes")
     needs = lesson.facts.get("needs", [])
     if needs:
-        titles = [str(the_lesson(progress.lessons, number)) for number in needs]
+        titles = [str(other) for other in progress.lessons if other.number in needs]
         console.say(f"It builds on what you know from {'; '.join(titles)}. Their code is in minicap: you need not have "
                     "written it.")
     console.say(f"Read   {lesson.path / 'README.md'}\nEdit   {lesson.exercise}\nCheck  python -m minicap.learn check")

@@ -1,0 +1,224 @@
+"""python -m minicap.learn as a learner uses it: a folder of one's own, checks, hints, and nothing lost."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from minicap.errors import UserError
+from minicap.learn import commands
+from minicap.learn.__main__ import main
+from minicap.learn.console import Console
+from minicap.learn.lessons import shipped_lessons
+from minicap.learn.progress import Progress, find_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+RIGHT = "def numbers_in(H, W, C):\n    return H * W * C\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, capsys):
+    """A learner's folder, and the place to be."""
+    assert main(["init", str(tmp_path / "course")]) == 0
+    assert "python -m minicap.learn next" in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path / "course")
+    return tmp_path / "course"
+
+
+def exercise(folder, number="00"):
+    (path,) = folder.glob(f"{number}_*/exercise.py")
+    return path
+
+
+def said(capsys, *arguments, code=0):
+    capsys.readouterr()
+    assert main(list(arguments)) == code
+    return capsys.readouterr().out
+
+
+# ------------------------------------------------------------------------------------------------ a folder of one's own
+
+def test_init_copies_the_lessons_without_leftovers_and_refuses_a_folder_that_is_in_use(folder, tmp_path):
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {"progress.json", "00_how_this_works/exercise.py", "03_linear/solution.py"} <= names
+    assert not any("__pycache__" in name for name in names)
+    with pytest.raises(UserError, match="is there already and not empty"):
+        main(["init", str(folder)])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        main(["init", str(tmp_path / "file")])
+    (tmp_path / "empty").mkdir()
+    assert main(["init", str(tmp_path / "empty"), "--no-solutions"]) == 0
+    assert not list((tmp_path / "empty").rglob("solution.py"))
+    assert len(list((tmp_path / "empty").rglob("check.py"))) == len(list(folder.rglob("check.py")))
+
+
+def test_without_solutions_everything_works_but_to_look_at_them(tmp_path, monkeypatch, capsys):
+    main(["init", str(tmp_path / "course"), "--no-solutions"])
+    monkeypatch.chdir(tmp_path / "course")
+    for command in ("diff", "solution"):
+        with pytest.raises(UserError, match="has no solution here"):
+            main([command, "0"])
+    exercise(tmp_path / "course").write_text(RIGHT)
+    assert "All right" in said(capsys, "check", "0")
+
+
+def test_the_folder_is_found_from_inside_and_from_a_clone_and_nowhere_else(folder, tmp_path):
+    assert find_folder(folder / "03_linear") == folder
+    for place in (ROOT, ROOT / "minicap" / "learn", ROOT / "lessons"):
+        assert find_folder(place) == ROOT / "lessons"
+    with pytest.raises(UserError, match=r"there are no lessons here; .*init DIR"):
+        find_folder(tmp_path)
+
+
+# ------------------------------------------------------------------------------------------------------------- checking
+
+def test_the_first_failure_is_the_exercise_and_not_the_installation(folder, capsys):
+    out = said(capsys, "check", "0", code=1)
+    assert "0.1 numbers_in" in out and "This is the exercise, and not a broken install" in out
+    assert json.loads((folder / "progress.json").read_text())["passed"] == {"00": []}
+
+
+def test_what_is_right_is_remembered_and_next_goes_on(folder, capsys):
+    exercise(folder).write_text(RIGHT)
+    assert "All right" in said(capsys, "check", "0")
+    assert "Lesson 01" in said(capsys, "next") or "Lesson 03" in said(capsys, "next")
+    assert Progress(folder).passed(Progress(folder).lessons[0]) == ["0.1"]
+    assert "1/1" in said(capsys, "status")
+    state = json.loads(said(capsys, "status", "--json"))
+    assert state["lessons"]["00"] == {"title": "How this works", "passed": ["0.1"], "exercises": ["0.1"]}
+    exercise(folder).write_text(RIGHT.replace("* C", ""))
+    assert "the channels" not in said(capsys, "check", code=1)  # the lesson that was started last
+    assert "Each pixel holds C numbers" in said(capsys, "check", "0", code=1)
+    assert Progress(folder).passed(Progress(folder).lessons[0]) == []
+
+
+def test_a_known_mistake_is_explained_and_the_exercises_after_it_wait(folder, capsys):
+    path = exercise(folder, "03")
+    path.write_text("def linear_forward(x, W, b):\n    return x @ W + b, (x, W)\n\n\n"
+                    "def linear_backward(dy, cache):\n    x, W = cache\n"
+                    "    return dy @ W.T, x.T @ dy, dy.mean(axis=0)\n")
+    out = said(capsys, "check", "3", code=1)
+    lines = out.splitlines()
+    assert "3.1 linear_forward" in lines[1] and "3.2 linear_backward" in lines[2] and "3.3" in lines[-1]
+    assert "mean of dy over the batch" in " ".join(out.split()) and "python -m minicap.learn hint" in out
+
+
+@pytest.mark.parametrize(("source", "sentence"), [
+    ("def numbers_in(H, W, C)\n    return 1\n", "line 1: Python cannot read this"),
+    ("import nothing_of_this_name\n", "stopped while it was read: ModuleNotFoundError"),
+    ("def numbers_in(H, W):\n    return H * W\n", "takes 2 positional arguments but 3 were given"),
+    ("def numbers_in(H, W, C):\n    return H / 0\n", "ZeroDivisionError: division by zero (line 2 of your file)"),
+    ("numbers_in = 18\n", "and not a function"),
+    ("def number_in(H, W, C):\n    return 18\n", "there is no numbers_in in your file"),
+    ("def numbers_in(H, W, C):\n    H * W * C\n", "is None: is there a `return` at the end?"),
+    ("def numbers_in(H, W, C):\n    return H * W * C + 1\n", "This is no mistake the checker knows"),
+])
+def test_whatever_is_in_the_file_the_answer_is_a_sentence(folder, capsys, source, sentence):
+    exercise(folder).write_text(source)
+    assert sentence in " ".join(said(capsys, "check", "0", code=1).split())
+
+
+def test_two_saves_within_the_same_second_are_both_seen(folder, capsys):
+    for source, code in ((RIGHT, 0), (RIGHT.replace("*", "+"), 1)) * 3:
+        exercise(folder).write_text(source)
+        os.utime(exercise(folder), (1e9, 1e9))
+        said(capsys, "check", "0", code=code)
+
+
+def test_watch_checks_again_within_a_second_of_a_save(folder):
+    progress, out = Progress(folder), io.StringIO()
+    lesson = progress.lessons[0]
+    watcher = threading.Thread(target=commands.watch, args=(progress, Console(out), lesson), daemon=True)
+    watcher.start()
+
+    def wait_for(text):
+        begin = time.monotonic()
+        while text not in out.getvalue():
+            assert time.monotonic() - begin < 20, out.getvalue()
+            time.sleep(0.02)
+        return time.monotonic() - begin
+
+    wait_for("still to do")
+    exercise(folder).write_text(RIGHT.replace("*", "+"))
+    wait_for("It is a sum")
+    exercise(folder).write_text(RIGHT)
+    wait_for("All right")
+    watcher.join(timeout=5)
+    assert not watcher.is_alive()
+
+
+# -------------------------------------------------------------------------------------------------------------- helping
+
+def test_hints_come_one_after_the_other_for_the_exercise_that_is_next(folder, capsys):
+    levels = [said(capsys, "hint", "0").splitlines()[0] for _ in range(4)]
+    assert [line.split(": ")[1] for line in levels] == ["idea", "shapes", "skeleton", "skeleton"]
+    exercise(folder).write_text(RIGHT)
+    said(capsys, "check", "0")
+    assert "nothing to hint at" in said(capsys, "hint", "0")
+    assert "3.1 linear_forward, hint 1 of 3" in said(capsys, "hint", "3")
+
+
+def test_diff_and_solution_show_ours(folder, capsys):
+    assert "return H * W * C" in said(capsys, "solution", "0")
+    exercise(folder).write_text(RIGHT.replace("* C", ""))
+    out = said(capsys, "diff", "0")
+    assert "-    return H * W " in out and "+    return H * W * C" in out
+    shutil.copy(folder / "00_how_this_works" / "solution.py", exercise(folder))
+    assert "letter by letter" in said(capsys, "diff", "0")
+
+
+def test_reset_brings_the_exercise_back_and_keeps_what_was_written(folder, capsys, monkeypatch):
+    exercise(folder).write_text(RIGHT)
+    said(capsys, "reset", "0")
+    assert "is still to do" in exercise(folder).read_text()
+    assert (folder / "00_how_this_works" / "exercise.before-reset.py").read_text() == RIGHT
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UserError, match="git checkout"):
+        commands.reset(Console(), Progress(shipped_lessons()).lessons[0])
+
+
+def test_an_unknown_lesson_is_answered_with_those_there_are(folder):
+    with pytest.raises(UserError, match="there is no lesson 99; there are 00, "):
+        main(["start", "99"])
+
+
+def test_a_progress_file_of_somebody_else_is_left_alone(folder):
+    (folder / "progress.json").write_text('{"format": 7}')
+    with pytest.raises(UserError, match="is not a progress file of this minicap"):
+        main(["status"])
+    assert (folder / "progress.json").read_text() == '{"format": 7}'
+
+
+# ------------------------------------------------------------------------------------------------------------ terminals
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_an_old_console_gets_letters_it_can_show(folder, encoding):
+    done = subprocess.run([sys.executable, "-m", "minicap.learn", "status"], capture_output=True, cwd=folder,
+                          env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
+    out = done.stdout.decode(encoding)
+    assert "How this works" in out and ("- 00" in out or "· 00" in out) and "\x1b" not in out
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+def test_colours_are_for_terminals_and_can_be_turned_off(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert Console(Terminal()).paint("x", "right") == "\x1b[32mx\x1b[0m"
+    assert Console(io.StringIO()).paint("x", "right") == "x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert Console(Terminal()).paint("x", "right") == "x"
