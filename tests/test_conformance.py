@@ -299,6 +299,29 @@ def test_single_precision_stays_single_precision(device, case):
     assert {a.dtype for a in results} == {np.dtype(np.float32)}
 
 
+def strided(array):
+    """The same numbers as every second one of an array twice as long: no two of them are neighbours."""
+    if array.dtype.kind != "f" or not array.ndim:
+        return array
+    spread = array_module(array).zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+    spread[..., ::2] = array
+    return spread[..., ::2]
+
+
+@every_layer
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_need_not_be_contiguous(device, case, dtype):
+    found = []
+    for lay_out in (lambda array: array, strided):
+        layer = build(case, device, dtype)
+        inputs = [lay_out(array) for array in arrays(device, case.inputs, dtype)]
+        y, cache = layer.forward(*inputs, **case.options)
+        dy = gradients_like(y)
+        dy = tuple(map(lay_out, dy)) if isinstance(dy, tuple) else lay_out(dy)
+        found.append(numbers(y, layer.backward(dy, cache)) + parameter_gradients(layer))
+    assert_same(*found, rtol=1e-5, atol=1e-5)
+
+
 @every_layer
 def test_a_cache_can_be_printed_and_sized(device, case):
     layer = build(case, device)

@@ -19,7 +19,7 @@ def max_pool2d(x, K, S, P=0):
         return NotImplemented
     N, H, W, C = x.shape
     OH, OW = output_size(H, K, S, P), output_size(W, K, S, P)
-    y = np.empty((N, OH, OW, C), x.dtype)
+    x, y = np.ascontiguousarray(x), np.empty((N, OH, OW, C), x.dtype)
 
     def block(images, rows):
         largest_of_windows(x[images], K, rows.start, rows.stop, y[images])
@@ -34,6 +34,7 @@ def max_pool2d_backward(dy, x, y, K, S, P=0):
     N, OH, OW, C = dy.shape
     covered = x.shape[1:3] == (K * OH, K * OW)
     dx = np.empty(x.shape, dy.dtype) if covered else np.zeros(x.shape, dy.dtype)  # pixels at the edge in no window
+    dy, x, y = map(np.ascontiguousarray, (dy, x, y))
 
     def block(images, rows):
         hand_back(dy[images], x[images], y[images], K, rows.start, rows.stop, dx[images])
