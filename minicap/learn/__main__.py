@@ -31,11 +31,19 @@ def parser():
     add("diff", "yours beside the solution", True)
     add("solution", "show the solution", True)
     add("reset", "bring the exercise back as it was", True)
+    train = add("train", "train the built-in captioner with your own convolution and LSTM")
+    train.add_argument("--mine", required=True, metavar="N,N", help="lessons whose functions take the library's place, "
+                       "such as 09,18; all other options are those of minicap.train")
+    add("notebook", "the lesson as a Jupyter notebook", True).add_argument(
+        "--out", metavar="FILE", help="where to write it (default: the lesson's name, in this folder)")
     return parser
 
 
 def main(argv=None):
-    arguments, console = parser().parse_args(argv), Console()
+    arguments, others = parser().parse_known_args(argv)
+    if others and arguments.command != "train":
+        parser().error(f"unrecognized arguments: {' '.join(others)}")
+    console = Console()
     from . import commands
     from .progress import Progress, as_json, find_folder, make_folder
 
@@ -55,6 +63,11 @@ def main(argv=None):
         else:
             commands.start(progress, console, lesson)
         return 0
+    if arguments.command == "train":
+        from . import mine
+
+        mine.main(console, progress, arguments.mine.split(","), others)
+        return 0
     lesson = progress.current if arguments.number is None else the_lesson(progress.lessons, arguments.number)
     if arguments.command == "start":
         commands.start(progress, console, lesson)
@@ -64,6 +77,10 @@ def main(argv=None):
         commands.watch(progress, console, lesson)
     elif arguments.command == "hint":
         commands.hint(progress, console, lesson)
+    elif arguments.command == "notebook":
+        from . import notebook
+
+        notebook.write(console, lesson, arguments.out)
     elif arguments.command == "reset":
         commands.reset(console, lesson)
     else:

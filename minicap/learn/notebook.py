@@ -1,0 +1,81 @@
+"""A lesson as a Jupyter notebook: its text, its code in cells, the functions to write, and the check at the end."""
+
+import ast
+import sys
+import types
+from pathlib import Path
+
+from ..errors import UserError
+from .console import Console
+from .lessons import find_lessons, shipped_lessons, the_lesson
+from .readme import FENCE
+
+CHECK = """from minicap.learn.notebook import check_here
+
+check_here({number}, globals());"""
+
+
+def write(console, lesson, out=None):
+    """Write the notebook of a lesson; UserError where nbformat is missing."""
+    try:
+        import nbformat
+    except ImportError as error:
+        raise UserError("notebooks need the package nbformat: `pip install 'minicap[notebooks]'`") from error
+    out = Path(out or f"{lesson.path.name}.ipynb")
+    if out.exists():
+        raise UserError(f"{out} is there already, perhaps with your work in it; name another file with --out")
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {
+        "name": "python3", "display_name": "Python 3", "language": "python"}})
+    make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
+    notebook.cells = [make[kind](source) for kind, source in cells(lesson)]
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # not random: the same lesson makes the same file
+    nbformat.write(notebook, out)
+    console.say(f"{out}: open it with `jupyter lab`; your functions stand before its last cell, which checks them")
+
+
+def cells(lesson):
+    """Pairs ("markdown" or "code", source) of a lesson: what code prints is left out, it prints it again."""
+    text = (lesson.path / "README.md").read_text(encoding="utf-8")
+    end, code_before = 0, False
+    for fence in FENCE.finditer(text):
+        between = text[end:fence.start()].strip("\n")
+        if between.strip():
+            yield "markdown", between
+        if fence[1] == "python":
+            yield "code", fence[2].rstrip("\n")
+        elif not (fence[1] == "text" and code_before and not between.strip()):
+            yield "markdown", fence[0]
+        code_before, end = fence[1] == "python", fence.end()
+    if text[end:].strip():
+        yield "markdown", text[end:].strip("\n")
+    yield "markdown", "## Your functions\n\nWrite them here, run their cells, then run the last one."
+    yield from (("code", source) for source in parts(lesson.exercise.read_text(encoding="utf-8")))
+    yield "code", CHECK.format(number=int(lesson.number))
+
+
+def parts(source):
+    """The imports of a file as one piece, and each of its functions and classes as one."""
+    lines, pieces, top = source.splitlines(), [], []
+    for node in ast.parse(source).body[1:]:  # the first is the docstring
+        piece = "\n".join(lines[node.lineno - 1:node.end_lineno])
+        (pieces if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else top).append(piece)
+    return ["\n".join(top)] * bool(top) + pieces
+
+
+def check_here(number, names):
+    """Check the functions of a notebook, whose global ``names`` are given; True if all is right."""
+    from .checker import check
+    from .commands import explain
+    from .exercises import CheckError
+
+    lesson, console = the_lesson(find_lessons(shipped_lessons()), number), Console(sys.stdout)
+    module = types.SimpleNamespace(**names)
+    for exercise in lesson.exercises():
+        try:
+            check(exercise, module)
+        except CheckError as error:
+            explain(console, lesson, error)
+            return False
+        console.say(f"{console.mark('right')} {exercise.number} {exercise.name}")
+    return True
