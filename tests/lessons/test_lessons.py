@@ -1,7 +1,9 @@
 """Every lesson is true: its code runs, its numbers come out, its checker accepts what is right and names what is wrong.
 
     tests/lessons/variants/NN_topic_*.py    correct solutions written in other ways; at least two for each lesson
-    tests/lessons/mistakes/NN_topic_*.py    one mistake each, and in the first line how the checker has to name it
+    tests/lessons/mistakes/NN_topic.py      mistakes as learners write them. Each stands below a line that says how the
+                                            checker has to name it, "# expects: 3.2: dW transposed", and is run behind
+                                            the solution, so that only what is wrong has to be written down
 """
 
 import inspect
@@ -21,14 +23,28 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 LESSONS = find_lessons(ROOT / "lessons")
 VARIANTS = sorted((HERE / "variants").glob("*.py"))
-MISTAKES = sorted((HERE / "mistakes").glob("*.py"))
-
-every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.path.name)
 
 
 def lesson_of(path):
+    """The lesson that a file of variants or mistakes is about."""
     (lesson,) = (lesson for lesson in LESSONS if path.name.startswith(lesson.path.name))
     return lesson
+
+
+EXPECTS = re.compile(r"^# expects: ([\d.]+): (.+)\n", re.MULTILINE)
+
+
+def mistakes():
+    """(lesson, number of the exercise, name of the mistake or "None", source) of every mistake there is a file for."""
+    for path in sorted((HERE / "mistakes").glob("*.py")):
+        lesson = lesson_of(path)
+        _, *pieces = EXPECTS.split(path.read_text(encoding="utf-8"))
+        for number, name, source in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
+            yield pytest.param(lesson, number, name, source, id=f"{lesson.path.name}, {number}: {name}")
+
+
+
+every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.path.name)
 
 
 # --------------------------------------------------------------------------------------------- what a lesson is made of
@@ -118,16 +134,12 @@ def test_what_is_right_is_accepted_however_it_is_written(path):
         check(exercise, module)
 
 
-@pytest.mark.parametrize("path", MISTAKES, ids=lambda path: path.stem)
-def test_a_known_mistake_is_named(path):
-    number, name = re.match(r"# expects: (\S+): (.+)\n", path.read_text(encoding="utf-8")).groups()
-    module, lesson = load(path), lesson_of(path)
+@pytest.mark.parametrize(("lesson", "number", "name", "source"), list(mistakes()))
+def test_a_known_mistake_is_named(lesson, number, name, source, tmp_path):
+    path = tmp_path / "exercise.py"
+    path.write_text(lesson.solution.read_text(encoding="utf-8") + "\n\n" + source, encoding="utf-8")
     (exercise,) = (exercise for exercise in lesson.exercises() if exercise.number == number)
-    for seed in range(3):  # a diagnosis does not depend on the numbers that were drawn
+    for seed in range(2):  # a diagnosis does not depend on the numbers that were drawn
         with pytest.raises(CheckError) as failure:
-            check(exercise, module, seed)
+            check(exercise, load(path), seed)
         assert str(failure.value.mistake) == name, failure.value
-    before = [other for other in lesson.exercises() if [int(n) for n in other.number.split(".")]
-              < [int(n) for n in number.split(".")]]
-    for other in before:
-        check(other, module)
