@@ -95,16 +95,16 @@ def main(argv=None):
 
 def training_rows(settings):
     """{name of the row: options of its training run}"""
-    return {name: [option.replace("{mirrored}", settings.mirrored or "") for option in options]
-            for name, options in TRAINING.items() if settings.mirrored or "{mirrored}" not in options}
+    return {name: list(options) for name, options in TRAINING.items()
+            if settings.mirrored or "{mirrored}" not in options}
 
 
 def decoding_rows(settings):
     """{name of the row: options of evaluate}"""
-    rows = {name: ["--checkpoint", settings.decode, *options] for name, options in DECODING.items()}
+    rows = {name: ["--checkpoint", "{checkpoint}", *options] for name, options in DECODING.items()}
     if settings.ensemble:
         count = len(settings.ensemble.split(","))
-        rows[f"mean of {count} models, beam 3, length penalty 0.7"] = ["--checkpoint", settings.ensemble]
+        rows[f"mean of {count} models, beam 3, length penalty 0.7"] = ["--checkpoint", "{ensemble}"]
     return rows
 
 
@@ -116,6 +116,8 @@ def finished_row(name, options, work, settings):
         return read_json(record, "finished row")
     folder.mkdir(parents=True, exist_ok=True)
     begin, row = time.monotonic(), {"row": name, "options": options}
+    paths = {"{mirrored}": settings.mirrored, "{checkpoint}": settings.decode, "{ensemble}": settings.ensemble}
+    options = [paths.get(option, option) for option in options]  # the record keeps the names, not where it was here
     if settings.decode is None:
         train = ["minicap.train", "--data", settings.data, "--model", "attend", "--features", settings.features,
                  "--epochs", str(settings.epochs), "--patience", str(settings.epochs), "--seed", str(settings.seed),
