@@ -28,7 +28,7 @@ RECIPES = {
                "attention": 512, "normalize": "channels", "doubly_stochastic": 0.03, "drop_at": "words,output",
                "word_dropout": 0.0},
     "cider": {"epochs": 6, "batch_size": 80, "lr": 1e-4, "warmup_epochs": 0.1, "label_smoothing": 0.0, "average": 0.99,
-              "weight_decay": 0.0},
+              "weight_decay": 0.0, "drop": 0.0},
 }
 # What a run takes over from the one it begins with (--init), where nothing else is said.
 INHERITED = ("data_dir", "splits", "split_seed", "features", "mirrored", "image", "embedding", "hidden", "drop",

@@ -14,6 +14,7 @@ When numbers are wrong, diagnosis.py looks for a known mistake that explains the
 is shown beside the right one.
 """
 
+import copy
 import inspect
 import math
 
@@ -22,13 +23,14 @@ import numpy as np
 from .diagnosis import diagnose, difference_between, is_numeric, place
 from .exercises import CheckError
 
+MUTABLE = (np.ndarray, list, dict)
 
 def check(exercise, module, seed=0):
     """Raise CheckError with the first thing that is not right about ``exercise`` in ``module``; else return None."""
     check_exists(exercise, module)
     rng = np.random.default_rng(seed)
     cases = [exercise.cases(rng) for _ in range(3)] if exercise.cases else []
-    for inputs in [exercise.example[0]] * (exercise.example is not None) + cases[:1]:
+    for inputs in ([exercise.example[0]] if exercise.example is not None else []) + cases[:1]:
         check_shapes(exercise, module, inputs)
     if exercise.example is not None:
         inputs, answer = exercise.example
@@ -40,7 +42,10 @@ def check(exercise, module, seed=0):
         compare(exercise, module, "gradient" if exercise.slopes else "values", cases,
                 [exercise.answer(inputs) for inputs in cases], cases)
     if exercise.learns is not None:
-        problem = exercise.learns(module)
+        try:
+            problem = exercise.learns(module)
+        except Exception as error:
+            problem = stopped(error, module)
         if problem:
             raise CheckError(exercise, "learns", problem)
 
@@ -71,21 +76,37 @@ def is_to_do(function):
 
 def answer_of(exercise, module, inputs):
     """What the function answers to copies of the inputs; CheckError when it raises, or changes them."""
-    copies = [x.copy() if isinstance(x, np.ndarray) else x for x in inputs]
+    copies = [copy.deepcopy(x) if isinstance(x, MUTABLE) else x for x in inputs]
     try:
         with np.errstate(all="ignore"):
             answer = exercise.run(module, copies)
     except NotImplementedError as error:
         raise CheckError(exercise, "exists", str(error) or "still to do") from error
     except Exception as error:
-        raise CheckError(exercise, "exists", f"it stopped with {type(error).__name__}: {error} (line "
-                         f"{line_of(error, module)} of your file)") from error
-    for copy, x, name in zip(copies, inputs, argument_names(exercise, module, len(inputs)), strict=True):
-        if isinstance(x, np.ndarray) and not np.array_equal(copy, x, equal_nan=True):
+        raise CheckError(exercise, "exists", stopped(error, module)) from error
+    for given, x, name in zip(copies, inputs, argument_names(exercise, module, len(inputs)), strict=True):
+        if isinstance(x, MUTABLE) and changed(given, x):
             raise CheckError(exercise, "shape", f"it changed its input {name} in place. Whoever called still needs it: "
                              f"write `y = {name} + ...`, which makes a new array, and not `{name} += ...`",
                              "an input is changed in place")
     return answer
+
+
+def changed(given, x):
+    """Is the array, or list or dictionary perhaps of arrays, another one than x?"""
+    if isinstance(x, np.ndarray):
+        return not (given.shape == x.shape and np.array_equal(given, x, equal_nan=x.dtype.kind == "f"))
+    if isinstance(x, dict):
+        return given.keys() != x.keys() or any(changed(given[key], value) for key, value in x.items())
+    if isinstance(x, (list, tuple)):
+        return len(given) != len(x) or any(map(changed, given, x))
+    return False
+
+
+def stopped(error, module):
+    """A sentence about an exception, with the learner's line where it passed through one."""
+    line = line_of(error, module)
+    return f"it stopped with {type(error).__name__}: {error}" + (f" (line {line} of your file)" if line else "")
 
 
 def argument_names(exercise, module, count):
@@ -101,7 +122,7 @@ def argument_names(exercise, module, count):
 
 def line_of(error, module):
     """The last line of the learner's file that an exception passed through."""
-    line, trace = "?", error.__traceback__
+    line, trace = None, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == getattr(module, "__file__", None):
             line = trace.tb_lineno

@@ -161,7 +161,7 @@ def begun(request, tmp_path_factory):
 
 def cider_run(begun, out, *more):
     train.main([str(a) for a in ("--init", begun, "--objective", "cider", "--out", out, "--batch-size", 10, "--lr",
-                                 0.02, "--drop", 0, "--patience", 90, "--device", "cpu", *more)])
+                                 0.02, "--patience", 90, "--device", "cpu", *more)])
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 

@@ -1,0 +1,71 @@
+"""What the checker says of exercises no lesson has: without an example, with lists, and what stops in odd places."""
+
+import types
+
+import numpy as np
+import pytest
+
+from minicap.learn.checker import check
+from minicap.learn.exercises import CheckError, Exercise, Mistake
+
+
+def module(**functions):
+    return types.SimpleNamespace(**functions)
+
+
+def failure(exercise, function):
+    with pytest.raises(CheckError) as error:
+        check(exercise, module(**{exercise.name: function}))
+    return error.value
+
+
+def test_an_exercise_may_have_no_example_and_is_then_judged_by_what_it_learns():
+    exercise = Exercise("1.1", "train", ("loss",), None, learns=lambda module: module.train() or None)
+    check(exercise, module(train=lambda: ""))
+    assert failure(exercise, lambda: "the loss did not fall").stage == "learns"
+    assert "it stopped with ZeroDivisionError" in failure(exercise, lambda: 1 / 0).message
+
+
+def test_a_list_that_is_changed_is_noticed_as_an_array_is():
+    exercise = Exercise("1.1", "add", ("total",), lambda numbers, table: sum(numbers),
+                        example=(([1, 2], {"a": np.zeros(2)}), 3))
+    check(exercise, module(add=lambda numbers, table: sum(numbers)))
+
+    def pops(numbers, table):
+        return numbers.pop() + numbers.pop()
+
+    def fills(numbers, table):
+        table["a"] += 1
+        return sum(numbers)
+
+    assert failure(exercise, pops).mistake == failure(exercise, fills).mistake == "an input is changed in place"
+    assert "changed its input numbers" in failure(exercise, pops).message
+
+
+def test_general_mistakes_are_about_numbers_alone():
+    exercise = Exercise("1.1", "words", ("the words",), lambda: ["a", "b"], example=((), ["a", "b"]))
+    assert failure(exercise, lambda: []).mistake is None
+    assert "the words is [], right is ['a', 'b']" in failure(exercise, lambda: []).message
+
+
+def test_a_mistake_is_named_only_if_it_explains_every_case():
+    exercise = Exercise("1.1", "double", ("y",), lambda x: 2 * x, example=((np.array([2.0]),), np.array([4.0])),
+                        cases=lambda rng: (rng.standard_normal(5),),
+                        mistakes=(Mistake("squared", "It is x².", lambda right, x: x * x + 0 * right),
+                                  Mistake("two added", "It is x + 2.", lambda right, x: x + 2)))
+    assert failure(exercise, lambda x: x + 2).mistake == "two added"
+    assert failure(exercise, lambda x: -2 * x).mistake == "sign"
+    assert failure(exercise, lambda x: np.where(x > 0, x + 2, 2 * x + 1)).mistake is None
+
+
+@pytest.mark.parametrize(("function", "words"), [
+    (lambda x: [2.0], "y has to be an array of shape (1,), it is a list of 1"),
+    (lambda x: (2 * x, 3), "y has to be an array of shape (1,), it is a tuple of 2"),
+    (lambda x: (2 * x).astype(int), "y holds whole numbers"),
+    (lambda x: np.array([np.nan]), "y[0] is nan"),
+    (lambda x: 2 * x[:, None], "y has to have shape (1,), it has (1, 1)"),
+])
+def test_shapes_and_types_come_before_values(function, words):
+    exercise = Exercise("1.1", "double", ("y",), lambda x: 2 * x, example=((np.array([2.0]),), np.array([4.0])))
+    found = failure(exercise, function)
+    assert found.stage == "shape" and words in found.message
