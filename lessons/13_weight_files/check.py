@@ -1,0 +1,288 @@
+"""What lesson 13 asks for."""
+
+import json
+import os
+import pickle
+import pickletools
+import struct
+from collections import OrderedDict
+
+import numpy as np
+
+from minicap.learn.exercises import Exercise, Mistake
+
+KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
+
+
+def file_of(arrays, metadata=None):
+    """The bytes of a .safetensors file; arrays: {name: (kind, array)}, which stand in it in another order."""
+    entries, body = {}, b""
+    for name, (kind, array) in arrays.items():
+        raw = np.ascontiguousarray(array).astype(KINDS[kind]).tobytes()
+        entries[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [len(body), len(body) + len(raw)]}
+        body += raw
+    entries = dict(sorted(entries.items(), reverse=True))
+    header = json.dumps(entries if metadata is None else {"__metadata__": metadata} | entries).encode()
+    return struct.pack("<Q", len(header)) + header + body
+
+
+def parse(data):
+    begin = 8 + int.from_bytes(data[:8], "little")
+    tensors = json.loads(data[8:begin])
+    return {name: entry for name, entry in tensors.items() if name != "__metadata__"}, begin
+
+
+def some_file(rng):
+    """Two arrays of float32 and one of int32: every kind has 4 bytes, so that a wrong kind gives wrong numbers."""
+    names = rng.permutation(["conv1.W", "conv1.b", "fc6.W", "steps"])[:3].tolist()
+    arrays = {name: (kind, 10 * rng.standard_normal(shape)) for name, kind, shape in
+              zip(names, ("F32", "I32", "F32"), ((2, 3), (4, 2), (5, 2, 3)), strict=True)}
+    return (file_of(arrays, {"made by": "a check"}),)
+
+
+SMALL = (file_of({"b": ("F32", np.array([1.0, 2.0]))}),)
+
+
+# -------------------------------------------------------------------------------------------------------- read_header
+
+def header(module, data):
+    """(begin, tensors): most mistakes show in the number."""
+    try:
+        answer = module.read_header(data)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"what was read as JSON is none ({error}). It begins at byte 8, and its length is in the "
+                         "first 8 bytes, the byte that counts least in front: struct.unpack(\"<Q\", ...)") from error
+    if not (isinstance(answer, (tuple, list)) and len(answer) == 2):
+        raise TypeError("read_header has to return two things, `return tensors, begin`, and not "
+                        f"{type(answer).__name__}")
+    tensors, begin = answer
+    return begin, tensors
+
+
+def in_begin(name, sentence, wrong):
+    return Mistake(name, sentence, lambda right, data: wrong(int(right), data), "begin")
+
+
+READ_HEADER = Exercise(
+    "13.1", "read_header", ("begin", "tensors"), lambda data: parse(data)[::-1],
+    example=(SMALL, (69, {"b": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}})),
+    cases=some_file, call=header,
+    mistakes=(
+        in_begin("the first 8 bytes are not counted", "begin is the length of the JSON. Before the JSON stand the 8 "
+                 "bytes that say its length: begin is 8 more.", lambda right, data: right - 8),
+        in_begin("the 8 bytes are counted twice", "begin is 8 too large: is the 8 added twice?",
+                 lambda right, data: right + 8),
+        in_begin("the JSON is not counted", "begin is 8, where the JSON begins. The numbers begin behind it.",
+                 lambda right, data: 8),
+        in_begin("the end of the file", "begin is the length of the file. The numbers begin right behind the JSON.",
+                 lambda right, data: len(data)),
+        Mistake("__metadata__ is kept", "The dictionary still has \"__metadata__\". It holds notes and no tensor: "
+                "take it out.", lambda right, data: json.loads(data[8:8 + int.from_bytes(data[:8], "little")]),
+                "tensors"),
+        Mistake("only the names", "These are the names alone. The whole dictionary is asked for: each name with what "
+                "the JSON says of it.", lambda right, data: list(right), "tensors"),
+    ))
+
+
+# --------------------------------------------------------------------------------------------------- read_safetensors
+
+def arrays_of(data, *, begin=None, kind=KINDS.get, order="C"):
+    tensors, right = parse(data)
+    begin = right if begin is None else begin(right)
+    arrays = {}
+    for name, entry in tensors.items():
+        start, end = entry["data_offsets"]
+        arrays[name] = np.frombuffer(data[begin + start:begin + end], kind(entry["dtype"])).reshape(
+            entry["shape"], order=order)
+    return arrays
+
+
+def numbers(arrays):
+    return np.concatenate([np.ravel(arrays[name]).astype(float) for name in sorted(arrays)])
+
+
+def three_views(arrays):
+    """(shapes, numbers, kinds) of a dictionary of arrays."""
+    return ({name: tuple(array.shape) for name, array in arrays.items()}, numbers(arrays),
+            {name: str(array.dtype) for name, array in arrays.items()})
+
+
+def tensors(module, data):
+    arrays = module.read_safetensors(data)
+    if not isinstance(arrays, dict) or not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise TypeError("read_safetensors has to return a dictionary whose values are NumPy arrays")
+    return three_views(arrays)
+
+
+def in_numbers(name, sentence, **options):
+    return Mistake(name, sentence, lambda right, data: numbers(arrays_of(data, **options)), "numbers")
+
+
+def other_kinds(module):
+    """None, or what is wrong with kinds of another length than 4 bytes, and with an array that has no axis."""
+    arrays = {"double": ("F64", np.array([[0.5, 1.5, 2.5]])), "half": ("F16", np.array([1.5, -2.0])),
+              "long": ("I64", np.array([2**40, -1])), "byte": ("U8", np.array([[255], [7]])),
+              "flag": ("BOOL", np.array([True, False])), "single": ("F32", np.array(0.25))}
+    data = file_of(arrays)
+    try:
+        found = module.read_safetensors(data)
+    except Exception as error:
+        return (f"with arrays of all KINDS in one file it stops with {type(error).__name__}: {error}. A number has as "
+                "many bytes as its kind says.")
+    for name, (kind, array) in arrays.items():
+        wanted = np.asarray(array).astype(KINDS[kind])
+        got = found.get(name)
+        if got is None or np.shape(got) != wanted.shape or np.asarray(got).dtype != wanted.dtype \
+                or not np.array_equal(got, wanted):
+            return f"of dtype {kind} and shape {list(wanted.shape)} it makes {got!r}; right is {wanted!r}."
+    return None
+
+
+READ_SAFETENSORS = Exercise(
+    "13.2", "read_safetensors", ("shapes", "numbers", "kinds"), lambda data: three_views(arrays_of(data)),
+    example=(SMALL, ({"b": (2,)}, np.array([1.0, 2.0]), {"b": "float32"})),
+    cases=some_file, call=tensors, learns=other_kinds, needs=("read_header",),
+    mistakes=(
+        Mistake("no shape", "The arrays are flat. The bytes are one number after another; the header's shape says "
+                "how many make a row: reshape.",
+                lambda right, data: {name: (int(np.prod(shape)),) for name, shape in right.items()}, "shapes"),
+        in_numbers("counted from the beginning of the file", "The offsets were counted from the beginning of the "
+                   "file, so the header was read as numbers. They count from where the numbers begin.",
+                   begin=lambda right: 0),
+        in_numbers("counted from byte 8", "The offsets were counted from byte 8, where the JSON begins. They count "
+                   "from behind it.", begin=lambda right: 8),
+        in_numbers("8 bytes too early", "The numbers were read 8 bytes too early: the 8 bytes of the length are "
+                   "missing in where they begin.", begin=lambda right: right - 8),
+        in_numbers("everything is float32", "Whole numbers were read as float32. The dtype in the header says what "
+                   "the bytes are: KINDS[entry[\"dtype\"]].", kind=lambda dtype: "<f4"),
+        in_numbers("the bytes are turned round", "The bytes of each number were read in the opposite order. The file "
+                   "is little-endian, \"<f4\".", kind=lambda dtype: KINDS[dtype].replace("<", ">")),
+        in_numbers("column after column", "The arrays were filled column after column. The file has row after row, "
+                   "NumPy's usual order.", order="F"),
+    ))
+
+
+# --------------------------------------------------------------------------------------------------------- imports_of
+
+FLAG = "MINICAP_LESSON_13"
+SOME = (("torch._utils", "_rebuild_tensor_v2"), ("torch", "FloatStorage"), ("collections", "OrderedDict"),
+        ("os", "system"), ("builtins", "eval"), ("numpy.core.multiarray", "_reconstruct"), ("subprocess", "Popen"))
+
+
+def text(words):
+    return b"X" + struct.pack("<I", len(words)) + words.encode()
+
+
+def imported(module, name):
+    return f"c{module}\n{name}\n".encode()
+
+
+def program(rng):
+    """A pickle that imports some names, some of them twice, and holds texts that look like names.
+
+    Whoever runs it sets a harmless environment variable, by which that is noticed.
+    """
+    canary = imported("operator", "setitem") + imported("os", "environ") + text(FLAG) + text("run") + b"\x87R"
+    chosen = [SOME[i] for i in rng.permutation(len(SOME))[:4]]
+    parts = [imported(*name) for name in chosen] + [imported(*chosen[i]) for i in rng.integers(4, size=2)]
+    parts += [text("os system"), text("torch FloatStorage")]
+    return b"\x80\x02(" + canary + b"".join(parts[i] for i in rng.permutation(len(parts))) + b"t."
+
+
+def names_in(data, wanted=("GLOBAL",), join=lambda argument: argument.replace(" ", ".", 1)):
+    return [join(argument) for instruction, argument, _ in pickletools.genops(data) if instruction.name in wanted]
+
+
+def once(names):
+    return list(dict.fromkeys(names))
+
+
+def imports(module, pickles):
+    os.environ.pop(FLAG, None)
+    try:
+        found = [module.imports_of(data) for data in pickles]
+    finally:
+        ran = os.environ.pop(FLAG, None)
+    if ran:
+        raise RuntimeError("imports_of has run the pickle, and the pickle did what it liked: it has set an environment "
+                           "variable. Look at it with pickletools.genops, which only reads")
+    return [list(names) if isinstance(names, (tuple, list)) else names for names in found]
+
+
+def in_imports(name, sentence, wrong):
+    return Mistake(name, sentence, lambda right, pickles: [wrong(data) for data in pickles])
+
+
+IMPORTS_OF = Exercise(
+    "13.3", "imports_of", ("names",), lambda pickles: [once(names_in(data)) for data in pickles],
+    example=(([pickle.dumps(OrderedDict(a=1), protocol=2), pickle.dumps([1, "os system"], protocol=2)],),
+             [["collections.OrderedDict"], []]),
+    cases=lambda rng: ([program(rng) for _ in range(3)],), call=imports,
+    mistakes=(
+        in_imports("every name as often as it comes", "Some names are in the list more than once. Each is asked for "
+                   "once.", names_in),
+        in_imports("in alphabetical order", "The names are sorted. They are asked for in the order in which they "
+                   "first come, which tells more about a program.", lambda data: sorted(once(names_in(data)))),
+        in_imports("a space instead of a dot", "Module and name still have a space in between. \"os.system\" is what "
+                   "it means: put a dot.", lambda data: once(names_in(data, join=str))),
+        in_imports("without the module", "The names lack their module. os.system and platform.system are different "
+                   "things.", lambda data: once(names_in(data, join=lambda argument: argument.split(" ")[1]))),
+        in_imports("only the module", "These are the modules alone. What is taken out of them is the dangerous part.",
+                   lambda data: once(names_in(data, join=lambda argument: argument.split(" ")[0]))),
+        in_imports("texts are taken for imports", "Texts are in the list, too. A text is only data; what imports is "
+                   "the instruction GLOBAL.", lambda data: once(names_in(data, ("GLOBAL", "BINUNICODE")))),
+        in_imports("only the first", "Only the first name is there: is a `return` inside the loop?",
+                   lambda data: once(names_in(data))[:1]),
+        in_imports("nothing is found", "No name was found. Compare instruction.name with \"GLOBAL\": the instruction "
+                   "itself is an object.", lambda data: []),
+    ))
+
+
+# ------------------------------------------------------------------------------------------------------------ strided
+
+def view(storage, offset, size, strides):
+    index = np.indices(size)
+    return storage[offset + sum(i * stride for i, stride in zip(index, strides, strict=True))]
+
+
+def in_view(name, sentence, wrong):
+    return Mistake(name, sentence, lambda right, *inputs: wrong(*inputs))
+
+
+def by_bytes(storage, offset, size, strides):
+    return np.lib.stride_tricks.as_strided(storage[offset:], size, strides)
+
+
+def some_view(rng):
+    """Axes of a larger box in a mixed order, as a transposed kernel's, beginning somewhere."""
+    size, strides = (2, 3, 4), np.array([30, 6, 1])
+    order = rng.permutation(3)
+    while (order == np.arange(3)).all():
+        order = rng.permutation(3)
+    strides = tuple(strides[order].tolist())
+    offset = int(rng.integers(3, 9))
+    return rng.standard_normal(offset + 140), offset, size, strides
+
+
+TENS = np.arange(0.0, 80, 10)
+
+STRIDED = Exercise(
+    "13.4", "strided", ("tensor",), view, example=((TENS, 2, (2, 2), (3, 1)), np.array([[20.0, 30], [50, 60]])),
+    cases=some_view,
+    mistakes=(
+        in_view("the offset is forgotten", "The tensor begins at the first number of the storage. It begins at "
+                "storage[offset].", lambda storage, offset, size, strides: view(storage, 0, size, strides)),
+        in_view("the strides are not used", "The numbers were taken one after another. To the next row it is "
+                "strides[0] numbers, to the next column strides[1].",
+                lambda storage, offset, size, strides: storage[offset:offset + int(np.prod(size))].reshape(size)),
+        in_view("the strides are not used", "The numbers were taken one after another, from the first on. The tensor "
+                "begins at offset, and to the next row it is strides[0] numbers.",
+                lambda storage, offset, size, strides: storage[:int(np.prod(size))].reshape(size)),
+        in_view("the strides the other way round", "The strides were used from the last axis to the first. "
+                "strides[0] belongs to axis 0.",
+                lambda storage, offset, size, strides: view(storage, offset, size, strides[::-1])),
+        in_view("strides in bytes", "The strides were taken for bytes. They count numbers: as_strided wants them "
+                "times storage.itemsize.", by_bytes),
+    ))
+
+EXERCISES = (READ_HEADER, READ_SAFETENSORS, IMPORTS_OF, STRIDED)
