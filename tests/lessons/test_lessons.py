@@ -18,6 +18,7 @@ from minicap.learn import readme
 from minicap.learn.checker import check
 from minicap.learn.exercises import CheckError
 from minicap.learn.lessons import LEVELS, find_lessons, load
+from minicap.learn.path import page
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -143,3 +144,16 @@ def test_a_known_mistake_is_named(lesson, number, name, source, tmp_path):
         with pytest.raises(CheckError) as failure:
             check(exercise, load(path), seed)
         assert str(failure.value.mistake) == name, failure.value
+
+
+# ------------------------------------------------------------------------------------------------------------ the path
+
+def test_the_page_of_all_lessons_is_up_to_date():
+    """`python -m minicap.learn.path` writes it."""
+    assert (ROOT / "lessons" / "README.md").read_text(encoding="utf-8") == page(LESSONS)
+
+
+def test_what_a_lesson_needs_is_there():
+    numbers = [lesson.number for lesson in LESSONS]
+    assert numbers == [f"{n:02}" for n in range(len(numbers))]
+    assert all(set(lesson.facts["needs"]) <= set(numbers) for lesson in LESSONS)
