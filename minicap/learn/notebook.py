@@ -1,6 +1,7 @@
 """A lesson as a Jupyter notebook: its text, its code in cells, the functions to write, and the check at the end."""
 
 import ast
+import os
 import sys
 import types
 from pathlib import Path
@@ -10,9 +11,10 @@ from .console import Console
 from .lessons import find_lessons, shipped_lessons, the_lesson
 from .readme import FENCE
 
-CHECK = """from minicap.learn.notebook import check_here
+GO = """from minicap.learn.notebook import check_here, go_to
 
-check_here({number}, globals());"""
+go_to({number})  # where the lesson's files are"""
+CHECK = "check_here({number}, globals());"
 
 
 def write(console, lesson, out=None):
@@ -37,11 +39,14 @@ def write(console, lesson, out=None):
 def cells(lesson):
     """Pairs ("markdown" or "code", source) of a lesson: what code prints is left out, it prints it again."""
     text = (lesson.path / "README.md").read_text(encoding="utf-8")
-    end, code_before = 0, False
+    end, code_before, gone = 0, False, False
     for fence in FENCE.finditer(text):
         between = text[end:fence.start()].strip("\n")
         if between.strip():
             yield "markdown", between
+        if not gone:
+            yield "code", GO.format(number=int(lesson.number))
+            gone = True
         if fence[1] == "python":
             yield "code", fence[2].rstrip("\n")
         elif not (fence[1] == "text" and code_before and not between.strip()):
@@ -61,6 +66,11 @@ def parts(source):
         piece = "\n".join(lines[node.lineno - 1:node.end_lineno])
         (pieces if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else top).append(piece)
     return ["\n".join(top)] * bool(top) + pieces
+
+
+def go_to(number):
+    """Make the folder of a lesson the current one, as it is for the code in its text."""
+    os.chdir(the_lesson(find_lessons(shipped_lessons()), number).path)
 
 
 def check_here(number, names):
