@@ -27,8 +27,8 @@ MAX_LOSS = 700.0     # e^700 is the largest perplexity that float64 holds, and f
 class Trainer:
     """Trains ``captioner.model`` on a data set.
 
-    inputs: split -> rows of model inputs (inputs.py). settings needs epochs, batch_size, lr, warmup_epochs,
-    weight_decay, clip, average, patience, select and seed, as the training program's settings have them.
+    inputs: split -> rows of model inputs (inputs.py). settings needs epochs, batch_size, batches, lr, finetune_lr,
+    warmup_epochs, schedule, weight_decay, clip, average, patience, select and seed, as train_settings.py has them.
     """
 
     def __init__(self, captioner, dataset, inputs, settings, folder):
