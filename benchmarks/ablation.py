@@ -25,7 +25,8 @@ from minicap.captioning.metrics import METRICS, corpus_scores, image_statistics
 from minicap.captioning.significance import paired_test
 from minicap.cli import option, parse_settings, run_program
 from minicap.errors import UserError
-from minicap.files import read_json, write_json
+from minicap.evaluate import history_of
+from minicap.files import read_json, write_json, write_text
 
 COMMON = ("--embedding", "256", "--attention", "256", "--batches", "image")  # a smaller model, to try more
 TRAINING = {  # the first is what the others are compared with
@@ -89,7 +90,7 @@ def main(argv=None):
         done = list(pool.map(lambda item: finished_row(*item, work, settings), rows.items()))
     statistics = [image_statistics(row["captions"], dataset.captions) for row in done]
     lines = [line_of(row, table, statistics[0]) for row, table in zip(done, statistics, strict=True)]
-    (work / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    write_text(work / "rows.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     print(markdown(lines))
 
 
@@ -123,7 +124,7 @@ def finished_row(name, options, work, settings):
                  "--epochs", str(settings.epochs), "--patience", str(settings.epochs), "--seed", str(settings.seed),
                  "--out", str(folder / "run"), *COMMON, *options]
         run(train + ["--resume"] * (folder / "run" / "last.safetensors").exists(), folder, settings)
-        row["history"] = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
+        row["history"] = history_of(folder / "run")
         row["minutes"] = sum(line["seconds"] for line in row["history"]) / 60
         options = ["--checkpoint", str(folder / "run")]
     run(["minicap.evaluate", "--split", "dev", "--features", settings.features, "--predictions",

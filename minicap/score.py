@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from .captioning.metrics import METRICS, corpus_scores, image_statistics, scores_of_sums, tokenized
+from .captioning.metrics import METRICS, TITLES, corpus_scores, image_statistics, scores_of_sums, tokenized
 from .captioning.predictions import assign, match_images, read_predictions
 from .captioning.significance import bootstrap_intervals, paired_test
 from .captioning.tokens import MARKER, tokenize
@@ -18,7 +18,6 @@ from .cli import option, parse_settings, run_program
 from .errors import UserError
 from .files import write_json
 
-LABELS = dict(zip(METRICS, ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr"), strict=True))
 DEFAULT_RESAMPLES = 1000
 
 
@@ -137,7 +136,7 @@ def compare(statistics, other, settings):
         differences[name] = {
             "difference": float(test.difference[i]), "interval": test.interval[:, i].tolist(), "p": float(test.p[i]),
             "noise": float(test.noise[i]), "within_noise": bool(is_noise),
-            "verdict": f"the {LABELS[name]} difference of {100 * test.difference[i]:+.1f} is "
+            "verdict": f"the {TITLES[name]} difference of {100 * test.difference[i]:+.1f} is "
                        f"{'within' if is_noise else 'larger than'} noise: on {len(other):,} images chance alone makes "
                        f"up to ±{100 * test.noise[i]:.1f}"}
     return {"predictions": settings.against, "resamples": resamples, "scores": corpus_scores(other),
@@ -148,10 +147,10 @@ def table(report):
     """The report for people: points, 100 times the fractions of the JSON, as the field's tables print them."""
     intervals = report.get("bootstrap", {})
     lines = [f"{'':8}{'score':>8}" + ("   95% interval" if intervals else "")]
-    for name, label in [*LABELS.items(), ("meteor", "METEOR")]:
+    for name in (*METRICS, "meteor"):
         if name in report:
             low_high = "   {:.1f} to {:.1f}".format(*np.multiply(intervals[name], 100)) if name in intervals else ""
-            lines.append(f"{label:8}{100 * report[name]:8.1f}{low_high}")
+            lines.append(f"{TITLES[name]:8}{100 * report[name]:8.1f}{low_high}")
     lines.append(f"{report['n']:,} images")
     if intervals:
         low, high = intervals["bleu4"]
@@ -167,7 +166,7 @@ def comparison_table(against):
              f"{'':8}{'other':>8}{'difference':>12}   {'95% interval':16}{'p':>6}"]
     for name, test in against["differences"].items():
         low_high = "{:+.1f} to {:+.1f}".format(*np.multiply(test["interval"], 100))
-        lines.append(f"{LABELS[name]:8}{100 * against['scores'][name]:8.1f}{100 * test['difference']:+12.1f}   "
+        lines.append(f"{TITLES[name]:8}{100 * against['scores'][name]:8.1f}{100 * test['difference']:+12.1f}   "
                      f"{low_high:16}{test['p']:6.3f}   {'within' if test['within_noise'] else 'larger than'} noise")
     return [*lines, *(f"In words: {against['differences'][name]['verdict']}." for name in ("bleu4", "cider"))]
 

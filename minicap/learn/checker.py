@@ -25,6 +25,7 @@ from .exercises import CheckError
 
 MUTABLE = (np.ndarray, list, dict)
 
+
 def check(exercise, module, seed=0):
     """Raise CheckError with the first thing that is not right about ``exercise`` in ``module``; else return None."""
     check_exists(exercise, module)
@@ -36,9 +37,8 @@ def check(exercise, module, seed=0):
         inputs, answer = exercise.example
         answer = answer if len(exercise.gives) > 1 else (answer,)
         compare(exercise, module, "example", [inputs], [answer], cases)
-    if exercise.slopes and along_direction_all_is_well(exercise, module, cases, rng):
-        pass  # a direction moves every number at once: nothing is left to look at one by one
-    elif cases:
+    # A direction moves every number at once: if all is well along it, nothing is left to look at one by one.
+    if cases and not (exercise.slopes and along_direction_all_is_well(exercise, module, cases, rng)):
         compare(exercise, module, "gradient" if exercise.slopes else "values", cases,
                 [exercise.answer(inputs) for inputs in cases], cases)
     if exercise.learns is not None:

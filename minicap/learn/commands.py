@@ -6,7 +6,7 @@ import time
 
 from ..errors import UserError
 from .checker import CheckError, check
-from .lessons import LEVELS, BrokenFileError, load, shipped_lessons, the_lesson
+from .lessons import LEVELS, BrokenFileError, load, shipped_lesson
 
 FIRST_FAILURE = "This is the exercise, and not a broken install: nothing is written there yet."
 
@@ -77,11 +77,11 @@ def explain(console, lesson, error):
         console.wrapped("A hint: `python -m minicap.learn hint`")
 
 
-def watch(progress, console, lesson, poll=0.2, stop=lambda: False):
+def watch(progress, console, lesson, poll=0.2):
     """Check again whenever the exercise is saved, until Ctrl-C."""
     seen = None
     console.say(f"watching {lesson.exercise}; Ctrl-C ends it")
-    while not stop():
+    while True:
         try:
             now = lesson.exercise.stat().st_mtime_ns, lesson.exercise.stat().st_size
         except FileNotFoundError:  # an editor replaces the file
@@ -130,7 +130,7 @@ def the_solution(lesson):
 
 def reset(console, lesson):
     """Bring the exercise back as it was; what is there now is kept beside it."""
-    fresh = the_lesson_shipped(lesson).exercise
+    fresh = shipped_lesson(lesson.number).exercise
     if fresh.resolve() == lesson.exercise.resolve():
         raise UserError("in a clone of the project `git checkout` brings the exercise back; reset is for a folder that "
                         "`init` has made")
@@ -138,9 +138,3 @@ def reset(console, lesson):
     shutil.copyfile(lesson.exercise, kept)
     shutil.copyfile(fresh, lesson.exercise)
     console.say(f"{lesson.exercise} is as it was at first; what you had is in {kept.name}")
-
-
-def the_lesson_shipped(lesson):
-    from .lessons import find_lessons
-
-    return the_lesson(find_lessons(shipped_lessons()), lesson.number)

@@ -39,13 +39,10 @@ def place(name, index):
 
 def diagnose(exercise, name, inputs, given, right):
     """The known mistake that explains what the learner has in all these cases, or None."""
+    of_it = [mistake for mistake in exercise.mistakes if (mistake.of or exercise.gives[0]) == name]
     general = GENERAL if is_numeric(right[0]) else ()
     with np.errstate(all="ignore"):
-        for mistake in (*exercise.mistakes, *general):
-            is_about_it = mistake in GENERAL or (mistake.of or exercise.gives[0]) == name
-            if is_about_it and explains(mistake, inputs, given, right):
-                return mistake
-    return None
+        return next((mistake for mistake in (*of_it, *general) if explains(mistake, inputs, given, right)), None)
 
 
 def explains(mistake, inputs, given, right):

@@ -81,6 +81,11 @@ def the_lesson(lessons, number):
     raise UserError(f"there is no lesson {number}; there are {have}")
 
 
+def shipped_lesson(number):
+    """The lesson as it came, whatever a learner has made of a copy."""
+    return the_lesson(find_lessons(shipped_lessons()), number)
+
+
 def load(path):
     """The module in a file, run anew each time; BrokenFileError says what keeps a learner's file from running."""
     path = Path(path)

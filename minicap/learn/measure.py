@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import write_json
+from ..files import write_json, write_text
+from .readme import fill_in
 
 
 def measure(function, repeat=5):
@@ -32,10 +33,8 @@ def write(script, **values):
         "command": f"python lessons/{folder.name}/{Path(script).name}", "date": str(datetime.date.today()),
         "machine": f"{os.cpu_count()} cores, {processor()}", "python": platform.python_version(),
         "numpy": np.__version__, "values": values})
-    from .readme import fill_in
-
-    text = (folder / "README.md").read_text(encoding="utf-8")
-    (folder / "README.md").write_text(fill_in(text, values), encoding="utf-8")
+    readme = folder / "README.md"
+    write_text(readme, fill_in(readme.read_text(encoding="utf-8"), values))
     print(json.dumps(values))
 
 

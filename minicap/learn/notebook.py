@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from .console import Console
-from .lessons import find_lessons, shipped_lessons, the_lesson
+from .lessons import shipped_lesson
 from .readme import FENCE
 
 GO = """from minicap.learn.notebook import check_here, go_to
@@ -39,14 +39,13 @@ def write(console, lesson, out=None):
 def cells(lesson):
     """Pairs ("markdown" or "code", source) of a lesson: what code prints is left out, it prints it again."""
     text = (lesson.path / "README.md").read_text(encoding="utf-8")
-    end, code_before, gone = 0, False, False
-    for fence in FENCE.finditer(text):
+    end, code_before = 0, False
+    for position, fence in enumerate(FENCE.finditer(text)):
         between = text[end:fence.start()].strip("\n")
         if between.strip():
             yield "markdown", between
-        if not gone:
+        if position == 0:
             yield "code", GO.format(number=int(lesson.number))
-            gone = True
         if fence[1] == "python":
             yield "code", fence[2].rstrip("\n")
         elif not (fence[1] == "text" and code_before and not between.strip()):
@@ -70,7 +69,7 @@ def parts(source):
 
 def go_to(number):
     """Make the folder of a lesson the current one, as it is for the code in its text."""
-    os.chdir(the_lesson(find_lessons(shipped_lessons()), number).path)
+    os.chdir(shipped_lesson(number).path)
 
 
 def check_here(number, names):
@@ -79,7 +78,7 @@ def check_here(number, names):
     from .commands import explain
     from .exercises import CheckError
 
-    lesson, console = the_lesson(find_lessons(shipped_lessons()), number), Console(sys.stdout)
+    lesson, console = shipped_lesson(number), Console(sys.stdout)
     module = types.SimpleNamespace(**names)
     for exercise in lesson.exercises():
         try:

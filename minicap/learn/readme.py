@@ -16,12 +16,11 @@ MEASURED = re.compile(r"<!--measured:(\w+)-->(.*?)<!--/-->")
 
 @dataclass(frozen=True)
 class Block:
-    """A ```python block: its code, what the text says it prints ("" if nothing is said), and its place in the text."""
+    """A ```python block: its code, what the text says it prints ("" if nothing is said), and its line."""
 
     code: str
     expected: str
     line: int
-    output: tuple | None  # (begin, end) of what it prints, in the text
 
 
 def blocks(text):
@@ -31,8 +30,7 @@ def blocks(text):
         if fence[1] != "python":
             continue
         answers = following is not None and following[1] == "text" and not text[fence.end():following.start()].strip()
-        result.append(Block(fence[2], following[2] if answers else "", text.count("\n", 0, fence.start()) + 2,
-                            following.span(2) if answers else None))
+        result.append(Block(fence[2], following[2] if answers else "", text.count("\n", 0, fence.start()) + 2))
     return result
 
 
@@ -51,14 +49,6 @@ def run(blocks, folder, names=None):
     finally:
         os.chdir(before)
     return printed
-
-
-def with_outputs(text, printed):
-    """The text with every ```text block that follows code replaced by what the code printed."""
-    for block, output in reversed(list(zip(blocks(text), printed, strict=True))):
-        if block.output:
-            text = text[:block.output[0]] + output + text[block.output[1]:]
-    return text
 
 
 def fill_in(text, values):
