@@ -4,7 +4,7 @@ from dataclasses import MISSING, dataclass
 
 from .backend import get_device
 from .captioning.dataset import load_dataset
-from .captioning.extractor import LAYERS, Extractor, extract, pool
+from .captioning.extractor import LAYERS, PAIRS, Extractor, extract, extract_from
 from .cli import option, parse_settings, run_program
 from .errors import UserError
 
@@ -13,13 +13,13 @@ from .errors import UserError
 class ExtractSettings:
     out: str = option(MISSING, "feature file to write (.npy, with a .json beside it)", metavar="FILE")
     weights: str | None = option(None, "VGG weights: Keras .h5, PyTorch .pth, .safetensors or .npz", metavar="FILE")
-    pool: str | None = option(None, "instead of weights: conv5_4 features, of which --layer pool5 is made in seconds",
-                              metavar="FILE")
+    from_features: str | None = option(None, "features of an earlier layer (pool4, conv5_4, pool5) to go on from, "
+                                       "instead of the pictures", metavar="FILE")
     data: str = option("flickr8k", "data set", choices=("flickr8k", "folder"))
     data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
     splits: str | None = option(None, "folder with the split lists, where the data has none", metavar="DIR")
     split_seed: int | None = option(None, "--data folder without split lists: draw them with this seed", metavar="N")
-    layer: str = option("fc7", "which outputs to keep", choices=tuple(LAYERS))
+    layer: str = option("fc7", "which outputs to keep", choices=(*LAYERS, *PAIRS))
     split: str | None = option(None, "only the images of this split (default: all images)",
                                choices=("train", "dev", "test"))
     mirror: bool = option(False, "see every image as in a mirror; for train's --mirrored")
@@ -31,14 +31,13 @@ def main(argv=None):
     settings = parse_settings(ExtractSettings, "extract", "Run VGG over a data set and keep one layer's outputs.", argv)
     if settings.batch_size < 1:
         raise UserError(f"--batch-size has to be at least 1, it cannot be {settings.batch_size}")
-    if settings.pool is not None:
-        if settings.layer != "pool5":
-            raise UserError(f"--pool makes pool5 features, not {settings.layer}; add --layer pool5")
-        pool(settings.pool, settings.out, settings.batch_size)
-        return
     if settings.weights is None:
         raise UserError("where are the VGG weights? Name the file with --weights")
     device = get_device(settings.device)
+    if settings.from_features is not None:
+        extract_from(settings.from_features, settings.weights, settings.layer, settings.out, device,
+                     settings.batch_size)
+        return
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
     extractor = Extractor(settings.weights, settings.layer, device, settings.mirror)
     extract(dataset, extractor, settings.out, settings.batch_size, split=settings.split)

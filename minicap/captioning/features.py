@@ -24,7 +24,10 @@ _DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .jso
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """Everything that decides what the numbers are. Two files agree if and only if these do."""
+    """Everything that decides what the numbers are. Two files agree if and only if these do.
+
+    ``parts``: for the features of several layers in one row, one behind the other, the shape of each.
+    """
 
     layer: str
     network: str
@@ -32,9 +35,15 @@ class FeatureSource:
     preprocessing: dict
     resize: str
     shape: tuple
+    parts: tuple = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "shape", tuple(self.shape))  # a JSON file has lists
+        object.__setattr__(self, "parts", tuple(tuple(part) for part in self.parts))
 
     def to_json(self):
-        return {**vars(self), "shape": list(self.shape)}
+        described = {**vars(self), "shape": list(self.shape), "parts": [list(part) for part in self.parts]}
+        return {name: value for name, value in described.items() if name != "parts" or value}
 
 
 @dataclass(frozen=True)
