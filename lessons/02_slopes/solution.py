@@ -8,9 +8,9 @@ def slope(f, x, h):
 
 
 def numerical_gradient(f, x, h):
-    gradient = np.zeros_like(x)
+    gradient = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
-        step = np.zeros_like(x)
+        step = np.zeros(x.shape)
         step[index] = h
         gradient[index] = (f(x + step) - f(x - step)) / (2 * h)
     return gradient

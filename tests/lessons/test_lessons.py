@@ -7,6 +7,7 @@
 """
 
 import inspect
+import itertools
 import json
 import re
 import runpy
@@ -124,6 +125,12 @@ def test_the_text_says_how_long_it_takes_and_where_to_go_and_quotes_what_was_mea
         record = json.loads((lesson.path / "measured.json").read_text(encoding="utf-8"))
         assert dict(quoted) == record["values"]
         assert {"command", "date", "machine"} <= record.keys()
+
+
+def test_each_lesson_ends_with_the_way_to_the_next():
+    for lesson, following in itertools.pairwise(LESSONS):
+        line = f"Next: [{int(following.number)}. {following.title}](../{following.path.name}/README.md)"
+        assert (lesson.path / "README.md").read_text(encoding="utf-8").endswith(f"\n\n{line}\n"), lesson
 
 
 # ---------------------------------------------------------------------------------------------- the checker understands

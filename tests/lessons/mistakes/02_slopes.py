@@ -315,6 +315,15 @@ def passes(forward, backward, x, rng):
 
 
 # expects: 2.4: computed in float32
+def numerical_gradient(f, x, h):
+    gradient = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = h
+        gradient[index] = (f(x + step) - f(x - step)) / (2 * h)
+    return gradient
+
+
 def passes(forward, backward, x, rng):
     dy = rng.standard_normal(forward(x).shape)
     slopes = numerical_gradient(lambda x: (forward(x) * dy).sum(), x, 1e-5)
