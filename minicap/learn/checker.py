@@ -20,6 +20,7 @@ import math
 
 import numpy as np
 
+from .crashes import stopped
 from .diagnosis import diagnose, difference_between, is_numeric, place
 from .exercises import CheckError
 
@@ -103,12 +104,6 @@ def changed(given, x):
     return False
 
 
-def stopped(error, module):
-    """A sentence about an exception, with the learner's line where it passed through one."""
-    line = line_of(error, module)
-    return f"it stopped with {type(error).__name__}: {error}" + (f" (line {line} of your file)" if line else "")
-
-
 def argument_names(exercise, module, count):
     """The names of the learner's arguments, where they can be told."""
     names = []
@@ -118,16 +113,6 @@ def argument_names(exercise, module, count):
         except (TypeError, ValueError):
             names = []
     return names if len(names) == count else [f"number {i + 1}" for i in range(count)]
-
-
-def line_of(error, module):
-    """The last line of the learner's file that an exception passed through."""
-    line, trace = None, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == getattr(module, "__file__", None):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
 
 
 # -------------------------------------------------------------------------------------------------------------- shape

@@ -30,7 +30,8 @@ def difference_between(name, got, right):
     if off.max() <= band:
         return None
     index = np.unravel_index(int(off.argmax()), right.shape)
-    return f"{place(name, index)} is {float(got[index]):.6g}, right is {float(right[index]):.6g} ± {band:.1g}"
+    said = f"{place(name, index)} is {float(got[index]):.6g}, right is {float(right[index]):.6g}"
+    return said + (f" ± {band:.1g}" if right.dtype.kind == "f" else "")  # a count is right or wrong
 
 
 def place(name, index):

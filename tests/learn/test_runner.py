@@ -115,7 +115,7 @@ def test_a_known_mistake_is_explained_and_the_exercises_after_it_wait(folder, ca
     ("def numbers_in(H, W, C)\n    return 1\n", "line 1: Python cannot read this"),
     ("import nothing_of_this_name\n", "stopped while it was read: ModuleNotFoundError"),
     ("def numbers_in(H, W):\n    return H * W\n", "takes 2 positional arguments but 3 were given"),
-    ("def numbers_in(H, W, C):\n    return H / 0\n", "ZeroDivisionError: division by zero (line 2 of your file)"),
+    ("def numbers_in(H, W, C):\n    return H / 0\n", "division by zero (line 2 of your file: `return H / 0`)"),
     ("numbers_in = 18\n", "and not a function"),
     ("def number_in(H, W, C):\n    return 18\n", "there is no numbers_in in your file"),
     ("def numbers_in(H, W, C):\n    H * W * C\n", "is None: is there a `return` at the end?"),
