@@ -2,6 +2,7 @@
 
 import linecache
 import re
+import traceback
 
 EXPLAINED = (  # (exception, pattern of its message, what it means)
     (ValueError, r"could not be broadcast|non-broadcastable",
@@ -34,15 +35,12 @@ EXPLAINED = (  # (exception, pattern of its message, what it means)
 
 
 def stopped(error, module):
-    """A sentence or two about an exception: the learner's line where it passed through one, and what it means."""
-    line = line_of(error, module)
-    message = f"it stopped with {type(error).__name__}: {error}"
-    if line is not None:
-        linecache.checkcache(module.__file__)  # it may have been saved again since
-        source = linecache.getline(module.__file__, line).strip()
-        message += f" (line {line} of your file: `{source}`)" if source else f" (line {line} of your file)"
+    """A sentence or two about an exception: the learner's lines that it passed through, and what it means."""
+    places = [f"line {line} of your file: `{source}`" if n == 0 else f"called in line {line}: `{source}`"
+              for n, (line, source) in enumerate(reversed(lines_of(error, module)))]
     meaning = meaning_of(error)
-    return message + (f". {meaning}" if meaning else "")
+    return (f"it stopped with {type(error).__name__}: {error}" + (f" ({', '.join(places[:3])})" if places else "")
+            + (f". {meaning}" if meaning else ""))
 
 
 def meaning_of(error):
@@ -51,11 +49,11 @@ def meaning_of(error):
                  if isinstance(error, kind) and re.search(pattern, str(error))), None)
 
 
-def line_of(error, module):
-    """The last line of the learner's file that an exception passed through, or None."""
-    line, trace = None, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == getattr(module, "__file__", None):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+def lines_of(error, module):
+    """(number, text) of each line of the learner's file that an exception passed through, the innermost last."""
+    path = getattr(module, "__file__", None)
+    if path is None:
+        return []
+    linecache.checkcache(path)  # it may have been saved again since
+    return [(frame.lineno, linecache.getline(path, frame.lineno).strip())
+            for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]

@@ -45,7 +45,7 @@ def message_of(line, tmp_path):
 @pytest.mark.parametrize(("line", "words"), CRASHES.items())
 def test_a_crash_is_explained_and_shown_where_it_happened(line, words, tmp_path):
     message = message_of(line, tmp_path)
-    assert f"(line 5 of your file: `return {line}`)" in message
+    assert f"(line 5 of your file: `return {line}`" in message
     assert words in message if words else message.endswith("`)")
 
 
@@ -53,6 +53,15 @@ def test_there_is_a_crash_for_every_explanation(tmp_path):
     said = [message_of(line, tmp_path) for line in CRASHES]
     unused = [pattern for _, pattern, meaning in EXPLAINED if not any(meaning in message for message in said)]
     assert not unused
+
+
+def test_a_crash_in_a_helper_says_who_called_it(tmp_path):
+    path = tmp_path / "exercise.py"
+    path.write_text("def helper(x):\n    return x @ x\n\n\ndef answer(x):\n    return helper(x)\n")
+    exercise = Exercise("1.1", "answer", ("y",), lambda x: x, example=((np.ones((2, 3)),), np.ones((2, 3))))
+    with pytest.raises(CheckError) as failure:
+        check(exercise, load(path))
+    assert "(line 2 of your file: `return x @ x`, called in line 6: `return helper(x)`)." in failure.value.message
 
 
 def test_an_error_that_is_not_in_the_learner_s_file_has_no_line(tmp_path):
