@@ -43,15 +43,15 @@ CREATION = _names("""
     arange array asarray ascontiguousarray empty empty_like eye full full_like linspace ones ones_like zeros zeros_like
 """)
 POINTWISE = _names("""
-    abs absolute add arctan bitwise_and bitwise_or clip cos divide equal exp expm1 floor greater greater_equal
+    abs absolute add arctan bitwise_and bitwise_or clip cos cosh divide equal exp expm1 floor greater greater_equal
     isfinite isinf isnan less less_equal log log1p log2 logical_and logical_not logical_or maximum minimum multiply
     negative not_equal power reciprocal rint round sign sin sqrt square subtract tanh where
 """)
 OTHER = _names("""
-    all any argmax argmin argpartition argsort bincount broadcast_to concatenate copyto
-    cumsum diff dot einsum expand_dims flip matmul max mean min moveaxis nonzero outer pad partition prod put_along_axis
-    ravel repeat reshape roll searchsorted sort split squeeze stack std sum swapaxes take take_along_axis tensordot tile
-    transpose tril triu unique var
+    all any argmax argmin argpartition argsort bincount broadcast_to concatenate convolve copyto correlate cumsum diag
+    diff dot einsum expand_dims flip hstack kron matmul max mean min moveaxis nonzero outer pad partition percentile
+    prod put_along_axis quantile ravel repeat reshape roll searchsorted sort split squeeze stack std sum swapaxes take
+    take_along_axis tensordot tile transpose tril triu unique var vdot vstack
 """)
 SCATTER = _names("add subtract maximum minimum")  # xp.add.at(a, indices, b) and its relatives
 CONSTANTS = _names("""
