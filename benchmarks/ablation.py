@@ -46,6 +46,7 @@ TRAINING = {  # the first is what the others are compared with
     "sentinel": ("--sentinel",),
     "no doubly stochastic term": ("--doubly-stochastic", "0"),
     "doubly stochastic term 0.5": ("--doubly-stochastic", "0.5"),
+    "fc7 beside every word": ("--features", "{whole}"),
 }
 DECODING = {
     "greedy": ("--beam", "1"),
@@ -66,6 +67,8 @@ class AblationSettings:
     work: str = option(MISSING, "folder for runs, captions and rows.jsonl", metavar="DIR")
     mirrored: str | None = option(None, "regions of the mirrored train images; without it the row is left out",
                                   metavar="FILE")
+    whole: str | None = option(None, "regions with fc7 behind them (pool5+fc7); without it the row is left out",
+                               metavar="FILE")
     decode: str | None = option(None, "compare ways of decoding this checkpoint instead", metavar="RUN")
     ensemble: str | None = option(None, "with --decode: checkpoints for a row of an ensemble", metavar="RUN,RUN")
     data: str = option("flickr8k", "data set", choices=("flickr8k", "folder"))
@@ -97,7 +100,7 @@ def main(argv=None):
 def training_rows(settings):
     """{name of the row: options of its training run}"""
     return {name: list(options) for name, options in TRAINING.items()
-            if settings.mirrored or "{mirrored}" not in options}
+            if (settings.mirrored or "{mirrored}" not in options) and (settings.whole or "{whole}" not in options)}
 
 
 def decoding_rows(settings):
@@ -117,17 +120,19 @@ def finished_row(name, options, work, settings):
         return read_json(record, "finished row")
     folder.mkdir(parents=True, exist_ok=True)
     begin, row = time.monotonic(), {"row": name, "options": options}
-    paths = {"{mirrored}": settings.mirrored, "{checkpoint}": settings.decode, "{ensemble}": settings.ensemble}
+    paths = {"{mirrored}": settings.mirrored, "{checkpoint}": settings.decode, "{ensemble}": settings.ensemble,
+             "{whole}": settings.whole}
+    features = settings.whole if "{whole}" in options else settings.features
     options = [paths.get(option, option) for option in options]  # the record keeps the names, not where it was here
     if settings.decode is None:
-        train = ["minicap.train", "--data", settings.data, "--model", "attend", "--features", settings.features,
+        train = ["minicap.train", "--data", settings.data, "--model", "attend", "--features", features,
                  "--epochs", str(settings.epochs), "--patience", str(settings.epochs), "--seed", str(settings.seed),
                  "--out", str(folder / "run"), *COMMON, *options]
         run(train + ["--resume"] * (folder / "run" / "last.safetensors").exists(), folder, settings)
         row["history"] = history_of(folder / "run")
         row["minutes"] = sum(line["seconds"] for line in row["history"]) / 60
         options = ["--checkpoint", str(folder / "run")]
-    run(["minicap.evaluate", "--split", "dev", "--features", settings.features, "--predictions",
+    run(["minicap.evaluate", "--split", "dev", "--features", features, "--predictions",
          str(folder / "dev.json"), *options], folder, settings)
     row = {"minutes": (time.monotonic() - begin) / 60, **row, "captions": read_json(folder / "dev.json")}
     write_json(record, row)

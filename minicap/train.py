@@ -32,18 +32,31 @@ def inputs_for(dataset, settings):
         return {s: PixelInputs(dataset, dataset.splits[s]) for s in ("train", "dev")}, None
     features = open_features(settings.features)
     source = features.info["source"]
-    if (len(source["shape"]) > 1) != (settings.model == "attend"):
+    if (len(parts_of(source)[0]) > 1) != (settings.model == "attend"):
         wanted = "regions, which --layer conv5_4 or pool5 extracts" if settings.model == "attend" else "fc7"
         raise UserError(f"{features.path} holds {source['layer']} features of shape {tuple(source['shape'])}; --model "
                         f"{settings.model} reads {wanted}")
-    if settings.finetune and (source["layer"] != READS[settings.finetune] or not source["network"].startswith("VGG-19")
+    if settings.finetune and (source["layer"] != layer_of(settings) or not source["network"].startswith("VGG-19")
                               or "batch norm" in source["network"]):
         raise UserError(f"{features.path} holds {source['layer']} features of {source['network']}; --finetune "
-                        f"{settings.finetune} needs VGG-19's {READS[settings.finetune]}: extract --layer "
-                        f"{READS[settings.finetune]}, name it with --features and the mirrored one with --mirrored")
+                        f"{settings.finetune} needs VGG-19's {layer_of(settings)} here: extract --layer "
+                        f"{layer_of(settings)}, name it with --features and the mirrored one with --mirrored")
     mirrored = open_features(settings.mirrored) if settings.mirrored else None
     return {"train": FeatureInputs(features, dataset.splits["train"], mirrored),
             "dev": FeatureInputs(features, dataset.splits["dev"])}, source
+
+
+def layer_of(settings):
+    """The features that a run reads if none are named: its model's, or what comes before a block it fine-tunes."""
+    if settings.finetune is None:
+        return settings.layer or LAYERS[settings.model]
+    before, whole = READS[settings.finetune], "+fc7"
+    return before + whole * read_description(settings.init)["source"]["layer"].endswith(whole)
+
+
+def parts_of(source):
+    """The shapes of what stands in a row of features: one, or that of the regions and that of the whole image."""
+    return source.get("parts") or [source["shape"]]
 
 
 def extracted_features(dataset, settings, device):
@@ -55,7 +68,7 @@ def extracted_features(dataset, settings, device):
     if weights is None:
         raise UserError("where are the VGG weights? Name the file with --weights or in MINICAP_WEIGHTS, fetch it with "
                         "`python -m minicap.download vgg19`, or name extracted features with --features")
-    layer = READS[settings.finetune] if settings.finetune else settings.layer or LAYERS[settings.model]
+    layer = layer_of(settings)
     extractor = Extractor(weights, layer, device)
     name = dataset.name
     if name == "folder":  # two folders may hold different pictures under the same names
@@ -73,10 +86,11 @@ def build(settings, dataset, source, device):
         raise UserError(f"no word occurs {settings.min_count} times in the {len(train_captions)} training captions; "
                         "use a smaller --min-count")
     shape = ({"input": "pixels", "side": dataset.side} if source is None
-             else {"input": "features", "feature_size": source["shape"][-1]})
+             else {"input": "features", "feature_size": parts_of(source)[0][-1]})
     if settings.finetune:
         shape["feature_size"] = channels_made(settings.finetune)
     if settings.model == "attend":
+        shape["whole"] = sum(size for (size,) in parts_of(source)[1:])
         shape |= {name: getattr(settings, name) for name in ONLY["attend"]}
         shape |= {"drop_at": settings.places(), "finetune": settings.finetune}
     model_settings = ModelSettings(vocabulary=len(vocabulary), model=settings.model, embedding=settings.embedding,
@@ -88,9 +102,9 @@ def build(settings, dataset, source, device):
 
 def fit_normalization(captioner, inputs, images=256):
     """Let the model take the statistics of its features from some images of train, evenly spread over the split."""
-    if captioner.settings.model == "attend" and captioner.settings.normalize == "channels":
+    if captioner.settings.model == "attend":
         rows = np.unique(np.linspace(0, len(inputs.names) - 1, images).astype(int))
-        captioner.model.scale.fit(captioner.device.asarray(inputs(rows)))
+        captioner.model.fit(captioner.device.asarray(inputs(rows)))
 
 
 def begin_with(captioner, folder):
@@ -102,7 +116,8 @@ def begin_with(captioner, folder):
     description = read_description(folder)
     block = captioner.settings.finetune
     fresh = block is not None and description["model"].get("finetune") is None  # the run before read a frozen block
-    expected = captioner.source | ({key: description["source"][key] for key in ("layer", "shape")} if fresh else {})
+    expected = captioner.source | ({key: description["source"][key] for key in ("layer", "shape", "parts")
+                                    if key in description["source"]} if fresh else {})
     if description["source"] != expected:
         raise UserError(f"{path} was trained on other features; name those it was trained on with --features")
     try:

@@ -37,7 +37,8 @@ class ModelSettings:
     label_smoothing: float = 0.0
     image_every_step: bool = False
     side: int | None = None         # pixels
-    feature_size: int | None = None  # features
+    feature_size: int | None = None  # features: of the whole image, or of a region
+    whole: int = 0                  # and, behind regions, so many for the image as a whole
     attention: int | None = None
     normalize: str = "channels"
     drop_at: tuple = ("words", "output")
@@ -54,7 +55,8 @@ class ModelSettings:
                           drop=self.drop, drop_at=self.drop_at, word_dropout=self.word_dropout, rng=rng,
                           dropout_rng=dropout_rng, label_smoothing=self.label_smoothing,
                           log_frequencies=log_frequencies, normalize=self.normalize, sentinel=self.sentinel,
-                          doubly_stochastic=self.doubly_stochastic, input_gradient=self.finetune is not None)
+                          doubly_stochastic=self.doubly_stochastic, whole=self.whole,
+                          input_gradient=self.finetune is not None)
             return attend if self.finetune is None else FineTuned(self.finetune, attend)
         if self.input == "pixels":
             encoder = small_cnn(self.side, self.embedding, rng=rng)
@@ -132,11 +134,11 @@ class Captioner:
         """
         self.check_attention()
         inputs = self.inputs_of([picture])
-        grid = inputs.shape[1:-1]
         words = self.vocabulary.encode(caption.split())
         maps = to_numpy(self.model.attention_maps(self.device.asarray(inputs), words))[:-1]  # the last is for <end>
-        regions = math.prod(grid)
-        return maps[:, :regions].reshape(len(words), *grid), maps[:, regions:].sum(axis=1)
+        regions = maps.shape[1] - self.settings.sentinel
+        side = math.isqrt(regions)  # VGG's regions are a square grid
+        return maps[:, :regions].reshape(len(words), side, side), maps[:, regions:].sum(axis=1)
 
     def check_attention(self):
         """UserError unless this model looks at one region after another."""

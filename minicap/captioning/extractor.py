@@ -19,7 +19,7 @@ from .features import FeatureSource, FeatureWriter, finished_changes, open_featu
 
 # What the papers call a layer's features are its outputs after the ReLU.
 LAYERS = {"fc7": "relu7", "conv5_4": "relu5_4", "pool5": "pool5", "pool4": "pool4"}
-PAIRS = tuple(f"{regions}+fc7" for regions in ("conv5_4", "pool5"))  # one row holds both, see parts
+PAIRS = tuple(f"{regions}+fc7" for regions in ("conv5_4", "pool5", "pool4"))  # one row holds both
 
 
 class Extractor:

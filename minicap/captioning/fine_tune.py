@@ -8,7 +8,10 @@ block begins as ImageNet left it and learns with a small step of its own (``--fi
 in an epoch what a million images taught it.
 """
 
+import math
+
 from .. import vgg
+from ..backend import array_module
 from ..layer import Cache, Layer
 
 BLOCKS = {"block5": ("conv5_1", "relu5_4")}  # the first and the last layer of what is fine-tuned
@@ -23,7 +26,9 @@ def channels_made(name):
 class FineTuned(Layer):
     """(images, image_of, words, targets, lengths) -> the loss, as the ``captioner`` behind the block.
 
-    images: (I, H, W, C), what VGG makes before the block. The captioner has to return the gradient of its regions.
+    images: (I, H, W, C), what VGG makes before the block; for a captioner that knows the image as a whole, too, (I,
+    H·W·C + G), see attend.py. What it knows stays that of the frozen network. The captioner has to return the gradient
+    of its regions.
     """
 
     def __init__(self, name, captioner):
@@ -34,27 +39,51 @@ class FineTuned(Layer):
         self.dropout_rng = captioner.dropout_rng
 
     def forward(self, images, *about_words, **options):
-        regions, block_cache = self.block.forward(images)
-        loss, captioner_cache = self.captioner.forward(regions, *about_words, **options)
-        return loss, Cache(block=block_cache, captioner=captioner_cache)
+        before, whole = self.parts(images)
+        regions, block_cache = self.block.forward(before)
+        loss, captioner_cache = self.captioner.forward(joined(regions, whole), *about_words, **options)
+        return loss, Cache(block=block_cache, captioner=captioner_cache, shape=regions.shape)
 
     def backward(self, dloss, cache):
-        block, captioner = cache.spend(self)
-        dregions, *of_words = self.captioner.backward(dloss, captioner)
+        block, captioner, shape = cache.spend(self)
+        dimages, *of_words = self.captioner.backward(dloss, captioner)
+        dregions = dimages.reshape(shape[0], -1)[:, :math.prod(shape[1:])].reshape(shape)
         return self.block.backward(dregions, block), *of_words
 
     def __call__(self, images, *about_words):
-        return self.captioner(self.block(images), *about_words)
+        return self.captioner(self.run_block(images), *about_words)
 
     def start(self, images):
-        return self.captioner.start(self.block(images))
+        return self.captioner.start(self.run_block(images))
 
     def step(self, state, words):
         return self.captioner.step(state, words)
 
     def attention_maps(self, image, words):
-        return self.captioner.attention_maps(self.block(image), words)
+        return self.captioner.attention_maps(self.run_block(image), words)
+
+    def run_block(self, images):
+        """What the captioner reads of these images."""
+        before, whole = self.parts(images)
+        return joined(self.block(before), whole)
+
+    def parts(self, images):
+        """(what the block reads (I, H, W, C), what is known of the images as a whole (I, G) or None)."""
+        if images.ndim == 4:
+            return images, None
+        G = self.captioner.overview["project"].W.shape[0]
+        first = next(iter(self.block.layers.values()))
+        C = first.W.shape[2]
+        side = math.isqrt((images.shape[1] - G) // C)
+        return images[:, :-G].reshape(len(images), side, side, C), images[:, -G:]
 
     def __repr__(self):
         first, *_, last = self.block.layers
         return f"{self.captioner!r} behind {first} ... {last}"
+
+
+def joined(regions, whole):
+    """Regions (I, H, W, D) and, behind them, what is known of the images as a whole (I, G), if anything is."""
+    if whole is None:
+        return regions
+    return array_module(regions).concatenate([regions.reshape(len(regions), -1), whole], axis=1)

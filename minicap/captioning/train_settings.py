@@ -51,7 +51,7 @@ class TrainSettings:
     mirrored: str | None = option(None, "features of the mirrored train images (extract --split train --mirror), to "
                                   "learn from as well", metavar="FILE")
     layer: str | None = option(None, "which features are made where none are named; by model",
-                               choices=("fc7", "conv5_4", "pool5", "pool4"))
+                               choices=("fc7", "conv5_4", "pool5", "pool4", "conv5_4+fc7", "pool5+fc7", "pool4+fc7"))
     model: str | None = option(None, "captioner (default: show-tell)", choices=("show-tell", "attend"))
     image: str | None = option(None, "read the image as the first word or beside every word; by data set",
                                choices=("first", "every"))
@@ -61,7 +61,8 @@ class TrainSettings:
     init: str | None = option(None, "begin with the weights of this run's best epoch, and its model and data",
                               metavar="DIR")
     finetune: str | None = option(None, "a block of VGG that learns too; needs --init, a run on what this block makes, "
-                                  "and --features that it reads (pool4 for block5)", choices=tuple(BLOCKS))
+                                  "and --features that it reads (pool4 for block5; pool4+fc7 where that run read "
+                                  "fc7, too)", choices=tuple(BLOCKS))
     finetune_lr: float = option(1e-5, "highest learning rate of that block", metavar="X")
     objective: str = option("likelihood", "what is to grow: the likelihood of people's captions, or the CIDEr of its "
                             "own (self-critical, needs --init)", choices=("likelihood", "cider"))

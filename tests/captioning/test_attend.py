@@ -68,6 +68,55 @@ def test_it_passes_the_gradient_check_with_several_captions_an_image(device, rng
                                                 "say_seen.W"}
 
 
+WHOLE = 7
+
+
+def whole_inputs_of(rng, device, **options):
+    """The same with WHOLE numbers about each image as a whole behind its regions, in one row."""
+    images, *rest = inputs_of(rng, device, **options)
+    xp = device.xp
+    whole = device.asarray(rng.standard_normal((len(images), WHOLE)))
+    return xp.concatenate([images.reshape(len(images), -1), whole], axis=1), *rest
+
+
+@sentinels
+@pytest.mark.parametrize("options", [{}, ROUGH], ids=["plain", "regularised"])
+def test_with_the_image_as_a_whole_it_passes_the_gradient_check(device, rng, sentinel, options):
+    model = make_model(device, sentinel=sentinel, whole=WHOLE, input_gradient=True, **options)
+    report = assert_gradients(model, *whole_inputs_of(rng, device), max_elements=15)
+    assert {t.name for t in report.tensors} >= {"x[0]", "overview.project.W", "overview.project.b"}
+
+
+def test_the_image_as_a_whole_is_read_with_every_word(device, rng):
+    """Two images with the same regions differ by it; word by word it says what it was trained on."""
+    model = make_model(device, whole=WHOLE)
+    images, image_of, words, targets, lengths = inputs = whole_inputs_of(rng, device)
+    images[1, :-WHOLE] = images[0, :-WHOLE]
+    total = 0.0
+    for n, length in enumerate(lengths):
+        state = model.start(images[image_of[n:n + 1]])
+        for t in range(length):
+            state, log_p = model.step(state, words[n:n + 1, t])
+            total -= float(to_numpy(log_p)[0, int(to_numpy(targets)[n, t])])
+    assert value(model(*inputs)) == pytest.approx(total / lengths.sum(), rel=1e-9)
+    states = model.start(images[:2])
+    np.testing.assert_array_equal(to_numpy(states[0])[0], to_numpy(states[0])[1])
+    _, log_p = model.step(states, device.asarray(np.array([START, START])))
+    assert np.abs(np.diff(to_numpy(log_p), axis=0)).max() > 1e-3
+    assert repr(model).endswith("and the image as a whole)")
+
+
+def test_of_the_image_as_a_whole_neither_the_regions_nor_their_statistics_know(device, rng):
+    model, plain = make_model(device, whole=WHOLE), make_model(device)
+    images = whole_inputs_of(rng, device)[0]
+    model.fit(images)
+    plain.fit(images[:, :-WHOLE].reshape(3, SIDE, SIDE, D))
+    np.testing.assert_array_equal(to_numpy(model.scale.mean.data), to_numpy(plain.scale.mean.data))
+    regions, whole = model.parts(images)
+    assert regions.shape == (3, SIDE * SIDE, D) and whole.shape == (3, WHOLE)
+    np.testing.assert_array_equal(to_numpy(whole), to_numpy(images)[:, -WHOLE:])
+
+
 @pytest.mark.parametrize("drop", [0.0, 0.4])
 def test_captions_that_count_more_less_or_against_pass_the_gradient_check(device, rng, drop):
     advantage = device.asarray(np.array([0.5, -2.0, 0.0, 1.0, 3.0]))

@@ -23,17 +23,19 @@ from minicap.vgg import vgg
 CAPTIONS = [(0, [4, 5, 6]), (1, [7]), (0, [8, 4]), (1, [4, 7])]
 
 
-def test_it_passes_the_gradient_check_through_the_convolutions(monkeypatch, device, rng):
+@pytest.mark.parametrize("whole", [0, 7])
+def test_it_passes_the_gradient_check_through_the_convolutions(monkeypatch, device, rng, whole):
     tiny_vgg.shrink(monkeypatch, size=32)
     C = vgg(19, top=False)["conv4_1"].b.shape[0]
     D = vgg(19, top=False)["conv5_4"].b.shape[0]
-    attend = Attend(9, 4, 5, D, 3, drop=0.0, rng=rng, dropout_rng=rng, normalize="none", input_gradient=True)
+    attend = Attend(9, 4, 5, D, 3, drop=0.0, rng=rng, dropout_rng=rng, normalize="none", input_gradient=True,
+                    whole=whole)
     model = FineTuned("block5", attend)
     for _, p in model.block.named_parameters():
         p.data = rng.normal(0, 0.6, p.shape)
     model.astype(np.float64).to(device)
     batch = make_batch(CAPTIONS)
-    images = device.asarray(np.abs(rng.standard_normal((2, 2, 2, C))))
+    images = device.asarray(np.abs(rng.standard_normal((2, 4 * C + whole) if whole else (2, 2, 2, C))))
     words = [device.asarray(a) for a in (batch.image_index, batch.tokens, batch.targets)]
     loss, cache = model.forward(images, *words, batch.lengths)
     assert model.backward(1.0, cache) == (None,) * 5
@@ -46,8 +48,8 @@ def test_it_passes_the_gradient_check_through_the_convolutions(monkeypatch, devi
 
 # ----------------------------------------------------------------------------------------------------------- programs
 
-@pytest.fixture
-def data(monkeypatch, tmp_path):
+@pytest.fixture(params=["", "+fc7"], ids=["regions", "and the image as a whole"])
+def data(request, monkeypatch, tmp_path):
     """(options of the data, {layer: feature file}), by a VGG-19 of a few channels; runs are not drawn."""
     monkeypatch.setattr(train, "show", lambda *_: None)
     tiny_vgg.shrink(monkeypatch, size=64)
@@ -62,8 +64,8 @@ def data(monkeypatch, tmp_path):
     files = {}
     for layer in ("conv5_4", "pool4"):
         files[layer] = tmp_path / f"{layer}.npy"
-        extract.main([str(a) for a in ("--data", "folder", "--data-dir", folder, "--weights", weights, "--layer", layer,
-                                       "--out", files[layer], "--device", "cpu")])
+        extract.main([str(a) for a in ("--data", "folder", "--data-dir", folder, "--weights", weights, "--layer",
+                                       layer + request.param, "--out", files[layer], "--device", "cpu")])
     return ("--data", "folder", "--data-dir", folder), files
 
 
@@ -143,7 +145,7 @@ def test_what_it_cannot_begin_with_or_read_is_refused(data, frozen, tmp_path):
     where, files = data
     with pytest.raises(UserError, match="--init"):
         run(tmp_path / "x", *where, "--model", "attend", "--finetune", "block5")
-    with pytest.raises(UserError, match=r"conv5_4 features .* extract --layer pool4"):
+    with pytest.raises(UserError, match=r"conv5_4(\+fc7)? features .* extract --layer pool4"):
         run(tmp_path / "x", "--init", frozen, "--finetune", "block5")
     with pytest.raises(UserError, match="other features"):
         run(tmp_path / "x", "--init", frozen, "--features", files["pool4"])
