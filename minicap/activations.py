@@ -74,13 +74,18 @@ class Dropout(Layer):
         self.drop = drop
         self.rng = rng
 
-    def forward(self, x):
+    def forward(self, x, scaled_mask=None):
         if self.drop == 0:
             return x, Cache(scaled_mask=None)
-        keep = 1 - self.drop
-        mask = self.rng.random(x.shape, dtype=np.float32) < keep
-        scaled_mask = array_module(x).asarray(mask) * x.dtype.type(1 / keep)
+        if scaled_mask is None:
+            scaled_mask = self.draw(x.shape, x)
         return x * scaled_mask, Cache(scaled_mask=scaled_mask)
+
+    def draw(self, shape, like):
+        """mask / (1 - drop), of the type and on the device of an array; who draws it may use it more than once."""
+        keep = 1 - self.drop
+        mask = self.rng.random(shape, dtype=np.float32) < keep
+        return array_module(like).asarray(mask) * like.dtype.type(1 / keep)
 
     def backward(self, dy, cache):
         (scaled_mask,) = cache.spend(self)

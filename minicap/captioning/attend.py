@@ -24,7 +24,7 @@ from ..losses import SoftmaxCrossEntropy, log_softmax
 from ..normalization import L2Normalize, Standardize
 from ..recurrent import pack_by_time
 from .attention_lstm import AttentionLSTM
-from .models import FEATURE_LENGTH, WordDropout, feature_encoder
+from .models import FEATURE_LENGTH, WordDropout, feature_encoder, thinned
 from .vocabulary import START
 
 NORMALIZERS = {"channels": Standardize, "length": lambda D: L2Normalize(FEATURE_LENGTH), "none": lambda D: Sequential()}
@@ -80,7 +80,7 @@ class Attend(Layer):
         self.loss = SoftmaxCrossEntropy(label_smoothing)
         self.share = DoublyStochastic(doubly_stochastic)
 
-    def forward(self, images, image_of, words, targets, lengths, *, advantage=None):
+    def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None):
         xp = array_module(images)
         regions, whole = self.parts(images)
         I, L, D = regions.shape
@@ -97,7 +97,8 @@ class Attend(Layer):
         image_of = image_of_word[:running[0]]
         read, _ = self.lose_words.forward(words[at])
         x, embedding_cache = self.embedding.forward(read)  # (M, E): all words, packed by time
-        x, drop_words_cache = self.drop_words.forward(x)
+        masks = {place: mask[at] for place, mask in (masks or {}).items()}
+        x, drop_words_cache = self.drop_words.forward(x, masks.get("words"))
         overview_cache = None
         if self.overview is not None:
             overview, overview_cache = self.overview.forward(whole)
@@ -105,10 +106,10 @@ class Attend(Layer):
         h, c = _halves(begin[image_of])
         (y, z, attended), lstm_cache = self.lstm.forward(x, regions, keys, image_of, h, c, running=running)
 
-        y, drop_state_cache = self.drop_state.forward(y)
+        y, drop_state_cache = self.drop_state.forward(y, masks.get("state"))
         state, state_cache = self.say_state.forward(y)
         seen, seen_cache = self.say_seen.forward(z)
-        said, drop_output_cache = self.drop_output.forward(x + state + seen)
+        said, drop_output_cache = self.drop_output.forward(x + state + seen, masks.get("output"))
         logits, output_cache = self.output.forward(said)
         weight = None if advantage is None else advantage[at[0]] / len(rows)
         loss, loss_cache = self.loss.forward(logits, targets[at], weight=weight)
@@ -171,15 +172,23 @@ class Attend(Layer):
         alpha = xp.zeros((len(regions), regions.shape[1] + self.lstm.sentinel), dtype=regions.dtype)
         return h, c, xp.arange(len(regions)), alpha, Shared(regions, self.keys(regions), overview, {})
 
-    def step(self, state, words):
+    def draw_masks(self, N, T):
+        """As :meth:`.ShowTell.draw_masks`: {place: (N, T, ...)}, for the places of words, which regions are not."""
+        H, E = self.say_state.W.shape
+        layers = {"words": (self.drop_words, E), "state": (self.drop_state, H), "output": (self.drop_output, E)}
+        return {place: layer.draw((N, T, size), self.output.W.data)
+                for place, (layer, size) in layers.items() if layer.drop} or None
+
+    def step(self, state, words, masks=None):
         """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
 
         The α of the next state is where the model looked when it read ``words``, so for the word it says next.
+        ``masks``: those of :meth:`draw_masks` for this word, (N, ...); else there is no dropout.
         """
         h, c, image_of, _, shared = state
-        x = self.embedding(words) + shared.overview[image_of]
+        x = thinned(self.embedding(words), masks, "words") + shared.overview[image_of]
         h, c, z, alpha = self.lstm.step(x, shared.regions, shared.keys, image_of, h, c, kept=shared.kept)
-        return (h, c, image_of, alpha, shared), log_softmax(self._logits(x, h, z))
+        return (h, c, image_of, alpha, shared), log_softmax(self._logits(x, h, z, masks))
 
     def attention_maps(self, image, words):
         """Where the model looks for each of ``words`` and then for <end>: α (T + 1, L), with a sentinel (T + 1, L + 1).
@@ -206,8 +215,9 @@ class Attend(Layer):
         images, G = images.reshape(I, -1), self.overview["project"].W.shape[0]
         return images[:, :-G].reshape(I, -1, D), images[:, -G:]
 
-    def _logits(self, x, y, z):
-        return self.output(x + self.say_state(y) + self.say_seen(z))
+    def _logits(self, x, y, z, masks=None):
+        said = x + self.say_state(thinned(y, masks, "state")) + self.say_seen(z)
+        return self.output(thinned(said, masks, "output"))
 
     def __repr__(self):
         V, E = self.embedding.W.shape

@@ -56,8 +56,11 @@ class FineTuned(Layer):
     def start(self, images):
         return self.captioner.start(self.run_block(images))
 
-    def step(self, state, words):
-        return self.captioner.step(state, words)
+    def draw_masks(self, N, T):
+        return self.captioner.draw_masks(N, T)
+
+    def step(self, state, words, masks=None):
+        return self.captioner.step(state, words, masks)
 
     def attention_maps(self, image, words):
         return self.captioner.attention_maps(self.run_block(image), words)

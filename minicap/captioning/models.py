@@ -56,13 +56,14 @@ class ShowTell(Layer):
             self.output.b.data[...] = log_frequencies  # begin with the words' frequencies (neuraltalk's trick)
         self.loss = SoftmaxCrossEntropy(label_smoothing)
 
-    def forward(self, images, image_of, words, targets, lengths, *, advantage=None):
+    def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None):
         encoded, encoder_cache = self.encoder.forward(images)
         embedded, embedding_cache = self.embedding.forward(words)
-        embedded, drop_words_cache = self.drop_words.forward(embedded)
+        embedded, drop_words_cache = self.drop_words.forward(embedded, None if masks is None else masks["words"])
         (y, _, _), lstm_cache = self.lstm.forward(**self._reads(encoded[image_of], embedded, lengths))
         real = _real_words(words, lengths)
-        hidden, drop_hidden_cache = self.drop_hidden.forward(self._says(y)[real])  # (N, T, H) -> (words in all, H)
+        hidden, drop_hidden_cache = self.drop_hidden.forward(  # (N, T, H) -> (words in all, H)
+            self._says(y)[real], None if masks is None else masks["hidden"][real])
         logits, output_cache = self.output.forward(hidden)
         weight = None if advantage is None else advantage[real[0]] / len(real[0])
         loss, loss_cache = self.loss.forward(logits, targets[real], weight=weight)
@@ -99,14 +100,28 @@ class ShowTell(Layer):
             h, c = self.lstm.cell(image, h, c)
         return h, c, image
 
-    def step(self, state, words):
-        """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V))."""
+    def draw_masks(self, N, T):
+        """What dropout keeps of N captions of T words, to draw them and to learn from them with the same: (N, T, ...).
+
+        For :meth:`step` and :meth:`forward`; None without dropout.
+        """
+        if self.drop_words.drop == 0:
+            return None
+        W = self.output.W.data
+        return {"words": self.drop_words.draw((N, T, self.embedding.W.shape[1]), W),
+                "hidden": self.drop_hidden.draw((N, T, len(W)), W)}
+
+    def step(self, state, words, masks=None):
+        """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
+
+        ``masks``: those of :meth:`draw_masks` for this word, (N, ...); else there is no dropout.
+        """
         h, c, image = state
-        x = self.embedding(words)
+        x = thinned(self.embedding(words), masks, "words")
         if self.image_every_step:
             x = array_module(x).concatenate([x, image], axis=1)
         h, c = self.lstm.cell(x, h, c)
-        return (h, c, image), log_softmax(self.output(h))
+        return (h, c, image), log_softmax(self.output(thinned(h, masks, "hidden")))
 
     def _reads(self, image, embedded, lengths):
         """The LSTM's arguments, from (N, E), (N, T, E) and (N,): the image as x_{-1}, or constant beside the words."""
@@ -147,6 +162,11 @@ class WordDropout(Layer):
 
     def __repr__(self):
         return f"WordDropout({self.drop})"
+
+
+def thinned(x, masks, place):
+    """x with the dropout of ``place``, if ``masks`` has one for it; see :meth:`ShowTell.draw_masks`."""
+    return x if masks is None or place not in masks else x * masks[place]
 
 
 def _real_words(words, lengths):

@@ -13,11 +13,13 @@ other captions drawn for this image (Luo 2020, eq. 4), which costs no decoding o
 
 The reward is CIDEr-D with document frequencies of train. <end> counts as a word of caption and references: without it
 captions learn to stop after "a man in a", whose n-grams score well. <unk> may be drawn and is in no reference, so that
-it is unlearned. Captions are drawn without dropout, from the model that will be used, and the gradient has to be that
-of the same p: with dropout 0.5 in it, ∇ log p of a caption drawn from another p is no longer 0 on average, b no longer
-harmless, and the reward fell from 0.16 to 0.08 in an epoch (b the greedy one, which is far above what is drawn). So
-there is no dropout here unless it is asked for.
+it is unlearned. The gradient has to be that of the p the caption was drawn from. With dropout, that is the network as
+its masks leave it: they are drawn first, one for each word, and used for both. (Captions drawn without dropout and
+learned from with it have no ∇ log p of mean 0; b was no longer harmless, and the reward fell from 0.16 to 0.08 in an
+epoch, b being the greedy one, which is far above what is drawn.)
 """
+
+import itertools
 
 import numpy as np
 
@@ -51,27 +53,40 @@ class SelfCriticalTrainer(Trainer):
         """Draw captions of these images (I,), score them, and add to every gradient; (-mean reward, how many)."""
         put = self.captioner.device.asarray
         x = put(self.inputs["train"](images, self.shuffle_rng))
-        drawn, image_of, rewards, baseline = self.draw(x, images)
-        order = sorted(range(len(drawn)), key=lambda n: -len(drawn[n]))  # as a batch has them: the longest first
+        drawn, image_of, rewards, baseline, masks = self.draw(x, images)
+        order = np.argsort([-len(caption) for caption in drawn], kind="stable")  # as a batch has them: long ones first
         batch = batch_of_targets(image_of[order], [drawn[n] for n in order])
         advantage = (rewards - baseline)[order].astype(np.float32)
+        masks = masks and {at: mask[put(order), :batch.tokens.shape[1]] for at, mask in masks.items()}
         _, cache = self.model.forward(x, put(batch.image_index), put(batch.tokens), put(batch.targets), batch.lengths,
-                                      advantage=put(advantage))
+                                      advantage=put(advantage), masks=masks)
         self.model.backward(1.0, cache)
         return -rewards.mean(), len(drawn)
 
     def draw(self, x, images):
-        """(N captions, image_of (N,), their rewards (N,), the baseline of each (N,)); K of each image, N = I·K."""
+        """(captions, image_of, their rewards, the baseline of each, the masks of dropout or None), N = I·K of each.
+
+        K captions of each of I images, and as many numbers.
+        """
         I, K = len(images), self.settings.samples
         start, image_of = self.model.start(x), np.arange(I).repeat(K)
-        state = tuple(s[self.captioner.device.asarray(image_of)] for s in start)
-        drawn = targets(sample(self.model.step, state, rng=self.shuffle_rng, max_length=MAX_LENGTH, forbid=()))
+        put = self.captioner.device.asarray
+        masks, steps = self.model.draw_masks(I * K, MAX_LENGTH), itertools.count()
+
+        def step(state, words):
+            *state, rows = state
+            t = next(steps)
+            state, log_p = self.model.step(state, words, masks and {at: mask[rows, t] for at, mask in masks.items()})
+            return (*state, rows), log_p
+
+        state = (*(s[put(image_of)] for s in start), put(np.arange(I * K)))  # the last one: which caption a row is
+        drawn = targets(sample(step, state, rng=self.shuffle_rng, max_length=MAX_LENGTH, forbid=()))
         rewards = self.rewards(images[image_of], drawn)
         if self.settings.baseline == "others":
             total = rewards.reshape(I, K).sum(axis=1)
-            return drawn, image_of, rewards, (total[image_of] - rewards) / (K - 1)
+            return drawn, image_of, rewards, (total[image_of] - rewards) / (K - 1), masks
         best = targets(greedy(self.model.step, start, max_length=MAX_LENGTH))
-        return drawn, image_of, rewards, self.rewards(images, best)[image_of]
+        return drawn, image_of, rewards, self.rewards(images, best)[image_of], masks
 
     def rewards(self, images, captions):
         """The CIDEr-D of each caption (word indices) against the references of its image, (N,)."""

@@ -28,7 +28,7 @@ RECIPES = {
                "attention": 512, "normalize": "channels", "doubly_stochastic": 0.03, "drop_at": "words,output",
                "word_dropout": 0.0},
     "cider": {"epochs": 6, "batch_size": 80, "lr": 1e-4, "warmup_epochs": 0.1, "label_smoothing": 0.0, "average": 0.99,
-              "weight_decay": 0.0, "drop": 0.0},
+              "weight_decay": 0.0, "drop": 0.0, "word_dropout": 0.0},
 }
 # What a run takes over from the one it begins with (--init), where nothing else is said.
 INHERITED = ("data_dir", "splits", "split_seed", "features", "mirrored", "image", "embedding", "hidden", "drop",
@@ -153,6 +153,9 @@ class TrainSettings:
             raise UserError(f"--drop-at knows no {wrong[0]!r}; name some of {', '.join(PLACES)}, with commas between")
         if self.finetune is not None and self.model != "attend":
             raise UserError("--finetune needs --model attend, which reads what the block makes")
+        if self.objective == "cider" and (self.word_dropout or (self.drop and "regions" in self.places())):
+            raise UserError("--objective cider has to draw captions with the same dropout that it learns with, which "
+                            "works for words, state and output; leave out regions, and use --word-dropout 0")
         if self.objective == "cider" and self.label_smoothing:
             raise UserError("--label-smoothing smooths people's words, and --objective cider has none; use 0")
 

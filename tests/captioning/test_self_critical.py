@@ -10,7 +10,7 @@ import tiny_captioner
 
 from minicap import train
 from minicap.backend import CPU, to_numpy
-from minicap.captioning import self_critical
+from minicap.captioning import search, self_critical
 from minicap.captioning.captioner import Captioner, ModelSettings
 from minicap.captioning.checkpoint import load_tensors
 from minicap.captioning.cider import CiderD
@@ -40,15 +40,16 @@ class Rows:
         return self.array[rows]
 
 
-def make_trainer(tmp_path, model="attend", device=CPU, **changes):
+def make_trainer(tmp_path, model="attend", device=CPU, drop=0.0, **changes):
     """A trainer of a captioner in float64, of six words in all, four of them special, and three images."""
-    settings = TrainSettings(data="folder", model=model, epochs=1, batch_size=6, lr=0.01, warmup_epochs=0, drop=0.0,
+    settings = TrainSettings(data="folder", model=model, epochs=1, batch_size=6, lr=0.01, warmup_epochs=0, drop=drop,
                              average=0.0, weight_decay=0.0, label_smoothing=0.0, samples=2, **changes)
     vocabulary = Vocabulary.from_captions([text.split() for texts in REFERENCES.values() for text in texts], 1)
     assert len(vocabulary) == 6
-    shape = {"attend": {"attention": 3}, "show-tell": {"image_every_step": True}}[model]
-    model_settings = ModelSettings("features", len(vocabulary), model, embedding=4, hidden=5, drop=0.0, feature_size=6,
-                                   **shape)
+    shape = {"attend": {"attention": 3, "drop_at": settings.places() or ("words", "output")},
+             "show-tell": {"image_every_step": True}}[model]
+    model_settings = ModelSettings("features", len(vocabulary), model, embedding=4, hidden=5, drop=drop,
+                                   feature_size=6, **shape)
     captioner = Captioner(model_settings.build(np.random.default_rng(0)), vocabulary, model_settings, device)
     captioner.model.astype(np.float64)
     captioner.model.output.W.data *= 10  # fresh ones are so small that the words hardly differ
@@ -58,11 +59,11 @@ def make_trainer(tmp_path, model="attend", device=CPU, **changes):
     return SelfCriticalTrainer(captioner, Data(REFERENCES), inputs, settings, tmp_path)
 
 
-def log_p(model, x, caption):
-    """log p of a sequence of words for the image x (1, ...)."""
+def log_p(model, x, caption, masks=None):
+    """log p of a sequence of words for the image x (1, ...), with the dropout of ``masks`` (T, ...)."""
     state, total = model.start(x), 0.0
-    for read, said in zip((START, *caption), caption, strict=False):
-        state, log = model.step(state, np.array([read]))
+    for t, (read, said) in enumerate(zip((START, *caption), caption, strict=False)):
+        state, log = model.step(state, np.array([read]), masks and {at: mask[None, t] for at, mask in masks.items()})
         total += float(log[0, said])
     return total
 
@@ -72,23 +73,34 @@ def all_captions(V=6):
     return [[END], *([a, b] for a, b in itertools.product(range(V), repeat=2) if a != END)]
 
 
-@pytest.mark.parametrize("model", ["attend", "show-tell"])
-def test_its_gradient_is_that_of_the_expected_reward(monkeypatch, tmp_path, model):
-    """All captions there are, each as often as it is drawn on average, against central differences of -E[r]."""
+@pytest.mark.parametrize(("model", "changes"), [
+    ("attend", {}), ("show-tell", {}), ("show-tell", {"drop": 0.4}), ("attend", {"drop": 0.4}),
+    ("attend", {"drop": 0.4, "drop_at": "state"})])
+def test_its_gradient_is_that_of_the_expected_reward(monkeypatch, tmp_path, model, changes):
+    """All captions there are, each as often as it is drawn on average, against central differences of -E[r].
+
+    With dropout: of the network that the masks leave.
+    """
     monkeypatch.setattr(self_critical, "MAX_LENGTH", 2)
-    trainer = make_trainer(tmp_path, model)
+    trainer = make_trainer(tmp_path, model, **changes)
+    masks = trainer.model.draw_masks(1, 2)
+    assert set(masks or ()) == ({"state"} if "drop_at" in changes else
+                                {"words", {"attend": "output", "show-tell": "hidden"}[model]} if changes else set())
+    one = masks and {at: mask[0] for at, mask in masks.items()}
     captions, image = all_captions(), 1
     rewards = trainer.rewards([image] * len(captions), captions)
     assert len(set(rewards.round(6))) > 3
     x = trainer.inputs["train"].array[[image]]
 
     def probabilities():
-        return np.exp([log_p(trainer.model, x, caption) for caption in captions])
+        return np.exp([log_p(trainer.model, x, caption, one) for caption in captions])
 
     p = probabilities()
     assert p.sum() == pytest.approx(1)
     words = sum(map(len, captions))  # the loss is a mean over all words drawn: undone here
-    trainer.draw = lambda x, images: (captions, np.zeros(len(captions), int), words * p * (rewards - 0.3), 0.0)
+    all_alike = masks and {at: mask.repeat(len(captions), axis=0) for at, mask in masks.items()}
+    trainer.draw = lambda x, images: (captions, np.zeros(len(captions), int), words * p * (rewards - 0.3), 0.0,
+                                      all_alike)
     trainer.learn_from(np.array([image]))
     for name, parameter in trainer.model.named_parameters():
         index = np.unravel_index(np.abs(parameter.grad).argmax(), parameter.shape)
@@ -103,9 +115,9 @@ def test_its_gradient_is_that_of_the_expected_reward(monkeypatch, tmp_path, mode
 
 def test_the_advantage_is_the_reward_over_that_of_the_greedy_caption_or_of_the_others_drawn(tmp_path):
     images = np.array([2, 0])
-    drawn, image_of, rewards, baseline = (trainer := make_trainer(tmp_path)).draw(
+    drawn, image_of, rewards, baseline, masks = (trainer := make_trainer(tmp_path)).draw(
         x := trainer.inputs["train"](images), images)
-    assert image_of.tolist() == [0, 0, 1, 1] and len(drawn) == 4
+    assert image_of.tolist() == [0, 0, 1, 1] and len(drawn) == 4 and masks is None
     score = CiderD([[[*text.split(), "<end>"] for text in texts] for texts in REFERENCES.values()])
     words = trainer.captioner.vocabulary.words
     expected = [score(image, [words[w] for w in caption]) for image, caption in zip([2, 2, 0, 0], drawn, strict=True)]
@@ -114,9 +126,32 @@ def test_the_advantage_is_the_reward_over_that_of_the_greedy_caption_or_of_the_o
     assert baseline.tolist() == [score(i, [words[w] for w in greedy[n]]) for n, i in zip([0, 0, 1, 1], [2, 2, 0, 0],
                                                                                           strict=True)]
     trainer = make_trainer(tmp_path, baseline="others")
-    _, _, again, others = trainer.draw(x, images)
+    _, _, again, others, _ = trainer.draw(x, images)
     np.testing.assert_array_equal(again, rewards)  # the same draws: greedy takes nothing from the generator
     np.testing.assert_allclose(others, rewards[[1, 0, 3, 2]])
+
+
+@pytest.mark.parametrize("model", ["attend", "show-tell"])
+def test_captions_are_drawn_with_the_dropout_they_are_learned_with(tmp_path, model, device):
+    """Σ log p of the captions as drawn, word by word, is the loss of learning from all of them together."""
+    trainer = make_trainer(tmp_path, model, device=device, drop=0.4)
+    drawn_with, forward, losses = [], trainer.model.forward, []
+
+    def sample(step, state, **options):
+        found = search.sample(step, state, **options)
+        drawn_with.extend(best.logp for best, in found)
+        return found
+
+    def looking(*arguments, **options):
+        loss, cache = forward(*arguments, **options | {"advantage": None})
+        losses.append(float(to_numpy(loss)) * arguments[-1].sum())
+        return loss, cache
+
+    trainer.model.forward = looking
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(self_critical, "sample", sample)
+        trainer.learn_from(np.array([2, 0, 1]))
+    assert -sum(drawn_with) == pytest.approx(losses[0], rel=1e-6)
 
 
 def test_a_caption_that_was_cut_has_no_end_and_the_others_have_one():
@@ -132,7 +167,7 @@ def test_each_caption_gets_its_own_advantage_whatever_its_place_in_the_batch(dev
 
     def gradient(rows):
         trainer.model.zero_grad()
-        trainer.draw = lambda x, images: ([captions[n] for n in rows], image_of[rows], rewards[rows], 0.0)
+        trainer.draw = lambda x, images: ([captions[n] for n in rows], image_of[rows], rewards[rows], 0.0, None)
         loss, n = trainer.learn_from(np.array([1, 2]))
         assert n == len(rows) and loss == pytest.approx(-rewards[rows].mean())
         return sum(len(captions[n]) for n in rows) * to_numpy(trainer.model.output.W.grad)
@@ -204,6 +239,8 @@ def test_what_cannot_be_begun_with_is_refused(begun, tmp_path):
         cider_run(tmp_path / "nowhere", tmp_path / "run")
     with pytest.raises(UserError, match="label-smoothing"):
         cider_run(begun, tmp_path / "run", "--label-smoothing", 0.1)
+    with pytest.raises(UserError, match="the same dropout"):
+        cider_run(begun, tmp_path / "run", "--word-dropout", 0.1)
     with pytest.raises(UserError, match="at least 2"):
         cider_run(begun, tmp_path / "run", "--baseline", "others", "--samples", 1)
     with pytest.raises(UserError, match=r"best\.safetensors: .*shape"):
