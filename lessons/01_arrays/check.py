@@ -135,7 +135,7 @@ def one_axis_in_front(right, dy, shape):
 UNBROADCAST = Exercise(
     "1.3", "unbroadcast", ("gradient",), unbroadcast,
     example=((array([[1, 2, 3], [10, 20, 30]]), (3,)), array([11, 22, 33])),
-    cases=lambda rng: (rng.standard_normal((2, 4, 3, 5, 6)), (3, 1, 6)),
+    cases=lambda rng: (rng.standard_normal((7, 4, 3, 5, 6)), (3, 1, 6)),
     mistakes=(
         Mistake("a mean instead of a sum", "The copies were averaged. Every copy pulls at the same number, and all "
                 "pulls add up: sum, and not mean.", lambda right, dy, shape: right * (right.size / dy.size)),

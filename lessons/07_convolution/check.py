@@ -95,7 +95,7 @@ PAD = Exercise(
     "7.2", "pad", ("x",), conv.pad,
     example=((np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1), 1, 0),
              np.array([[0.0, 0, 0, 0], [0, 1, 2, 0], [0, 3, 4, 0], [0, 0, 0, 0]]).reshape(1, 4, 4, 1)),
-    cases=lambda rng: (rng.standard_normal((2, 4, 5, 3)), int(rng.integers(1, 4)), float(rng.integers(5, 9))),
+    cases=lambda rng: (rng.standard_normal((6, 4, 5, 3)), int(rng.integers(1, 4)), float(rng.integers(5, 9))),
     learns=pads_by_nothing,
     mistakes=(
         Mistake(ONE_SIDE, ONE_SIDE_SENTENCE.format("top and on the left"),
@@ -132,7 +132,7 @@ PAD = Exercise(
 def case(rng):
     """All sizes different, and a window that does not fit whole at one end at least."""
     S, P = [(2, 1), (3, 1), (3, 2)][rng.integers(3)]
-    return rng.standard_normal((2, 7, 6, 4)), rng.standard_normal((3, 3, 4, 5)), rng.standard_normal(5), S, P
+    return rng.standard_normal((3, 7, 6, 4)), rng.standard_normal((3, 3, 4, 5)), rng.standard_normal(5), S, P
 
 
 def with_strides(x, W, b, S, P, rows, columns, right):

@@ -230,7 +230,7 @@ def turned(W):
 DX_BY_CONVOLUTION = Exercise(
     "8.3", "dx_by_convolution", ("dx",), dx_right,
     example=((EXAMPLE[0], EXAMPLE[2], 0), DX),
-    cases=lambda rng: (rng.standard_normal((2, 5, 6, 3)), rng.standard_normal((4, 4, 2, 3)), int(rng.integers(1, 3))),
+    cases=lambda rng: (rng.standard_normal((4, 5, 6, 3)), rng.standard_normal((4, 4, 2, 3)), int(rng.integers(1, 3))),
     mistakes=(
         Mistake("the kernel is not turned round", "The kernel lies as in the forward pass. A pixel collects from the "
                 "outputs around it, and the one above it used the weight below: turn W over in its first two axes.",

@@ -80,7 +80,7 @@ IM2COL = Exercise(
     "9.1", "im2col", ("columns",), conv.im2col,
     example=((np.arange(1.0, 10).reshape(1, 3, 3, 1), 2, 1, 0),
              np.array([[1.0, 2, 4, 5], [2, 3, 5, 6], [4, 5, 7, 8], [5, 6, 8, 9]]).reshape(1, 2, 2, 4)),
-    cases=lambda rng: (rng.standard_normal((2, 7, 6, 4)), 3, 2, 1),
+    cases=lambda rng: (rng.standard_normal((3, 7, 6, 4)), 3, 2, 1),
     learns=keeps_float32_and_is_fast("im2col", (PICTURES, 3, 1, 1), ("the result",)),
     mistakes=(
         Mistake("the axes of the window are not joined", "The numbers of a window are still in three axes, K, K and C. "
@@ -115,7 +115,7 @@ IM2COL = Exercise(
 # --------------------------------------------------------------------------------------------------------------- conv2d
 
 def case(rng):
-    return rng.standard_normal((2, 7, 6, 4)), rng.standard_normal((3, 3, 4, 5)), rng.standard_normal(5), 2, 1
+    return rng.standard_normal((3, 7, 6, 4)), rng.standard_normal((3, 3, 4, 5)), rng.standard_normal(5), 2, 1
 
 
 def place(x, W, S, P, kh, kw, right):

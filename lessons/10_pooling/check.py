@@ -195,7 +195,7 @@ def pixels_of_the_picture(shape, K, S, P):
 
 AVG_POOL2D = Exercise(
     "10.3", "avg_pool2d", ("y",), avg_pool, example=((PICTURE, 2, 2, 0), picture([2.5, 1], [2, 1.5])),
-    cases=lambda rng: (rng.standard_normal((2, 7, 6, 3)), 3, 2, 1),
+    cases=lambda rng: (rng.standard_normal((4, 7, 6, 3)), 3, 2, 1),
     mistakes=(
         Mistake("the sum", "It is the sum of each window. The mean divides it by the number of pixels, K · K.",
                 lambda right, x, K, S, P: right * K**2),

@@ -72,7 +72,7 @@ def network_of(module, side, classes, weights, x):
 
 def weights_and_pictures(rng, side, classes):
     weights = [rng.standard_normal(shape) / np.sqrt(np.prod(shape[:-1])) for shape in shapes_of(side, classes)]
-    return side, classes, weights, rng.standard_normal((2, side, side, 3))
+    return side, classes, weights, rng.standard_normal((3, side, side, 3))
 
 
 def cases_of_a_network(rng):

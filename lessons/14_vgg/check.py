@@ -182,7 +182,7 @@ def for_bgr(name, sentence, function):
 
 def photographs(rng):
     """Two pictures of different sides, and numbers of the usual kind."""
-    images = rng.integers(0, 256, (2, 3, 4, 3)).astype(np.uint8)
+    images = rng.integers(0, 256, (5, 3, 4, 3)).astype(np.uint8)
     return images, float(rng.uniform(20, 200)), tuple(rng.uniform(0.2, 0.6, 3)), tuple(rng.uniform(0.2, 0.4, 3))
 
 

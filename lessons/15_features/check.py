@@ -438,7 +438,7 @@ def with_nan(right, x, length):
 
 
 def with_zeros(rng):
-    x = rng.standard_normal((2, 3, 4))
+    x = rng.standard_normal((5, 3, 4))
     x[1, int(rng.integers(3))] = 0
     return x, float(rng.uniform(3, 20))
 

@@ -271,7 +271,7 @@ WINOGRAD_CONV = Exercise(
     "23.4", "winograd_conv", ("y",), conv,
     example=((EXAMPLE_X[None, :, :, None], EXAMPLE_W[:, :, None, None], np.array([1.0])),
              np.array([[3.0, 9, 9, -9], [4, 13, 13, -14], [4, 9, 9, -10], [3, 5, 5, -5]])[None, :, :, None]),
-    cases=lambda rng: (rng.standard_normal((2, 7, 9, 4)), rng.standard_normal((3, 3, 4, 5)), rng.standard_normal(5)),
+    cases=lambda rng: (rng.standard_normal((3, 7, 9, 4)), rng.standard_normal((3, 3, 4, 5)), rng.standard_normal(5)),
     learns=keeps_float32,
     mistakes=(
         Mistake("the bias is missing", "It is the sum without b: add b to every output.",

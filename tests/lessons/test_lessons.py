@@ -13,6 +13,7 @@ import re
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from minicap.learn import readme
@@ -84,6 +85,15 @@ def test_every_exercise_has_an_example_and_three_hints_and_what_it_needs_comes_b
         assert exercise.name in hints["skeleton"]
     assert all(number < lesson.number for number in lesson.facts["needs"])
     assert 5 <= lesson.facts["minutes"] <= 120
+
+
+@every_lesson
+def test_half_is_not_taken_for_a_mean_over_the_batch(lesson):
+    """With two samples both are the same numbers, and the checker has to say which of the two it was."""
+    for exercise in lesson.exercises():
+        cases = [exercise.cases(np.random.default_rng(seed)) for seed in range(3)] if exercise.cases else []
+        sizes = [next((len(x) for x in inputs if isinstance(x, np.ndarray) and x.ndim), None) for inputs in cases]
+        assert sizes != [2, 2, 2], exercise.number
 
 
 @every_lesson
