@@ -23,6 +23,7 @@ class CaptionSettings:
     weights: str | None = option(None, "the VGG weights it was trained with (or MINICAP_WEIGHTS)", metavar="FILE")
     beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N")
     length_penalty: float = option(0.7, "0 favours short captions, 1 long ones", metavar="X")
+    no_repeat: int = option(0, "never say so many words in a row twice in a caption; 0 allows it", metavar="N")
     max_length: int = option(30, "most words of a caption", metavar="N")
     temperature: float | None = option(None, "draw the words at random instead: 1 from the model's probabilities, less "
                                        "is bolder on probable words, 0 is greedy", metavar="X")
@@ -34,7 +35,8 @@ class CaptionSettings:
 
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Say what is in photographs.", argv)
-    check_options(settings.beam, settings.max_length, settings.length_penalty, settings.temperature, settings.seed)
+    check_options(settings.beam, settings.max_length, settings.length_penalty, settings.temperature, settings.seed,
+                  settings.no_repeat)
     captioner = Ensemble.load(checkpoint_folders(settings.checkpoint), weights=settings.weights, device=settings.device)
     if settings.attention is not None:
         if len(settings.images) > 1:
@@ -50,8 +52,8 @@ def main(argv=None):
             failed += 1
             continue
         beams = captioner.captions([picture], beam=settings.beam, max_length=settings.max_length,
-                                   length_penalty=settings.length_penalty, temperature=settings.temperature,
-                                   rng=rng)[0]
+                                   length_penalty=settings.length_penalty, no_repeat=settings.no_repeat,
+                                   temperature=settings.temperature, rng=rng)[0]
         if settings.attention is not None:
             save_attention(settings.attention, picture, beams[0][0].split(),
                            *captioner.looked_at(picture, beams[0][0]))

@@ -38,6 +38,7 @@ class EvaluateSettings:
                                   "several checkpoints one file for all, or FILE,FILE", metavar="FILE")
     beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N")
     length_penalty: float = option(0.7, "0 favours short captions, 1 long ones", metavar="X")
+    no_repeat: int = option(0, "never say so many words in a row twice in a caption; 0 allows it", metavar="N")
     max_length: int = option(30, "most words of a caption", metavar="N")
     temperature: float | None = option(None, "draw the words at random instead: 1 from the model's probabilities, less "
                                        "is bolder on probable words, 0 is greedy", metavar="X")
@@ -52,7 +53,8 @@ class EvaluateSettings:
 
 def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
-    check_options(settings.beam, settings.max_length, settings.length_penalty, settings.temperature, settings.seed)
+    check_options(settings.beam, settings.max_length, settings.length_penalty, settings.temperature, settings.seed,
+                  settings.no_repeat)
     folders = checkpoint_folders(settings.checkpoint)
     runs = [training_settings(folder, settings) for folder in folders]
     trained = runs[0]
@@ -64,6 +66,7 @@ def main(argv=None):
               zip(getattr(captioner, "captioners", [captioner]), feature_files(settings.features, runs), strict=True)]
     predictions = caption_all(captioner, inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs), beam=settings.beam,
                               length_penalty=settings.length_penalty, max_length=settings.max_length,
+                              no_repeat=settings.no_repeat,
                               temperature=settings.temperature, rng=np.random.default_rng(settings.seed))
     if settings.shuffle_images:
         predictions = shuffled(predictions)
@@ -146,7 +149,8 @@ def shuffled(predictions):
 
 def search_used(settings):
     if settings.temperature is None:
-        return f"beam {settings.beam}, length penalty {settings.length_penalty:g}"
+        return (f"beam {settings.beam}, length penalty {settings.length_penalty:g}"
+                + f", no {settings.no_repeat} words in a row twice" * (settings.no_repeat > 0))
     return f"sampled at temperature {settings.temperature:g}, seed {settings.seed}"
 
 

@@ -61,7 +61,8 @@ def test_people_get_the_picture_and_its_caption(run, photos, folder):
 def test_options_of_the_search_reach_it(run, photos, folder):
     captioner = Captioner.load(folder, device="cpu")
     for options, expected in ((("--beam", 1), {"beam": 1}), (("--beam", 5, "--length-penalty", 2), {
-            "beam": 5, "length_penalty": 2.0}), (("--max-length", 1), {"max_length": 1})):
+            "beam": 5, "length_penalty": 2.0}), (("--max-length", 1), {"max_length": 1}),
+            (("--no-repeat", 1), {"no_repeat": 1})):
         _, (line,), _ = run(photos[0], "--json", *options)
         (beams,) = captioner.captions([photos[0]], **expected)
         assert json.loads(line)["beams"] == [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]

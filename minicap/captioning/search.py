@@ -22,14 +22,15 @@ class Hypothesis:
     score: float
 
 
-def decode(step, state, *, beam=3, max_length=30, length_penalty=0.7, temperature=None, rng=None):
+def decode(step, state, *, beam=3, max_length=30, length_penalty=0.7, no_repeat=0, temperature=None, rng=None):
     """Beam search, or with a ``temperature`` one sampled caption a row, drawn with ``rng``: lists of hypotheses."""
     if temperature is None:
-        return beam_search(step, state, beam=beam, max_length=max_length, length_penalty=length_penalty)
+        return beam_search(step, state, beam=beam, max_length=max_length, length_penalty=length_penalty,
+                           no_repeat=no_repeat)
     return sample(step, state, temperature=temperature, rng=rng, max_length=max_length)
 
 
-def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, forbid=(PAD, START, UNK)):
+def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, no_repeat=0, forbid=(PAD, START, UNK)):
     """For each row of ``state`` a list of up to ``beam`` hypotheses, best first.
 
     At every step each image looks at the ``beam`` most probable of all ways to go on. Those that end are finished
@@ -40,9 +41,11 @@ def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, forbi
 
     since a plain sum prefers short captions: every further word only lowers it (Wu et al. 2016, section 7, with their
     α and a simpler base). An image is done once no beginning can still overtake its worst kept caption. Words in
-    ``forbid`` are never chosen. With one beam this is greedy search: the first caption to end is the only one.
+    ``forbid`` are never chosen, nor is one that would say ``no_repeat`` words in a row a second time in a caption
+    (Paulus et al. 2018, section 2.5; 0 allows it). With one beam this is greedy search: the first caption to end is the
+    only one.
     """
-    check_options(beam, max_length, length_penalty)
+    check_options(beam, max_length, length_penalty, no_repeat=no_repeat)
     N, B = len(state[0]), beam
     if B == 1:
         length_penalty = 0.0  # nothing competes: a greedy caption that has ended must not go on for a better mean
@@ -55,6 +58,7 @@ def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, forbi
     log_p = to_numpy(log_p)[rows]
     state = tuple(s[xp.asarray(rows)] for s in state)
     for length in range(1, max_length + 1):
+        log_p = without_repeats(log_p, beams.words.reshape(N * B, -1), no_repeat)
         sums, parents, words = _best_continuations(sums, log_p, 2 * B, forbid)  # at most B of them end: B go on
         ends = words == END
         finished = np.ones_like(ends) if length == max_length else ends
@@ -72,12 +76,14 @@ def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, forbi
     return beams.finished
 
 
-def check_options(beam, max_length, length_penalty, temperature=None, seed=0):
+def check_options(beam, max_length, length_penalty, temperature=None, seed=0, no_repeat=0):
     """UserError for a search that cannot be: a negative penalty would reward length without end."""
     if temperature is not None and not 0 <= temperature < np.inf:
         raise UserError(f"--temperature has to be a number from 0 on, got {temperature:g}")
     if seed < 0:
         raise UserError(f"--seed has to be at least 0, got {seed}")
+    if no_repeat < 0:
+        raise UserError(f"--no-repeat has to be at least 0, got {no_repeat}")
     if beam < 1 or max_length < 1 or not length_penalty >= 0:
         raise UserError("--beam and --max-length have to be at least 1, --length-penalty at least 0; "
                         f"got {beam}, {max_length} and {length_penalty:g}")
@@ -130,6 +136,18 @@ def _best_continuations(sums, log_p, k, forbid):
     order = np.argsort(-found, axis=1, kind="stable")[:, :k]
     k_of_beam, words = words.shape[1], words.reshape(N, -1)
     return np.take_along_axis(found, order, axis=1), order // k_of_beam, np.take_along_axis(words, order, axis=1)
+
+
+def without_repeats(log_p, said, n):
+    """log_p (rows, V), -inf for every word with which the last ``n`` of ``said`` (rows, t) would be said again."""
+    rows, t = said.shape
+    if n < 1 or t < n:
+        return log_p
+    log_p, last = log_p.copy(), said[:, t - n + 1:]
+    for begin in range(t - n + 1):
+        again = (said[:, begin:begin + n - 1] == last).all(axis=1)
+        log_p[again, said[again, begin + n - 1]] = -np.inf
+    return log_p
 
 
 @op

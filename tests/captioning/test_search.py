@@ -65,14 +65,14 @@ def all_captions(model, image, max_length, length_penalty):
     return sorted(found, key=lambda h: -h.score)
 
 
-def beam_search_by_hand(model, image, beam, max_length, length_penalty):
+def beam_search_by_hand(model, image, beam, max_length, length_penalty, no_repeat=0):
     """The same search for one image with lists, without stopping early."""
     beginnings, finished = [()], []
     for length in range(1, max_length + 1):
         ways = []
         for words in beginnings:
             for word in range(model.table.shape[-1]):
-                if word not in FORBIDDEN:
+                if word not in FORBIDDEN and not says_again((*words, word), no_repeat):
                     ways.append(((*words, word), log_p(model, image, (*words, word))))
         ways.sort(key=lambda way: -way[1])
         finished += [(words, logp) for words, logp in ways[:beam] if words[-1] == END or length == max_length]
@@ -80,6 +80,11 @@ def beam_search_by_hand(model, image, beam, max_length, length_penalty):
     found = [Hypothesis(tuple(w for w in words if w != END), logp, score_of(logp, len(words), length_penalty))
              for words, logp in finished]
     return sorted(found, key=lambda h: -h.score)[:beam]
+
+
+def says_again(words, n):
+    """Do the last n words stand in the caption before, too?"""
+    return n > 0 and words[-n:] in [words[i:i + n] for i in range(len(words) - n)]
 
 
 def assert_same(found, expected):
@@ -111,6 +116,19 @@ def test_narrow_beams_equal_the_search_written_with_lists(beam, words, seed, max
                         length_penalty=length_penalty)
     for image, kept in zip([2, 0, 1], found, strict=True):
         assert_same(kept, beam_search_by_hand(model, image, beam, max_length, length_penalty))
+
+
+@given(beam=st.integers(1, 4), words=st.integers(1, 3), no_repeat=st.integers(1, 3), seed=st.integers(0, 999),
+       max_length=st.integers(2, 7))
+def test_no_words_in_a_row_are_said_twice(beam, words, no_repeat, seed, max_length):
+    model = tiny_model(seed, words=words)
+    options = {"beam": beam, "max_length": max_length, "length_penalty": 0.7 * (beam > 1), "no_repeat": no_repeat}
+    for image, kept in enumerate(beam_search(model, model.start([0, 1, 2]), **options)):
+        for found in kept:
+            runs = [found.words[i:i + no_repeat] for i in range(len(found.words) - no_repeat + 1)]
+            assert len(set(runs)) == len(runs)
+        if beam > 1:
+            assert_same(kept, beam_search_by_hand(model, image, **options))
 
 
 @given(**searches)
@@ -258,6 +276,11 @@ def test_a_search_that_cannot_be_is_refused(wrong):
     model = tiny_model(0)
     with pytest.raises(UserError, match="have to be at least 1, --length-penalty at least 0"):
         beam_search(model, model.start([0]), **wrong)
+
+
+def test_a_negative_no_repeat_is_refused():
+    with pytest.raises(UserError, match="--no-repeat has to be at least 0, got -1"):
+        beam_search(tiny_model(0), tiny_model(0).start([0]), no_repeat=-1)
 
 
 # --------------------------------------------------------------------------------------------------------- sampling
