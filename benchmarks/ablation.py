@@ -56,6 +56,9 @@ DECODING = {
     "beam 10, length penalty 0.7": ("--beam", "10"),
     "beam 3, no length penalty": ("--beam", "3", "--length-penalty", "0"),
     "beam 3, length penalty 1": ("--beam", "3", "--length-penalty", "1"),
+    "beam 3, length penalty 0.7, no 3 words in a row twice": ("--beam", "3", "--no-repeat", "3"),
+    "beam 3, length penalty 0.7, no 2 words in a row twice": ("--beam", "3", "--no-repeat", "2"),
+    "beam 5, length penalty 0.7, no 2 words in a row twice": ("--beam", "5", "--no-repeat", "2"),
     "sampled, temperature 0.5": ("--temperature", "0.5"),
     "sampled, temperature 1": ("--temperature", "1"),
 }
@@ -109,6 +112,8 @@ def decoding_rows(settings):
     if settings.ensemble:
         count = len(settings.ensemble.split(","))
         rows[f"mean of {count} models, beam 3, length penalty 0.7"] = ["--checkpoint", "{ensemble}"]
+        rows[f"mean of {count} models, beam 3, length penalty 0.7, no 2 words in a row twice"] = [
+            "--checkpoint", "{ensemble}", "--no-repeat", "2"]
     return rows
 
 

@@ -53,7 +53,8 @@ def test_rows_are_trained_decoded_compared_and_kept(monkeypatch, tmp_path, capsy
                                     tmp_path / "decoding", "--decode", trained, "--ensemble",
                                     f"{trained},{tmp_path / 'work' / 'no-drop' / 'run'}", "--jobs", 1)])
     names = [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()[2:]]
-    assert names == ["| greedy", "| beam", "| mean of 2 models, beam 3, length penalty 0.7"]
+    mean = "| mean of 2 models, beam 3, length penalty 0.7"
+    assert names == ["| greedy", "| beam", mean, f"{mean}, no 2 words in a row twice"]
 
 
 def test_a_run_that_fails_is_named_with_its_log(tmp_path):
