@@ -19,21 +19,21 @@ from .fine_tune import BLOCKS
 RECIPES = {
     "shapes": {"epochs": 13, "batch_size": 64, "lr": 3e-3, "warmup_epochs": 0.5, "embedding": 128, "hidden": 128,
                "drop": 0.0, "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0,
-               "image": "every"},
+               "image": "every", "batches": "length"},
     "features": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 768,
                  "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
-                 "image": "every"},
-    "attend": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 512,
+                 "image": "every", "batches": "length"},
+    "attend": {"epochs": 6, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 512,
                "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
-               "attention": 512, "normalize": "channels", "doubly_stochastic": 0.03, "drop_at": "words,output",
-               "word_dropout": 0.0},
+               "attention": 256, "normalize": "channels", "doubly_stochastic": 0.03, "drop_at": "words,output",
+               "word_dropout": 0.0, "batches": "image"},
     "cider": {"epochs": 6, "batch_size": 80, "lr": 1e-4, "warmup_epochs": 0.1, "label_smoothing": 0.0, "average": 0.99,
               "weight_decay": 0.0, "drop": 0.0, "word_dropout": 0.0},
 }
 # What a run takes over from the one it begins with (--init), where nothing else is said.
 INHERITED = ("data_dir", "splits", "split_seed", "features", "mirrored", "image", "embedding", "hidden", "drop",
              "min_count", "attention", "normalize", "doubly_stochastic", "drop_at", "word_dropout")
-LAYERS = {"show-tell": "fc7", "attend": "conv5_4"}  # what is extracted for a model
+LAYERS = {"show-tell": "fc7", "attend": "conv5_4+fc7"}  # what is extracted for a model
 WHERE = ("data_dir", "splits", "features", "layer", "weights", "device", "out", "init",
          "resume", "gradcheck")  # not what is learned
 ONLY = {"show-tell": ("image",),
@@ -72,8 +72,8 @@ class TrainSettings:
     gradcheck: bool = option(False, "check the gradients of the model on a real batch, then stop")
     epochs: int | None = option(None, "passes over the training captions; by data set", metavar="N")
     batch_size: int | None = option(None, "captions a step; by data set", metavar="N")
-    batches: str = option("length", "what the captions of a batch share: about their length, or the image, all of its "
-                          "captions", choices=("length", "image"))
+    batches: str | None = option(None, "what the captions of a batch share: about their length, or the image, all of "
+                                 "its captions; by model", choices=("length", "image"))
     lr: float | None = option(None, "highest learning rate of Adam; by data set", metavar="X")
     warmup_epochs: float | None = option(None, "epochs in which the learning rate rises, before it falls; by data set",
                                          metavar="X")
