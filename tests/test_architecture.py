@@ -39,7 +39,7 @@ ORDER = """
     captioning.captioner captioning.ensemble captioning.inputs captioning.train_settings captioning.training
     captioning.self_critical captioning.plots captioning.report
     train extract caption classify evaluate score export doctor reproduce
-    learn learn.console learn.exercises learn.diagnosis learn.checker learn.lessons learn.progress
+    learn learn.console learn.exercises learn.diagnosis learn.crashes learn.checker learn.lessons learn.progress
     learn.readme learn.measure learn.path learn.commands learn.mine learn.notebook learn.__main__
     minicap
 """.split()  # noqa: SIM905 (a list of forty quoted names is harder to read)
