@@ -116,7 +116,7 @@ class Captioner:
     def captions(self, images, **options):
         """For each picture a list of pairs (caption, Σ log p), best first: up to ``beam``, or one that was sampled.
 
-        ``options`` are those of :func:`.decode`: beam, max_length, length_penalty; temperature and rng.
+        ``options`` are those of :func:`.decode`: beam, max_length, length_penalty, no_repeat; temperature and rng.
         """
         pictures = [image if isinstance(image, np.ndarray) else read_image(image) for image in images]
         return self.caption_inputs(self.inputs_of(pictures), **options)
