@@ -14,6 +14,7 @@ When numbers are wrong, diagnosis.py looks for a known mistake that explains the
 is shown beside the right one.
 """
 
+import contextlib
 import copy
 import inspect
 import math
@@ -87,8 +88,9 @@ def answer_of(exercise, module, inputs):
         raise CheckError(exercise, "exists", stopped(error, module)) from error
     for given, x, name in zip(copies, inputs, argument_names(exercise, module, len(inputs)), strict=True):
         if isinstance(x, MUTABLE) and changed(given, x):
+            x_name = "x" if name.startswith("number ") else name
             raise CheckError(exercise, "shape", f"it changed its input {name} in place. Whoever called still needs it: "
-                             f"write `y = {name} + ...`, which makes a new array, and not `{name} += ...`",
+                             f"write `y = {x_name} + ...`, which makes a new array, and not `{x_name} += ...`",
                              "an input is changed in place")
     return answer
 
@@ -105,14 +107,13 @@ def changed(given, x):
 
 
 def argument_names(exercise, module, count):
-    """The names of the learner's arguments, where they can be told."""
-    names = []
-    if exercise.call is None:
-        try:
-            names = list(inspect.signature(getattr(module, exercise.name)).parameters)
-        except (TypeError, ValueError):
-            names = []
-    return names if len(names) == count else [f"number {i + 1}" for i in range(count)]
+    """The names of the inputs, by the check's own call or the learner's function, or "number 1" where none tells."""
+    for function, skip in ((exercise.call, 1), (getattr(module, exercise.name), 0)):
+        with contextlib.suppress(TypeError, ValueError):
+            names = list(inspect.signature(function).parameters.values())[skip:]
+            if len(names) == count and all(name.kind is name.POSITIONAL_OR_KEYWORD for name in names):
+                return [name.name for name in names]
+    return [f"number {i + 1}" for i in range(count)]
 
 
 # -------------------------------------------------------------------------------------------------------------- shape

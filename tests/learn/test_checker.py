@@ -42,6 +42,24 @@ def test_a_list_that_is_changed_is_noticed_as_an_array_is():
     assert "changed its input numbers" in failure(exercise, pops).message
 
 
+def test_an_input_that_is_changed_has_the_name_the_check_or_the_function_gives_it():
+    def adds(x, other):
+        x += other
+        return x
+
+    def message(call):
+        x = np.ones(2)
+        exercise = Exercise("1.1", "add", ("y",), lambda a, b: a + b, example=((x, x), x + x), call=call)
+        return failure(exercise, adds).message
+
+    assert "its input x in place" in message(None)
+    assert "its input a in place" in message(lambda module, a, b: module.add(a, b))
+    assert "its input x in place" in message(lambda module, *inputs: module.add(*inputs))
+    swapped = Exercise("1.1", "add", ("y",), lambda a, b, c: a + b + c, example=((np.ones(2),) * 3, 3 * np.ones(2)),
+                       call=lambda module, *inputs: module.add(inputs[1], inputs[0]))
+    assert "its input number 2 in place" in (text := failure(swapped, adds).message) and "y = x + ..." in text
+
+
 def test_general_mistakes_are_about_numbers_alone():
     exercise = Exercise("1.1", "words", ("the words",), lambda: ["a", "b"], example=((), ["a", "b"]))
     assert failure(exercise, lambda: []).mistake is None
