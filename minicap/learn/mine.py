@@ -5,7 +5,7 @@ its names are replaced from outside for as long as the training lasts, and no fa
 """
 
 import contextlib
-import time
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from .. import conv, recurrent
 from ..errors import UserError
 from ..layer import Cache
 from .lessons import load, the_lesson
+from .measure import measure
 
 TOLERANCE = 1e-4  # of the largest number, in float32
 
@@ -80,12 +81,8 @@ def functions_of(lesson, part):
 
 def check_parity(lesson, part, functions):
     """(seconds of the learner's functions, and of the library's) for the same inputs; UserError unless they agree."""
-    seconds, answers = [], []
-    for which in (functions, part.library):
-        part.answers(which)  # once to warm up
-        begin = time.perf_counter()
-        answers.append(part.answers(which))
-        seconds.append(time.perf_counter() - begin)
+    answers = [part.answers(which) for which in (functions, part.library)]
+    seconds = [measure(functools.partial(part.answers, which)) for which in (functions, part.library)]
     for i, (got, right) in enumerate(zip(*answers, strict=True)):
         right = np.asarray(right)
         off = np.abs(np.asarray(got, np.float64) - right).max() if np.shape(got) == right.shape else np.inf
@@ -136,8 +133,15 @@ def convolution_replacements(functions):
 
 # --------------------------------------------------------------------------------------------------------------- LSTM
 
+@functools.cache
+def library_cell(D, H):
+    """One for all calls: to draw its weights takes longer than a step."""
+    return recurrent.LSTMCell(D, H, rng=np.random.default_rng(0))
+
+
 def library_step(x, h, c, W, U, b):
-    cell = recurrent.LSTMCell(len(W), len(U), rng=np.random.default_rng(0))
+    cell = library_cell(len(W), len(U))
+    cell.zero_grad()
     cell.W.data, cell.U.data, cell.b.data = W, U, b
     (h, c), cache = cell.forward(x, h, c)
     return h, c, (cell, cache)
