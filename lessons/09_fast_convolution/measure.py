@@ -19,4 +19,4 @@ with threadpool_limits(1):
     rounds = [{name: 1e3 * measure(function, repeat=15) for name, function in fast.items()} for _ in range(4)]
 milliseconds = {name: min(times[name] for times in rounds) for name in fast}  # of the round least disturbed
 write(__file__, loops_seconds=f"{loops:.1f}", times=f"{1e3 * loops / milliseconds['shifted_ms']:,.0f}",
-      **{name: f"{value:.0f}" for name, value in milliseconds.items()})
+      **{name: f"{value:.1f}" for name, value in milliseconds.items()})
