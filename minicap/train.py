@@ -102,7 +102,7 @@ def build(settings, dataset, source, device):
 
 def fit_normalization(captioner, inputs, images=256):
     """Let the model take the statistics of its features from some images of train, evenly spread over the split."""
-    if captioner.settings.model == "attend":
+    if captioner.settings.model == "attend" and captioner.settings.normalize == "channels":
         rows = np.unique(np.linspace(0, len(inputs.names) - 1, images).astype(int))
         captioner.model.fit(captioner.device.asarray(inputs(rows)))
 

@@ -203,9 +203,8 @@ class Attend(Layer):
 
     def fit(self, images):
         """Take mean and deviation of every channel from some images, for ``normalize="channels"``."""
-        if isinstance(self.scale, Standardize):
-            regions, _ = self.parts(images)
-            self.scale.fit(regions)
+        regions, _ = self.parts(images)
+        self.scale.fit(regions)
 
     def parts(self, images):
         """(the regions (I, L, D), the features of the images as a whole (I, G) or None)."""
