@@ -46,6 +46,18 @@ def loss_and_gradients(model, *inputs, **options):
     return float(to_numpy(loss)), gradients
 
 
+def loss_word_by_word(model, images, image_of, words, targets, lengths):
+    """(mean cross-entropy of the words, said one after another, where it looked for each of them)"""
+    total, alphas = 0.0, []
+    for n, length in enumerate(lengths):
+        state = model.start(images[image_of[n:n + 1]])
+        for t in range(length):
+            state, log_p = model.step(state, words[n:n + 1, t])
+            total -= float(to_numpy(log_p)[0, int(to_numpy(targets)[n, t])])
+            alphas.append(to_numpy(state[3]))
+    return total / lengths.sum(), alphas
+
+
 def assert_same_gradients(found, expected, rtol=1e-9):
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
@@ -90,15 +102,9 @@ def test_with_the_image_as_a_whole_it_passes_the_gradient_check(device, rng, sen
 def test_the_image_as_a_whole_is_read_with_every_word(device, rng):
     """Two images with the same regions differ by it; word by word it says what it was trained on."""
     model = make_model(device, whole=WHOLE)
-    images, image_of, words, targets, lengths = inputs = whole_inputs_of(rng, device)
+    images, *_ = inputs = whole_inputs_of(rng, device)
     images[1, :-WHOLE] = images[0, :-WHOLE]
-    total = 0.0
-    for n, length in enumerate(lengths):
-        state = model.start(images[image_of[n:n + 1]])
-        for t in range(length):
-            state, log_p = model.step(state, words[n:n + 1, t])
-            total -= float(to_numpy(log_p)[0, int(to_numpy(targets)[n, t])])
-    assert value(model(*inputs)) == pytest.approx(total / lengths.sum(), rel=1e-9)
+    assert value(model(*inputs)) == pytest.approx(loss_word_by_word(model, *inputs)[0], rel=1e-9)
     states = model.start(images[:2])
     np.testing.assert_array_equal(to_numpy(states[0])[0], to_numpy(states[0])[1])
     _, log_p = model.step(states, device.asarray(np.array([START, START])))
@@ -264,16 +270,11 @@ def test_in_single_precision_it_says_the_same(device, rng):
 @sentinels
 def test_word_by_word_it_gives_the_probabilities_it_was_trained_on(device, rng, sentinel):
     model = make_model(device, sentinel=sentinel)
-    images, image_of, words, targets, lengths = inputs = inputs_of(rng, device)
-    total = 0.0
-    for n, length in enumerate(lengths):
-        state = model.start(images[image_of[n:n + 1]])
-        for t in range(length):
-            state, log_p = model.step(state, words[n:n + 1, t])
-            total -= float(to_numpy(log_p)[0, int(to_numpy(targets)[n, t])])
-            alpha = to_numpy(state[3])
-            assert alpha.shape == (1, SIDE * SIDE + sentinel) and alpha.sum() == pytest.approx(1)
-    assert value(model(*inputs)) == pytest.approx(total / lengths.sum(), rel=1e-9)
+    inputs = inputs_of(rng, device)
+    loss, alphas = loss_word_by_word(model, *inputs)
+    for alpha in alphas:
+        assert alpha.shape == (1, SIDE * SIDE + sentinel) and alpha.sum() == pytest.approx(1)
+    assert value(model(*inputs)) == pytest.approx(loss, rel=1e-9)
 
 
 @sentinels
