@@ -23,13 +23,12 @@ def option(default, help, *, choices=None, metavar=None, positional=False, nargs
 def parse_settings(settings_class, program, description, argv=None, *, package="minicap."):
     """Build an argument parser from ``settings_class`` (its options in definition order) and parse ``argv`` with it.
 
-    The help calls the program ``python -m`` package + program.
+    Options that it inherits come after its own. The help calls the program ``python -m`` package + program.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {package}{program}", description=description)
     types_of = typing.get_type_hints(settings_class)
-    for field in dataclasses.fields(settings_class):
-        if "help" not in field.metadata:
-            continue
+    fields = [field for field in dataclasses.fields(settings_class) if "help" in field.metadata]
+    for field in sorted(fields, key=lambda field: field.name not in settings_class.__annotations__):
         parser.add_argument(*_names(field), **_argument(field, types_of[field.name]))
     values = vars(parser.parse_args(argv))
     return settings_class(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})

@@ -14,15 +14,15 @@ from .captioning.features import open_features
 from .captioning.inputs import FeatureInputs, PixelInputs
 from .captioning.metrics import score_captions
 from .captioning.report import write_report
-from .captioning.search import check_options
+from .captioning.search_settings import SearchSettings
 from .captioning.training import caption_all
 from .cli import option, parse_settings, run_program
 from .errors import UserError
 from .files import read_json, write_json
 
 
-@dataclass(frozen=True)
-class EvaluateSettings:
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings(SearchSettings):
     checkpoint: str = option(MISSING, "folder that minicap.train has written; several, for the mean of their "
                              "probabilities, as DIR,DIR", metavar="DIR")
     split: str = option("dev", "choose everything on dev; look at test once", choices=("dev", "test"))
@@ -36,13 +36,6 @@ class EvaluateSettings:
                                  metavar="FILE")
     features: str | None = option(None, "features made by minicap.extract (default: those of the training run); for "
                                   "several checkpoints one file for all, or FILE,FILE", metavar="FILE")
-    beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N")
-    length_penalty: float = option(0.7, "0 favours short captions, 1 long ones", metavar="X")
-    no_repeat: int = option(0, "never say so many words in a row twice in a caption; 0 allows it", metavar="N")
-    max_length: int = option(30, "most words of a caption", metavar="N")
-    temperature: float | None = option(None, "draw the words at random instead: 1 from the model's probabilities, less "
-                                       "is bolder on probable words, 0 is greedy", metavar="X")
-    seed: int = option(0, "of --temperature", metavar="N")
     predictions: str | None = option(None, "write the captions here, as minicap.score reads them", metavar="FILE")
     html: str | None = option(None, "write a page to look at: scores, curves, pictures with captions, where it looked",
                               metavar="FILE")
@@ -53,8 +46,6 @@ class EvaluateSettings:
 
 def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
-    check_options(settings.beam, settings.max_length, settings.length_penalty, settings.temperature, settings.seed,
-                  settings.no_repeat)
     folders = checkpoint_folders(settings.checkpoint)
     runs = [training_settings(folder, settings) for folder in folders]
     trained = runs[0]
@@ -64,10 +55,8 @@ def main(argv=None):
                            split_seed=trained["split_seed"] if settings.split_seed is None else settings.split_seed)
     inputs = [split_inputs(one, dataset, settings.split, features) for one, features in
               zip(getattr(captioner, "captioners", [captioner]), feature_files(settings.features, runs), strict=True)]
-    predictions = caption_all(captioner, inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs), beam=settings.beam,
-                              length_penalty=settings.length_penalty, max_length=settings.max_length,
-                              no_repeat=settings.no_repeat,
-                              temperature=settings.temperature, rng=np.random.default_rng(settings.seed))
+    inputs = inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs)
+    predictions = caption_all(captioner, inputs, **settings.search())
     if settings.shuffle_images:
         predictions = shuffled(predictions)
     if settings.predictions:
@@ -79,7 +68,7 @@ def main(argv=None):
         scores["facts"] = judge_captions(predictions, dataset)
     if settings.html:
         write_report(settings.html, captioner, dataset, settings.split, predictions,
-                     subtitle=f"{settings.checkpoint}, {search_used(settings)}.", history=history_of(folders[0]))
+                     subtitle=f"{settings.checkpoint}, {settings.search_in_words()}.", history=history_of(folders[0]))
     show(scores, settings)
 
 
@@ -147,18 +136,11 @@ def shuffled(predictions):
     return {names[i]: predictions[names[j]] for i, j in zip(order, np.roll(order, 1), strict=True)}
 
 
-def search_used(settings):
-    if settings.temperature is None:
-        return (f"beam {settings.beam}, length penalty {settings.length_penalty:g}"
-                + f", no {settings.no_repeat} words in a row twice" * (settings.no_repeat > 0))
-    return f"sampled at temperature {settings.temperature:g}, seed {settings.seed}"
-
-
 def show(scores, settings):
     if settings.json:
         print(json.dumps(scores))
         return
-    print(f"{settings.split}, {scores['n']} images, {search_used(settings)}")
+    print(f"{settings.split}, {scores['n']} images, {settings.search_in_words()}")
     for key in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider"):
         print(f"  {key:8} {100 * scores[key]:6.1f}")
     for kind, facts in scores.get("facts", {}).items():

@@ -35,7 +35,7 @@ ORDER = """
     captioning.predictions captioning.significance
     captioning.features captioning.extractor
     captioning.models captioning.attention_lstm captioning.attend captioning.fine_tune captioning.search
-    captioning.checkpoint
+    captioning.checkpoint captioning.search_settings
     captioning.captioner captioning.ensemble captioning.inputs captioning.train_settings captioning.training
     captioning.self_critical captioning.plots captioning.report
     train extract caption classify evaluate score export doctor reproduce
