@@ -127,18 +127,18 @@ def finished_row(name, options, work, settings):
     begin, row = time.monotonic(), {"row": name, "options": options}
     paths = {"{mirrored}": settings.mirrored, "{checkpoint}": settings.decode, "{ensemble}": settings.ensemble,
              "{whole}": settings.whole}
-    features = settings.whole if "{whole}" in options else settings.features
     options = [paths.get(option, option) for option in options]  # the record keeps the names, not where it was here
     if settings.decode is None:
-        train = ["minicap.train", "--data", settings.data, "--model", "attend", "--features", features,
+        train = ["minicap.train", "--data", settings.data, "--model", "attend", "--features", settings.features,
                  "--epochs", str(settings.epochs), "--patience", str(settings.epochs), "--seed", str(settings.seed),
                  "--out", str(folder / "run"), *COMMON, *options]
         run(train + ["--resume"] * (folder / "run" / "last.safetensors").exists(), folder, settings)
         row["history"] = history_of(folder / "run")
         row["minutes"] = sum(line["seconds"] for line in row["history"]) / 60
-        options = ["--checkpoint", str(folder / "run")]
-    run(["minicap.evaluate", "--split", "dev", "--features", features, "--predictions",
-         str(folder / "dev.json"), *options], folder, settings)
+        options = ["--checkpoint", str(folder / "run")]  # with the features it was trained on
+    else:
+        options += ["--features", settings.features]
+    run(["minicap.evaluate", "--split", "dev", "--predictions", str(folder / "dev.json"), *options], folder, settings)
     row = {"minutes": (time.monotonic() - begin) / 60, **row, "captions": read_json(folder / "dev.json")}
     write_json(record, row)
     return row
