@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass
 from .captioning.checkpoint import checkpoint_folders
 from .captioning.ensemble import Ensemble
 from .captioning.plots import save_attention
+from .captioning.run_data import make_consensus, trained_dataset, training_settings
 from .captioning.search_settings import SearchSettings
 from .cli import option, parse_settings, run_program
 from .errors import UserError
@@ -19,6 +20,10 @@ class CaptionSettings(SearchSettings):
     checkpoint: str = option(MISSING, "folder that minicap.train has written; several, for the mean of their "
                              "probabilities, as DIR,DIR", metavar="DIR")
     weights: str | None = option(None, "the VGG weights it was trained with (or MINICAP_WEIGHTS)", metavar="FILE")
+    data_dir: str | None = option(None, "--draws, --neighbours: folder of the data it was trained on (or MINICAP_DATA)",
+                                  metavar="DIR")
+    features: str | None = option(None, "--neighbours: features of its images (default: those of the training run)",
+                                  metavar="FILE")
     attention: str | None = option(None, "picture to write: where the model looked for each word", metavar="PNG")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "one JSON object a line, with all beams")
@@ -26,12 +31,17 @@ class CaptionSettings(SearchSettings):
 
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Say what is in photographs.", argv)
-    captioner = Ensemble.load(checkpoint_folders(settings.checkpoint), weights=settings.weights, device=settings.device)
+    folders = checkpoint_folders(settings.checkpoint)
+    captioner = Ensemble.load(folders, weights=settings.weights, device=settings.device)
     if settings.attention is not None:
         if len(settings.images) > 1:
             raise UserError("--attention draws one picture; name one image")
         captioner.check_attention()
     search = settings.search()
+    if settings.draws or settings.neighbours:
+        trained = training_settings(folders[0], data_dir=settings.data_dir)
+        search["consensus"] = make_consensus(settings, captioner, trained_dataset(trained, settings.data_dir),
+                                             settings.features or trained["features"])
     failed = 0
     for path in settings.images:
         try:

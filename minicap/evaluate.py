@@ -8,17 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from .captioning.checkpoint import checkpoint_folders
-from .captioning.dataset import load_dataset
 from .captioning.ensemble import Ensemble, EnsembleInputs
-from .captioning.features import open_features
-from .captioning.inputs import FeatureInputs, PixelInputs
 from .captioning.metrics import score_captions
 from .captioning.report import write_report
+from .captioning.run_data import feature_files, make_consensus, split_inputs, trained_dataset, training_settings
 from .captioning.search_settings import SearchSettings
 from .captioning.training import caption_all
 from .cli import option, parse_settings, run_program
-from .errors import UserError
-from .files import read_json, write_json
+from .files import write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +44,15 @@ class EvaluateSettings(SearchSettings):
 def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
     folders = checkpoint_folders(settings.checkpoint)
-    runs = [training_settings(folder, settings) for folder in folders]
-    trained = runs[0]
+    runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
     captioner = Ensemble.load(folders, weights=settings.weights, device=settings.device)
-    dataset = load_dataset(settings.data or trained["data"], settings.data_dir or trained["data_dir"],
-                           splits=settings.splits or trained["splits"],
-                           split_seed=trained["split_seed"] if settings.split_seed is None else settings.split_seed)
+    dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed)
+    files = feature_files(settings.features, runs)
     inputs = [split_inputs(one, dataset, settings.split, features) for one, features in
-              zip(getattr(captioner, "captioners", [captioner]), feature_files(settings.features, runs), strict=True)]
+              zip(getattr(captioner, "captioners", [captioner]), files, strict=True)]
     inputs = inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs)
-    predictions = caption_all(captioner, inputs, **settings.search())
+    predictions = caption_all(captioner, inputs, consensus=make_consensus(settings, captioner, dataset, files[0]),
+                              **settings.search())
     if settings.shuffle_images:
         predictions = shuffled(predictions)
     if settings.predictions:
@@ -76,57 +72,6 @@ def history_of(folder):
     """The lines of metrics.jsonl, if the folder has it (an exported one has not)."""
     path = folder / "metrics.jsonl"
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
-def training_settings(folder, settings):
-    """The dict that ``minicap.train`` wrote into ``settings.json``: where the data was, as far as it is to be used."""
-    trained = read_json(folder / "settings.json", "settings of the training run,")
-    keys = ("data", "data_dir", "splits", "split_seed", "features")
-    if not isinstance(trained, dict) or any(key not in trained for key in keys):
-        raise UserError(f"{folder}/settings.json lacks some of {', '.join(keys)}; keep the one training wrote")
-    if settings.data not in (None, trained["data"]):
-        return dict.fromkeys(keys) | {"data": settings.data}
-    if trained["data"] == "folder" and settings.data_dir not in (None, trained["data_dir"]):
-        trained["features"] = None  # of other pictures, perhaps under the same names
-    return trained
-
-
-def feature_files(named, runs):
-    """The feature file of each checkpoint: those that were named, one for all or one each, or those of its run."""
-    if named is None:
-        return [run["features"] for run in runs]
-    names = [named] if len(runs) == 1 else named.split(",")
-    if len(names) not in (1, len(runs)):
-        raise UserError(f"--features names {len(names)} files for {len(runs)} checkpoints; name one for all or one "
-                        "each")
-    return names * (len(runs) // len(names))
-
-
-def split_inputs(captioner, dataset, split, features):
-    """Model inputs of a split: pixels, the rows of a feature file, or features made on the way from the pictures."""
-    names = dataset.splits[split]
-    if captioner.source is None:
-        if dataset.name != "shapes":
-            raise UserError("this captioner reads the small pictures of --data shapes, not photographs; "
-                            "train one with --data flickr8k")
-        return PixelInputs(dataset, names)
-    if features is None:
-        return PictureInputs(captioner, dataset, names)
-    file = open_features(features)
-    if file.info["source"] != captioner.source:
-        raise UserError(f"{file.path} was not made by the network this captioner was trained with; extract the "
-                        "features again with those weights and that layer")
-    return FeatureInputs(file, names)
-
-
-class PictureInputs:
-    """Features computed from the pictures when they are asked for."""
-
-    def __init__(self, captioner, dataset, names):
-        self.captioner, self.dataset, self.names = captioner, dataset, list(names)
-
-    def __call__(self, rows):
-        return self.captioner.inputs_of([self.dataset.image(self.names[row], at_least=224) for row in rows])
 
 
 def shuffled(predictions):

@@ -35,8 +35,9 @@ ORDER = """
     captioning.predictions captioning.significance
     captioning.features captioning.extractor
     captioning.models captioning.attention_lstm captioning.attend captioning.fine_tune captioning.search
-    captioning.checkpoint captioning.search_settings
-    captioning.captioner captioning.ensemble captioning.inputs captioning.train_settings captioning.training
+    captioning.consensus captioning.checkpoint captioning.search_settings
+    captioning.captioner captioning.ensemble captioning.inputs captioning.run_data captioning.train_settings
+    captioning.training
     captioning.self_critical captioning.plots captioning.report
     train extract caption classify evaluate score export doctor reproduce
     learn learn.console learn.exercises learn.diagnosis learn.crashes learn.checker learn.lessons learn.progress

@@ -8,7 +8,10 @@ import pytest
 import tiny_captioner
 import tiny_vgg
 
-from minicap import evaluate, score, train
+from minicap import caption, evaluate, score, train
+from minicap.captioning import run_data
+from minicap.captioning.captioner import Captioner
+from minicap.captioning.consensus import Consensus
 from minicap.captioning.shapes import ShapesDataset
 from minicap.errors import UserError
 from minicap.files import write_json
@@ -120,7 +123,7 @@ def test_images_without_features_are_refused_and_unreadable_ones_left_out(run, t
     assert run("--features", left_out)["n"] == 2
 
 
-def test_without_features_they_are_made_from_the_pictures(run, tmp_path, monkeypatch):
+def test_without_features_they_are_made_from_the_pictures(run, tmp_path, monkeypatch, capsys):
     tiny_vgg.shrink(monkeypatch, size=32)
     weights = tiny_vgg.save_keras(tmp_path / "vgg.h5", tiny_vgg.random_vgg(11, np.random.default_rng(0)))
     monkeypatch.setenv("MINICAP_WEIGHTS", str(weights))
@@ -131,6 +134,17 @@ def test_without_features_they_are_made_from_the_pictures(run, tmp_path, monkeyp
                 "--epochs", "2", "--min-count", "1", "--embedding", "4", "--hidden", "4"])
     options = ("--split", "test", "--predictions", tmp_path / "p.json")
     expected = run(*options, checkpoint=tmp_path / "run"), (tmp_path / "p.json").read_text()
+
+    picture = tiny_captioner.SPLITS["test"][0]  # the caption program, which looks up data and features of the run
+    run(*options, "--neighbours", 2, checkpoint=tmp_path / "run")
+    for more in ((), ("--draws", "3")):
+        caption.main([str(folder / picture), "--checkpoint", str(tmp_path / "run"), "--device", "cpu",
+                      "--neighbours", "2", *more])
+        path, said = capsys.readouterr().out.split(": ")
+        if not more:
+            assert path == str(folder / picture)
+            assert said == json.loads((tmp_path / "p.json").read_text())[picture] + "\n"
+
     edit_settings(tmp_path / "run", features=None)
     assert (run(*options, checkpoint=tmp_path / "run"), (tmp_path / "p.json").read_text()) == expected
 
@@ -150,8 +164,8 @@ def pixel_run(tmp_path, monkeypatch):
     folder = tiny_captioner.save_checkpoint(tmp_path / "run", tiny_captioner.pixel_captioner(side=16))
     write_json(folder / "settings.json", {"data": "shapes", "data_dir": None, "splits": None, "split_seed": None,
                                           "features": None})
-    load = evaluate.load_dataset
-    monkeypatch.setattr(evaluate, "load_dataset", lambda name, *a, **k: (
+    load = run_data.load_dataset
+    monkeypatch.setattr(run_data, "load_dataset", lambda name, *a, **k: (
         ShapesDataset(train=1, dev=4, test=6, side=16) if name == "shapes" else load(name, *a, **k)))
     return folder
 
@@ -178,7 +192,7 @@ def test_options_of_the_training_data_are_not_carried_to_other_data(run, copied,
         asked.append((place, options))
         raise UserError("enough")
 
-    monkeypatch.setattr(evaluate, "load_dataset", load_dataset)
+    monkeypatch.setattr(run_data, "load_dataset", load_dataset)
     for options in ((), ("--split-seed", 0), ("--data", "flickr8k", "--data-dir", "D")):
         with pytest.raises(UserError, match="enough"):
             run(*options, checkpoint=copied)
@@ -212,7 +226,7 @@ def test_an_unreadable_picture_is_named(run, copied, tmp_path):
         run("--data-dir", folder, checkpoint=copied)
 
 
-# ------------------------------------------------------------------------------------------ sampling, and ensembles
+# -------------------------------------------------------------------------------------------------------- sampling
 
 def test_a_temperature_draws_and_a_seed_repeats(run, trained, capsys):
     assert run("--temperature", 0) == run("--beam", 1)
@@ -221,6 +235,57 @@ def test_a_temperature_draws_and_a_seed_repeats(run, trained, capsys):
     evaluate.main(["--checkpoint", str(trained), "--device", "cpu", "--temperature", "0.5"])
     assert "3 images, sampled at temperature 0.5, seed 0" in capsys.readouterr().out
 
+
+# ------------------------------------------------------------------------------------------------------- consensus
+
+def test_what_agrees_with_drawn_captions_and_with_those_of_similar_images_is_said(run, trained, data, tmp_path, capsys):
+    captioner = Captioner.load(trained, device="cpu")
+    features = np.load(data[1]).astype(np.float32)
+    train_captions = [[text.split() for text in tiny_captioner.captions_of(name)]
+                      for name in tiny_captioner.SPLITS["train"]]
+    said = set()
+    for options in ({"draws": 4}, {"neighbours": 2}, {"draws": 4, "neighbours": 2, "seed": 1}):
+        flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+        run("--beam", 6, "--predictions", tmp_path / "p.json", *flags)
+        consensus = Consensus(train_captions, features[:6], **options)
+        found = captioner.caption_inputs(features[6:9], beam=6, consensus=consensus)
+        predictions = json.loads((tmp_path / "p.json").read_text())
+        assert list(predictions.values()) == [kept[0][0] for kept in found]
+        said.add(tuple(predictions.values()))
+        plain = captioner.caption_inputs(features[6:9], beam=6)
+        assert [sorted(kept) for kept in found] == [sorted(kept) for kept in plain]  # another order, nothing else
+    assert len(said) > 1
+    evaluate.main(["--checkpoint", str(trained), "--device", "cpu", "--draws", "2", "--neighbours", "1"])
+    assert ("beam 3, length penalty 0.7, chosen by agreement with 2 drawn ones and captions of 1 similar images"
+            in capsys.readouterr().out)
+
+
+def test_an_ensemble_asks_the_images_its_first_captioner_finds_similar(run, trained, attending, tmp_path):
+    options = ("--beam", 4, "--neighbours", 2, "--predictions", tmp_path / "p.json")
+    run(*options, checkpoint=f"{trained},{trained}")
+    together = (tmp_path / "p.json").read_text()
+    run(*options)
+    assert (tmp_path / "p.json").read_text() == together
+    assert run(*options, "--draws", 2, checkpoint=f"{attending},{trained}")["n"] == 3
+
+
+def test_on_the_built_in_scenes_pictures_are_compared_by_their_pixels(run, pixel_run):
+    assert run("--neighbours", 1, "--draws", 2, checkpoint=pixel_run)["n"] == 4
+
+
+def test_a_consensus_that_cannot_be_is_refused(run, trained, copied):
+    edit_settings(copied, features=None)
+    with pytest.raises(UserError, match="--neighbours needs the features of the train images; name the"):
+        run("--neighbours", 3, checkpoint=copied)
+    for options in (("--draws", -1), ("--neighbours", -2)):
+        with pytest.raises(UserError, match="--draws and --neighbours have to be at least 0, got"):
+            run(*options)
+    for options in (("--draws", 2, "--beam", 1), ("--neighbours", 2, "--temperature", 1)):
+        with pytest.raises(UserError, match="choose among the captions of a beam; leave out --temperature"):
+            run(*options)
+
+
+# ------------------------------------------------------------------------------------------------------- ensembles
 
 @pytest.fixture(scope="module")
 def attending(data, tmp_path_factory):

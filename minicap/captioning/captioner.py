@@ -116,14 +116,17 @@ class Captioner:
     def captions(self, images, **options):
         """For each picture a list of pairs (caption, Σ log p), best first: up to ``beam``, or one that was sampled.
 
-        ``options`` are those of :func:`.decode`: beam, max_length, length_penalty, no_repeat; temperature and rng.
+        ``options`` are those of :func:`.decode`: beam, max_length, length_penalty, no_repeat; temperature and rng. A
+        ``consensus`` (:class:`.Consensus`) may put them into another order.
         """
         pictures = [image if isinstance(image, np.ndarray) else read_image(image) for image in images]
         return self.caption_inputs(self.inputs_of(pictures), **options)
 
-    def caption_inputs(self, inputs, **options):
+    def caption_inputs(self, inputs, *, consensus=None, **options):
         """The same for model inputs (N, ...) as :meth:`inputs_of` makes them, or rows of a feature file."""
         hypotheses = decode(self.step, self.start(inputs), **options)
+        if consensus is not None:
+            hypotheses = consensus(self, inputs, hypotheses)
         return [[(self.vocabulary.decode(h.words), h.logp) for h in kept] for kept in hypotheses]
 
     def looked_at(self, picture, caption):
@@ -161,6 +164,15 @@ class Captioner:
             return pixels_to_input(np.stack([resize(p, (side, side)) for p in pictures]))
         extractor = self.extractor()
         return extractor(np.stack([extractor.prepare(p) for p in pictures])).astype(np.float16).astype(np.float32)
+
+    def overview(self, inputs):
+        """(N, G) numbers by which pictures are alike: fc7 where the model reads it, else the mean of its regions."""
+        rows = inputs.reshape(len(inputs), -1)
+        if self.settings.whole:
+            return rows[:, -self.settings.whole:]
+        if self.settings.model == "attend":
+            return rows.reshape(len(rows), -1, self.settings.feature_size).mean(axis=1)
+        return rows
 
     def extractor(self):
         """The VGG of this captioner, loaded when first needed and checked to be the one it was trained with."""

@@ -33,12 +33,12 @@ class CiderD:
     """(image, words) -> the score of a caption against the references of that image, a row of ``references``."""
 
     def __init__(self, references):
-        counts = [[_all_ngrams(words) for words in captions] for captions in references]
+        counts = [[all_ngrams(words) for words in captions] for captions in references]
         self.idf = inverse_document_frequency(counts)
-        self.references = [[_tf_idf(of_caption, self.idf) for of_caption in of_image] for of_image in counts]
+        self.references = [[tf_idf(of_caption, self.idf) for of_caption in of_image] for of_image in counts]
 
     def __call__(self, image, words):
-        candidate = _tf_idf(_all_ngrams(words), self.idf)
+        candidate = tf_idf(all_ngrams(words), self.idf)
         similarities = [_similarity(candidate, reference) for reference in self.references[image]]
         return sum(similarities) / len(similarities)
 
@@ -53,11 +53,11 @@ def inverse_document_frequency(reference_counts):
     return lambda ngram: idf.get(ngram, log_n)
 
 
-def _all_ngrams(words):
+def all_ngrams(words):
     return [ngram_counts(words, n) for n in ORDERS]
 
 
-def _tf_idf(counts, idf):
+def tf_idf(counts, idf):
     """g_1 to g_4 as dictionaries, their norms, and the length in words."""
     vectors = [{ngram: tf * idf(ngram) for ngram, tf in of_order.items()} for of_order in counts]
     norms = [math.sqrt(sum(weight * weight for weight in vector.values())) for vector in vectors]

@@ -39,6 +39,9 @@ class Ensemble(Captioner):
             inputs.append(inputs[same[0]] if same else captioner.inputs_of(pictures))
         return tuple(inputs)
 
+    def overview(self, inputs):
+        return self.captioners[0].overview(inputs[0])
+
     def check_attention(self):
         raise UserError("each checkpoint of an ensemble looks elsewhere; --attention takes one")
 

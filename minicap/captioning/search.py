@@ -76,7 +76,7 @@ def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, no_re
     return beams.finished
 
 
-def check_options(beam, max_length, length_penalty, temperature=None, seed=0, no_repeat=0):
+def check_options(beam, max_length, length_penalty, temperature=None, *, seed=0, no_repeat=0):
     """UserError for a search that cannot be: a negative penalty would reward length without end."""
     if temperature is not None and not 0 <= temperature < np.inf:
         raise UserError(f"--temperature has to be a number from 0 on, got {temperature:g}")
@@ -121,6 +121,21 @@ def sample(step, state, *, temperature=1.0, rng, max_length=30, forbid=(PAD, STA
             break
         state = tuple(s[xp.asarray(onward)] for s in state)
     return [[Hypothesis(tuple(words), float(logp), float(logp))] for words, logp in zip(said, sums, strict=True)]
+
+
+def draw(step, state, count, *, rng, max_length=30, rows=1000):
+    """``count`` captions of each row of ``state``, drawn from the model's own probabilities: lists of hypotheses.
+
+    About ``rows`` of them are drawn at once.
+    """
+    xp, N = array_module(state[0]), len(state[0])
+    found, at_once = [[] for _ in range(N)], max(1, rows // N)
+    for begun in range(0, count, at_once):
+        image_of = np.arange(N).repeat(min(at_once, count - begun))
+        copies = tuple(s[xp.asarray(image_of)] for s in state)
+        for n, kept in zip(image_of, sample(step, copies, rng=rng, max_length=max_length), strict=True):
+            found[n] += kept
+    return found
 
 
 def _best_continuations(sums, log_p, k, forbid):

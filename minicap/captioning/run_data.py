@@ -1,0 +1,93 @@
+"""Where the data of a training run is, for the programs that use its checkpoint."""
+
+import numpy as np
+
+from ..errors import UserError
+from ..files import read_json
+from .consensus import Consensus
+from .dataset import load_dataset
+from .features import open_features
+from .inputs import FeatureInputs, PixelInputs
+from .tokens import tokenize
+
+KEYS = ("data", "data_dir", "splits", "split_seed", "features")
+
+
+def training_settings(folder, data=None, data_dir=None):
+    """The dict that ``minicap.train`` wrote into ``settings.json``: where the data was, as far as it is to be used.
+
+    That is nowhere for a data set that is not the one it was trained on.
+    """
+    trained = read_json(folder / "settings.json", "settings of the training run,")
+    if not isinstance(trained, dict) or any(key not in trained for key in KEYS):
+        raise UserError(f"{folder}/settings.json lacks some of {', '.join(KEYS)}; keep the one training wrote")
+    if data not in (None, trained["data"]):
+        return dict.fromkeys(KEYS) | {"data": data}
+    if trained["data"] == "folder" and data_dir not in (None, trained["data_dir"]):
+        trained["features"] = None  # of other pictures, perhaps under the same names
+    return trained
+
+
+def trained_dataset(trained, data_dir=None, splits=None, split_seed=None):
+    """The data set of a run; what is given here takes the place of what its settings say."""
+    return load_dataset(trained["data"], data_dir or trained["data_dir"], splits=splits or trained["splits"],
+                        split_seed=trained["split_seed"] if split_seed is None else split_seed)
+
+
+def feature_files(named, runs):
+    """The feature file of each checkpoint: those that were named, one for all or one each, or those of its run."""
+    if named is None:
+        return [run["features"] for run in runs]
+    names = [named] if len(runs) == 1 else named.split(",")
+    if len(names) not in (1, len(runs)):
+        raise UserError(f"--features names {len(names)} files for {len(runs)} checkpoints; name one for all or one "
+                        "each")
+    return names * (len(runs) // len(names))
+
+
+def split_inputs(captioner, dataset, split, features):
+    """Model inputs of a split: pixels, the rows of a feature file, or features made on the way from the pictures."""
+    names = dataset.splits[split]
+    if captioner.source is None:
+        if dataset.name != "shapes":
+            raise UserError("this captioner reads the small pictures of --data shapes, not photographs; "
+                            "train one with --data flickr8k")
+        return PixelInputs(dataset, names)
+    if features is None:
+        return PictureInputs(captioner, dataset, names)
+    file = open_features(features)
+    if file.info["source"] != captioner.source:
+        raise UserError(f"{file.path} was not made by the network this captioner was trained with; extract the "
+                        "features again with those weights and that layer")
+    return FeatureInputs(file, names)
+
+
+class PictureInputs:
+    """Features computed from the pictures when they are asked for."""
+
+    def __init__(self, captioner, dataset, names):
+        self.captioner, self.dataset, self.names = captioner, dataset, list(names)
+
+    def __call__(self, rows):
+        return self.captioner.inputs_of([self.dataset.image(self.names[row], at_least=224) for row in rows])
+
+
+def make_consensus(settings, captioner, dataset, features):
+    """The :class:`.Consensus` that ``--draws`` and ``--neighbours`` ask for, or None. ``features`` has train, too.
+
+    The images that an ensemble finds similar are those that its first captioner does.
+    """
+    if not settings.draws and not settings.neighbours:
+        return None
+    names, pictures = dataset.splits["train"], None
+    if settings.neighbours:
+        captioner = getattr(captioner, "captioners", [captioner])[0]
+        if captioner.source is not None and features is None:
+            raise UserError("--neighbours needs the features of the train images; name the file with --features")
+        inputs = split_inputs(captioner, dataset, "train", features)
+        names = inputs.names
+        pictures = np.concatenate([captioner.overview(inputs(rows))
+                                   for rows in np.split(np.arange(len(names)), range(100, len(names), 100))])
+    return Consensus([[tokenize(text) for text in dataset.captions[name]] for name in names], pictures,
+                     draws=settings.draws, neighbours=settings.neighbours, max_length=settings.max_length,
+                     seed=settings.seed)
