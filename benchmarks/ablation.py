@@ -61,8 +61,8 @@ DECODING = {
     "beam 5, length penalty 0.7, no 2 words in a row twice": ("--beam", "5", "--no-repeat", "2"),
     "beam 20, length penalty 0.7, no 2 words in a row twice": ("--beam", "20", "--no-repeat", "2"),
     "the same, chosen by 50 drawn captions": ("--beam", "20", "--no-repeat", "2", "--draws", "50"),
-    "the same, chosen by 10 similar images": ("--beam", "20", "--no-repeat", "2", "--neighbours", "10"),
-    "the same, chosen by both": ("--beam", "20", "--no-repeat", "2", "--draws", "50", "--neighbours", "10"),
+    "the same, chosen by 7 similar images": ("--beam", "20", "--no-repeat", "2", "--neighbours", "7"),
+    "the same, chosen by both": ("--beam", "20", "--no-repeat", "2", "--draws", "50", "--neighbours", "7"),
     "sampled, temperature 0.5": ("--temperature", "0.5"),
     "sampled, temperature 1": ("--temperature", "1"),
 }

@@ -38,9 +38,7 @@ class CiderD:
         self.references = [[tf_idf(of_caption, self.idf) for of_caption in of_image] for of_image in counts]
 
     def __call__(self, image, words):
-        candidate = tf_idf(all_ngrams(words), self.idf)
-        similarities = [_similarity(candidate, reference) for reference in self.references[image]]
-        return sum(similarities) / len(similarities)
+        return agreement(tf_idf(all_ngrams(words), self.idf), self.references[image])
 
 
 def inverse_document_frequency(reference_counts):
@@ -62,6 +60,11 @@ def tf_idf(counts, idf):
     vectors = [{ngram: tf * idf(ngram) for ngram, tf in of_order.items()} for of_order in counts]
     norms = [math.sqrt(sum(weight * weight for weight in vector.values())) for vector in vectors]
     return vectors, norms, counts[0].total()
+
+
+def agreement(candidate, references):
+    """The CIDEr-D of a caption with ``references``; each of these as :func:`tf_idf` gives it."""
+    return sum(_similarity(candidate, reference) for reference in references) / len(references)
 
 
 def _similarity(candidate, reference):

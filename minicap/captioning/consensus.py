@@ -12,18 +12,15 @@ two things can stand in for them:
 
 A caption c of ``length`` words, <end> among them, then competes by
 
-    score(c) = Σ log p / length^α + Σ_S 10/|S| · Σ_{s∈S} 1/4 · Σ_n g_n(c) · g_n(s) / (‖g_n(c)‖ ‖g_n(s)‖)
+    score(c) = Σ log p / length^α + CIDEr-D(c, drawn captions) + CIDEr-D(c, captions of similar images)
 
-where S is the one, then the other of these sets, and g_n holds the tf-idf weights of n-grams: what is added are CIDErs
-(Vedantam et al. 2015, eq. 1-3). A cosine is linear in g_n(s) / ‖g_n(s)‖, so its mean over S is taken before anything
-is compared.
+with CIDEr-D between 0 and 10, and document frequencies of train. To double one of the weights matters less, on
+Flickr8k, than to draw other captions.
 """
-
-from collections import Counter
 
 import numpy as np
 
-from .cider import all_ngrams, inverse_document_frequency, tf_idf
+from .cider import agreement, all_ngrams, inverse_document_frequency, tf_idf
 from .search import draw
 
 
@@ -44,44 +41,30 @@ class Consensus:
 
     def __call__(self, captioner, inputs, hypotheses):
         words = captioner.vocabulary.words
-        said_of = [[] for _ in hypotheses]  # of each image the sets S, as mean directions
+        others = [[] for _ in hypotheses]  # for each image the sets of captions to agree with
         if self.draws:
             drawn = draw(captioner.step, captioner.start(inputs), self.draws, rng=self.rng, max_length=self.max_length)
-            for sets, of_image in zip(said_of, drawn, strict=True):
-                sets.append(self.mean_direction([[words[w] for w in h.words] for h in of_image]))
+            for sets, of_image in zip(others, drawn, strict=True):
+                sets.append([self.vectors([words[w] for w in h.words]) for h in of_image])
         if self.neighbours:
-            for sets, rows in zip(said_of, self.nearest(captioner.overview(inputs)), strict=True):
-                sets.append(self.mean_direction([caption for row in rows for caption in self.train[row]]))
+            for sets, rows in zip(others, self.nearest(captioner.overview(inputs)), strict=True):
+                sets.append([self.vectors(caption) for row in rows for caption in self.train[row]])
 
         def score(hypothesis, sets):
-            direction = self.direction([words[w] for w in hypothesis.words])
-            return hypothesis.score + 10 * sum(agreement(direction, one) for one in sets)
+            said = self.vectors([words[w] for w in hypothesis.words])
+            return hypothesis.score + sum(agreement(said, captions) for captions in sets)
 
         return [sorted(kept, key=lambda h, sets=sets: -score(h, sets))
-                for kept, sets in zip(hypotheses, said_of, strict=True)]
+                for kept, sets in zip(hypotheses, others, strict=True)]
 
     def nearest(self, pictures):
         """The rows of the ``neighbours`` images of train that are most similar to each of ``pictures`` (N, G)."""
         similarity = unit_rows(pictures) @ self.pictures.T
         return np.argsort(-similarity, axis=1, kind="stable")[:, :self.neighbours]
 
-    def direction(self, words):
-        """{n-gram: weight}: all of g_n / ‖g_n‖, n = 1 to 4, of a caption."""
-        vectors, norms, _ = tf_idf(all_ngrams(words), self.idf)
-        return {ngram: weight / norm for vector, norm in zip(vectors, norms, strict=True) if norm
-                for ngram, weight in vector.items()}
-
-    def mean_direction(self, captions):
-        mean = Counter()
-        for words in captions:
-            for ngram, weight in self.direction(words).items():
-                mean[ngram] += weight / len(captions)
-        return mean
-
-
-def agreement(direction, mean):
-    """The mean over n = 1 to 4 of the cosines between a caption and, on average, the captions of a set: 0 to 1."""
-    return sum(weight * mean[ngram] for ngram, weight in direction.items()) / 4
+    def vectors(self, words):
+        """A caption as CIDEr sees it."""
+        return tf_idf(all_ngrams(words), self.idf)
 
 
 def unit_rows(x):

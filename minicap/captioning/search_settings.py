@@ -21,7 +21,7 @@ class SearchSettings:
                                        "is bolder on probable words, 0 is greedy", metavar="X")
     draws: int = option(0, "of the captions in the beam say the one that agrees best with so many that are drawn as by "
                         "--temperature 1; say 50", metavar="N")
-    neighbours: int = option(0, "and with what people say of so many similar images in train; say 10", metavar="N")
+    neighbours: int = option(0, "and with what people say of so many similar images in train; say 7", metavar="N")
     seed: int = option(0, "of --temperature and --draws", metavar="N")
 
     def __post_init__(self):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_search import TinyModel, tiny_model
 
-from minicap.captioning.cider import CiderD
-from minicap.captioning.consensus import Consensus, agreement, unit_rows
+from minicap.captioning.cider import CiderD, agreement, all_ngrams, tf_idf
+from minicap.captioning.consensus import Consensus, unit_rows
 from minicap.captioning.search import Hypothesis, beam_search, draw
 from minicap.captioning.vocabulary import SPECIAL
 
@@ -29,40 +29,15 @@ def captioner_of(model, pictures=None):
                            overview=lambda rows: pictures[rows])
 
 
-def test_agreement_is_the_mean_cosine_of_all_pairs_and_ten_times_it_is_the_cider_of_captions_as_long():
-    """CIDEr-D differs from CIDEr only for captions of different lengths, or with a word said twice."""
+def test_a_caption_agrees_as_cider_has_it_with_what_is_rare_in_train():
+    """The score of a set in which these captions are the references of an image, among those of train."""
+    others = [["the", "dog", "runs"], ["a", "cat", "runs"], ["a", "dog", "sits", "there"]]
+    reference = CiderD([[caption.split() for caption in captions] for captions in TRAIN])
+    reference.references.append([tf_idf(all_ngrams(other), reference.idf) for other in others])
     one = consensus()
-    others = [["the", "dog", "runs"], ["a", "cat", "runs"], ["a", "dog", "sits"]]
-    caption = ["a", "dog", "runs"]
-    by_pairs = np.mean([agreement(one.direction(caption), one.mean_direction([other])) for other in others])
-    together = agreement(one.direction(caption), one.mean_direction(others))
-    assert together == pytest.approx(by_pairs)
-    reference = CiderD([others, *[[text.split() for text in captions] for captions in TRAIN]])
-    reference.references[0] = [_tf_idf_of(other, one) for other in others]  # with the idf of train alone
-    reference.idf = one.idf
-    assert 10 * together == pytest.approx(reference(0, caption))
-    assert 0 < together < 1
-
-
-def _tf_idf_of(words, one):
-    from minicap.captioning.cider import all_ngrams, tf_idf
-
-    return tf_idf(all_ngrams(words), one.idf)
-
-
-def test_by_hand_a_caption_agrees_with_itself_and_with_nothing_that_shares_no_rare_word():
-    one = consensus()
-    for words in (["dog"], ["dog", "runs"], ["a", "dog", "runs", "fast"]):
-        orders = len(words)  # of longer n-grams it has none
-        assert agreement(one.direction(words), one.mean_direction([words])) == pytest.approx(orders / 4)
-    assert agreement(one.direction(["a", "dog"]), one.mean_direction([["a", "cat"]])) == pytest.approx(
-        _cosine_of_a(one.idf) / 4)  # "a" alone
-    assert agreement(one.direction([]), one.mean_direction([["a", "cat"]])) == 0
-
-
-def _cosine_of_a(idf):
-    a, other = idf(("a",)), idf(("dog",))
-    return a * a / (a * a + other * other)
+    for caption in (["a", "dog", "runs"], ["dog"], ["dog", "dog", "runs"], ["bird"], []):
+        found = agreement(one.vectors(caption), [one.vectors(other) for other in others])
+        assert found == pytest.approx(reference(3, caption))
 
 
 @pytest.mark.parametrize("neighbours", [1, 2])
@@ -75,14 +50,15 @@ def test_what_people_said_of_similar_pictures_decides(neighbours):
     assert chosen == [found[::-1] if neighbours == 1 else found, found]
 
 
-def test_the_probability_counts_as_well():
+def test_a_caption_may_be_as_much_less_probable_as_it_agrees_better():
     captioner = captioner_of(None, np.array([[1.0, 0.0]]))
     one = consensus(np.eye(3)[:, :2], neighbours=1)
-    found = [hypothesis("cat sits", -1.0), hypothesis("dog runs", -9.0)]  # CIDErs are 10 at most, here at most 5
-    assert one(captioner, np.array([0]), [found]) == [found]
-    score = [kept.score + 10 * agreement(one.direction(caption.split()), one.mean_direction(
-        [text.split() for text in TRAIN[0]])) for kept, caption in zip(found, ("cat sits", "dog runs"), strict=True)]
-    assert -1 == score[0] > score[1] > -9 + 2
+    gain = agreement(one.vectors(["dog", "runs"]), [one.vectors(text.split()) for text in TRAIN[0]])
+    assert 2 < gain < 5
+    for more, first in ((0.01, "dog runs"), (-0.01, "cat sits")):
+        found = [hypothesis("cat sits", -1.0), hypothesis("dog runs", -1.0 - gain + more)]
+        ((best, _),) = one(captioner, np.array([0]), [found])
+        assert best.words == hypothesis(first, 0).words
 
 
 def test_what_the_model_says_itself_decides():
