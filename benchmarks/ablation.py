@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minicap.captioning.dataset import load_dataset
-from minicap.captioning.metrics import METRICS, corpus_scores, image_statistics
-from minicap.captioning.significance import paired_test
+from minicap.captioning.data import load_dataset
+from minicap.captioning.scoring.metrics import METRICS, corpus_scores, image_statistics
+from minicap.captioning.scoring.significance import paired_test
 from minicap.cli import option, parse_settings, run_program
 from minicap.errors import UserError
 from minicap.evaluate import history_of

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, max_pool2d, normalize
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from minicap.captioning.models import FEATURE_LENGTH
+from minicap.captioning.models.show_tell import FEATURE_LENGTH
 
 from .pytorch import load
 

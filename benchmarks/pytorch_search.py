@@ -1,8 +1,8 @@
-"""The beam search of ``minicap.captioning.search`` in PyTorch: batched over images and beams, all of it on tensors."""
+"""The beam search of ``captioning.decoding`` in PyTorch: batched over images and beams, all of it on tensors."""
 
 import torch
 
-from minicap.captioning.vocabulary import END, PAD, START, UNK
+from minicap.captioning.text.vocabulary import END, PAD, START, UNK
 
 
 def beam_search(step, state, *, beam, max_length, length_penalty, forbid=(PAD, START, UNK)):

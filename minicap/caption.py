@@ -5,10 +5,10 @@ import sys
 from dataclasses import MISSING, dataclass
 
 from .captioning.checkpoint import checkpoint_folders
+from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble
-from .captioning.plots import save_attention
+from .captioning.reporting.plots import save_attention
 from .captioning.run_data import make_consensus, trained_dataset, training_settings
-from .captioning.search_settings import SearchSettings
 from .cli import option, parse_settings, run_program
 from .errors import UserError
 from .images import read_image

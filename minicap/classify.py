@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from .backend import CPU, get_device, to_numpy
-from .captioning.features import read_ahead
 from .cli import option, parse_settings, run_program
 from .cpu.inference import InferencePlan
-from .download import find_weights
-from .errors import UserError
+from .download.catalogue import find_weights
+from .errors import UserError, warn
 from .files import existing_file
-from .images import centre_crop, read_image, resize_short_side
+from .images import centre_crop, read_ahead, read_image, resize_short_side
 from .losses import log_softmax
 from .vgg import vgg
 
@@ -101,7 +100,7 @@ class Classifier:
 def read_classes(path, count, required=True):
     """``count`` names, one a line of the file. If it need not be there and is not: "class 0", "class 1", ..."""
     if not required and not Path(path).is_file():
-        print(f"warning: no class names, only numbers: there is no {path}, and no --classes", file=sys.stderr)
+        warn(f"no class names, only numbers: there is no {path}, and no --classes")
         return [f"class {i}" for i in range(count)]
     path = existing_file(path, "class file")
     try:

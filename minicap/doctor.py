@@ -183,9 +183,9 @@ def gpu():
 # --- Data and weights -----------------------------------------------------------------------------------------------
 
 def flickr8k():
-    from .captioning.dataset import load_dataset
-    from .captioning.flickr8k import CAPTION_NAMES, IMAGE_ARCHIVES, IMAGE_FOLDERS
-    from .download import data_folder
+    from .captioning.data import load_dataset
+    from .captioning.data.flickr8k import CAPTION_NAMES, IMAGE_ARCHIVES, IMAGE_FOLDERS
+    from .download.catalogue import data_folder
     from .errors import UserError
 
     flaws = io.StringIO()  # known ones, of which loading warns
@@ -216,7 +216,7 @@ def _first_entry(folder, names):
 
 
 def weights():
-    from .download import find_weights
+    from .download.catalogue import find_weights
     from .errors import UserError
     from .weights.recognize import HEAD, recognize
     from .weights.refusal import RefusalError

@@ -1,4 +1,6 @@
-"""The one exception a program of minicap shows to its user as a plain sentence."""
+"""What minicap tells its user in a plain sentence: the one exception that is their business, and warnings."""
+
+import sys
 
 
 class UserError(ValueError):
@@ -7,3 +9,8 @@ class UserError(ValueError):
     The message is one clear sentence: what is wrong, where, and what to do about it. Programs print it on stderr
     and exit with code 2 (see :mod:`minicap.cli`); in a notebook it is an ordinary ``ValueError``.
     """
+
+
+def warn(sentence):
+    """Print ``sentence`` on stderr as a warning: something is odd, and the work goes on."""
+    print(f"warning: {sentence}", file=sys.stderr)

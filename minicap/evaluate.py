@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from .captioning.checkpoint import checkpoint_folders
+from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble, EnsembleInputs
-from .captioning.metrics import score_captions
-from .captioning.report import write_report
+from .captioning.reporting.report import write_report
 from .captioning.run_data import feature_files, make_consensus, split_inputs, trained_dataset, training_settings
-from .captioning.search_settings import SearchSettings
-from .captioning.training import caption_all
+from .captioning.scoring.metrics import score_captions
+from .captioning.training.trainer import caption_all
 from .cli import option, parse_settings, run_program
 from .files import write_json
 
@@ -59,7 +59,7 @@ def main(argv=None):
         write_json(settings.predictions, predictions)
     scores = score_captions(predictions, dataset.captions)
     if dataset.name == "shapes":
-        from .captioning.shapes_language import judge_captions
+        from .captioning.data.shapes_language import judge_captions
 
         scores["facts"] = judge_captions(predictions, dataset)
     if settings.html:

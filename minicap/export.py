@@ -20,9 +20,9 @@ import numpy as np
 
 from .captioning.captioner import Captioner
 from .captioning.checkpoint import checkpoint_folder, load_tensors, read_description, save_tensors
-from .captioning.metrics import TITLES
+from .captioning.scoring.metrics import TITLES
 from .cli import option, parse_settings, run_program
-from .errors import UserError
+from .errors import UserError, warn
 from .files import read_json, write_json, write_text
 
 LARGEST = 60_000_000  # bytes of the folder; what is larger is no attachment any more
@@ -80,8 +80,7 @@ def main(argv=None):
         os.replace(folder, out)
     print(f"{out}: {size / 1e6:.1f} MB", file=sys.stderr)
     if size > LARGEST:
-        print(f"warning: that is more than {LARGEST / 1e6:.0f} MB; train with a smaller --hidden or --embedding",
-              file=sys.stderr)
+        warn(f"that is more than {LARGEST / 1e6:.0f} MB; train with a smaller --hidden or --embedding")
 
 
 def scores_of(source, extra):

@@ -3,8 +3,8 @@
 from dataclasses import MISSING, dataclass
 
 from .backend import get_device
-from .captioning.dataset import load_dataset
-from .captioning.extractor import LAYERS, PAIRS, Extractor, extract, extract_from
+from .captioning.data import load_dataset
+from .captioning.features.extractor import LAYERS, PAIRS, Extractor, extract, extract_from
 from .cli import option, parse_settings, run_program
 from .errors import UserError
 

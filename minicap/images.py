@@ -18,6 +18,7 @@ import contextlib
 import io
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,16 @@ def centre_crop(image, size):
         raise ValueError(f"a crop of {size}x{size} does not fit into an image of shape {image.shape}; resize it first")
     top, left = round((H - size) / 2), round((W - size) / 2)
     return image[top:top + size, left:left + size]
+
+
+def read_ahead(read, names, batch_size, threads=2):
+    """Yield lists of ``read(name)`` for ``batch_size`` names at a time, the next batch being read meanwhile."""
+    batches = [names[i:i + batch_size] for i in range(0, len(names), batch_size)]
+    with ThreadPoolExecutor(threads) as pool:
+        pending = [pool.submit(read, n) for n in batches[0]] if batches else []
+        for following in [*batches[1:], []]:
+            current, pending = pending, [pool.submit(read, n) for n in following]
+            yield [f.result() for f in current]
 
 
 def _file_bytes(path):

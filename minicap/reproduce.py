@@ -16,9 +16,9 @@ import time
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 
-from .captioning.metrics import METRICS, TITLES
+from .captioning.scoring.metrics import METRICS, TITLES
 from .cli import option, parse_settings, run_program
-from .download import find_weights
+from .download.catalogue import find_weights
 from .errors import UserError
 from .files import read_json, write_json
 

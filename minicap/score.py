@@ -1,21 +1,20 @@
 """Score anybody's captions the way the papers do: python -m minicap.score PREDICTIONS.json --references FILE
 
 BLEU-1 to 4, ROUGE-L and CIDEr of one caption per image against the captions people wrote for it. How captions become
-words, and what each number means, stands in captioning/tokens.py, bleu.py, rouge.py, cider.py and significance.py.
+words, and what each number means, stands in captioning/text/tokens.py and in the files of captioning/scoring/.
 """
 
 import dataclasses
 import json
-import sys
 
 import numpy as np
 
-from .captioning.metrics import METRICS, TITLES, corpus_scores, image_statistics, scores_of_sums, tokenized
-from .captioning.predictions import assign, match_images, read_predictions
-from .captioning.significance import bootstrap_intervals, paired_test
-from .captioning.tokens import MARKER, tokenize
+from .captioning.scoring.metrics import METRICS, TITLES, corpus_scores, image_statistics, scores_of_sums, tokenized
+from .captioning.scoring.predictions import assign, match_images, read_predictions
+from .captioning.scoring.significance import bootstrap_intervals, paired_test
+from .captioning.text.tokens import MARKER, tokenize
 from .cli import option, parse_settings, run_program
-from .errors import UserError
+from .errors import UserError, warn
 from .files import write_json
 
 DEFAULT_RESAMPLES = 1000
@@ -56,7 +55,7 @@ def main(argv=None):
     report = corpus_scores(statistics)
     columns = dict(zip(METRICS, per_image.T.tolist(), strict=True))
     if settings.meteor:
-        from .captioning.meteor import meteor
+        from .captioning.scoring.meteor import meteor
         report["meteor"], columns["meteor"] = meteor(*tokenized(predictions, references))
     if settings.bootstrap:
         intervals = bootstrap_intervals(statistics, settings.bootstrap, np.random.default_rng(settings.seed))
@@ -73,7 +72,7 @@ def main(argv=None):
 
 def load_references(path, images_path):
     """{image: captions}, and the images to score in the names of the references, or None for "those predicted"."""
-    from .captioning.caption_files import read_captions, read_image_list
+    from .captioning.data.caption_files import read_captions, read_image_list
 
     references = read_captions(path)
     images = None
@@ -169,10 +168,6 @@ def comparison_table(against):
         lines.append(f"{TITLES[name]:8}{100 * against['scores'][name]:8.1f}{100 * test['difference']:+12.1f}   "
                      f"{low_high:16}{test['p']:6.3f}   {'within' if test['within_noise'] else 'larger than'} noise")
     return [*lines, *(f"In words: {against['differences'][name]['verdict']}." for name in ("bleu4", "cider"))]
-
-
-def warn(sentence):
-    print(f"warning: {sentence}", file=sys.stderr)
 
 
 if __name__ == "__main__":

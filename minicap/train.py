@@ -9,20 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from .backend import get_device
-from .captioning.caption_dataset import warn
 from .captioning.captioner import Captioner, ModelSettings
 from .captioning.checkpoint import FORMAT, load_tensors, read_description
-from .captioning.dataset import load_dataset
-from .captioning.features import open_features
-from .captioning.fine_tune import BLOCKS, READS, channels_made
-from .captioning.inputs import FeatureInputs, PixelInputs
-from .captioning.self_critical import SelfCriticalTrainer
-from .captioning.tokens import tokenize
-from .captioning.train_settings import LAYERS, ONLY, TrainSettings
-from .captioning.training import Trainer, caption_all
-from .captioning.vocabulary import SPECIAL, Vocabulary
+from .captioning.data import load_dataset
+from .captioning.features.feature_file import open_features
+from .captioning.features.inputs import FeatureInputs, PixelInputs
+from .captioning.models.fine_tune import BLOCKS, READS, channels_made
+from .captioning.text.tokens import tokenize
+from .captioning.text.vocabulary import SPECIAL, Vocabulary
+from .captioning.training.self_critical import SelfCriticalTrainer
+from .captioning.training.settings import LAYERS, ONLY, TrainSettings
+from .captioning.training.trainer import Trainer, caption_all
 from .cli import parse_settings, run_program
-from .errors import UserError
+from .errors import UserError, warn
 from .files import write_json
 
 
@@ -61,8 +60,8 @@ def parts_of(source):
 
 def extracted_features(dataset, settings, device):
     """The path of the features of ``dataset``, made now if they are not there."""
-    from .captioning.extractor import Extractor, extract
-    from .download import data_folder, find_weights
+    from .captioning.features.extractor import Extractor, extract
+    from .download.catalogue import data_folder, find_weights
 
     weights = settings.weights or find_weights("vgg19") or find_weights("vgg16")
     if weights is None:
@@ -137,7 +136,7 @@ def pretrained_block(captioner, block):
 
 def check_gradients_of(trainer, captions=4):
     """Print the gradient check of the real model on the first few captions of a real batch; 0 if all is well."""
-    from .captioning.batches import make_batch
+    from .captioning.text.batches import make_batch
     from .gradcheck import check_gradients
 
     first = next(iter(trainer.batches))
@@ -209,7 +208,7 @@ def main(argv=None):
 
 def show(folder, trainer, device, count=12):
     """Draw the curves and some dev pictures with what the best epoch says about them."""
-    from .captioning.plots import save_curves, save_samples, terminal_picture
+    from .captioning.reporting.plots import save_curves, save_samples, terminal_picture
 
     captioner = Captioner.load(folder, device=str(device))
     dataset, inputs = trainer.dataset, trainer.inputs["dev"]

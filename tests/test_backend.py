@@ -248,7 +248,7 @@ def ops_in(*modules):
 LIBRARY = ("activations", "attention", "backend", "conv", "linear", "losses", "normalization", "optim",
            "pooling", "recurrent")
 ATTENTION = {"attention_scores", "attention_scores_backward", "weighted_sum", "weighted_sum_backward"}
-COMPILED = ("captioning.search", "linear", "optim", "cpu.activations", "cpu.attention", "cpu.losses",
+COMPILED = ("captioning.decoding.beam_search", "linear", "optim", "cpu.activations", "cpu.attention", "cpu.losses",
             "cpu.normalization", "cpu.pooling", "cpu.recurrent", "cpu.winograd")
 
 

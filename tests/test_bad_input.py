@@ -28,9 +28,9 @@ from safetensors.numpy import save_file
 
 import minicap
 from minicap import caption, classify, cli, evaluate, extract, score, train
-from minicap.captioning import training
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import load_tensors
+from minicap.captioning.training import trainer as training
 from minicap.files import write_json
 
 
@@ -380,12 +380,15 @@ def test_a_learning_rate_at_which_everything_overflows_is_one_sentence(end, good
 
 # ------------------------------------------------------------------------------------------------- the programs' --help
 
-PROGRAMS = sorted(path.stem for path in Path(minicap.__file__).parent.glob("*.py")
-                  if "run_program(main)" in path.read_text(encoding="utf-8"))
+HERE = Path(minicap.__file__).parent
+PROGRAMS = sorted({path.relative_to(HERE).with_suffix("").as_posix().replace("/", ".")
+                   for path in (*HERE.glob("*.py"), *HERE.glob("download/*.py"))
+                   if "run_program(main)" in path.read_text(encoding="utf-8")})
 
 
 def test_all_programs_are_found():
-    assert {"train", "caption", "evaluate", "score", "extract", "classify", "download", "doctor"} <= set(PROGRAMS)
+    assert {"train", "caption", "evaluate", "score", "extract", "classify", "download.__main__",
+            "doctor"} <= set(PROGRAMS)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -399,7 +402,7 @@ def test_help_names_every_option_and_what_it_does(program, monkeypatch, capsys):
         cli.run_program(module.main, ["--help"])
     out, err = capsys.readouterr()
     assert (end.value.code, err) == (0, "")
-    assert f"python -m minicap.{program}" in out
+    assert f"python -m minicap.{program.removesuffix('.__main__')}" in out
     (settings_class,) = asked
     out = " ".join(out.split())
     for field in dataclasses.fields(settings_class):

@@ -11,8 +11,8 @@ import tiny_vgg
 from minicap import caption, evaluate, score, train
 from minicap.captioning import run_data
 from minicap.captioning.captioner import Captioner
-from minicap.captioning.consensus import Consensus
-from minicap.captioning.shapes import ShapesDataset
+from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.decoding.consensus import Consensus
 from minicap.errors import UserError
 from minicap.files import write_json
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from minicap import extract as program
 from minicap.backend import CPU
-from minicap.captioning.extractor import Extractor
-from minicap.captioning.features import open_features
+from minicap.captioning.features.extractor import Extractor
+from minicap.captioning.features.feature_file import open_features
 from minicap.cli import run_program
 from minicap.errors import UserError
 from minicap.files import sha256
@@ -208,7 +208,7 @@ import os, signal, sys
 import pytest
 import tiny_vgg
 from minicap import extract
-from minicap.captioning.extractor import Extractor
+from minicap.captioning.features.extractor import Extractor
 
 tiny_vgg.shrink(pytest.MonkeyPatch(), size=32)
 compute, calls = Extractor.__call__, []

@@ -13,7 +13,7 @@ from PIL import Image
 
 from minicap import images
 from minicap.errors import UserError
-from minicap.images import centre_crop, read_image, resize, resize_short_side
+from minicap.images import centre_crop, read_ahead, read_image, resize, resize_short_side
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -310,3 +310,34 @@ def test_many_threads_read_the_same_pixels():
     for thread in threads:
         thread.join()
     assert len(readings) == 160 and all(np.array_equal(r, expected) for r in readings)
+
+
+# --- Reading ahead --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 8, 9])
+def test_read_ahead_yields_everything_in_order(count):
+    names = [str(i) for i in range(count)]
+    batches = [batch for batch in read_ahead(lambda n: n + "!", names, 4) if batch]
+    assert [len(b) for b in batches] == [4] * (count // 4) + ([count % 4] if count % 4 else [])
+    assert [n for batch in batches for n in batch] == [n + "!" for n in names]
+
+
+def test_the_next_batch_is_read_while_this_one_is_used_and_no_more():
+    started, ahead = [], threading.Event()
+
+    def read(name):
+        started.append(name)
+        if name == "c":
+            ahead.set()
+        return name
+
+    batches = read_ahead(read, "abcdefgh", 2)
+    assert next(batches) == ["a", "b"]
+    assert ahead.wait(30)  # c is read although nobody has asked for it
+    assert not {"e", "f", "g", "h"} & set(started)
+    assert list(batches) == [["c", "d"], ["e", "f"], ["g", "h"]]
+
+
+def test_an_error_while_reading_reaches_the_caller():
+    with pytest.raises(KeyError):
+        list(read_ahead({"a": 1}.__getitem__, "ab", 1))

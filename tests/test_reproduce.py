@@ -8,7 +8,7 @@ import pytest
 import tiny_captioner
 
 from minicap import reproduce
-from minicap.captioning.metrics import score_captions
+from minicap.captioning.scoring.metrics import score_captions
 from minicap.errors import UserError
 from minicap.files import write_json
 

@@ -196,7 +196,7 @@ def test_without_meteors_needs_one_sentence_says_so(run, monkeypatch):
 
 
 def test_meteor_joins_the_report_and_the_scores_of_each_image(run, monkeypatch, tmp_path):
-    from minicap.captioning import meteor
+    from minicap.captioning.scoring import meteor
 
     monkeypatch.setattr(meteor, "meteor", lambda candidates, references: (0.25, [len(words) for words in candidates]))
     report, _ = run(PREDICTIONS, "--meteor", "--per-image", tmp_path / "out.json")

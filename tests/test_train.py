@@ -14,19 +14,19 @@ import tiny_vgg
 from PIL import Image
 
 from minicap import train
-from minicap.captioning import training
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import load_tensors
-from minicap.captioning.shapes import ShapesDataset
-from minicap.captioning.train_settings import RECIPES, TrainSettings
+from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.training import trainer as training
+from minicap.captioning.training.settings import RECIPES, TrainSettings
 from minicap.errors import UserError
 
 # Runs minicap.train as `python -m` does, without the pictures at the end (they take longer than a tiny run), and sends
 # the process a signal when something happens in some epoch.
 CUT_OFF = """
 import os, runpy, signal, sys
-from minicap.captioning import plots
-from minicap.captioning.training import Trainer
+from minicap.captioning.reporting import plots
+from minicap.captioning.training.trainer import Trainer
 when, epoch, name, *sys.argv[1:] = sys.argv[1:]
 epoch = int(epoch)
 plots.save_curves = plots.save_samples = lambda *_: None

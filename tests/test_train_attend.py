@@ -69,7 +69,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(data, tmp_path, options):
         def stop(line):
             raise KeyboardInterrupt
 
-        patch.setattr("minicap.captioning.training.report", stop)
+        patch.setattr("minicap.captioning.training.trainer.report", stop)
         with pytest.raises(KeyboardInterrupt):
             tiny_captioner.run_train(tmp_path / "cut", *arguments, "--epochs", 2)
     cut = tiny_captioner.run_train(tmp_path / "cut", *arguments, "--epochs", 2, "--resume")

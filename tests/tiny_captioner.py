@@ -18,7 +18,7 @@ from minicap import train
 from minicap.backend import CPU
 from minicap.captioning.captioner import Captioner, ModelSettings
 from minicap.captioning.checkpoint import save_tensors
-from minicap.captioning.vocabulary import Vocabulary
+from minicap.captioning.text.vocabulary import Vocabulary
 from minicap.files import write_json
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (20, 40, 230)}

@@ -11,12 +11,13 @@ from typing import ClassVar
 import numpy as np
 
 from minicap.activations import Dropout
-from minicap.captioning.batches import CaptionBatches, make_batch
-from minicap.captioning.captioner import ModelSettings, pixels_to_input
-from minicap.captioning.shapes import ShapesDataset
-from minicap.captioning.tokens import tokenize
-from minicap.captioning.train_settings import RECIPES
-from minicap.captioning.vocabulary import SPECIAL, Vocabulary
+from minicap.captioning.captioner import ModelSettings
+from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.features.inputs import pixels_to_input
+from minicap.captioning.text.batches import CaptionBatches, make_batch
+from minicap.captioning.text.tokens import tokenize
+from minicap.captioning.text.vocabulary import SPECIAL, Vocabulary
+from minicap.captioning.training.settings import RECIPES
 from minicap.flat import flatten
 from minicap.optim import Adam, clip_gradients
 
@@ -24,8 +25,8 @@ from ..row import Row, Work, as_numpy, normal
 from .layers import zipf
 
 # Words per caption in train (30,000 captions), from 2 words on; the last number stands for all above 26. Counted with
-#   python -c "from collections import Counter; from minicap.captioning.dataset import load_dataset
-#   from minicap.captioning.tokens import tokenize; data = load_dataset('flickr8k')
+#   python -c "from collections import Counter; from minicap.captioning.data import load_dataset
+#   from minicap.captioning.text.tokens import tokenize; data = load_dataset('flickr8k')
 #   print(Counter(len(tokenize(t)) for name in data.splits['train'] for t in data.captions[name]))"
 FLICKR8K_LENGTHS = (15, 126, 346, 862, 1958, 2537, 2927, 3319, 3319, 3132, 2778, 2320, 1848, 1329, 977, 662, 513, 365,
                     204, 136, 110, 74, 52, 33, 20, 38)

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from minicap.captioning.captioner import ModelSettings
-from minicap.captioning.search import beam_search
-from minicap.captioning.vocabulary import END
+from minicap.captioning.decoding.beam_search import beam_search
+from minicap.captioning.text.vocabulary import END
 
 from ..row import Row, Work, as_numpy, normal
 

@@ -9,15 +9,15 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from minicap.captioning.caption_dataset import CaptionDataset, file_reader
-from minicap.captioning.extractor import Extractor, extract
+from minicap.captioning.data.caption_dataset import CaptionDataset, file_reader
+from minicap.captioning.features.extractor import Extractor, extract
 from minicap.vgg import TORCHVISION
 
 from ..row import Row, Work
 from .convolution import random_vgg
 
 BATCH = 32
-READERS = 2  # threads that decode the next batch while this one is computed, on both sides (features.read_ahead)
+READERS = 2  # threads that decode the next batch while this one is computed, on both sides (images.read_ahead)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from minicap import Adam, Layer, Linear, ReLU, Sequential, SoftmaxCrossEntropy
 from minicap.attention import softmax, softmax_backward
-from minicap.captioning.shapes import ShapesDataset
-from minicap.captioning.shapes_language import COLOURS
+from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.data.shapes_language import COLOURS
 from minicap.initializers import he, normal
 from minicap.layer import Cache
 

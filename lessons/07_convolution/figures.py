@@ -6,7 +6,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from minicap.captioning.shapes import ShapesDataset
+from minicap.captioning.data.shapes import ShapesDataset
 from minicap.conv import conv2d, output_size
 
 ACROSS = np.array([[-1.0, 0.0, 1.0]] * 3)

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from minicap import AvgPool2d, MaxPool2d
-from minicap.captioning.shapes import ShapesDataset
+from minicap.captioning.data.shapes import ShapesDataset
 from minicap.conv import conv2d
 
 data = ShapesDataset(train=38, dev=0, test=0, side=98)

@@ -22,7 +22,7 @@ from minicap import (
     SoftmaxCrossEntropy,
     Tanh,
 )
-from minicap.captioning.shapes import ShapesDataset
+from minicap.captioning.data.shapes import ShapesDataset
 from minicap.learn.exercises import Exercise, Mistake
 from minicap.losses import log_softmax
 

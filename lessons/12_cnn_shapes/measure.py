@@ -5,8 +5,8 @@ import time
 import numpy as np
 
 from minicap import Adam, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, SoftmaxCrossEntropy
-from minicap.captioning.shapes import ShapesDataset
-from minicap.captioning.shapes_language import SHAPES
+from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.data.shapes_language import SHAPES
 from minicap.learn.measure import write
 
 

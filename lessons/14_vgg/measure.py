@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from minicap.classify import Classifier
-from minicap.download import find_weights
+from minicap.download.catalogue import find_weights
 from minicap.learn.lessons import load
 from minicap.learn.measure import measure, write
 

@@ -17,7 +17,7 @@ import numpy as np
 from minicap import read_weights
 from minicap.classify import CLASSES, read_classes
 from minicap.cli import run_program
-from minicap.download import find_weights
+from minicap.download.catalogue import find_weights
 from minicap.errors import UserError
 from minicap.images import centre_crop, read_image, resize_short_side
 from minicap.learn.lessons import load

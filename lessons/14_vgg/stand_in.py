@@ -10,8 +10,8 @@ float64, so that it comes out the same on every machine.
 import numpy as np
 
 from minicap import Adam, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, SoftmaxCrossEntropy
-from minicap.captioning.shapes import ShapesDataset
-from minicap.captioning.shapes_language import COLOURS
+from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.data.shapes_language import COLOURS
 from minicap.images import resize
 from minicap.vgg import CAFFE
 

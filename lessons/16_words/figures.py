@@ -6,10 +6,10 @@ import matplotlib
 import numpy as np
 
 from minicap import Adam, Embedding, Linear, SoftmaxCrossEntropy
-from minicap.captioning.shapes import RGB, ShapesDataset
-from minicap.captioning.shapes_language import SHAPES
-from minicap.captioning.tokens import tokenize
-from minicap.captioning.vocabulary import Vocabulary
+from minicap.captioning.data.shapes import RGB, ShapesDataset
+from minicap.captioning.data.shapes_language import SHAPES
+from minicap.captioning.text.tokens import tokenize
+from minicap.captioning.text.vocabulary import Vocabulary
 
 matplotlib.use("Agg")
 matplotlib.rcParams.update({"font.size": 11})

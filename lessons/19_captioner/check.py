@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from minicap import LSTM, Adam, Embedding, Linear
-from minicap.captioning.vocabulary import END, NEVER, PAD, START
+from minicap.captioning.text.vocabulary import END, NEVER, PAD, START
 from minicap.learn.exercises import Exercise, Mistake
 from minicap.losses import log_softmax
 

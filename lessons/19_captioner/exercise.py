@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicap.captioning.vocabulary import END, NEVER, PAD, START  # 0 PAD, 1 START, 2 END; NEVER is -30
+from minicap.captioning.text.vocabulary import END, NEVER, PAD, START  # 0 PAD, 1 START, 2 END; NEVER is -30
 from minicap.losses import log_softmax  # over the last axis
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from minicap.captioning.vocabulary import END, PAD, START, UNK
+from minicap.captioning.text.vocabulary import END, PAD, START, UNK
 from minicap.learn.exercises import Exercise, Mistake
 
 # The README's table: 4 a, 5 two, 6 dog, 7 runs, 8 cat, 9 dogs, 10 ball, 11 cats, 12 run.

@@ -7,7 +7,7 @@ is ``state``, a tuple of arrays whose first axis is the row: row b of the new st
 
 import numpy as np
 
-from minicap.captioning.vocabulary import END, START  # whole numbers, the indices of these two words
+from minicap.captioning.text.vocabulary import END, START  # whole numbers, the indices of these two words
 
 
 def greedy(step, state, max_length):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicap.captioning.models import ShowTell, feature_encoder
+from minicap.captioning.models.show_tell import ShowTell, feature_encoder
 from minicap.learn.measure import measure, write
 
 rng = np.random.default_rng(0)

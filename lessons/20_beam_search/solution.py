@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicap.captioning.vocabulary import END, START
+from minicap.captioning.text.vocabulary import END, START
 
 
 def greedy(step, state, max_length):

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from minicap.captioning.ngrams import ngram_counts
+from minicap.captioning.scoring.ngrams import ngram_counts
 
 
 def clipped_matches(candidate, references, n):

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from minicap.captioning.shapes import ShapesDataset
-from minicap.captioning.shapes_language import COLOURS, WORDINGS, sentence_of
+from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.data.shapes_language import COLOURS, WORDINGS, sentence_of
 
 
 def scenes(N):

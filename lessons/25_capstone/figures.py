@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from minicap.captioning.metrics import image_statistics, scores_of_sums
+from minicap.captioning.scoring.metrics import image_statistics, scores_of_sums
 from minicap.learn.lessons import load
 
 matplotlib.use("Agg")

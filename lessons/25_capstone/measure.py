@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minicap.captioning.metrics import image_statistics, scores_of_sums
-from minicap.captioning.shapes import ShapesDataset
-from minicap.captioning.significance import bootstrap_intervals
+from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.scoring.metrics import image_statistics, scores_of_sums
+from minicap.captioning.scoring.significance import bootstrap_intervals
 from minicap.files import read_json
 from minicap.learn.measure import write
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from minicap.captioning.shapes import ShapesDataset
+from minicap.captioning.data.shapes import ShapesDataset
 from minicap.cli import run_program
 from minicap.errors import UserError
 from minicap.files import write_json

@@ -12,12 +12,13 @@ import numpy as np
 from ..backend import get_device, to_numpy
 from ..errors import UserError
 from ..images import read_image, resize
-from .attend import Attend
 from .checkpoint import checkpoint_folder, load_tensors, read_description
-from .fine_tune import FineTuned
-from .models import ShowTell, feature_encoder, small_cnn
-from .search import decode
-from .vocabulary import Vocabulary
+from .decoding.beam_search import decode
+from .features.inputs import pixels_to_input
+from .models.fine_tune import FineTuned
+from .models.show_attend_tell import Attend
+from .models.show_tell import ShowTell, feature_encoder, small_cnn
+from .text.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,6 @@ class ModelSettings:
         return ShowTell(encoder, self.vocabulary, self.embedding, self.hidden, drop=self.drop, rng=rng,
                         dropout_rng=dropout_rng, label_smoothing=self.label_smoothing, log_frequencies=log_frequencies,
                         image_every_step=self.image_every_step)
-
-
-def pixels_to_input(images):
-    """(N, H, W, 3) uint8 -> float32 from -1 to 1."""
-    return images.astype(np.float32) * np.float32(2 / 255) - 1
 
 
 class Captioner:
@@ -177,7 +173,7 @@ class Captioner:
     def extractor(self):
         """The VGG of this captioner, loaded when first needed and checked to be the one it was trained with."""
         if self._extractor is None:
-            from .extractor import Extractor
+            from .features.extractor import Extractor
 
             weights = self.weights or find_vgg(self.source)
             extractor = Extractor(weights, self.source["layer"], self.device)
@@ -192,7 +188,7 @@ class Captioner:
 
 def find_vgg(source):
     """The weights file for features from ``source``, where MINICAP_WEIGHTS or the download folder has it."""
-    from ..download import WEIGHTS, find_weights
+    from ..download.catalogue import WEIGHTS, find_weights
 
     network = source["network"].lower().replace("-", "")[:5]  # "VGG-19 ..." -> "vgg19"
     path = find_weights(network)

@@ -4,11 +4,11 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import read_json
-from .consensus import Consensus
-from .dataset import load_dataset
-from .features import open_features
-from .inputs import FeatureInputs, PixelInputs
-from .tokens import tokenize
+from .data import load_dataset
+from .decoding.consensus import Consensus
+from .features.feature_file import open_features
+from .features.inputs import FeatureInputs, PixelInputs
+from .text.tokens import tokenize
 
 KEYS = ("data", "data_dir", "splits", "split_seed", "features")
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import existing_file
-from .archives import read_npz, read_safetensors
 from .keras_h5 import read_keras_h5
+from .plain_arrays import read_npz, read_safetensors
 from .raw import native
 from .recognize import HEAD, recognize
 from .refusal import RefusalError

@@ -6,7 +6,7 @@ import pytest
 import tiny_captioner
 
 from benchmarks import ablation
-from minicap.captioning.train_settings import TrainSettings
+from minicap.captioning.training.settings import TrainSettings
 from minicap.cli import parse_settings
 from minicap.errors import UserError
 from minicap.evaluate import EvaluateSettings

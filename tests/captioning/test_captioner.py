@@ -10,8 +10,9 @@ import tiny_vgg
 from PIL import Image
 
 from minicap.backend import CPU
-from minicap.captioning.captioner import Captioner, ModelSettings, pixels_to_input
-from minicap.captioning.extractor import Extractor
+from minicap.captioning.captioner import Captioner, ModelSettings
+from minicap.captioning.features.extractor import Extractor
+from minicap.captioning.features.inputs import pixels_to_input
 from minicap.errors import UserError
 
 

@@ -9,7 +9,7 @@ import tiny_captioner
 from minicap.backend import CPU, to_numpy
 from minicap.captioning.captioner import Captioner, ModelSettings
 from minicap.captioning.ensemble import Ensemble, EnsembleInputs, mean_probability
-from minicap.captioning.vocabulary import START, Vocabulary
+from minicap.captioning.text.vocabulary import START, Vocabulary
 from minicap.errors import UserError
 
 

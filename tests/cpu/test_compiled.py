@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicap import backend
-from minicap.captioning.search import most_probable
+from minicap.captioning.decoding.beam_search import most_probable
 from minicap.cpu import losses, recurrent
 
 if not backend.compiles():

@@ -14,8 +14,8 @@ import strict
 from minicap import backend
 from minicap.backend import CPU, to_numpy
 from minicap.captioning.captioner import Captioner, ModelSettings
-from minicap.captioning.training import Trainer
-from minicap.captioning.vocabulary import Vocabulary
+from minicap.captioning.text.vocabulary import Vocabulary
+from minicap.captioning.training.trainer import Trainer
 
 WORDS = "a the dog cat runs sits on grass sand red blue small large".split()  # noqa: SIM905
 

@@ -9,7 +9,7 @@ import pytest
 import tiny_captioner
 
 from minicap import conv, recurrent, train
-from minicap.captioning.models import small_cnn
+from minicap.captioning.models.show_tell import small_cnn
 from minicap.errors import UserError
 from minicap.learn import mine
 from minicap.learn.console import Console

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from minicap.captioning.attend import Attend
-from minicap.captioning.batches import make_batch
+from minicap.captioning.models.show_attend_tell import Attend
+from minicap.captioning.text.batches import make_batch
 
 pytestmark = pytest.mark.peers
 torch = pytest.importorskip("torch")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from minicap.captioning.batches import make_batch
-from minicap.captioning.models import FEATURE_LENGTH, ShowTell, feature_encoder, small_cnn
+from minicap.captioning.models.show_tell import FEATURE_LENGTH, ShowTell, feature_encoder, small_cnn
+from minicap.captioning.text.batches import make_batch
 
 pytestmark = pytest.mark.peers
 torch = pytest.importorskip("torch")

@@ -24,7 +24,7 @@ TWINS = {
     "exponentials": "losses",
     "adam_": "optim",
     "approach": "optim",
-    "most_probable": "search",
+    "most_probable": "beam_search",
     "transform_input": "winograd",
     "transform_output": "winograd",
     "transform_output_gradient": "winograd",

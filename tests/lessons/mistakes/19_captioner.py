@@ -1,7 +1,7 @@
 """Mistakes people make in lesson 19, and how each has to be named."""
 
 # expects: 19.1: END at the end of the row
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def teacher_forcing(captions):
@@ -16,7 +16,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: END is read
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def teacher_forcing(captions):
@@ -27,7 +27,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: filled with END
-from minicap.captioning.vocabulary import END, START
+from minicap.captioning.text.vocabulary import END, START
 
 
 def teacher_forcing(captions):
@@ -41,7 +41,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: the last word is not read
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def teacher_forcing(captions):
@@ -55,7 +55,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: END is not counted
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def teacher_forcing(captions):
@@ -69,7 +69,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: all rows have length T
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def teacher_forcing(captions):
@@ -83,7 +83,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: START and END are counted
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def teacher_forcing(captions):
@@ -97,7 +97,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: END is missing
-from minicap.captioning.vocabulary import PAD, START
+from minicap.captioning.text.vocabulary import PAD, START
 
 
 def teacher_forcing(captions):
@@ -111,7 +111,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: START is missing
-from minicap.captioning.vocabulary import END, PAD
+from minicap.captioning.text.vocabulary import END, PAD
 
 
 def teacher_forcing(captions):
@@ -122,7 +122,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: padding in front
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def teacher_forcing(captions):
@@ -136,7 +136,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: it reads what it should say
-from minicap.captioning.vocabulary import END, PAD
+from minicap.captioning.text.vocabulary import END, PAD
 
 
 def teacher_forcing(captions):
@@ -150,7 +150,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: it has to say START
-from minicap.captioning.vocabulary import PAD, START
+from minicap.captioning.text.vocabulary import PAD, START
 
 
 def teacher_forcing(captions):
@@ -164,7 +164,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: filled with END
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def teacher_forcing(captions):
@@ -178,7 +178,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.1: padding in front
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def teacher_forcing(captions):
@@ -192,7 +192,7 @@ def teacher_forcing(captions):
 
 
 # expects: 19.2: minus infinity
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def log_frequencies(targets, lengths, V):
@@ -221,7 +221,7 @@ def log_frequencies(targets, lengths, V):
 
 
 # expects: 19.2: never means 0
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def log_frequencies(targets, lengths, V):
@@ -242,7 +242,7 @@ def log_frequencies(targets, lengths, V):
 
 
 # expects: 19.2: no logarithm
-from minicap.captioning.vocabulary import END, PAD, START
+from minicap.captioning.text.vocabulary import END, PAD, START
 
 
 def log_frequencies(targets, lengths, V):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicap.captioning.vocabulary import END, NEVER, PAD, START
+from minicap.captioning.text.vocabulary import END, NEVER, PAD, START
 
 
 def teacher_forcing(captions):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minicap import SoftmaxCrossEntropy
-from minicap.captioning.vocabulary import END, NEVER, PAD, START
+from minicap.captioning.text.vocabulary import END, NEVER, PAD, START
 
 
 def real_places(targets, lengths):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicap.captioning.ngrams import ngram_counts
+from minicap.captioning.scoring.ngrams import ngram_counts
 
 
 def clipped_matches(candidate, references, n):

@@ -1,0 +1,58 @@
+"""The data sets by name. What they all offer, and all that the programs use:
+
+    data.name          "shapes", "flickr8k" or "folder"
+    data.splits        {"train": (image name, ...), "dev": ..., "test": ...}
+    data.captions      {image name: (raw caption, ...)}
+    data.all_images    every image name there is, for extraction
+    data.image(name)   the picture, uint8 (H, W, 3) RGB; with at_least=224 it may come smaller, with sides of twice that
+"""
+
+import os
+
+from ...errors import UserError
+from .caption_dataset import CaptionDataset
+
+__all__ = ["DATASETS", "CaptionDataset", "load_dataset"]
+
+DATASETS = ("shapes", "flickr8k", "folder")
+
+
+def load_dataset(name, data_dir=None, *, splits=None, split_seed=None):
+    """The data set called ``name``.
+
+    ``data_dir``     the folder it is in. For flickr8k by default the environment variable MINICAP_DATA, or else
+                     ~/.cache/minicap, where the download program puts things; "shapes" needs no files.
+    ``splits``       a folder with train, dev and test lists of image names.
+    ``split_seed``   folder: make a random split with this seed.
+
+    Raises UserError when the files are not there, are broken, or an option does not belong to the data set.
+    """
+    if name not in DATASETS:
+        raise UserError(f"there is no data set {name!r}; choose one of {', '.join(DATASETS)}")
+    if split_seed is not None and name != "folder":
+        raise UserError(f"--split-seed is for --data folder; {name} has splits of its own")
+    if name == "shapes":
+        from .shapes import ShapesDataset
+
+        if splits is not None:
+            raise UserError("--splits is for --data flickr8k and folder; shapes has splits of its own")
+        return ShapesDataset()
+    if name == "folder":
+        from .folder import load_folder
+
+        if data_dir is None:
+            raise UserError("--data folder needs --data-dir, the folder with your pictures and their captions")
+        return load_folder(data_dir, splits, split_seed)
+    from .flickr8k import load_flickr8k
+
+    return load_flickr8k(data_dir or _default_folder(), splits)
+
+
+def _default_folder():
+    from ...download.catalogue import data_folder
+
+    folder = data_folder()
+    if not (os.environ.get("MINICAP_DATA") or folder.is_dir()):
+        raise UserError("where is Flickr8k? Name its folder with --data-dir or in the environment variable "
+                        "MINICAP_DATA, or fetch it with `python -m minicap.download flickr8k`")
+    return folder

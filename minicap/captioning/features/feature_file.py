@@ -1,0 +1,182 @@
+"""Image features on disk: one float16 array, and a small JSON beside it that says what they are.
+
+    features.npy    (images, 4096) or (images, 14, 14, 512): an ordinary .npy file, memory-mapped when read
+    features.json   layer, network, checksum of the weights, preprocessing, and the image names row by row
+
+VGG is frozen while captions are learned, so it runs once per image and not once per image and epoch. float16 keeps
+three digits, more than the float32 noise of a photograph's JPEG artefacts, at half the size.
+"""
+
+import contextlib
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import UserError
+from ...files import existing_file, read_json, write_json
+
+_DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .json files that are not as expected
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """Everything that decides what the numbers are. Two files agree if and only if these do.
+
+    ``parts``: for the features of several layers in one row, one behind the other, the shape of each.
+    """
+
+    layer: str
+    network: str
+    weights_sha256: str
+    preprocessing: dict
+    resize: str
+    shape: tuple
+    parts: tuple = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "shape", tuple(self.shape))  # a JSON file has lists
+        object.__setattr__(self, "parts", tuple(tuple(part) for part in self.parts))
+
+    def to_json(self):
+        described = {**vars(self), "shape": list(self.shape), "parts": [list(part) for part in self.parts]}
+        return {name: value for name, value in described.items() if name != "parts" or value}
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """Features opened for reading: ``array[row[name]]`` are those of the image ``name``."""
+
+    path: Path
+    array: np.ndarray
+    info: dict
+    row: dict = field(repr=False)
+
+    def check_images(self, names):
+        """UserError unless every image in ``names`` has features here."""
+        missing = [n for n in names if n not in self.row]
+        if missing:
+            raise UserError(f"{self.path} has no features for {len(missing)} of {len(names)} images (the first is "
+                            f"{missing[0]}); extract them again for this data set")
+
+
+def sidecar(path):
+    return Path(path).with_suffix(".json")
+
+
+def open_features(path):
+    """Open a finished feature file; UserError if it is missing, unfinished or damaged."""
+    path = existing_file(Path(path).expanduser().with_suffix(".npy"), "feature file")
+    info = read_json(sidecar(path), "the description of the features,")
+    try:
+        array = np.lib.format.open_memmap(path, "r")
+        names = info["images"]
+        expected = (len(names), *info["source"]["shape"])
+    except _DAMAGED as error:
+        raise UserError(f"{path} is not a feature file of minicap ({error}); extract the features again") from error
+    if array.shape != expected:
+        raise UserError(f"{path} holds an array of shape {array.shape}, its description says {expected}; "
+                        "extract the features again")
+    unreadable = set(info.get("unreadable", ()))
+    return FeatureFile(path, array, info, {n: i for i, n in enumerate(names) if n not in unreadable})
+
+
+class FeatureWriter:
+    """Writes features in image order under a temporary name, remembering how far it came.
+
+    ``done`` images are already there if an earlier run with the same source and image list was cut off. ``discarded``
+    says how an unfinished file that was there instead differs (words as of :func:`changes`); it is begun anew.
+    """
+
+    def __init__(self, path, source, images):
+        self.path = Path(path).expanduser().with_suffix(".npy")
+        self.source, self.images = source, tuple(images)
+        self.shape = (len(self.images), *source.shape)
+        self.partial = self.path.with_name(self.path.stem + ".partial.npy")
+        self.progress = self.partial.with_suffix(".json")
+        self.done, self.unreadable, self.discarded = 0, [], []
+        if self.path.is_dir():
+            raise UserError(f"{self.path} is a folder; --out has to be a file")
+        self.array = self._reopen()
+        if self.array is None:
+            self.array = self._create()
+
+    def _reopen(self):
+        """The array of a run that was cut off, or None when there is none that can be gone on with."""
+        if not (self.partial.exists() and self.progress.exists()):
+            return None
+        try:
+            state = read_json(self.progress)
+            self.discarded = changes(state, self.source, self.images)
+            np.lib.format.open_memmap(self.partial, "r")  # refuses a shortened file, which "r+" fills up with zeros
+            array = np.lib.format.open_memmap(self.partial, "r+")
+        except (UserError, *_DAMAGED):
+            return None
+        if self.discarded or array.shape != self.shape:
+            return None
+        self.done, self.unreadable = state["done"], state["unreadable"]
+        return array
+
+    def _create(self):
+        """A new array, all of whose disk space is taken now.
+
+        A full disk under a memory map would otherwise kill the process with SIGBUS.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.progress.unlink(missing_ok=True)  # first: it vouches for numbers that are overwritten now
+            array = np.lib.format.open_memmap(self.partial, "w+", np.float16, self.shape)
+            if hasattr(os, "posix_fallocate"):
+                with open(self.partial, "rb+") as f:
+                    os.posix_fallocate(f.fileno(), 0, os.path.getsize(self.partial))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self.partial.unlink()
+            raise UserError(f"cannot write {2e-6 * math.prod(self.shape):,.0f} MB of features to {self.path} "
+                            f"({error.strerror or error}); free some space or choose another place") from error
+        return array
+
+    def write(self, values):
+        """Append ``values`` (n, ...) for the next n images; None marks an image that could not be read."""
+        for value in values:
+            if value is None:
+                self.unreadable.append(self.images[self.done])
+            else:
+                self.array[self.done] = value
+            self.done += 1
+
+    def save_progress(self):
+        self.array.flush()
+        write_json(self.progress, {**self._description(), "done": self.done})
+
+    def finish(self):
+        """Rename both files into place. At no moment does an array stand beside the description of another."""
+        assert self.done == len(self.images), "unfinished"
+        self.save_progress()  # killed below this line, the next run has nothing to compute and only finishes
+        self.array = None  # closes the map: Windows does not rename a file that is open
+        self.path.unlink(missing_ok=True)
+        write_json(sidecar(self.path), self._description())
+        os.replace(self.partial, self.path)
+        self.progress.unlink(missing_ok=True)
+
+    def _description(self):
+        return {"source": self.source.to_json(), "unreadable": self.unreadable, "images": list(self.images)}
+
+
+def changes(info, source, images):
+    """In what the features that ``info`` describes differ from what ``source`` gives for ``images``: a list of words.
+
+    Empty when they are the same: "layer", "network", "weights", "preprocessing", "resize", "shape", "image list".
+    """
+    words = [name.removesuffix("_sha256") for name, value in source.to_json().items() if info["source"][name] != value]
+    return words + (["image list"] if tuple(info["images"]) != tuple(images) else [])
+
+
+def finished_changes(path, source, images):
+    """:func:`changes` for the finished file at ``path``, or None when there is no sound one."""
+    try:
+        return changes(open_features(path).info, source, images)
+    except (UserError, *_DAMAGED):
+        return None

@@ -1,0 +1,64 @@
+"""What a model reads for the images of a data set, by row number: drawn pictures, or features from a file."""
+
+import numpy as np
+
+from ...errors import UserError, warn
+from ..data.caption_dataset import first_of
+
+
+def pixels_to_input(images):
+    """(N, H, W, 3) uint8 -> float32 from -1 to 1."""
+    return images.astype(np.float32) * np.float32(2 / 255) - 1
+
+
+class PixelInputs:
+    """Small pictures kept in memory as bytes, (images, side, side, 3) uint8."""
+
+    def __init__(self, dataset, names):
+        self.names = list(names)
+        self.pictures = np.stack([dataset.image(name) for name in self.names])
+
+    def __call__(self, rows, rng=None):
+        return pixels_to_input(self.pictures[rows])
+
+
+class FeatureInputs:
+    """Rows of a memory-mapped feature file: only those a batch needs are read.
+
+    A picture that could not be read when the features were made is left out, with a warning line: to extract again
+    would not help. UserError when the file never saw a picture.
+
+    With features of the ``mirrored`` pictures beside them, whoever gives an ``rng`` (training does) gets either the one
+    or the other of a picture, each half of the time.
+    """
+
+    def __init__(self, features, names, mirrored=None):
+        unreadable = set(features.info.get("unreadable", ()))
+        self.names = [name for name in names if name not in unreadable]
+        features.check_images(self.names)
+        if left_out := [name for name in names if name in unreadable]:
+            warn(f"{len(left_out)} of {len(names)} pictures left out, which could not be read for {features.path} "
+                 f"({first_of(left_out)})")
+        if not self.names:
+            raise UserError(f"none of the {len(names)} pictures could be read for {features.path}; fetch them again")
+        self.array = features.array
+        self.row = np.array([features.row[name] for name in self.names])
+        self.mirrored = None
+        if mirrored is not None:
+            check_mirrored(features, mirrored)
+            self.mirrored = FeatureInputs(mirrored, self.names)
+
+    def __call__(self, rows, rng=None):
+        x = self.array[self.row[rows]].astype(np.float32)
+        if rng is not None and self.mirrored is not None:
+            coin = rng.random(len(rows)) < 0.5
+            x[coin] = self.mirrored(rows[coin])
+        return x
+
+
+def check_mirrored(features, mirrored):
+    """UserError unless the second file holds what ``extract --mirror`` makes with the network of the first."""
+    source = features.info["source"]
+    if mirrored.info["source"] != source | {"resize": source["resize"] + ", mirrored"}:
+        raise UserError(f"{mirrored.path} does not hold the mirrored pictures' features by the network of "
+                        f"{features.path}; extract them with --mirror and otherwise the same options")

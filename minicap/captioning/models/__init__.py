@@ -1,0 +1,1 @@
+"""The captioners: Show and Tell; Show, Attend and Tell; fine-tuning."""

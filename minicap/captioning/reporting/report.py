@@ -1,0 +1,136 @@
+"""What a captioner says about a split, as one HTML page that needs nothing else: no network, no files beside it.
+
+The page holds photographs of the data set, so it is for oneself: whoever passes it on needs the right to these.
+"""
+
+import base64
+import html
+import io
+import string
+from collections import Counter
+
+import numpy as np
+from PIL import Image
+
+from ...errors import UserError
+from ...files import write_text
+from ..scoring.metrics import METRICS, TITLES, image_statistics, scores_of_sums
+from ..text.tokens import tokenize
+from .plots import curves, png, shrink
+
+SIDE = 224      # pixels of a photograph's longer side
+FREQUENT = 10   # captions in the table of the most frequent ones
+
+PAGE = string.Template("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>$title</title>
+<style>
+body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #222; }
+h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.4rem } .quiet { color: #666 }
+table { border-collapse: collapse } td, th { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1.4rem }
+.photo { position: relative; line-height: 0 } .photo img { width: 100% }
+.photo .lit { position: absolute; inset: 0; opacity: 0; mask-size: 100% 100%; -webkit-mask-size: 100% 100% }
+.photo.looking > img:first-child { filter: grayscale(1) brightness(.3) } .photo.looking .lit { opacity: 1 }
+.caption { font-weight: 600; margin: .5rem 0 .2rem } .caption span { border-radius: .2rem; padding: 0 .1rem }
+.caption span[data-mask] { cursor: default } .caption span[data-mask]:hover, .caption span:focus { background: #ffe08a }
+ul { margin: .2rem 0; padding-left: 1.1rem; color: #555; font-size: .87rem } img.curves { max-width: 100% }
+</style></head><body>
+<h1>$title</h1>
+<p class="quiet">$subtitle</p>
+<table><tr>$heads</tr><tr>$scores</tr></table>
+$curves
+<h2>What is said most</h2>
+<p>$distinct of the $n captions are different from one another; $new % do not occur in train word for word.</p>
+<table>$frequent</table>
+$cards
+<script>
+for (const word of document.querySelectorAll("[data-mask]")) {
+  const photo = word.closest("figure").querySelector(".photo"), lit = photo.querySelector(".lit");
+  const look = () => {
+    lit.style.maskImage = lit.style.webkitMaskImage = "url(" + word.dataset.mask + ")";
+    photo.classList.add("looking");
+  };
+  const leave = () => photo.classList.remove("looking");
+  word.addEventListener("mouseenter", look); word.addEventListener("focus", look);
+  word.addEventListener("mouseleave", leave); word.addEventListener("blur", leave);
+}
+</script>
+</body></html>
+""")
+
+
+def write_report(path, captioner, dataset, split, predictions, *, subtitle, history=(), sample=24, extremes=12):
+    """Write the page about ``predictions`` ({image: caption}) for ``split`` to ``path``.
+
+    ``history``: the lines of metrics.jsonl, for the curves. ``sample`` images are drawn with a fixed seed; as many as
+    ``extremes`` are shown of the best, and of the worst, by their own CIDEr.
+    """
+    statistics = image_statistics(predictions, dataset.captions)
+    n, names = len(predictions), list(predictions)
+    of_image = scores_of_sums(statistics, 1)[:, METRICS.index("cider")]
+    order = [names[i] for i in np.argsort(-of_image, kind="stable")]
+    drawn = [names[i] for i in sorted(np.random.default_rng(0).permutation(n)[:sample])]
+    cider = dict(zip(names, of_image, strict=True))
+
+    def cards(heading, chosen):
+        figures = "\n".join(_card(captioner, dataset, name, predictions[name], cider[name]) for name in chosen)
+        return f'<h2>{heading}</h2>\n<div class="cards">\n{figures}\n</div>'
+
+    scores = dict(zip(METRICS, scores_of_sums(statistics.sum(axis=0), n), strict=True))
+    frequent = Counter(predictions.values()).most_common(FREQUENT)
+    said = {tuple(tokenize(text)) for name in dataset.splits["train"] for text in dataset.captions[name]}
+    new = sum(tuple(tokenize(text)) not in said for text in predictions.values())
+    hint = " Rest on a word to see where it looked." if _looks(captioner) else ""
+    write_text(path, PAGE.substitute(
+        title=html.escape(f"{dataset.name}, {split}: {n} images"), subtitle=html.escape(subtitle + hint),
+        heads="".join(f'<th class="number">{TITLES[key]}</th>' for key in METRICS),
+        scores="".join(f'<td class="number">{100 * scores[key]:.1f}</td>' for key in METRICS),
+        curves=f'<h2>How training went</h2>\n<img class="curves" alt="loss and dev scores by epoch" '
+               f'src="{_data_url(png(curves(history)), "png")}">' if history else "",
+        n=n, distinct=len(set(predictions.values())), new=f"{100 * new / n:.1f}",
+        frequent="".join(f'<tr><td class="number">{count}</td><td>{html.escape(text)}</td></tr>'
+                         for text, count in frequent),
+        cards="\n".join([cards("A sample", drawn), cards("The best by CIDEr", order[:extremes]),
+                         cards("The worst by CIDEr", order[::-1][:extremes])])))
+
+
+def _card(captioner, dataset, name, caption, cider):
+    """A photograph, what we say about it word by word, and what five people said."""
+    try:
+        picture = dataset.image(name, at_least=SIDE)
+    except UserError as error:
+        return f"<figure><p>{html.escape(str(error))}</p></figure>"
+    photo = _data_url(_encoded(Image.fromarray(shrink(picture, SIDE)), "JPEG", quality=85), "jpeg")
+    lit, words = "", [html.escape(word) for word in caption.split()]
+    if _looks(captioner):
+        maps, _ = captioner.looked_at(picture, caption)
+        lit = f'<img class="lit" alt="" src="{photo}">'
+        words = [f'<span tabindex="0" data-mask="{_data_url(_encoded(mask(alpha), "PNG"), "png")}">{word}</span>'
+                 for word, alpha in zip(words, maps, strict=True)]
+    references = "".join(f"<li>{html.escape(text)}</li>" for text in dataset.captions[name])
+    return (f'<figure style="margin: 0"><div class="photo"><img alt="{html.escape(name)}" src="{photo}">{lit}</div>'
+            f'<p class="caption">{" ".join(words)}</p><span class="quiet">CIDEr {100 * cider:.0f}</span>'
+            f"<ul>{references}</ul></figure>")
+
+
+def _looks(captioner):
+    settings = getattr(captioner, "settings", None)  # an ensemble has none
+    return settings is not None and settings.model == "attend"
+
+
+def mask(alpha):
+    """A picture of one pixel a region, as transparent as the word did not look there; the browser stretches it."""
+    light = np.round(255 * (alpha - alpha.min()) / max(np.ptp(alpha), 1e-12)).astype(np.uint8)
+    return Image.merge("LA", [Image.new("L", light.shape[::-1], 255), Image.fromarray(light)])
+
+
+def _encoded(image, format, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def _data_url(data, kind):
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,1 @@
+"""BLEU, ROUGE-L, CIDEr and METEOR of captions, and how much of a score is chance."""

@@ -1,0 +1,67 @@
+"""The scores of the field's tables, for a set of captions: BLEU-1 to 4, ROUGE-L and CIDEr, without Java or perl.
+
+Everything goes through one table of per-image statistics, (N, 12): ten counts for BLEU, then ROUGE-L and CIDEr. The
+scores of any collection of images follow from the *sum* of their rows, and so of resampled ones (significance.py).
+"""
+
+import numpy as np
+
+from ...errors import UserError
+from ..text.tokens import MARKER, tokenize
+from .bleu import N_COUNTS, bleu, bleu_counts
+from .cider import cider
+from .rouge import rouge_l
+
+METRICS = ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider")
+TITLES = {"bleu1": "BLEU-1", "bleu2": "BLEU-2", "bleu3": "BLEU-3", "bleu4": "BLEU-4", "rouge_l": "ROUGE-L",
+          "meteor": "METEOR", "cider": "CIDEr"}  # METEOR is scored elsewhere (meteor.py)
+
+
+def score_captions(predictions: dict[str, str], references: dict[str, list[str]]) -> dict:
+    """Scores of raw captions against raw human captions, as fractions (BLEU-4 0.198, CIDEr 0.478), and ``n`` images.
+
+    ``predictions`` maps image to caption and names the set that is scored; ``references`` maps image to captions and
+    may hold more images. Both are split by :func:`tokenize` here and nothing else. An image without references is a
+    UserError.
+    """
+    return corpus_scores(image_statistics(predictions, references))
+
+
+def corpus_scores(statistics):
+    """The six METRICS of the table (N, 12), and ``n``, as a dictionary."""
+    n = len(statistics)
+    return dict(zip(METRICS, scores_of_sums(statistics.sum(axis=0), n).tolist(), strict=True)) | {"n": n}
+
+
+def image_statistics(predictions, references):
+    """The table (N, 12), one row for each image in the order of ``predictions``."""
+    candidates, targets = tokenized(predictions, references)
+    counts = [bleu_counts(words, captions) for words, captions in zip(candidates, targets, strict=True)]
+    rouge = [rouge_l(words, captions) for words, captions in zip(candidates, targets, strict=True)]
+    return np.column_stack([counts, rouge, cider(candidates, targets)])
+
+
+def scores_of_sums(sums, n):
+    """The six METRICS (..., 6) from sums (..., 12) of ``n`` rows of the table; n = 1 gives the scores of one image."""
+    return np.concatenate([bleu(sums[..., :N_COUNTS]), sums[..., N_COUNTS:] / n], axis=-1)
+
+
+def tokenized(predictions, references):
+    """Candidates as N lists of words and references as N lists of lists of words, in the order of ``predictions``.
+
+    A stand-in such as ``<unk>`` inside a reference stays a word of its length, but one that no prediction can match:
+    to predict "I do not know this word" is never right.
+    """
+    if not predictions:
+        raise UserError("there are no predictions to score")
+    missing = [image for image in predictions if not references.get(image)]
+    if missing:
+        raise UserError(f"{len(missing)} of {len(predictions)} images have no references, the first is {missing[0]!r}; "
+                        "use the references of the same data set")
+    candidates = [tokenize(caption) for caption in predictions.values()]
+    targets = [[_unmatchable(tokenize(caption)) for caption in references[image]] for image in predictions]
+    return candidates, targets
+
+
+def _unmatchable(words):
+    return [f"{word}(reference)" if MARKER.fullmatch(word) else word for word in words]

@@ -1,0 +1,1 @@
+"""Captions as words, words as indices, indices as batches."""

@@ -1,0 +1,104 @@
+"""Words and their indices.
+
+    0 <pad>     fills the rows of a batch; never a target that counts
+    1 <start>   the first input; never a target
+    2 <end>     the last target
+    3 <unk>     stands for every word that train shows fewer than ``min_count`` times
+    4 ...       the words, most frequent first
+
+A vocabulary is fitted on train alone: a word that only dev or test uses must come out as <unk>, or the scores of a
+model would depend on pictures it was not supposed to know.
+"""
+
+import hashlib
+from collections import Counter
+
+import numpy as np
+
+from ...errors import UserError
+
+PAD, START, END, UNK = range(4)
+SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
+NEVER = -30.0  # log frequency of what is never a target: e^-30 = 1e-13, and still finite in float16
+
+
+class Vocabulary:
+    """Index <-> word, with the counts of the training targets.
+
+    words    (V,) str, the four special ones first
+    counts   (V,) int, how often each is a target in one pass over train: <end> once a caption, <pad> and <start> never
+    """
+
+    def __init__(self, words, counts):
+        words, counts = tuple(words), tuple(int(count) for count in counts)
+        if words[:len(SPECIAL)] != SPECIAL or len(set(words)) != len(words) or len(counts) != len(words):
+            raise ValueError(f"Vocabulary expects {', '.join(SPECIAL)}, then different words, and a count for each; "
+                             f"got {len(words)} words beginning with {words[:5]} and {len(counts)} counts")
+        self.words, self.counts = words, counts
+        self._index = {word: index for index, word in enumerate(words) if index >= len(SPECIAL)}
+
+    @classmethod
+    def from_captions(cls, captions, min_count=5):
+        """The words that occur at least ``min_count`` times in ``captions``, an iterable of lists of tokens (train's).
+
+        Ties in the count are in alphabetical order, so the order of the captions does not matter.
+        """
+        captions = list(captions)
+        if not captions:
+            raise ValueError("Vocabulary.from_captions got no captions")
+        count_of = Counter(token for caption in captions for token in caption)
+        words = sorted((word for word, count in count_of.items() if count >= min_count and word not in SPECIAL),
+                       key=lambda word: (-count_of[word], word))
+        counts = [count_of[word] for word in words]
+        unknown = sum(count_of.values()) - sum(counts)
+        return cls((*SPECIAL, *words), (0, 0, len(captions), unknown, *counts))
+
+    def __len__(self):
+        return len(self.words)
+
+    def __contains__(self, word):
+        return word in self._index
+
+    def __repr__(self):
+        return f"Vocabulary({len(self)} words: {', '.join(self.words[len(SPECIAL):][:5])}, ...)"
+
+    def encode(self, tokens):
+        """The indices of ``tokens``; what is no word of this vocabulary is <unk>. Adds no <start> and no <end>."""
+        return [self._index.get(token, UNK) for token in tokens]
+
+    def decode(self, indices):
+        """The caption up to <end>, as text. <pad> and <start> are left out, <unk> is shown."""
+        words = []
+        for index in map(int, indices):
+            if index == END:
+                break
+            if index not in (PAD, START):
+                words.append(self.words[index])
+        return " ".join(words)
+
+    def log_frequencies(self):
+        """(V,) float32: the log of each word's share of all training targets; :data:`NEVER` for what is never one.
+
+        As the initial output bias it makes an untrained model predict word frequencies, and saves it the steps in which
+        it would learn nothing else (the initialisation of Karpathy's neuraltalk, 2015).
+        """
+        counts = np.array(self.counts, np.float64)
+        with np.errstate(divide="ignore"):
+            return np.maximum(np.log(counts / counts.sum()), NEVER).astype(np.float32)
+
+    @property
+    def digest(self):
+        """16 hex digits that two vocabularies share when every index means the same word in both."""
+        return hashlib.sha256("\n".join(self.words).encode()).hexdigest()[:16]
+
+    def to_json(self):
+        """A dict for ``json.dump``; :meth:`from_json` takes it back."""
+        return {"words": list(self.words), "counts": list(self.counts)}
+
+    @classmethod
+    def from_json(cls, value, where="the vocabulary"):
+        """The vocabulary that :meth:`to_json` has written; UserError, naming ``where``, when it is none."""
+        try:
+            return cls(value["words"], value["counts"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{where} is not a vocabulary of minicap ({error})") from error

@@ -1,0 +1,1 @@
+"""Training runs: their settings, the epochs, self-critical training."""

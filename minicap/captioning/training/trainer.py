@@ -1,0 +1,223 @@
+"""Learning to caption: epochs of gradient steps, scored on dev after each, and resumable to the bit.
+
+Everything that decides the next number is in the trainer's state: weights, their average, the optimiser's memory, the
+epoch, the best score so far, and the random generators of shuffling and dropout.
+"""
+
+import json
+import time
+
+import numpy as np
+
+from ...backend import to_numpy
+from ...errors import UserError, warn
+from ...files import write_text
+from ...flat import flatten
+from ...optim import Adam, WeightAverage, clip_gradients, warmup_cosine
+from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
+from ..scoring.metrics import score_captions
+from ..text.batches import BatchesByImage, CaptionBatches, make_batch
+from ..text.tokens import tokenize
+
+FEW_DISTINCT = 0.02  # share of distinct captions below which the model is probably not looking at the images
+MAX_LOSS = 700.0     # e^700 is the largest perplexity that float64 holds, and far beyond any that is still training
+
+
+class Trainer:
+    """Trains ``captioner.model`` on a data set.
+
+    inputs: split -> rows of model inputs (inputs.py). settings needs epochs, batch_size, batches, lr, finetune_lr,
+    warmup_epochs, schedule, weight_decay, clip, average, patience, select and seed, as train_settings.py has them.
+    """
+
+    def __init__(self, captioner, dataset, inputs, settings, folder):
+        self.captioner, self.dataset, self.inputs, self.settings, self.folder = \
+            captioner, dataset, inputs, settings, folder
+        self.model = captioner.model
+        self.shuffle_rng = np.random.default_rng([settings.seed, 1])
+        self.batches = self.make_batches()
+        self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
+        block = {name: p for name, p in self.model.named_parameters() if name.startswith("block.")}  # fine_tune.py
+        others = {name: p for name, p in self.model.named_parameters() if name not in block}
+        block = flatten(block, "block ") if block else {}
+        self.parameters = flatten(others) | block
+        self.optimizer = Adam(self.parameters.items(), settings.lr, weight_decay=settings.weight_decay,
+                              lr_factors=dict.fromkeys(block, settings.finetune_lr / settings.lr))
+        self.average = WeightAverage(self.parameters.items(), settings.average)
+        steps = len(self.batches)
+        self.schedule = warmup_cosine(int(settings.warmup_epochs * steps), settings.epochs * steps,
+                                      floor=1.0 if settings.schedule == "constant" else 0.02)
+        self.epoch, self.best, self.epochs_since_best, self.history = 0, None, 0, []
+
+    def make_batches(self):
+        """What an epoch goes through; see :meth:`learn_from`."""
+        captions, size = self._indexed("train"), self.settings.batch_size
+        if self.settings.batches == "image":
+            return BatchesByImage(captions, size, self.shuffle_rng)
+        one_per_image = self.captioner.settings.input == "pixels"
+        return CaptionBatches(captions, size, self.shuffle_rng, one_per_image=one_per_image)
+
+    def _indexed(self, split):
+        """(row of the image, word indices) for every caption of a split."""
+        return [(row, self.captioner.vocabulary.encode(tokenize(text)))
+                for row, name in enumerate(self.inputs[split].names) for text in self.dataset.captions[name]]
+
+    # --- one epoch ------------------------------------------------------------------------------------------------
+
+    def run(self):
+        """Train to the last epoch, or until dev has not improved for ``patience`` epochs; returns the best line."""
+        while self.epoch < self.settings.epochs and self.epochs_since_best < self.settings.patience:
+            begin = time.perf_counter()
+            with np.errstate(all="ignore"):  # whatever overflows ends in a loss that is not finite, which is noticed
+                line = {"epoch": self.epoch + 1, "loss": self.train_epoch()}
+                seconds = time.perf_counter() - begin
+                with self.average.applied():
+                    line |= self.score_on_dev() | {"seconds": round(seconds, 1)}
+                    self.keep_if_best(line)
+            self.epoch += 1
+            self.history.append(line)
+            self.save()
+            report(line)
+        return max(self.history, key=self.rank)
+
+    def rank(self, line):
+        """What has to grow from epoch to epoch: the dev score; where scores are equal (early on all are 0), -loss."""
+        return [line[self.settings.select], -line["dev_loss"]]
+
+    def train_epoch(self):
+        """One pass over the batches; returns the mean loss, by likelihood that of a word."""
+        from tqdm import tqdm
+
+        total, counted, checked = 0.0, 0, 20
+        with tqdm(total=len(self.batches), desc=f"epoch {self.epoch + 1}", leave=False, unit="batch") as bar:
+            for number, batch in enumerate(self.batches, start=1):
+                loss, count = self.step(batch)
+                total, counted = total + loss * count, counted + count
+                bar.update()
+                if number % checked == 0 or number == len(self.batches):
+                    mean = float(to_numpy(total)) / counted  # waits for the device: so not at every step
+                    self.expect_finite(mean, f"by batch {number}")
+                    bar.set_postfix(loss=f"{mean:.3f}")
+        return mean
+
+    def expect_finite(self, loss, when):
+        """UserError when the loss, or the perplexity that is its exponential, is infinite or not a number."""
+        if loss < MAX_LOSS:
+            return
+        kept = f"; the checkpoint of epoch {self.epoch} in {self.folder} is kept" if self.epoch else ""
+        raise UserError(f"the loss is not finite in epoch {self.epoch + 1}, {when}; use a smaller --lr than "
+                        f"{self.settings.lr:g}{kept}")
+
+    def step(self, batch):
+        """Forward, backward, clip, update; returns what :meth:`learn_from` does."""
+        loss = self.learn_from(batch)
+        clip_gradients(self.parameters.values(), self.settings.clip)
+        self.optimizer.step(self.schedule(self.optimizer.steps))
+        self.average.update()
+        self.model.zero_grad()
+        return loss
+
+    def learn_from(self, batch):
+        """Add to every gradient; returns (the loss, a 0-d array on the device, of how many words it is the mean)."""
+        loss, cache = self.model.forward(*self.model_inputs("train", batch))
+        self.model.backward(1.0, cache)
+        return loss, int(batch.lengths.sum())
+
+    def model_inputs(self, split, batch):
+        """(images, image_of, words, targets, lengths) of a batch, on the model's device."""
+        rows, image_of = np.unique(batch.image_index, return_inverse=True)
+        put = self.captioner.device.asarray
+        rng = self.shuffle_rng if split == "train" else None  # inputs may differ from epoch to epoch
+        return put(self.inputs[split](rows, rng)), put(image_of), put(batch.tokens), put(batch.targets), batch.lengths
+
+    # --- its end: dev scores, and what is saved ---------------------------------------------------------------------
+
+    def score_on_dev(self):
+        loss = self.dev_loss()
+        self.expect_finite(loss, "on dev")
+        predictions = caption_all(self.captioner, self.inputs["dev"], beam=1, length_penalty=0.0)
+        distinct = len(set(predictions.values())) / len(predictions)
+        scores = score_captions(predictions, self.dataset.captions)
+        return {"dev_loss": loss, "dev_perplexity": float(np.exp(loss))} | scores | {"distinct": distinct}
+
+    def dev_loss(self):
+        """Mean cross-entropy per word, without dropout and label smoothing."""
+        total = words = 0
+        for batch in self.dev_batches:
+            count = int(batch.lengths.sum())
+            total += float(to_numpy(self.model(*self.model_inputs("dev", batch)))) * count
+            words += count
+        return total / words
+
+    def keep_if_best(self, line):
+        """Save the weights in place now (the average) as the best, if the dev score says so."""
+        if self.best is not None and self.rank(line) <= self.best:
+            self.epochs_since_best += 1
+            return
+        self.best, self.epochs_since_best = self.rank(line), 0
+        save_tensors(self.folder / "best.safetensors", self.model.state(),
+                     {"vocabulary": self.captioner.vocabulary.digest, "dev": line})
+
+    def save(self):
+        tensors = (with_prefix(self.model.state(), "model") | with_prefix(self.optimizer.state(), "optimizer")
+                   | with_prefix(self.average.state(), "average"))
+        facts = {"vocabulary": self.captioner.vocabulary.digest, "settings": self.settings.identity(),
+                 "source": self.captioner.source, "epoch": self.epoch, "best": self.best,
+                 "epochs_since_best": self.epochs_since_best, "history": self.history,
+                 "shuffle_rng": self.shuffle_rng.bit_generator.state,
+                 "dropout_rng": self.model.dropout_rng.bit_generator.state}
+        write_text(self.folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in self.history))
+        save_tensors(self.folder / "last.safetensors", tensors, facts)  # last: killed before it, the epoch is run again
+
+    def resume(self):
+        """Go on from ``last.safetensors`` as if the run had never stopped; UserError if it is of another run."""
+        tensors, facts = load_tensors(self.folder / "last.safetensors", "checkpoint to resume from")
+        if "settings" not in facts:
+            raise UserError(f"{self.folder}/last.safetensors holds weights but no state of a run to go on with; start "
+                            "another run with another --out")
+        ours = self.settings.identity()
+        changed = [k for k in ours if facts["settings"].get(k) != ours[k]]
+        if changed:
+            k = changed[0]
+            raise UserError(f"{self.folder} was trained with {k} = {facts['settings'].get(k)}, not {ours[k]}; resume "
+                            "with the settings of the run, or start another one with another --out")
+        if facts.get("source") != self.captioner.source:
+            raise UserError(f"{self.folder} was trained on features of another network; resume with the same features, "
+                            "or start another run with another --out")
+        if facts["vocabulary"] != self.captioner.vocabulary.digest:
+            raise UserError(f"{self.folder} was trained with another vocabulary, so on other captions; "
+                            "start another run with another --out")
+        self.model.load_state(split_prefix(tensors, "model"))
+        self.optimizer.load_state(split_prefix(tensors, "optimizer"))
+        self.average.load_state(split_prefix(tensors, "average"))
+        self.epoch, self.best = facts["epoch"], facts["best"]
+        self.epochs_since_best, self.history = facts["epochs_since_best"], facts["history"]
+        self.shuffle_rng.bit_generator.state = facts["shuffle_rng"]
+        self.model.dropout_rng.bit_generator.state = facts["dropout_rng"]
+
+
+def report(line):
+    """One line on the screen for an epoch, and a warning when the same few captions come out for every image."""
+    learned = f"loss {line['loss']:.3f}" if line["loss"] >= 0 else f"reward {-line['loss']:.3f}"
+    print(f"epoch {line['epoch']:2d}  {learned}  dev: perplexity {line['dev_perplexity']:.2f}  "
+          f"BLEU-4 {100 * line['bleu4']:.1f}  CIDEr {100 * line['cider']:.1f}  {line['seconds']:.0f} s", flush=True)
+    distinct = round(line["distinct"] * line["n"])
+    if distinct <= max(1, FEW_DISTINCT * line["n"]) and line["n"] > 1:
+        warn(f"only {distinct} of {line['n']} dev captions are distinct, the model hardly looks at the images; check "
+             "that their features differ, try a smaller --lr or more epochs")
+
+
+def _in_order(indexed, batch_size):
+    """The captions in batches of similar length, the same ones every time."""
+    indexed = sorted(indexed, key=lambda caption: len(caption[1]))
+    return [make_batch(indexed[i:i + batch_size]) for i in range(0, len(indexed), batch_size)]
+
+
+def caption_all(captioner, inputs, *, batch_size=100, **options):
+    """{image name: its best caption} for all images of ``inputs``; ``options`` are those of :func:`.decode`."""
+    captions = {}
+    for begin in range(0, len(inputs.names), batch_size):
+        names = inputs.names[begin:begin + batch_size]
+        found = captioner.caption_inputs(inputs(np.arange(begin, begin + len(names))), **options)
+        captions |= {name: kept[0][0] for name, kept in zip(names, found, strict=True)}
+    return captions

@@ -1,0 +1,68 @@
+"""What can be downloaded, from where, and where it lies on this machine."""
+
+import os
+from pathlib import Path
+
+from ..files import existing_file
+from .archives import Contents
+from .fetch import RemoteFile
+
+# Keras' and torchvision's own model tables name the first of each pair today, and named the second in former years. An
+# address may be gone by now; whatever answers there, the checksum decides what is kept.
+_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
+_KERAS_FORMERLY = "https://github.com/fchollet/deep-learning-models/releases/download/v0.1"
+_TORCH = "https://download.pytorch.org/models"
+_TORCH_FORMERLY = "https://s3.amazonaws.com/pytorch/models"
+# Flickr8k's own site has closed. Most tutorials use the first of these copies, several public notebooks the second.
+# Neither publishes a checksum, so the contents are counted.
+_FLICKR8K = ("https://github.com/jbrownlee/Datasets/releases/download/Flickr8k",
+             "https://github.com/Avaneesh40585/Flickr8k-Dataset/releases/download/v1.0")
+
+
+def _keras(network, suffix, md5):
+    name = f"{network}_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
+    return RemoteFile(name, (f"{_KERAS}/{network}/{name}", f"{_KERAS_FORMERLY}/{name}"), f"md5:{md5}")
+
+
+def _torch(name, sha256):
+    return RemoteFile(name, (f"{_TORCH}/{name}", f"{_TORCH_FORMERLY}/{name}"), f"sha256:{sha256}")
+
+
+def _flickr8k(name, contents):
+    return RemoteFile(name, tuple(f"{base}/{name}" for base in _FLICKR8K), inspect=contents.archive_problem), contents
+
+
+# (network, format) -> file, what find_weights prefers first.
+WEIGHTS = {
+    ("vgg16", "keras"): _keras("vgg16", "", "64373286793e3c8b2b4e3219cbf3544b"),
+    ("vgg16", "torch"): _torch("vgg16-397923af.pth",
+                               "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"),
+    ("vgg16", "keras-notop"): _keras("vgg16", "_notop", "6d6bbae143d832006294945121d1f1fc"),
+    ("vgg19", "keras"): _keras("vgg19", "", "cbe5617147190e668d6c5d5026f83318"),
+    ("vgg19", "torch"): _torch("vgg19-dcbb9e9d.pth", 
+                               "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"),
+    ("vgg19", "keras-notop"): _keras("vgg19", "_notop", "253f8cb515780f3b799900260a226db6"),
+}
+
+# The archive with its contents. 40,460 captions are five for each of 8,092 images: one of them was never there.
+FLICKR8K_TEXT = _flickr8k("Flickr8k_text.zip", Contents(images={}, lines={
+    "Flickr8k.token.txt": 40460, "Flickr_8k.trainImages.txt": 6000, "Flickr_8k.devImages.txt": 1000,
+    "Flickr_8k.testImages.txt": 1000}))
+FLICKR8K_IMAGES = _flickr8k("Flickr8k_Dataset.zip", Contents(images={"Flicker8k_Dataset": 8091}, lines={}))  # sic
+
+
+def data_folder():
+    """Where data sets and weights are kept: the environment variable MINICAP_DATA, or ``~/.cache/minicap``."""
+    return Path(os.environ.get("MINICAP_DATA") or "~/.cache/minicap").expanduser()
+
+
+def find_weights(network):
+    """Path of weights for ``network`` ("vgg16", "vgg19"), or None.
+
+    The file that the environment variable MINICAP_WEIGHTS names (UserError if there is none); else the first in
+    :func:`data_folder` under an official name: Keras, torchvision, and last Keras without the dense layers.
+    """
+    if named := os.environ.get("MINICAP_WEIGHTS"):
+        return existing_file(named, "MINICAP_WEIGHTS")
+    paths = [data_folder() / file.name for (of, _), file in WEIGHTS.items() if of == network]
+    return next((path for path in paths if path.is_file()), None)

@@ -1,0 +1,179 @@
+"""Your own pictures: any caption layout, three ways to split."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from minicap.captioning.data import load_dataset
+from minicap.captioning.data.splits import random_splits
+from minicap.errors import UserError
+
+NAMES = tuple(f"cat {i}.png" for i in range(20))
+
+
+def add_pictures(folder, names=NAMES):
+    for i, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 4), (i, 2 * i, 3 * i)).save(folder / name)
+
+
+def add_csv(folder, names=NAMES, file="captions.csv"):
+    (folder / file).write_text("image,caption\n" + "".join(f'{n},"one, {n}"\n{n},two {n}\n' for n in names))
+
+
+def add_lists(folder, dev="dev.txt"):
+    for file, names in (("train.txt", NAMES[:10]), (dev, NAMES[10:12]), ("test.txt", NAMES[12:])):
+        (folder / file).write_text("\n".join(names))
+
+
+def karpathy(*fields, names=NAMES):
+    images = [{"filename": name, "sentences": [{"raw": f"of {name}"}]} for name in names]
+    for image, field in zip(images, fields, strict=False):
+        image["split"] = field
+    return json.dumps({"images": images})
+
+
+SPLIT = {"train": NAMES[:10], "dev": NAMES[10:12], "test": NAMES[12:]}
+
+
+@pytest.mark.parametrize("pictures", ["", "images", "Images"])
+@pytest.mark.parametrize("dev", ["dev.txt", "val.txt"])
+def test_a_csv_with_lists_is_a_data_set(tmp_path, pictures, dev, capsys):
+    add_pictures(tmp_path / pictures)
+    add_csv(tmp_path)
+    add_lists(tmp_path, dev)
+    data = load_dataset("folder", tmp_path)
+    assert data.name == "folder" and data.splits == SPLIT and data.all_images == tuple(sorted(NAMES))
+    assert data.captions[NAMES[3]] == ("one, cat 3.png", "two cat 3.png")
+    np.testing.assert_array_equal(data.image(NAMES[3]), np.full((4, 6, 3), (3, 6, 9), np.uint8))
+    assert capsys.readouterr().err == ""
+
+
+def test_names_may_lead_into_folders(tmp_path):
+    names = ("a/1.png", "a/2.png", "b/1.png")
+    add_pictures(tmp_path, names)
+    add_csv(tmp_path, names, "captions.txt")
+    data = load_dataset("folder", tmp_path, split_seed=0)
+    assert set(data.images) == set(data.all_images) == set(names)
+    assert data.image("b/1.png")[0, 0].tolist() == [2, 4, 6]
+
+
+def test_pictures_that_nobody_named_are_left_alone(tmp_path):
+    add_pictures(tmp_path)
+    add_csv(tmp_path)
+    add_lists(tmp_path)
+    Image.new("RGB", (9, 9)).save(tmp_path / "curve.png")
+    assert "curve.png" not in load_dataset("folder", tmp_path).all_images
+
+
+def test_karpathy_fields_split(tmp_path):
+    add_pictures(tmp_path)
+    (tmp_path / "captions.json").write_text(karpathy(*["train"] * 5, *["restval"] * 5, *["val"] * 2, *["test"] * 8))
+    data = load_dataset("folder", tmp_path)
+    assert data.splits == SPLIT and data.captions[NAMES[0]] == ("of cat 0.png",)
+
+
+def test_a_picture_without_a_split_field_is_refused(tmp_path):
+    add_pictures(tmp_path)
+    (tmp_path / "captions.json").write_text(karpathy(*["train"] * 18, "val"))
+    with pytest.raises(UserError, match=r"images\[19\]"):
+        load_dataset("folder", tmp_path)
+
+
+def test_a_folder_of_lists_counts_before_the_fields(tmp_path):
+    add_pictures(tmp_path)
+    (tmp_path / "captions.json").write_text(karpathy(*["train"] * 18, "val", "test"))
+    (tmp_path / "mine").mkdir()
+    add_lists(tmp_path / "mine")
+    assert load_dataset("folder", tmp_path, splits=tmp_path / "mine").splits == SPLIT
+
+
+@pytest.mark.parametrize("file", ["captions.csv", "captions.json"])
+def test_without_lists_the_three_ways_to_split_are_named(tmp_path, file):
+    add_pictures(tmp_path)
+    add_csv(tmp_path) if file.endswith("csv") else (tmp_path / file).write_text(karpathy())
+    with pytest.raises(UserError, match=r'train\.txt, dev\.txt, test\.txt.*"split" fields.*--split-seed'):
+        load_dataset("folder", tmp_path)
+
+
+def test_half_the_lists_are_not_enough(tmp_path):
+    add_pictures(tmp_path)
+    add_csv(tmp_path)
+    add_lists(tmp_path)
+    (tmp_path / "dev.txt").unlink()
+    with pytest.raises(UserError, match=r"has no dev\.txt:"):
+        load_dataset("folder", tmp_path)
+
+
+def test_a_seed_beside_lists_or_fields_is_refused(tmp_path):
+    add_pictures(tmp_path)
+    (tmp_path / "captions.json").write_text(karpathy(*["train"] * 18, "val", "test"))
+    with pytest.raises(UserError, match=r'caption file \("split" fields\) already'):
+        load_dataset("folder", tmp_path, split_seed=1)
+    add_lists(tmp_path)
+    with pytest.raises(UserError, match=r"train\.txt and dev\.txt and test\.txt already"):
+        load_dataset("folder", tmp_path, split_seed=1)
+    with pytest.raises(UserError, match="give one of them"):
+        load_dataset("folder", tmp_path, splits=tmp_path, split_seed=1)
+
+
+def test_a_seed_splits_eighty_ten_ten_and_the_same_again(tmp_path):
+    add_pictures(tmp_path)
+    add_csv(tmp_path)
+    one, again, other = (load_dataset("folder", tmp_path, split_seed=seed).splits for seed in (0, 0, 1))
+    assert one == again != other
+    assert [len(names) for names in one.values()] == [16, 2, 2]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sets(st.text("abcdef", min_size=1), min_size=3, max_size=60), st.integers(0, 2**32))
+def test_a_random_split_holds_every_name_once_whatever_their_order(names, seed):
+    splits = random_splits(sorted(names), seed)
+    assert splits == random_splits(sorted(names, reverse=True), seed)
+    everyone = [name for part in splits.values() for name in part]
+    assert sorted(everyone) == sorted(names) and all(splits.values())
+    assert all(type(name) is str for name in everyone)
+
+
+def test_two_pictures_cannot_be_split():
+    with pytest.raises(UserError, match="3 is the least"):
+        random_splits(["a", "b"], 0)
+
+
+def test_captions_of_missing_pictures_and_listed_missing_pictures_are_warned_about(tmp_path, capsys):
+    add_pictures(tmp_path, NAMES[1:])
+    add_csv(tmp_path, (*NAMES, "stray.png"))
+    add_lists(tmp_path)
+    data = load_dataset("folder", tmp_path)
+    assert data.splits["train"] == NAMES[1:10]
+    warnings = capsys.readouterr().err.splitlines()
+    assert len(warnings) == 2
+    assert "1 captioned image(s) without a file" in warnings[0] and "stray.png" in warnings[0]
+    assert "1 image(s) of the split lists without a file" in warnings[1] and "cat 0.png" in warnings[1]
+
+
+def test_a_listed_picture_without_a_caption_is_named(tmp_path):
+    add_pictures(tmp_path)
+    add_csv(tmp_path, NAMES[1:])
+    add_lists(tmp_path)
+    with pytest.raises(UserError, match=r"1 image\(s\) of split train without a caption.*cat 0\.png"):
+        load_dataset("folder", tmp_path)
+
+
+def test_missing_parts_are_named(tmp_path):
+    with pytest.raises(UserError, match="needs --data-dir"):
+        load_dataset("folder")
+    with pytest.raises(UserError, match="is not a folder"):
+        load_dataset("folder", tmp_path / "none")
+    with pytest.raises(UserError, match=r"no caption file; it should hold one of captions\.csv"):
+        load_dataset("folder", tmp_path)
+    add_csv(tmp_path)
+    with pytest.raises(UserError, match=r"none of the 20 images .*cat 0\.png"):
+        load_dataset("folder", tmp_path)
+    add_csv(tmp_path, file="captions.txt")
+    with pytest.raises(UserError, match=r"has captions\.csv and captions\.txt; it should hold one"):
+        load_dataset("folder", tmp_path)

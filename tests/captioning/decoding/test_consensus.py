@@ -1,0 +1,101 @@
+"""Consensus: the score of a caption by hand, the neighbours of a picture, and what is chosen in the end."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from test_beam_search import TinyModel, tiny_model
+
+from minicap.captioning.decoding.beam_search import Hypothesis, beam_search, draw
+from minicap.captioning.decoding.consensus import Consensus, unit_rows
+from minicap.captioning.scoring.cider import CiderD, agreement, all_ngrams, tf_idf
+from minicap.captioning.text.vocabulary import SPECIAL
+
+WORDS = (*SPECIAL, "dog", "cat", "runs", "sits")
+TRAIN = [["a dog runs", "the dog runs"], ["a cat sits", "the cat sits"], ["a man", "a man"]]
+
+
+def consensus(pictures=None, **options):
+    return Consensus([[caption.split() for caption in captions] for captions in TRAIN], pictures, **options)
+
+
+def hypothesis(caption, score):
+    return Hypothesis(tuple(WORDS.index(word) for word in caption.split()), score, score)
+
+
+def captioner_of(model, pictures=None):
+    """What a Consensus asks of a captioner; its model inputs are the rows of ``model``."""
+    return SimpleNamespace(vocabulary=SimpleNamespace(words=WORDS), start=lambda rows: model.start(rows), step=model,
+                           overview=lambda rows: pictures[rows])
+
+
+def test_a_caption_agrees_as_cider_has_it_with_what_is_rare_in_train():
+    """The score of a set in which these captions are the references of an image, among those of train."""
+    others = [["the", "dog", "runs"], ["a", "cat", "runs"], ["a", "dog", "sits", "there"]]
+    reference = CiderD([[caption.split() for caption in captions] for captions in TRAIN])
+    reference.references.append([tf_idf(all_ngrams(other), reference.idf) for other in others])
+    one = consensus()
+    for caption in (["a", "dog", "runs"], ["dog"], ["dog", "dog", "runs"], ["bird"], []):
+        found = agreement(one.vectors(caption), [one.vectors(other) for other in others])
+        assert found == pytest.approx(reference(3, caption))
+
+
+@pytest.mark.parametrize("neighbours", [1, 2])
+def test_what_people_said_of_similar_pictures_decides(neighbours):
+    """Pictures are similar by their angle, not by their length. Two of them, a dog and a cat, favour neither."""
+    pictures = np.array([[5.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    captioner = captioner_of(None, np.array([[1.0, 0.3], [0.2, 9.0]]))
+    found = [hypothesis("cat sits", -1.0), hypothesis("dog runs", -1.1)]
+    chosen = consensus(pictures, neighbours=neighbours)(captioner, np.array([0, 1]), [found, found])
+    assert chosen == [found[::-1] if neighbours == 1 else found, found]
+
+
+def test_a_caption_may_be_as_much_less_probable_as_it_agrees_better():
+    captioner = captioner_of(None, np.array([[1.0, 0.0]]))
+    one = consensus(np.eye(3)[:, :2], neighbours=1)
+    gain = agreement(one.vectors(["dog", "runs"]), [one.vectors(text.split()) for text in TRAIN[0]])
+    assert 2 < gain < 5
+    for more, first in ((0.01, "dog runs"), (-0.01, "cat sits")):
+        found = [hypothesis("cat sits", -1.0), hypothesis("dog runs", -1.0 - gain + more)]
+        ((best, _),) = one(captioner, np.array([0]), [found])
+        assert best.words == hypothesis(first, 0).words
+
+
+def test_what_the_model_says_itself_decides():
+    """"cat" has 0.45, "dog runs" and "dog sits" 0.275 each; these agree with each other."""
+    table = np.full((1, 8, 8, 8), -np.inf)
+    dog, cat, runs, sits, end = (WORDS.index(w) for w in ("dog", "cat", "runs", "sits", "<end>"))
+    table[0, 0, 1, [cat, dog]] = np.log([0.45, 0.55])
+    table[0, 1, cat, end] = table[0, :, runs, end] = table[0, :, sits, end] = 0
+    table[0, 1, dog, [runs, sits]] = np.log(0.5)
+    model = TinyModel(table)
+    found = beam_search(model, model.start([0]), beam=3)
+    assert [kept.words[0] for kept in found[0]] == [cat, dog, dog]
+    (chosen,) = consensus(draws=200)(captioner_of(model), np.array([0]), found)
+    assert chosen[0].words[0] == dog and {*chosen} == {*found[0]}
+
+
+@pytest.mark.parametrize("rows", [1, 4, 1000])
+def test_as_many_captions_of_each_image_are_drawn_as_were_asked_for_whatever_is_drawn_at_once(rows):
+    """Images keep their own state: in the table of one of them only its own word can be said."""
+    table = np.full((2, 6, 6, 6), -np.inf)
+    for image, word in enumerate((4, 5)):
+        table[image, :, :, [word, 2]] = np.log(0.5)
+    model = TinyModel(table)
+    found = draw(model, model.start([1, 0, 1]), 9, rng=np.random.default_rng(0), rows=rows)
+    assert [len(kept) for kept in found] == [9] * 3
+    for kept, word in zip(found, (5, 4, 5), strict=True):
+        assert {said for h in kept for said in h.words} == {word}
+        assert len({h.words for h in kept}) > 1
+
+
+def test_a_seed_repeats_the_draws_and_the_device_of_the_state_does_not_matter(device):
+    model = tiny_model(3)
+    state = model.start([0, 1])
+    moved = tuple(device.asarray(s) for s in state)
+    first, again, there = (draw(model, s, 5, rng=np.random.default_rng(1)) for s in (state, state, moved))
+    assert first == again == there != draw(model, state, 5, rng=np.random.default_rng(2))
+
+
+def test_rows_of_zeros_are_similar_to_nothing_and_no_nan():
+    np.testing.assert_array_equal(unit_rows([[0, 0], [3, 4]]), np.float32([[0, 0], [0.6, 0.8]]))

@@ -1,0 +1,264 @@
+import contextlib
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minicap.captioning.features.feature_file import (
+    FeatureSource,
+    FeatureWriter,
+    changes,
+    finished_changes,
+    open_features,
+    sidecar,
+)
+from minicap.errors import UserError
+from minicap.vgg import CAFFE
+
+SOURCE = FeatureSource("fc7", "VGG-19", "a" * 64, CAFFE.to_json(), "squashed", (3,))
+OTHER_WEIGHTS = FeatureSource("fc7", "VGG-19", "b" * 64, CAFFE.to_json(), "squashed", (3,))
+IMAGES = tuple(f"{letter}.jpg" for letter in "abcdefg")
+VALUES = np.arange(21, dtype=np.float32).reshape(7, 3) / 7
+
+
+def write_all(path, source=SOURCE, values=VALUES):
+    writer = FeatureWriter(path, source, IMAGES)
+    writer.write(values[writer.done:])
+    writer.finish()
+    return writer
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# --- Whole runs -----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["f.npy", "f", "f.json"])
+def test_features_are_read_back_by_image_name_as_half_precision(tmp_path, name):
+    write_all(tmp_path / name)
+    assert files(tmp_path) == ["f.json", "f.npy"]
+    file = open_features(tmp_path / name)
+    assert file.array.dtype == np.float16 and isinstance(file.array, np.memmap)
+    assert list(file.row) == list(IMAGES)
+    np.testing.assert_array_equal(file.array[file.row["c.jpg"]], VALUES[2].astype(np.float16))
+    assert file.info["source"] == {
+        "layer": "fc7", "network": "VGG-19", "weights_sha256": "a" * 64, "preprocessing": CAFFE.to_json(),
+        "resize": "squashed", "shape": [3]}
+
+
+def test_the_array_is_an_ordinary_npy_file(tmp_path):
+    write_all(tmp_path / "f.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "f.npy"), VALUES.astype(np.float16))
+
+
+def test_an_unreadable_image_is_named_and_has_no_row(tmp_path):
+    writer = FeatureWriter(tmp_path / "f", SOURCE, IMAGES)
+    writer.write([VALUES[0], None, *VALUES[2:6], None])
+    writer.finish()
+    file = open_features(tmp_path / "f")
+    assert file.info["unreadable"] == ["b.jpg", "g.jpg"]
+    assert set(file.row) == set(IMAGES) - {"b.jpg", "g.jpg"}
+    np.testing.assert_array_equal(file.array[file.row["c.jpg"]], VALUES[2].astype(np.float16))
+    file.check_images(["a.jpg", "f.jpg"])
+    with pytest.raises(UserError, match=r"no features for 2 of 3 images \(the first is g\.jpg\)"):
+        file.check_images(["a.jpg", "g.jpg", "b.jpg"])
+
+
+# --- Runs that are cut off ------------------------------------------------------------------------------------------
+
+def cut_off(path, source=SOURCE, images=IMAGES, saved=3, written=5):
+    """A run that saved its progress after ``saved`` images and died after ``written``."""
+    writer = FeatureWriter(path, source, images)
+    writer.write([*VALUES[:saved - 1], None])
+    writer.save_progress()
+    writer.write(VALUES[saved:written])
+    writer.array.flush()
+
+
+def test_a_run_goes_on_where_the_last_saved_progress_was(tmp_path):
+    cut_off(tmp_path / "f")
+    assert not (tmp_path / "f.npy").exists()
+    writer = FeatureWriter(tmp_path / "f", SOURCE, IMAGES)
+    assert (writer.done, writer.unreadable, writer.discarded) == (3, ["c.jpg"], [])
+    writer.write(VALUES[3:])
+    writer.finish()
+    file = open_features(tmp_path / "f")
+    np.testing.assert_array_equal(file.array[[0, 1, 3, 4, 5, 6]], VALUES[[0, 1, 3, 4, 5, 6]].astype(np.float16))
+    assert file.info["unreadable"] == ["c.jpg"]
+    assert files(tmp_path) == ["f.json", "f.npy"]
+
+
+@pytest.mark.parametrize("source, images, words", [
+    (OTHER_WEIGHTS, IMAGES, ["weights"]),
+    (SOURCE, IMAGES[::-1], ["image list"]),
+    (SOURCE, IMAGES[:6], ["image list"]),
+    (FeatureSource("pool5", "VGG-16", "b" * 64, {}, "cropped", (7, 7, 2)), IMAGES,
+     ["layer", "network", "weights", "preprocessing", "resize", "shape"]),
+], ids=["weights", "order of images", "number of images", "everything"])
+def test_a_run_of_another_source_or_image_list_is_begun_anew_and_says_why(tmp_path, source, images, words):
+    cut_off(tmp_path / "f")
+    writer = FeatureWriter(tmp_path / "f", source, images)
+    assert (writer.done, writer.unreadable, writer.discarded) == (0, [], words)
+    assert writer.array.shape == (len(images), *source.shape)
+    assert not writer.array.any()
+
+
+def test_progress_is_never_believed_of_an_array_that_another_run_began_to_overwrite(tmp_path):
+    """Run A is cut off; run B begins in its place and dies before it saves any progress; A is run again."""
+    cut_off(tmp_path / "f")
+    b = FeatureWriter(tmp_path / "f", OTHER_WEIGHTS, IMAGES)
+    b.write(np.full((2, 3), 99, np.float32))
+    b.array.flush()
+    assert FeatureWriter(tmp_path / "f", SOURCE, IMAGES).done == 0
+
+
+@pytest.mark.parametrize("damage", [
+    lambda partial, progress: partial.write_bytes(partial.read_bytes()[:-20]),
+    lambda partial, progress: partial.write_bytes(b""),
+    lambda partial, progress: partial.unlink(),
+    lambda partial, progress: progress.write_text("{"),
+    lambda partial, progress: progress.write_text("[]"),
+    lambda partial, progress: progress.write_text(json.dumps({"source": {}, "images": []})),
+    lambda partial, progress: np.save(partial, np.zeros((7, 4), np.float16)),
+], ids=["shortened", "emptied", "deleted", "half a JSON", "a list", "other keys", "other shape"])
+def test_a_damaged_unfinished_file_is_begun_anew(tmp_path, damage):
+    cut_off(tmp_path / "f")
+    damage(tmp_path / "f.partial.npy", tmp_path / "f.partial.json")
+    assert FeatureWriter(tmp_path / "f", SOURCE, IMAGES).done == 0
+    write_all(tmp_path / "f")
+    np.testing.assert_array_equal(open_features(tmp_path / "f").array, VALUES.astype(np.float16))
+
+
+# --- The finished file that was there before ------------------------------------------------------------------------
+
+def test_a_finished_file_stands_until_the_new_one_is_complete(tmp_path):
+    write_all(tmp_path / "f")
+    before = contents(tmp_path)
+    writer = FeatureWriter(tmp_path / "f", OTHER_WEIGHTS, IMAGES)
+    writer.write(VALUES + 1)
+    writer.save_progress()
+    assert before.items() <= contents(tmp_path).items()
+    writer.finish()
+    file = open_features(tmp_path / "f")
+    assert file.info["source"]["weights_sha256"] == "b" * 64
+    np.testing.assert_array_equal(file.array, (VALUES + 1).astype(np.float16))
+
+
+class Killed(BaseException):
+    pass
+
+
+def die_at(monkeypatch, step):
+    """Raise Killed instead of the ``step``-th renaming or deletion of a file from now on; after that, none is done."""
+    steps = iter(range(1000))
+
+    def watched(function):
+        def call(*args, **options):
+            if (now := next(steps)) < step:
+                return function(*args, **options)
+            if now == step:
+                raise Killed
+        return call
+
+    monkeypatch.setattr(os, "replace", watched(os.replace))
+    monkeypatch.setattr(Path, "unlink", watched(Path.unlink))
+
+
+def test_killed_at_any_step_of_finishing_the_old_array_is_never_under_the_new_description(tmp_path, monkeypatch):
+    """What stands there is sound at every step, and once the old array is gone there is nothing left to compute."""
+    old, new = VALUES.astype(np.float16), (VALUES + 1).astype(np.float16)
+    for step in range(1000):
+        path = tmp_path / str(step) / "f"
+        write_all(path)
+        writer = FeatureWriter(path, OTHER_WEIGHTS, IMAGES)
+        writer.write(new)
+        with monkeypatch.context() as patch, contextlib.suppress(Killed):
+            die_at(patch, step)
+            writer.finish()
+            break  # it needs no more than `step` steps, and was killed at each of them
+        if path.with_suffix(".npy").exists():
+            file = open_features(path)
+            np.testing.assert_array_equal(file.array, new if file.info["source"]["weights_sha256"][0] == "b" else old)
+        else:
+            again = FeatureWriter(path, OTHER_WEIGHTS, IMAGES)
+            assert again.done == len(IMAGES)
+            again.finish()
+            np.testing.assert_array_equal(open_features(path).array, new)
+    assert 4 <= step < 20
+
+
+def test_what_changed_is_said_of_finished_files_and_nothing_of_others(tmp_path):
+    assert finished_changes(tmp_path / "f", SOURCE, IMAGES) is None
+    write_all(tmp_path / "f")
+    assert finished_changes(tmp_path / "f", SOURCE, IMAGES) == []
+    assert finished_changes(tmp_path / "f", OTHER_WEIGHTS, IMAGES[:2]) == ["weights", "image list"]
+    info = json.loads(sidecar(tmp_path / "f").read_text())
+    assert changes(info, SOURCE, list(IMAGES)) == []
+    os.truncate(tmp_path / "f.npy", 140)
+    assert finished_changes(tmp_path / "f", SOURCE, IMAGES) is None
+
+
+# --- Places that cannot be written ----------------------------------------------------------------------------------
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve disk space")
+def test_a_full_disk_is_noticed_before_anything_is_computed(tmp_path, monkeypatch):
+    def full(descriptor, offset, length):
+        assert (offset, length) == (0, 128 + 2 * 7 * 3)  # the header of .npy and the numbers
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(UserError, match=r"cannot write 0 MB of features to .*f\.npy \(No space left on device\)"):
+        FeatureWriter(tmp_path / "f", SOURCE, IMAGES)
+    assert files(tmp_path) == []
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused_at_once(tmp_path):
+    (tmp_path / "f.npy").mkdir()
+    with pytest.raises(UserError, match=r"f\.npy is a folder"):
+        FeatureWriter(tmp_path / "f", SOURCE, IMAGES)
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write .* choose another place"):
+        FeatureWriter(tmp_path / "file" / "f", SOURCE, IMAGES)
+
+
+# --- Files that are no features -------------------------------------------------------------------------------------
+
+def test_a_missing_or_unfinished_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"feature file .*f\.npy does not exist"):
+        open_features(tmp_path / "f")
+    cut_off(tmp_path / "f")
+    with pytest.raises(UserError, match=r"feature file .*f\.npy does not exist"):
+        open_features(tmp_path / "f.npy")
+
+
+@pytest.mark.parametrize("damage", [
+    lambda array, info: array.write_bytes(b""),
+    lambda array, info: array.write_bytes(b"no numbers"),
+    lambda array, info: array.write_bytes(array.read_bytes()[:-1]),
+    lambda array, info: np.save(array, np.zeros((6, 3), np.float16)),
+    lambda array, info: np.save(array, np.array(["pickled", None], object), allow_pickle=True),
+    lambda array, info: (np.savez(f"{array}.npz", VALUES), os.replace(f"{array}.npz", array)),
+    lambda array, info: info.unlink(),
+    lambda array, info: info.write_text("{"),
+    lambda array, info: info.write_text("{}"),
+    lambda array, info: info.write_text("[]"),
+    lambda array, info: info.write_text('{"images": 3, "source": {"shape": 3}}'),
+], ids=["empty", "text", "shortened", "other shape", "objects", "npz", "no description", "half a description",
+        "empty description", "a list", "numbers"])
+def test_a_damaged_file_is_one_sentence_that_names_it(tmp_path, damage):
+    write_all(tmp_path / "f")
+    damage(tmp_path / "f.npy", tmp_path / "f.json")
+    with pytest.raises(UserError, match=r"f\.(npy|json)") as caught:
+        open_features(tmp_path / "f")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,51 @@
+import math
+
+import pytest
+
+from minicap.captioning.scoring.cider import cider
+
+# Two images, one reference each. "a" is in both: idf log(2/2) = 0. "dog", "cat", "a dog", "a cat" are in one: log 2.
+REFERENCES = [["a dog"], ["a cat"]]
+
+
+def scores(candidates, references):
+    return cider([candidate.split() for candidate in candidates],
+                 [[caption.split() for caption in captions] for captions in references])
+
+
+def test_by_hand_a_right_caption_and_a_wrong_one():
+    # Image 1: cosine 1 for words and for pairs, none longer: 10 · (1 + 1 + 0 + 0) / 4. Image 2: only "a", weight 0.
+    assert scores(["a dog", "a dog"], REFERENCES) == pytest.approx([5.0, 0.0])
+
+
+def test_by_hand_a_difference_of_one_word_in_length():
+    # The word vectors agree (weight of "a" is 0), the pair is missing: 10 · 1/4 · exp(-1² / (2 · 6²)).
+    assert scores(["dog", "a cat"], REFERENCES)[0] == pytest.approx(2.5 * math.exp(-1 / 72))
+
+
+def test_by_hand_a_repeated_word_gains_nothing():
+    # g(dog) = 2 log 2 against log 2: the minimum makes it log 2 · log 2 / (2 log 2 · log 2) = 1/2; same length.
+    assert scores(["dog dog", "a cat"], REFERENCES)[0] == pytest.approx(10 * (1 / 2) / 4)
+
+
+def test_by_hand_a_word_that_no_reference_holds_counts_as_seen_once():
+    # Words: |g_c| = sqrt(log² 2 + log² 2), so the cosine is 1/sqrt(2). No pair matches. Same length.
+    assert scores(["dog bird", "a cat"], REFERENCES)[0] == pytest.approx(10 / math.sqrt(2) / 4)
+
+
+def test_references_of_one_image_are_averaged_and_count_once_in_the_document_frequency():
+    # "dog" stands in two references of image 1, which is still one image. The second reference is one word longer:
+    # words dog, big: cosine 1/sqrt(2); pairs "a big", "big dog": none in common; length differs by 1.
+    second = math.exp(-1 / 72) / math.sqrt(2)
+    expected = 10 / 4 * ((1 + 1) + second) / 2
+    assert scores(["a dog", "a cat"], [["a dog", "a big dog"], ["a cat"]])[0] == pytest.approx(expected)
+
+
+def test_captions_without_words_score_zero_and_one_image_has_no_information():
+    assert scores(["", "a cat"], REFERENCES)[0] == 0
+    assert scores(["a dog"], [["a dog"]]) == [0]
+
+
+def test_ten_is_the_most():
+    # Nothing in common between the images, four words each: all four cosines are 1.
+    assert scores(["a b c d", "e f g h"], [["a b c d"], ["e f g h"]]) == pytest.approx([10, 10])
