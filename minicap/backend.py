@@ -193,7 +193,7 @@ def get_device(name="auto"):
         return _cuda_device(int(index or 0))
     if kind == "auto":
         return CPU
-    raise UserError(f"--device {name} cannot be used: {problem}; --device cpu works everywhere")
+    raise UserError(f"device='{name}' cannot be used: {problem}; device='cpu' works everywhere")
 
 
 def cuda_problem():
@@ -239,7 +239,7 @@ def _cuda_device(index):
 
     count = cupy.cuda.runtime.getDeviceCount()
     if index >= count:
-        raise UserError(f"--device cuda:{index} does not exist; this machine has cuda:0 to cuda:{count - 1}")
+        raise UserError(f"device='cuda:{index}' does not exist; this machine has cuda:0 to cuda:{count - 1}")
     os.environ["CUPY_TF32"] = "1" if tf32() else "0"  # CuPy looks there before its first float32 product
     cupy.cuda.Device(index).use()
     return Device(f"cuda:{index}", cupy)

@@ -7,6 +7,7 @@ object is printed at start and saved with the result, so a run can be repeated f
 import argparse
 import dataclasses
 import os
+import re
 import sys
 import types
 import typing
@@ -14,10 +15,18 @@ import typing
 from .errors import UserError
 
 
-def option(default, help, *, choices=None, metavar=None, positional=False, nargs=None):
-    """A dataclass field that is also a command-line option. ``default=dataclasses.MISSING`` makes it required."""
-    metadata = {"help": help, "choices": choices, "metavar": metavar, "positional": positional, "nargs": nargs}
-    return dataclasses.field(default=default, metadata=metadata)
+def option(default, help, *, choices=None, metavar=None, positional=False, nargs=None, group=None, formerly=None,
+           least=None, above=None, below=None, **facts):
+    """A dataclass field that is also a command-line option. ``default=dataclasses.MISSING`` makes it required.
+
+    group               heading under which ``--help`` lists it
+    formerly            a name that the option had before, which works still, but is not listed
+    least, above, below the smallest number allowed, and bounds that are not allowed themselves; see check_bounds
+    facts               whatever else the program wants to know of its option, in the field's metadata
+    """
+    metadata = {"help": help, "choices": choices, "metavar": metavar, "positional": positional, "nargs": nargs,
+                "group": group, "formerly": formerly, "least": least, "above": above, "below": below}
+    return dataclasses.field(default=default, metadata=metadata | facts)
 
 
 def parse_settings(settings_class, program, description, argv=None, *, package="minicap."):
@@ -28,14 +37,39 @@ def parse_settings(settings_class, program, description, argv=None, *, package="
     parser = argparse.ArgumentParser(prog=f"python -m {package}{program}", description=description)
     types_of = typing.get_type_hints(settings_class)
     fields = [field for field in dataclasses.fields(settings_class) if "help" in field.metadata]
+    groups = {None: parser}
     for field in sorted(fields, key=lambda field: field.name not in settings_class.__annotations__):
-        parser.add_argument(*_names(field), **_argument(field, types_of[field.name]))
+        heading = field.metadata["group"]
+        if heading not in groups:
+            groups[heading] = parser.add_argument_group(heading)
+        keywords = _argument(field, types_of[field.name])
+        groups[heading].add_argument(field.name if field.metadata["positional"] else flag(field.name), **keywords)
+        if field.metadata["formerly"]:
+            parser.add_argument(flag(field.metadata["formerly"]), dest=field.name,
+                                **keywords | {"help": argparse.SUPPRESS, "default": argparse.SUPPRESS})
     values = vars(parser.parse_args(argv))
-    return settings_class(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    settings = settings_class(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    check_bounds(settings)
+    return settings
 
 
-def _names(field):
-    return [field.name] if field.metadata["positional"] else ["--" + field.name.replace("_", "-")]
+def flag(name):
+    """batch_size -> --batch-size"""
+    return "--" + name.replace("_", "-")
+
+
+def check_bounds(settings):
+    """UserError for a number beyond what its option allows; None, which stands for a default, is within."""
+    for field in dataclasses.fields(settings):
+        value, bounds = getattr(settings, field.name), field.metadata
+        if value is None or "help" not in bounds:
+            continue
+        least, above, below = bounds["least"], bounds["above"], bounds["below"]
+        wanted = [f"{words} {bound:g}" for words, bound in (("at least", least), ("above", above), ("below", below))
+                  if bound is not None]
+        if not ((least is None or value >= least) and (above is None or value > above)
+                and (below is None or value < below)):
+            raise UserError(f"{field.name}= has to be {' and '.join(wanted)}, it cannot be {value:g}")
 
 
 def _argument(field, kind):
@@ -60,13 +94,22 @@ def _argument(field, kind):
     return keywords | ({"required": True} if required else {"default": field.default})
 
 
+def with_flags(sentence):
+    """A sentence of the library, which names arguments as in Python, in the words of the command line.
+
+    "use layer='pool5', or name another file with weights=" -> "use --layer pool5, or name another file with --weights"
+    """
+    return re.sub(r"(?<![\w/.?&-])([a-z][a-z0-9_]*)=(?:'([^']*)')?(?=[\s,;.:)]|$)",
+                  lambda match: flag(match[1]) + (f" {match[2]}" if match[2] else ""), sentence)
+
+
 def run_program(main, argv=None):
     """Run ``main(argv)`` and exit: 0 when it ends well, 2 with one sentence on a user's mistake, 130 on Ctrl-C."""
     try:
         code = main(argv)
         sys.stdout.flush()  # a closed pipe shows here, and not when nobody can catch it any more
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {with_flags(str(error))}", file=sys.stderr)
         code = 2
     except KeyboardInterrupt as interrupt:
         print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)

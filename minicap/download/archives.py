@@ -120,7 +120,7 @@ def _check_size(archive, folder, size):
     free = shutil.disk_usage(folder).free
     if size > free:
         raise UserError(f"{folder} has {free / 1e6:,.1f} MB free, but unpacking {archive.name} takes "
-                        f"{size / 1e6:,.1f} MB; free some space or choose another folder with --out")
+                        f"{size / 1e6:,.1f} MB; free some space or choose another folder with out=")
 
 
 @contextlib.contextmanager

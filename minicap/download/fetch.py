@@ -101,7 +101,7 @@ def fetch(file, folder, *, timeout=TIMEOUT, attempts=ATTEMPTS, sleep=time.sleep)
         raise UserError(f"cannot write {target}: {error.strerror or error}; free some space or choose another folder") \
             from error
     raise UserError(f"cannot download {file.name}: {'; '.join(reasons)}; try again later, name another address with "
-                    f"--mirror, or put the file at {target} yourself")
+                    f"mirror=, or put the file at {target} yourself")
 
 
 def _receive_all(address, partial, timeout, attempts, sleep):
@@ -175,7 +175,7 @@ def _check_space(folder, missing):
     free = shutil.disk_usage(folder).free
     if missing > free:
         raise UserError(f"{folder} has {free / 1e6:,.1f} MB free, but {missing / 1e6:,.1f} MB are still to come; "
-                        "free some space or choose another folder with --out")
+                        "free some space or choose another folder with out=")
 
 
 def _append(response, partial, total, timeout):

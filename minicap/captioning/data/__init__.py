@@ -30,18 +30,18 @@ def load_dataset(name, data_dir=None, *, splits=None, split_seed=None):
     if name not in DATASETS:
         raise UserError(f"there is no data set {name!r}; choose one of {', '.join(DATASETS)}")
     if split_seed is not None and name != "folder":
-        raise UserError(f"--split-seed is for --data folder; {name} has splits of its own")
+        raise UserError(f"split_seed= is for data='folder'; {name} has splits of its own")
     if name == "shapes":
         from .shapes import ShapesDataset
 
         if splits is not None:
-            raise UserError("--splits is for --data flickr8k and folder; shapes has splits of its own")
+            raise UserError("splits= is for data='flickr8k' and 'folder'; shapes has splits of its own")
         return ShapesDataset()
     if name == "folder":
         from .folder import load_folder
 
         if data_dir is None:
-            raise UserError("--data folder needs --data-dir, the folder with your pictures and their captions")
+            raise UserError("data='folder' needs data_dir=, the folder with your pictures and their captions")
         return load_folder(data_dir, splits, split_seed)
     from .flickr8k import load_flickr8k
 
@@ -53,6 +53,6 @@ def _default_folder():
 
     folder = data_folder()
     if not (os.environ.get("MINICAP_DATA") or folder.is_dir()):
-        raise UserError("where is Flickr8k? Name its folder with --data-dir or in the environment variable "
+        raise UserError("where is Flickr8k? Name its folder with data_dir= or in the environment variable "
                         "MINICAP_DATA, or fetch it with `python -m minicap.download flickr8k`")
     return folder

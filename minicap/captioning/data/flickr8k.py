@@ -61,7 +61,7 @@ def _official_splits(data_dir):
     missing = [LIST_NAMES[split][0] for split in SPLITS if split not in lists]
     if missing:
         raise UserError(f"{data_dir} lacks the split lists of Flickr8k ({', '.join(missing)}); fetch them with "
-                        f"{_download(data_dir, '--text-only')}, or name a folder that has them with --splits DIR")
+                        f"{_download(data_dir, '--text-only')}, or name a folder that has them with splits=")
     return parse_split_lists(lists)
 
 

@@ -58,13 +58,13 @@ def _choose_splits(data_dir, karpathy, captioned, splits, split_seed):
     """{split: image names} from ``--splits``, lists, fields or seed; a seed beside one of the others is refused."""
     lists = find_split_lists(find_in(data_dir))
     if splits is not None and split_seed is not None:
-        raise UserError("--splits and --split-seed are two ways to split; give one of them")
+        raise UserError("splits= and split_seed= are two ways to split; give one of them")
     if splits is not None:
         return read_split_folder(Path(splits).expanduser())
     if split_seed is not None:
         if lists or karpathy:
             source = " and ".join(path.name for path, _ in lists.values()) or 'the caption file ("split" fields)'
-            raise UserError(f"{data_dir} is split by {source} already; leave --split-seed away")
+            raise UserError(f"{data_dir} is split by {source} already; leave split_seed= away")
         return random_splits(captioned, split_seed)
     if len(lists) == len(SPLITS):
         return parse_split_lists(lists)
@@ -72,4 +72,4 @@ def _choose_splits(data_dir, karpathy, captioned, splits, split_seed):
         return karpathy
     missing = [LIST_NAMES[split][1] for split in SPLITS if split not in lists]
     raise UserError(f"{data_dir} has no {', '.join(missing)}: add these lists (one image name on a line), or \"split\" "
-                    "fields in Karpathy's JSON layout, or ask for a random split with --split-seed N")
+                    "fields in Karpathy's JSON layout, or ask for a random split with split_seed= N")

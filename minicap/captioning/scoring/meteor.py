@@ -16,17 +16,17 @@ def meteor(candidates, references):
         from pycocoevalcap.meteor.meteor import Meteor
     except ImportError as error:
         raise UserError("METEOR needs the package pycocoevalcap; install it with `python -m pip install "
-                        "'minicap[eval]'`, or leave out --meteor") from error
+                        "'minicap[eval]'`, or leave out meteor=") from error
     if shutil.which("java") is None:
         raise UserError("METEOR needs Java, and there is no program `java` on the PATH; install a Java runtime (8 or "
-                        "newer), or leave out --meteor")
+                        "newer), or leave out meteor=")
     targets = {i: [" ".join(words) for words in captions] for i, captions in enumerate(references)}
     scorer = Meteor()
     try:
         return scorer.compute_score(targets, {i: [" ".join(words)] for i, words in enumerate(candidates)})
     except (OSError, ValueError) as error:  # a pipe to a process that has died, or nothing where a number was due
         raise UserError("METEOR's Java program stopped; check that `java -version` works and that 2 GB of memory are "
-                        "free, or leave out --meteor") from error
+                        "free, or leave out meteor=") from error
     finally:
         _close(scorer)
 
