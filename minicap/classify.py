@@ -17,11 +17,11 @@ import numpy as np
 
 from .backend import CPU, get_device, to_numpy
 from .cli import option, parse_settings, run_program
-from .cpu.inference import InferencePlan
 from .download.catalogue import find_weights
 from .errors import UserError, warn
 from .files import existing_file
 from .images import centre_crop, read_ahead, read_image, resize_short_side
+from .inference import inference
 from .losses import log_softmax
 from .vgg import vgg
 
@@ -60,7 +60,7 @@ class Classifier:
         self.resize, self.crop, self.device = resize, crop, device
         count = self.model["fc8"].b.shape[0]
         self.classes = read_classes(classes or weights.with_name(CLASSES), count, required=classes is not None)
-        self.run = InferencePlan(self.model) if device.name == "cpu" else self.model.to(device)
+        self.run = inference(self.model, device)
 
     def read(self, path):
         """One picture, (crop, crop, 3) uint8. UserError when it cannot be read."""

@@ -1,36 +1,36 @@
-"""python -m minicap.extract: run a frozen VGG over a data set once and keep one layer's outputs on disk."""
+"""python -m minicap.extract: run a frozen VGG over a data set once and store one layer's outputs on disk."""
 
 from dataclasses import MISSING, dataclass
 
 from .backend import get_device
 from .captioning.data import load_dataset
-from .captioning.features.extractor import LAYERS, PAIRS, Extractor, extract, extract_from
+from .captioning.features.extractor import Extractor, Pictures, extract, extract_from
 from .cli import option, parse_settings, run_program
 from .errors import UserError
+from .networks import feature_names
+from .vgg import VGG
 
 
 @dataclass(frozen=True)
 class ExtractSettings:
     out: str = option(MISSING, "feature file to write (.npy, with a .json beside it)", metavar="FILE")
     weights: str | None = option(None, "VGG weights: Keras .h5, PyTorch .pth, .safetensors or .npz", metavar="FILE")
-    from_features: str | None = option(None, "features of an earlier layer (pool4, conv5_4, pool5) to go on from, "
-                                       "instead of the pictures", metavar="FILE")
+    from_features: str | None = option(None, "start from the features of an earlier layer (pool4, conv5_4, pool5), and "
+                                       "not from the pictures", metavar="FILE")
     data: str = option("flickr8k", "data set", choices=("flickr8k", "folder"))
     data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
     splits: str | None = option(None, "folder with the split lists, where the data has none", metavar="DIR")
     split_seed: int | None = option(None, "--data folder without split lists: draw them with this seed", metavar="N")
-    layer: str = option("fc7", "which outputs to keep", choices=(*LAYERS, *PAIRS))
+    layer: str = option("fc7", "layer whose outputs to store", choices=feature_names(VGG.features))
     split: str | None = option(None, "only the images of this split (default: all images)",
                                choices=("train", "dev", "test"))
-    mirror: bool = option(False, "see every image as in a mirror; for train's --mirrored")
-    batch_size: int = option(32, "images at a time", metavar="N")
+    mirror: bool = option(False, "flip every image horizontally; for train's --mirrored")
+    batch_size: int = option(32, "images in a batch", metavar="N", least=1)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
 
 
 def main(argv=None):
-    settings = parse_settings(ExtractSettings, "extract", "Run VGG over a data set and keep one layer's outputs.", argv)
-    if settings.batch_size < 1:
-        raise UserError(f"--batch-size has to be at least 1, it cannot be {settings.batch_size}")
+    settings = parse_settings(ExtractSettings, "extract", "Run VGG over a data set and store a layer's outputs.", argv)
     if settings.weights is None:
         raise UserError("where are the VGG weights? Name the file with --weights")
     device = get_device(settings.device)
@@ -40,7 +40,7 @@ def main(argv=None):
         return
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
     extractor = Extractor(settings.weights, settings.layer, device, settings.mirror)
-    extract(dataset, extractor, settings.out, settings.batch_size, split=settings.split)
+    extract(Pictures(dataset, extractor, settings.split), extractor, settings.out, settings.batch_size)
 
 
 if __name__ == "__main__":

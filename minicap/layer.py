@@ -65,10 +65,13 @@ class Cache:
         self.__dict__.update(values)
 
     def spend(self, layer):
-        """The values in the order they were stored. A second call raises RuntimeError."""
+        """The values, for ``backward`` alone. A second call raises RuntimeError.
+
+        In order, ``x, W = cache.spend(self)``, or in a layer of many parts by name, ``c = cache.spend(self)``, ``c.x``.
+        """
         if "spent" in vars(self):
             raise RuntimeError(f"{layer!r}: this cache is already spent; run forward again before backward")
-        values = tuple(vars(self).values())
+        values = CachedValues(vars(self))
         vars(self).clear()
         self.spent = True
         return values
@@ -80,6 +83,16 @@ class Cache:
 
     def __repr__(self):
         return f"Cache({', '.join(f'{k}={_describe(v)}' for k, v in vars(self).items())})"
+
+
+class CachedValues:
+    """The values of a spent cache: attributes, and in the order in which they were stored."""
+
+    def __init__(self, values):
+        self.__dict__.update(values)
+
+    def __iter__(self):
+        return iter(vars(self).values())
 
 
 def _nbytes(value):
@@ -135,6 +148,10 @@ class Layer:
     def named_state(self):
         """Parameters and buffers: everything that has to be saved to use the layer again."""
         return self._named((Parameter, Buffer))
+
+    def parameter_groups(self):
+        """{group: {name: Parameter}}, for a learning rate for each group. As a rule there is one group."""
+        return {"model": dict(self.named_parameters())}
 
     def zero_grad(self):
         for p in self.parameters():

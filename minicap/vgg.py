@@ -9,9 +9,6 @@ What a file means by an image (channel order, scaling, mean) and by its layouts 
 the first dense layer are put into our (H, W, C) flatten order.
 """
 
-import re
-from dataclasses import asdict, dataclass
-
 import numpy as np
 
 from .activations import Dropout, ReLU
@@ -19,8 +16,11 @@ from .conv import Conv2d
 from .errors import UserError
 from .layer import Sequential
 from .linear import Flatten, Linear
+from .networks import FeatureLayer, NetworkFacts
 from .normalization import BatchNorm2d
 from .pooling import MaxPool2d
+from .weights import read_weights, vgg_names
+from .weights.preprocessing import TORCHVISION
 
 # Table 1 of the paper, columns A, B, D and E: convolutions per block. Every block ends in 2 x 2 max-pooling.
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2),
@@ -30,34 +30,19 @@ CONVOLUTIONS = {11: (1, 1, 2, 2, 2),
 CHANNELS = (64, 128, 256, 512, 512)
 DENSE = {"fc6": (7 * 7 * 512, 4096), "fc7": (4096, 4096), "fc8": (4096, 1000)}
 
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """From RGB bytes to what a network was trained on: y = (channels in ``order`` / ``scale`` - mean) / std."""
-
-    order: str
-    scale: float
-    mean: tuple
-    std: tuple
-    size: int = 224
-
-    def __call__(self, images):
-        """images: (N, H, W, 3) uint8, RGB -> (N, H, W, 3) float32."""
-        images = images[..., ::-1] if self.order == "BGR" else images
-        images = images.astype(np.float32) / np.float32(self.scale) - np.asarray(self.mean, np.float32)
-        return images / np.asarray(self.std, np.float32)
-
-    def to_json(self):
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-
-CAFFE = Preprocessing("BGR", 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))  # Oxford's own weights, as in Keras
-CAFFE_RGB = Preprocessing("RGB", 1.0, (123.68, 116.779, 103.939), (1.0, 1.0, 1.0))  # the same, first kernel turned
-TORCHVISION = Preprocessing("RGB", 255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+# The outputs that captioners read, in the order in which they are computed: each can be made from any before it.
+FEATURES = {"pool4": FeatureLayer("pool4", "conv4_1", stride=16),
+            "conv5_4": FeatureLayer("relu5_4", "conv5_4", stride=16),  # of VGG-19 alone
+            "pool5": FeatureLayer("pool5", "conv5_1", stride=32),
+            "fc7": FeatureLayer("relu7", "fc7")}
+# A block that can be fine-tuned: the features it reads, and those it makes.
+FINE_TUNED = {"block5": ("pool4", "conv5_4")}
 
 
 class VGG(Sequential):
     """conv1_1, [bn1_1,] relu1_1, ..., pool1, ..., pool5; with ``top`` flatten, fc6, relu6, drop6, fc7, ..., fc8."""
+
+    features = FEATURES
 
     def __init__(self, depth, *, batch_norm=False, top=True, preprocessing=TORCHVISION, rng):
         layers, C = {}, 3
@@ -79,6 +64,11 @@ class VGG(Sequential):
         super().__init__(**layers)
         self.depth, self.batch_norm, self.top, self.preprocessing = depth, batch_norm, top, preprocessing
 
+    @property
+    def facts(self):
+        """The :class:`.NetworkFacts` that are stored with its features."""
+        return NetworkFacts("VGG", self.depth, self.batch_norm)
+
     def up_to(self, last):
         """The layers from the first to ``last``, sharing their weights with this network."""
         return self.between(next(iter(self.layers)), last)
@@ -92,7 +82,7 @@ class VGG(Sequential):
         return Sequential(**{n: self.layers[n] for n in names[names.index(first):names.index(last) + 1]})
 
     def __repr__(self):
-        return f"VGG-{self.depth}{' with batch norm' if self.batch_norm else ''}{'' if self.top else ', without top'}"
+        return f"{self.facts}{'' if self.top else ', without top'}"
 
 
 def vgg11(weights=None, **options):
@@ -121,10 +111,8 @@ def vgg(depth=None, weights=None, *, top=None, batch_norm=None, rng=None):
     if weights is None:
         rng = rng or np.random.default_rng()
         return VGG(depth or 16, batch_norm=bool(batch_norm), top=top is not False, rng=rng)
-    from .weights import read_weights
-
     file = read_weights(weights)
-    tensors, preprocessing = our_names(file)
+    tensors, preprocessing = vgg_names.our_names(file)
     found_depth = _depth(tensors)
     depth = depth or found_depth
     if depth is None:
@@ -151,77 +139,3 @@ def _depth(tensors):
     """11, 13, 16 or 19 by the names of the convolutions, or None."""
     blocks = tuple(sum(f"conv{b}_{i}.W" in tensors for i in range(1, 9)) for b in range(1, 6))
     return {counts: depth for depth, counts in CONVOLUTIONS.items()}.get(blocks)
-
-
-# --- From a file's names and layouts to ours ------------------------------------------------------------------------
-
-def our_names(file):
-    """(tensors by our names, in our layouts; the Preprocessing that belongs to them). Unknown names are left as is."""
-    if file.format == "keras-h5":
-        return _from_keras(file.tensors), CAFFE
-    if any(re.fullmatch(r"features\.\d+\.weight", n) for n in file.tensors):
-        return _from_torch(file.tensors), TORCHVISION
-    if "conv1_1_W" in file.tensors:  # the .npz that circulates as vgg16_weights.npz: Oxford's weights for RGB input
-        return {re.sub(r"_([Wb])$", r".\1", n): a for n, a in file.tensors.items()}, CAFFE_RGB
-    return dict(file.tensors), TORCHVISION
-
-
-def _from_keras(tensors):
-    dense = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
-    ours = {}
-    for name, array in tensors.items():
-        layer, _, kind = name.rpartition("/")
-        layer = dense.get(layer) or re.sub(r"^block(\d)_conv(\d)$", r"conv\1_\2", layer)
-        ours[f"{layer}.{'W' if kind == 'kernel' else 'b'}" if kind in ("kernel", "bias") else name] = array
-    return ours
-
-
-def _from_torch(tensors):
-    """torchvision's and timm's names: ``features.N`` counts every layer before the dense ones, ReLU and pools too."""
-    names = _feature_names(tensors)
-    names |= {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8",    # torchvision
-              "pre_logits.fc1": "fc6", "pre_logits.fc2": "fc7", "head.fc": "fc8"}     # timm
-    ours = {}
-    for name, array in tensors.items():
-        layer, _, kind = name.rpartition(".")
-        ours_layer = names.get(layer)
-        if kind == "num_batches_tracked":
-            continue  # PyTorch's counter, of no consequence with a fixed momentum
-        if ours_layer is None:
-            ours[name] = array
-        elif ours_layer.startswith("bn"):
-            kinds = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "var"}
-            ours[f"{ours_layer}.{kinds.get(kind, kind)}"] = array
-        elif kind == "weight":
-            ours[f"{ours_layer}.W"] = _kernel(ours_layer, array)
-        else:
-            ours[f"{ours_layer}.{'b' if kind == 'bias' else kind}"] = array
-    return ours
-
-
-def _feature_names(tensors):
-    """{"features.0": "conv1_1", ...}: kernels have four axes; a wider gap between two of them is a pooling layer."""
-    indices = sorted({int(n.split(".")[1]) for n in tensors if re.fullmatch(r"features\.\d+\.\w+", n)})
-    with_norm = any(n.endswith(".running_mean") for n in tensors)
-    names, block, i, last = {}, 1, 0, None
-    for index in indices:
-        if tensors.get(f"features.{index}.weight", np.empty(0)).ndim == 4:
-            # conv, (bn,) relu follow each other directly; a pool between two convolutions makes the step one longer.
-            if last is not None and index - last > (3 if with_norm else 2):
-                block, i = block + 1, 0
-            i, last = i + 1, index
-            names[f"features.{index}"] = f"conv{block}_{i}"
-        else:
-            names[f"features.{index}"] = f"bn{block}_{i}"
-    return names
-
-
-def _kernel(layer, array):
-    """A PyTorch kernel (F, C, K, K) or matrix (H, D) in our layout: (K, K, C, F) or (D, H)."""
-    if layer.startswith("conv"):
-        return array.transpose(2, 3, 1, 0)
-    if array.ndim not in (2, 4) or array.size == 0 or (layer == "fc6" and array[0].size % (7 * 7)):
-        return array  # no such matrix: load_state says which shape it has and which was expected
-    if layer == "fc6":  # its rows are pixels of pool5: PyTorch flattens them in C, H, W order, we in H, W, C
-        return array.reshape(len(array), -1, 7, 7).transpose(2, 3, 1, 0).reshape(-1, len(array))
-    return array.reshape(len(array), -1).T  # timm keeps fc7 as a 1 x 1 convolution

@@ -65,7 +65,7 @@ def both_files(out):
 
 def stop_after(monkeypatch, batches, error):
     """Let the extractor compute ``batches`` batches and raise ``error`` in place of the next one."""
-    compute, calls = Extractor.__call__, []
+    compute, calls = Extractor.run, []
 
     def call(self, images):
         if len(calls) == batches:
@@ -73,17 +73,17 @@ def stop_after(monkeypatch, batches, error):
         calls.append(len(images))
         return compute(self, images)
 
-    monkeypatch.setattr(Extractor, "__call__", call)
+    monkeypatch.setattr(Extractor, "run", call)
 
 
 def count_images(monkeypatch):
-    compute, counts = Extractor.__call__, []
+    compute, counts = Extractor.run, []
 
     def call(self, images):
         counts.append(len(images))
         return compute(self, images)
 
-    monkeypatch.setattr(Extractor, "__call__", call)
+    monkeypatch.setattr(Extractor, "run", call)
     return counts
 
 
@@ -107,7 +107,8 @@ def test_features_are_the_layers_outputs_for_the_squashed_pictures(pictures, rng
 def test_the_description_names_weights_layer_preprocessing_and_images(pictures, weights, tmp_path):
     extract(pictures, weights, tmp_path / "f.npy")
     assert json.loads((tmp_path / "f.json").read_text()) == {
-        "source": {"layer": "fc7", "network": "VGG-11", "weights_sha256": sha256(weights),
+        "source": {"layer": "fc7", "network": {"family": "VGG", "depth": 11, "batch_norm": False},
+                   "weights_sha256": sha256(weights),
                    "preprocessing": {"order": "BGR", "scale": 1.0, "mean": [103.939, 116.779, 123.68],
                                      "std": [1.0, 1.0, 1.0], "size": 32},
                    "resize": "whole image squashed to 32x32, bilinear", "shape": [10]},
@@ -123,7 +124,7 @@ def test_unreadable_pictures_are_named_and_left_out(pictures, weights, tmp_path,
     assert "03.png is truncated or damaged" in err and "11.png is empty" in err
     assert "2 unreadable images left out" in err
     file = open_features(tmp_path / "f.npy")
-    assert file.info["unreadable"] == ["03.png", "11.png"]
+    assert file.unreadable == ("03.png", "11.png")
     assert len(file.row) == COUNT - 2
     extract(pictures, weights, tmp_path / "g.npy", **{"batch-size": 1})  # a batch without any readable picture
     rows = list(file.row.values())
@@ -154,7 +155,7 @@ def test_going_on_from_earlier_features_makes_the_same(pictures, tiny, rng, tmp_
     program.main(made)
     assert f"made.npy: {COUNT - 4 * mirror} images" in capsys.readouterr().err
     ours, theirs = open_features(tmp_path / "made.npy"), open_features(tmp_path / f"from-{layer}.npy")
-    assert ours.info == theirs.info and ours.info["unreadable"] == ["03.png"]
+    assert (ours.source, ours.images, ours.unreadable) == (theirs.source, theirs.images, ("03.png",))
     rows = list(ours.row.values())
     assert ours.array.dtype == np.float16 and ours.array[rows].any()
     scale = np.abs(theirs.array[rows]).max()
@@ -171,8 +172,8 @@ def test_two_layers_stand_in_one_row(pictures, tiny, rng, tmp_path, regions, sha
         extract(pictures, weights, tmp_path / f"{layer}.npy", layer=layer)
         files[layer] = open_features(tmp_path / f"{layer}.npy")
     both = files[f"{regions}+fc7"]
-    assert both.info["source"]["parts"] == [list(shape), [10]]
-    assert both.info["source"]["shape"] == [np.prod(shape) + 10] == list(both.array.shape[1:])
+    assert both.source.parts == (shape, (10,))
+    assert both.source.shape == (np.prod(shape) + 10,) == both.array.shape[1:]
     np.testing.assert_array_equal(both.array[:, :-10].reshape(COUNT, *shape), files[regions].array)
     np.testing.assert_array_equal(both.array[:, -10:], files["fc7"].array)
 
@@ -211,7 +212,7 @@ from minicap import extract
 from minicap.captioning.features.extractor import Extractor
 
 tiny_vgg.shrink(pytest.MonkeyPatch(), size=32)
-compute, calls = Extractor.__call__, []
+compute, calls = Extractor.run, []
 
 def call(self, images):
     calls.append(1)
@@ -219,7 +220,7 @@ def call(self, images):
         os.kill(os.getpid(), signal.SIGKILL)
     return compute(self, images)
 
-Extractor.__call__ = call
+Extractor.run = call
 extract.main(sys.argv[1:])
 """
 
@@ -262,7 +263,7 @@ def test_changed_weights_and_a_changed_image_list_are_noticed(pictures, weights,
     assert f"{out} has other features (weights, image list)" in err
     assert "f.partial.npy, unfinished, has other features (image list); it is begun anew" in err
     file = open_features(out)
-    assert file.info["source"]["weights_sha256"] == sha256(weights) and len(file.row) == COUNT + 1
+    assert file.source.weights_sha256 == sha256(weights) and len(file.row) == COUNT + 1
 
     extract(pictures, weights, tmp_path / "fresh.npy")
     assert both_files(out) == both_files(tmp_path / "fresh.npy")
@@ -283,13 +284,13 @@ def refusal(capsys, *args, **options):
 def test_only_vgg_19_has_a_conv5_4(pictures, tiny, rng, tmp_path, capsys):
     weights = tiny_vgg.save_keras(tmp_path / "vgg16.h5", tiny_vgg.random_vgg(16, rng))
     message = refusal(capsys, pictures, weights, tmp_path / "f.npy", layer="conv5_4")
-    assert "VGG-16, only VGG-19 has a conv5_4; use --layer pool5" in message
+    assert "VGG-16, which has no conv5_4; it has pool4, pool5, fc7" in message
 
 
 def test_fc7_needs_the_dense_layers(pictures, tiny, rng, tmp_path, capsys):
     weights = tiny_vgg.save_keras(tmp_path / "notop.h5", tiny_vgg.random_vgg(19, rng, top=False))
     message = refusal(capsys, pictures, weights, tmp_path / "f.npy")
-    assert "has no dense layers, so there is no fc7" in message
+    assert "VGG-19, without top, which has no fc7; it has pool4, conv5_4, pool5" in message
     extract(pictures, weights, tmp_path / "f.npy", layer="pool5")
     assert open_features(tmp_path / "f.npy").array.shape == (COUNT, 1, 1, 8)
 
@@ -323,7 +324,7 @@ def test_a_batch_size_below_one_is_refused(pictures, weights, tmp_path, capsys, 
 
 
 def test_an_extractor_refuses_what_it_cannot_do(weights):
-    with pytest.raises(UserError, match="use --layer pool5"):
+    with pytest.raises(UserError, match="which has no conv5_4; it has pool4, pool5, fc7"):
         Extractor(weights, "conv5_4", CPU)
 
 
@@ -331,13 +332,13 @@ def test_mirrored_features_of_one_split_are_those_of_the_pictures_turned_over(pi
     out = tmp_path / "mirrored.npy"
     program.main([*arguments(pictures, weights, out, split="dev"), "--mirror"])
     features = open_features(out)
-    assert features.info["images"] == ["16.png", "17.png"]
+    assert features.images == ("16.png", "17.png")
     extractor = Extractor(weights, "fc7", CPU)
-    assert features.info["source"]["resize"] == extractor.source.resize + ", mirrored"
-    for name, found in zip(features.info["images"], features.array, strict=True):
+    assert features.source == extractor.source.as_mirrored()
+    for name, found in zip(features.images, features.array, strict=True):
         turned = resize(read_image(pictures / name), (32, 32))[:, ::-1]
         np.testing.assert_allclose(found, extractor(turned[None])[0], rtol=1e-2, atol=1e-3)
-        assert not np.allclose(found, extractor(extractor.prepare(read_image(pictures / name))[None])[0], atol=1e-3)
+        assert not np.allclose(found, extractor(extractor.read(pictures / name)[None])[0], atol=1e-3)
 
 
 def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny, rng, tmp_path, capsys):
@@ -351,7 +352,7 @@ def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny
         extract(pictures, weights, tmp_path / f"{layer}.npy", layer=layer)
     pool5, both, out = (tmp_path / name for name in ("pool5.npy", "pool5+fc7.npy", "new.npy"))
     assert message("--from-features", pool5, "--layer", "pool4", "--out", out) == (
-        "error: pool4 comes before pool5 in the network and cannot be made from it")
+        f"error: {weights}: pool4 comes before pool5 in the network and cannot be made from it")
     assert "holds pool5+fc7 features; go on from those of one layer" in message(
         "--from-features", both, "--layer", "fc7", "--out", out)
     assert "would replace the features it is made from" in message(

@@ -7,11 +7,11 @@ import tiny_vgg
 from safetensors.numpy import save_file
 from tiny_vgg import random_vgg, save_keras, save_npz, timm_tensors, torchvision_tensors
 
-from minicap import vgg as vgg_module
 from minicap.conv import Conv2d
 from minicap.errors import UserError
 from minicap.linear import Linear
-from minicap.vgg import CAFFE, CAFFE_RGB, TORCHVISION, VGG, vgg, vgg11, vgg13, vgg16, vgg19
+from minicap.vgg import VGG, vgg, vgg11, vgg13, vgg16, vgg19
+from minicap.weights.preprocessing import CAFFE, CAFFE_RGB, TORCHVISION, Preprocessing
 
 DEPTHS = (11, 13, 16, 19)
 
@@ -134,7 +134,7 @@ def test_preprocessing_survives_the_way_through_json():
     json = TORCHVISION.to_json()
     assert json == {"order": "RGB", "scale": 255.0, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
                     "size": 224}
-    restored = vgg_module.Preprocessing(**{k: tuple(v) if isinstance(v, list) else v for k, v in json.items()})
+    restored = Preprocessing(**{k: tuple(v) if isinstance(v, list) else v for k, v in json.items()})
     assert asdict(restored) == asdict(TORCHVISION)
 
 

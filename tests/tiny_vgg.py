@@ -13,6 +13,7 @@ import dataclasses
 import numpy as np
 
 from minicap import vgg
+from minicap.weights import vgg_names
 
 CHANNELS = (4, 5, 6, 7, 8)
 KERAS_DENSE = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
@@ -24,7 +25,7 @@ def shrink(monkeypatch, size=224):
     cells = (size // 32) ** 2  # of pool5
     monkeypatch.setattr(vgg, "CHANNELS", CHANNELS)
     monkeypatch.setattr(vgg, "DENSE", {"fc6": (cells * CHANNELS[-1], 9), "fc7": (9, 10), "fc8": (10, 11)})
-    monkeypatch.setattr(vgg, "CAFFE", dataclasses.replace(vgg.CAFFE, size=size))
+    monkeypatch.setattr(vgg_names, "CAFFE", dataclasses.replace(vgg_names.CAFFE, size=size))
 
 
 def random_vgg(depth, rng, **options):

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from minicap.captioning.data.caption_dataset import CaptionDataset, file_reader
-from minicap.captioning.features.extractor import Extractor, extract
-from minicap.vgg import TORCHVISION
+from minicap.captioning.features.extractor import Extractor, Pictures, extract
+from minicap.weights.preprocessing import TORCHVISION
 
 from ..row import Row, Work
 from .convolution import random_vgg
@@ -49,7 +49,7 @@ class Extract(Row):
         def run():
             out.unlink(missing_ok=True)  # finished features would not be made again
             with contextlib.redirect_stderr(io.StringIO()):  # the progress bar
-                extract(dataset, extractor, out, BATCH)
+                extract(Pictures(dataset, extractor), extractor, out, BATCH)
 
         def results():
             run()

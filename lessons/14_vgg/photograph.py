@@ -22,7 +22,8 @@ from minicap.errors import UserError
 from minicap.images import centre_crop, read_image, resize_short_side
 from minicap.learn.lessons import load
 from minicap.losses import log_softmax
-from minicap.vgg import CAFFE, VGG
+from minicap.vgg import VGG
+from minicap.weights.preprocessing import CAFFE
 
 HERE = Path(__file__).resolve().parent
 

@@ -13,7 +13,7 @@ from minicap import Adam, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, 
 from minicap.captioning.data.shapes import ShapesDataset
 from minicap.captioning.data.shapes_language import COLOURS
 from minicap.images import resize
-from minicap.vgg import CAFFE
+from minicap.weights.preprocessing import CAFFE
 
 SIDE = 16
 KERAS = {"conv1_1": "block1_conv1", "conv2_1": "block2_conv1", "fc6": "fc1", "fc8": "predictions"}

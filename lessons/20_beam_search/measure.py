@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from minicap.captioning.models.show_tell import ShowTell, feature_encoder
+from minicap.captioning.models.build import build_model
+from minicap.captioning.models.settings import ShowTellSettings
 from minicap.learn.measure import measure, write
 
-rng = np.random.default_rng(0)
-model = ShowTell(feature_encoder(4096, 512, rng=rng), 2541, 512, 512, drop=0.5, rng=rng, dropout_rng=rng)
+settings = ShowTellSettings(input="features", feature_size=4096, vocabulary=2541)
+model = build_model(settings, np.random.default_rng(0))
 
 
 def milliseconds(rows):

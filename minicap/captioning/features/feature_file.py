@@ -8,6 +8,7 @@ three digits, more than the float32 noise of a photograph's JPEG artefacts, at h
 """
 
 import contextlib
+import dataclasses
 import math
 import os
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ import numpy as np
 
 from ...errors import UserError
 from ...files import existing_file, read_json, write_json
+from ...networks import NetworkFacts
 
+MIRRORED = ", mirrored"  # at the end of FeatureSource.resize, for pictures seen as in a mirror
 _DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .json files that are not as expected
 
 
@@ -25,11 +28,17 @@ _DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .jso
 class FeatureSource:
     """Everything that decides what the numbers are. Two files agree if and only if these do.
 
-    ``parts``: for the features of several layers in one row, one behind the other, the shape of each.
+    layer            "fc7", "conv5_4+fc7", ...
+    network          NetworkFacts
+    weights_sha256   hex digest of the weights file
+    preprocessing    what the network was given, as a dict
+    resize           how a picture got its size, in words
+    shape            of one row
+    parts            where a row holds the outputs of several layers, one behind the other, the shape of each
     """
 
     layer: str
-    network: str
+    network: NetworkFacts
     weights_sha256: str
     preprocessing: dict
     resize: str
@@ -40,18 +49,52 @@ class FeatureSource:
         object.__setattr__(self, "shape", tuple(self.shape))  # a JSON file has lists
         object.__setattr__(self, "parts", tuple(tuple(part) for part in self.parts))
 
+    @classmethod
+    def from_json(cls, value):
+        """From what :meth:`to_json` has written, today or in an older minicap; None stays None."""
+        return None if value is None else cls(**value | {"network": NetworkFacts.from_json(value["network"])})
+
     def to_json(self):
-        described = {**vars(self), "shape": list(self.shape), "parts": [list(part) for part in self.parts]}
+        described = {**vars(self), "network": self.network.to_json(), "shape": list(self.shape),
+                     "parts": [list(part) for part in self.parts]}
         return {name: value for name, value in described.items() if name != "parts" or value}
+
+    @property
+    def mirrored(self):
+        return self.resize.endswith(MIRRORED)
+
+    def as_mirrored(self):
+        """The source of the same features of the mirrored pictures."""
+        return dataclasses.replace(self, resize=self.resize + MIRRORED)
+
+    def global_size(self):
+        """How many numbers about the image as a whole stand behind its regions: 0 if there are regions alone."""
+        return sum(map(math.prod, self.parts[1:]))
+
+    def regions_shape(self):
+        """The shape of the first, or only, part of a row: (rows, columns, channels), or (channels,) of fc7."""
+        return self.parts[0] if self.parts else self.shape
+
+    def differences(self, other):
+        """In what another source differs, in words: "layer", "network", "weights", "preprocessing", ..."""
+        return [name.removesuffix("_sha256") for name, value in vars(self).items() if vars(other)[name] != value]
 
 
 @dataclass(frozen=True)
 class FeatureFile:
-    """Features opened for reading: ``array[row[name]]`` are those of the image ``name``."""
+    """Features opened for reading: ``array[row[name]]`` are those of the image ``name``.
+
+    array        (images, ...) float16, memory-mapped
+    source       what they are: a FeatureSource
+    images       the image names, row by row
+    unreadable   those that could not be read; their rows hold nothing
+    """
 
     path: Path
     array: np.ndarray
-    info: dict
+    source: FeatureSource
+    images: tuple
+    unreadable: tuple
     row: dict = field(repr=False)
 
     def check_images(self, names):
@@ -62,43 +105,51 @@ class FeatureFile:
                             f"{missing[0]}); extract them again for this data set")
 
 
+def array_path(path):
+    """Where the array of ``path`` stands, named with ``.npy`` or without."""
+    return Path(path).expanduser().with_suffix(".npy")
+
+
 def sidecar(path):
     return Path(path).with_suffix(".json")
 
 
 def open_features(path):
     """Open a finished feature file; UserError if it is missing, unfinished or damaged."""
-    path = existing_file(Path(path).expanduser().with_suffix(".npy"), "feature file")
+    path = existing_file(array_path(path), "feature file")
     info = read_json(sidecar(path), "the description of the features,")
     try:
         array = np.lib.format.open_memmap(path, "r")
-        names = info["images"]
-        expected = (len(names), *info["source"]["shape"])
+        names, source = tuple(info["images"]), FeatureSource.from_json(info["source"])
+        expected = (len(names), *source.shape)
     except _DAMAGED as error:
         raise UserError(f"{path} is not a feature file of minicap ({error}); extract the features again") from error
     if array.shape != expected:
         raise UserError(f"{path} holds an array of shape {array.shape}, its description says {expected}; "
                         "extract the features again")
-    unreadable = set(info.get("unreadable", ()))
-    return FeatureFile(path, array, info, {n: i for i, n in enumerate(names) if n not in unreadable})
+    unreadable = tuple(info.get("unreadable", ()))
+    row = {n: i for i, n in enumerate(names)}
+    for name in unreadable:
+        row.pop(name, None)
+    return FeatureFile(path, array, source, names, unreadable, row)
 
 
 class FeatureWriter:
     """Writes features in image order under a temporary name, remembering how far it came.
 
     ``done`` images are already there if an earlier run with the same source and image list was cut off. ``discarded``
-    says how an unfinished file that was there instead differs (words as of :func:`changes`); it is begun anew.
+    says how an unfinished file that was there instead differs (as :func:`changes` does); it is begun anew.
     """
 
     def __init__(self, path, source, images):
-        self.path = Path(path).expanduser().with_suffix(".npy")
+        self.path = array_path(path)
         self.source, self.images = source, tuple(images)
         self.shape = (len(self.images), *source.shape)
         self.partial = self.path.with_name(self.path.stem + ".partial.npy")
         self.progress = self.partial.with_suffix(".json")
         self.done, self.unreadable, self.discarded = 0, [], []
         if self.path.is_dir():
-            raise UserError(f"{self.path} is a folder; --out has to be a file")
+            raise UserError(f"{self.path} is a folder; out= has to be a file")
         self.array = self._reopen()
         if self.array is None:
             self.array = self._create()
@@ -109,7 +160,8 @@ class FeatureWriter:
             return None
         try:
             state = read_json(self.progress)
-            self.discarded = changes(state, self.source, self.images)
+            source = FeatureSource.from_json(state["source"])
+            self.discarded = changes(source, state["images"], self.source, self.images)
             np.lib.format.open_memmap(self.partial, "r")  # refuses a shortened file, which "r+" fills up with zeros
             array = np.lib.format.open_memmap(self.partial, "r+")
         except (UserError, *_DAMAGED):
@@ -165,18 +217,15 @@ class FeatureWriter:
         return {"source": self.source.to_json(), "unreadable": self.unreadable, "images": list(self.images)}
 
 
-def changes(info, source, images):
-    """In what the features that ``info`` describes differ from what ``source`` gives for ``images``: a list of words.
-
-    Empty when they are the same: "layer", "network", "weights", "preprocessing", "resize", "shape", "image list".
-    """
-    words = [name.removesuffix("_sha256") for name, value in source.to_json().items() if info["source"][name] != value]
-    return words + (["image list"] if tuple(info["images"]) != tuple(images) else [])
+def changes(found_source, found_images, source, images):
+    """In what some features differ from those that ``source`` gives for ``images``: a list of words."""
+    return found_source.differences(source) + (["image list"] if tuple(found_images) != tuple(images) else [])
 
 
 def finished_changes(path, source, images):
     """:func:`changes` for the finished file at ``path``, or None when there is no sound one."""
     try:
-        return changes(open_features(path).info, source, images)
+        file = open_features(path)
+        return changes(file.source, file.images, source, images)
     except (UserError, *_DAMAGED):
         return None

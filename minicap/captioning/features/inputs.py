@@ -33,7 +33,7 @@ class FeatureInputs:
     """
 
     def __init__(self, features, names, mirrored=None):
-        unreadable = set(features.info.get("unreadable", ()))
+        unreadable = set(features.unreadable)
         self.names = [name for name in names if name not in unreadable]
         features.check_images(self.names)
         if left_out := [name for name in names if name in unreadable]:
@@ -58,7 +58,6 @@ class FeatureInputs:
 
 def check_mirrored(features, mirrored):
     """UserError unless the second file holds what ``extract --mirror`` makes with the network of the first."""
-    source = features.info["source"]
-    if mirrored.info["source"] != source | {"resize": source["resize"] + ", mirrored"}:
+    if mirrored.source != features.source.as_mirrored():
         raise UserError(f"{mirrored.path} does not hold the mirrored pictures' features by the network of "
-                        f"{features.path}; extract them with --mirror and otherwise the same options")
+                        f"{features.path}; extract them with mirror= and otherwise the same options")

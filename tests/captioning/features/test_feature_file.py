@@ -16,10 +16,11 @@ from minicap.captioning.features.feature_file import (
     sidecar,
 )
 from minicap.errors import UserError
-from minicap.vgg import CAFFE
+from minicap.networks import NetworkFacts
+from minicap.weights.preprocessing import CAFFE
 
-SOURCE = FeatureSource("fc7", "VGG-19", "a" * 64, CAFFE.to_json(), "squashed", (3,))
-OTHER_WEIGHTS = FeatureSource("fc7", "VGG-19", "b" * 64, CAFFE.to_json(), "squashed", (3,))
+SOURCE = FeatureSource("fc7", NetworkFacts("VGG", 19), "a" * 64, CAFFE.to_json(), "squashed", (3,))
+OTHER_WEIGHTS = FeatureSource("fc7", NetworkFacts("VGG", 19), "b" * 64, CAFFE.to_json(), "squashed", (3,))
 IMAGES = tuple(f"{letter}.jpg" for letter in "abcdefg")
 VALUES = np.arange(21, dtype=np.float32).reshape(7, 3) / 7
 
@@ -49,9 +50,26 @@ def test_features_are_read_back_by_image_name_as_half_precision(tmp_path, name):
     assert file.array.dtype == np.float16 and isinstance(file.array, np.memmap)
     assert list(file.row) == list(IMAGES)
     np.testing.assert_array_equal(file.array[file.row["c.jpg"]], VALUES[2].astype(np.float16))
-    assert file.info["source"] == {
-        "layer": "fc7", "network": "VGG-19", "weights_sha256": "a" * 64, "preprocessing": CAFFE.to_json(),
-        "resize": "squashed", "shape": [3]}
+    assert file.source == SOURCE
+    assert json.loads((tmp_path / "f.json").read_text())["source"] == {
+        "layer": "fc7", "network": {"family": "VGG", "depth": 19, "batch_norm": False}, "weights_sha256": "a" * 64,
+        "preprocessing": CAFFE.to_json(), "resize": "squashed", "shape": [3]}
+
+
+@pytest.mark.parametrize("text, facts", [
+    ("VGG-19", NetworkFacts("VGG", 19)), ("VGG-16, without top", NetworkFacts("VGG", 16)),
+    ("VGG-11 with batch norm", NetworkFacts("VGG", 11, True)),
+    ("VGG-13 with batch norm, without top", NetworkFacts("VGG", 13, True))])
+def test_files_that_hold_the_network_as_text_are_still_read(tmp_path, text, facts):
+    write_all(tmp_path / "f")
+    described = json.loads((tmp_path / "f.json").read_text())
+    described["source"]["network"] = text
+    (tmp_path / "f.json").write_text(json.dumps(described))
+    assert open_features(tmp_path / "f").source.network == facts
+    described["source"]["network"] = "AlexNet"
+    (tmp_path / "f.json").write_text(json.dumps(described))
+    with pytest.raises(UserError, match="'AlexNet' is no network that this minicap knows"):
+        open_features(tmp_path / "f")
 
 
 def test_the_array_is_an_ordinary_npy_file(tmp_path):
@@ -64,7 +82,7 @@ def test_an_unreadable_image_is_named_and_has_no_row(tmp_path):
     writer.write([VALUES[0], None, *VALUES[2:6], None])
     writer.finish()
     file = open_features(tmp_path / "f")
-    assert file.info["unreadable"] == ["b.jpg", "g.jpg"]
+    assert file.unreadable == ("b.jpg", "g.jpg")
     assert set(file.row) == set(IMAGES) - {"b.jpg", "g.jpg"}
     np.testing.assert_array_equal(file.array[file.row["c.jpg"]], VALUES[2].astype(np.float16))
     file.check_images(["a.jpg", "f.jpg"])
@@ -92,7 +110,7 @@ def test_a_run_goes_on_where_the_last_saved_progress_was(tmp_path):
     writer.finish()
     file = open_features(tmp_path / "f")
     np.testing.assert_array_equal(file.array[[0, 1, 3, 4, 5, 6]], VALUES[[0, 1, 3, 4, 5, 6]].astype(np.float16))
-    assert file.info["unreadable"] == ["c.jpg"]
+    assert file.unreadable == ("c.jpg",)
     assert files(tmp_path) == ["f.json", "f.npy"]
 
 
@@ -100,7 +118,7 @@ def test_a_run_goes_on_where_the_last_saved_progress_was(tmp_path):
     (OTHER_WEIGHTS, IMAGES, ["weights"]),
     (SOURCE, IMAGES[::-1], ["image list"]),
     (SOURCE, IMAGES[:6], ["image list"]),
-    (FeatureSource("pool5", "VGG-16", "b" * 64, {}, "cropped", (7, 7, 2)), IMAGES,
+    (FeatureSource("pool5", NetworkFacts("VGG", 16), "b" * 64, {}, "cropped", (7, 7, 2)), IMAGES,
      ["layer", "network", "weights", "preprocessing", "resize", "shape"]),
 ], ids=["weights", "order of images", "number of images", "everything"])
 def test_a_run_of_another_source_or_image_list_is_begun_anew_and_says_why(tmp_path, source, images, words):
@@ -148,7 +166,7 @@ def test_a_finished_file_stands_until_the_new_one_is_complete(tmp_path):
     assert before.items() <= contents(tmp_path).items()
     writer.finish()
     file = open_features(tmp_path / "f")
-    assert file.info["source"]["weights_sha256"] == "b" * 64
+    assert file.source.weights_sha256 == "b" * 64
     np.testing.assert_array_equal(file.array, (VALUES + 1).astype(np.float16))
 
 
@@ -186,7 +204,7 @@ def test_killed_at_any_step_of_finishing_the_old_array_is_never_under_the_new_de
             break  # it needs no more than `step` steps, and was killed at each of them
         if path.with_suffix(".npy").exists():
             file = open_features(path)
-            np.testing.assert_array_equal(file.array, new if file.info["source"]["weights_sha256"][0] == "b" else old)
+            np.testing.assert_array_equal(file.array, new if file.source.weights_sha256[0] == "b" else old)
         else:
             again = FeatureWriter(path, OTHER_WEIGHTS, IMAGES)
             assert again.done == len(IMAGES)
@@ -201,7 +219,7 @@ def test_what_changed_is_said_of_finished_files_and_nothing_of_others(tmp_path):
     assert finished_changes(tmp_path / "f", SOURCE, IMAGES) == []
     assert finished_changes(tmp_path / "f", OTHER_WEIGHTS, IMAGES[:2]) == ["weights", "image list"]
     info = json.loads(sidecar(tmp_path / "f").read_text())
-    assert changes(info, SOURCE, list(IMAGES)) == []
+    assert changes(FeatureSource.from_json(info["source"]), info["images"], SOURCE, IMAGES) == []
     os.truncate(tmp_path / "f.npy", 140)
     assert finished_changes(tmp_path / "f", SOURCE, IMAGES) is None
 

@@ -1,0 +1,101 @@
+"""What is known of a pretrained network beside its layers: which of its outputs captioners read, and which one it is.
+
+A network that captioners read (vgg.py) has three attributes of these kinds:
+
+    model.preprocessing       how pictures become its input; it belongs to the weights (weights/preprocessing.py)
+    model.features            {"conv5_4": FeatureLayer(...), ...}: the outputs that captioners read
+    model.facts               NetworkFacts: what is stored with its features, to tell networks apart
+"""
+
+import math
+import re
+from dataclasses import asdict, dataclass
+
+from .errors import UserError
+from .layer import Sequential
+
+
+@dataclass(frozen=True)
+class FeatureLayer:
+    """One of the outputs of a network that captioners read.
+
+    last       the layer whose output it is: for VGG the one behind the ReLU, as in the papers
+    channels   the layer whose bias has one number for each of its channels
+    stride     pixels of the picture for each row and column of the output; None for one vector of the whole picture
+    """
+
+    last: str
+    channels: str
+    stride: int | None = None
+
+    def shape(self, model):
+        """The shape of what ``model`` computes of one picture: (rows, columns, channels) or (channels,)."""
+        cells = () if self.stride is None else (model.preprocessing.size // self.stride,) * 2
+        return *cells, *model[self.channels].b.shape
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """Which network it is. ``str()`` is for people; programs compare the facts."""
+
+    family: str
+    depth: int
+    batch_norm: bool = False
+
+    @classmethod
+    def from_json(cls, value):
+        """The facts from a JSON file. Files made before 0.2 have the text of ``repr(model)`` instead."""
+        if isinstance(value, dict):
+            return cls(**value)
+        match = re.fullmatch(r"VGG-(\d+)( with batch norm)?(, without top)?", str(value))
+        if match is None:
+            raise UserError(f"{value!r} is no network that this minicap knows")
+        return cls("VGG", int(match[1]), match[2] is not None)
+
+    def to_json(self):
+        return asdict(self)
+
+    def __str__(self):
+        return f"{self.family}-{self.depth}{' with batch norm' if self.batch_norm else ''}"
+
+
+def feature_names(table):
+    """Every name that can be asked for: each layer of ``table``, and regions and a vector together, "conv5_4+fc7"."""
+    regions = [name for name, layer in table.items() if layer.stride is not None]
+    vectors = [name for name, layer in table.items() if layer.stride is None]
+    return (*table, *(f"{a}+{b}" for b in vectors for a in regions))
+
+
+def has_regions(table, name):
+    """Does ``name`` ("fc7", "conv5_4+fc7", ...) stand for regions of the picture, and not for one vector alone?"""
+    return table[name.split("+")[0]].stride is not None
+
+
+def feature_shapes(model, name):
+    """(the shape of one row of the features ``name``, the shapes of its parts).
+
+    The outputs of two layers are flattened, one behind the other.
+    """
+    shapes = tuple(model.features[part].shape(model) for part in name.split("+"))
+    return shapes[0] if len(shapes) == 1 else (sum(map(math.prod, shapes)),), shapes
+
+
+def feature_stages(model, name, after=None):
+    """The stages of ``model`` that compute the features ``name``: one Sequential for each of its parts.
+
+    The first begins at the picture or, with ``after``, behind that entry of ``model.features``. Raises UserError when
+    the network has no such layer, or the features cannot be made from those of ``after``.
+    """
+    layers, stages = list(model.layers), []
+    begin = 0 if after is None else layers.index(model.features[after].last) + 1
+    for part in name.split("+"):
+        last = model.features[part].last
+        if last not in layers:
+            there = ", ".join(n for n, layer in model.features.items() if layer.last in layers)
+            raise UserError(f"the weights are of {model!r}, which has no {part}; it has {there}")
+        end = layers.index(last) + 1
+        if end < begin:
+            raise UserError(f"{part} comes before {after} in the network and cannot be made from it")
+        stages.append(Sequential(**{layer: model.layers[layer] for layer in layers[begin:end]}))
+        begin = end
+    return stages

@@ -1,0 +1,30 @@
+"""What the weights expect of a picture: channel order, scale, mean and deviation. It travels with the weights."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From RGB bytes to what a network was trained on: y = (channels in ``order`` / ``scale`` - mean) / std."""
+
+    order: str
+    scale: float
+    mean: tuple
+    std: tuple
+    size: int = 224
+
+    def __call__(self, images):
+        """images: (N, H, W, 3) uint8, RGB -> (N, H, W, 3) float32."""
+        images = images[..., ::-1] if self.order == "BGR" else images
+        images = images.astype(np.float32) / np.float32(self.scale) - np.asarray(self.mean, np.float32)
+        return images / np.asarray(self.std, np.float32)
+
+    def to_json(self):
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+CAFFE = Preprocessing("BGR", 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))  # Oxford's own weights, as in Keras
+CAFFE_RGB = Preprocessing("RGB", 1.0, (123.68, 116.779, 103.939), (1.0, 1.0, 1.0))  # the same, first kernel turned
+TORCHVISION = Preprocessing("RGB", 255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
