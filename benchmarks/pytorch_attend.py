@@ -36,7 +36,7 @@ class SoftAttention(nn.Module):
 
 
 class AttentionLSTM(nn.LSTM):
-    """An LSTM that reads what attention sees beside every word; its weights have nn.LSTM's names."""
+    """An LSTM that reads the context of attention beside every word; its weights have nn.LSTM's names."""
 
     def __init__(self, E, D, H, A):
         super().__init__(E + D, H)
@@ -49,42 +49,50 @@ class AttentionLSTM(nn.LSTM):
         return h, c, z, alpha
 
 
-class Attend(nn.Module):
+class ShowAttendTell(nn.Module):
     def __init__(self, V, E, H, D, A, *, drop, doubly_stochastic=0.0):
         super().__init__()
-        self.scale, self.keys, self.begin = Standardize(D), nn.Linear(D, A), nn.Linear(D, 2 * H)
-        self.embedding = nn.Embedding(V, E)
+        self.regions = nn.ModuleDict({"scale": Standardize(D), "keys": nn.Linear(D, A),
+                                      "init_state": nn.Linear(D, 2 * H)})
+        self.words = nn.ModuleDict({"embedding": nn.Embedding(V, E)})
         self.lstm = AttentionLSTM(E, D, H, A)
-        self.say_state, self.say_seen = nn.Linear(H, E), nn.Linear(D, E, bias=False)
-        self.output = nn.Linear(E, V)
+        self.output = nn.ModuleDict({"hidden_to_output": nn.Linear(H, E),
+                                     "context_to_output": nn.Linear(D, E, bias=False), "vocabulary": nn.Linear(E, V)})
         self.drop, self.doubly_stochastic = nn.Dropout(drop), doubly_stochastic
 
+    def encode(self, images):
+        """(regions, keys, h, c) of each image."""
+        regions = self.regions["scale"](images)
+        state = self.regions["init_state"](regions.mean(dim=1)).tanh()
+        return regions, self.regions["keys"](regions), *state.chunk(2, dim=1)
+
+    def logits(self, x, h, z):
+        output = self.output
+        return output["vocabulary"](self.drop(x + output["hidden_to_output"](h) + output["context_to_output"](z)))
+
     def forward(self, images, image_of, words, targets, lengths):
-        """The loss; rows come with descending lengths, so those still running at a step are the first ones."""
-        regions = self.scale(images)
-        keys = self.keys(regions)[image_of]
-        h, c = self.begin(regions.mean(dim=1)).tanh()[image_of].chunk(2, dim=1)
-        regions, embedded = regions[image_of], self.drop(self.embedding(words))
-        states, seen, alphas = [], [], []
+        """The loss; rows come with descending lengths, so those that go on at a step are the first ones."""
+        regions, keys, h, c = (array[image_of] for array in self.encode(images))
+        embedded = self.drop(self.words["embedding"](words))
+        states, contexts, alphas = [], [], []
         for t in range(words.shape[1]):
             n = int((lengths > t).sum())
             h, c, z, alpha = self.lstm.step(embedded[:n, t], regions[:n], keys[:n], h[:n], c[:n])
             states.append(h)
-            seen.append(z)
+            contexts.append(z)
             alphas.append(nn.functional.pad(alpha, (0, 0, 0, len(words) - n)))
         attended = torch.stack(alphas).sum(dim=0)
-        words_read = pack_padded_sequence(embedded, lengths, batch_first=True).data
-        logits = self.output(self.drop(words_read + self.say_state(torch.cat(states)) + self.say_seen(torch.cat(seen))))
+        x = pack_padded_sequence(embedded, lengths, batch_first=True).data
+        logits = self.logits(x, torch.cat(states), torch.cat(contexts))
         loss = cross_entropy(logits, pack_padded_sequence(targets, lengths, batch_first=True).data)
         return loss + self.doubly_stochastic / len(logits) * ((1 - attended)**2).sum()
 
     def start(self, images):
         """(h, c); regions and keys, which are the same for all beams of an image, stay with the model."""
-        self.regions = self.scale(images)
-        self.projected = self.keys(self.regions)
-        return self.begin(self.regions.mean(dim=1)).tanh().chunk(2, dim=1)
+        self.encoded_regions, self.encoded_keys, h, c = self.encode(images)
+        return h, c
 
     def step(self, state, words):
-        x = self.embedding(words)
-        h, c, z, _ = self.lstm.step(x, self.regions, self.projected, *state)
-        return (h, c), self.output(x + self.say_state(h) + self.say_seen(z)).log_softmax(dim=1)
+        x = self.words["embedding"](words)
+        h, c, z, _ = self.lstm.step(x, self.encoded_regions, self.encoded_keys, *state)
+        return (h, c), self.logits(x, h, z).log_softmax(dim=1)

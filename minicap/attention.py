@@ -1,7 +1,7 @@
 """Soft attention (Xu et al. 2015, "Show, Attend and Tell"): before every word, look at the image again.
 
-An image is L regions a_i of D numbers each (conv5_4 of VGG-19: 14 x 14 regions, 512 channels). What has been said so
-far is in the LSTM's state h of H numbers. One step asks how well each region fits, and mixes them by the answer:
+An image is L regions a_i of D numbers each (conv5_4 of VGG-19: 14 x 14 regions, 512 channels). The LSTM's state h of H
+numbers holds the caption so far. One step scores how well each region fits, and averages them with these weights:
 
     e_i = v · tanh(k_i + h U)         k_i = a_i W_a + b          how well region i fits       f_att in eq. 4
     α_i = exp(e_i) / Σ_j exp(e_j)                                where to look                eq. 5
@@ -10,8 +10,8 @@ far is in the LSTM's state h of H numbers. One step asks how well each region fi
 β lets a step look away: "of" needs no image. The paper has one β for a step; here each channel has its own, as in most
 implementations since.
 
-The keys k_i do not change from word to word. They are the output of a Linear that runs once for each image; a layer
-below takes them as an input, and whoever takes the steps adds up their gradient. An image may have several captions in
+The keys k_i do not change from word to word. They are the output of a Linear that runs once for each image; the layers
+below take them as an input, and the caller sums their gradient over the steps. An image may have several captions in
 a batch, or beams in a search: row n is about image ``image_of[n]``, and regions and keys exist once.
 """
 
@@ -23,19 +23,25 @@ from .linear import Linear, sum_by_word
 
 
 @op
-def attention_scores(keys, query, v, image_of, kept=None):
-    """e_ni = v · tanh(k_i + q_n) (N, L) for the regions of row n's image; keys (I, L, A), query (N, A), v (A,).
+def prepare_keys(keys):
+    """What :func:`attention_scores` needs of the keys (I, L, A) and can compute once for all steps: here no more."""
+    return keys
 
-    ``kept``, a dict that all steps of a sequence share, is where a twin leaves what it needs to compute only once.
+
+@op
+def attention_scores(keys, prepared, query, v, image_of):
+    """e_ni = v · tanh(k_i + q_n) (N, L) for the regions of row n's image; query (N, A), v (A,).
+
+    keys: (I, L, A), and ``prepared`` what :func:`prepare_keys` has made of them.
     """
     return array_module(keys).tanh(keys[image_of] + query[:, None]) @ v
 
 
 @op
-def attention_scores_backward(keys, query, v, image_of, de, dkeys, kept=None):
+def attention_scores_backward(keys, prepared, query, v, image_of, de, dkeys):
     """(dquery, dv) from de (N, L); adds the gradient of the keys to ``dkeys``.
 
-    tanh is computed again: kept for all steps of a sequence, (N, L, A) numbers each, it would be the whole memory.
+    tanh is computed again: cached for all steps of a sequence, (N, L, A) numbers each, it would fill the memory.
     """
     xp = array_module(keys)
     tanh = xp.tanh(keys[image_of] + query[:, None])
@@ -59,7 +65,7 @@ def weighted_sum_backward(regions, alpha, image_of, dy, dregions=None):
 
 
 def _add_by_image(total, d, image_of):
-    """total[image_of[n]] += d[n]: every row of an image has its say. total: (I, L, ·), d: (N, L, ·)."""
+    """total[image_of[n]] += d[n], summed over the rows of an image. total: (I, L, ·), d: (N, L, ·)."""
     total += sum_by_word(d.reshape(len(d), -1), image_of, len(total)).reshape(total.shape)
 
 
@@ -70,7 +76,7 @@ def softmax(e):
 
 
 def softmax_backward(dp, p):
-    """The gradient of e: raising e_i raises p_i at the expense of all."""
+    """The gradient of e: raising e_i raises p_i and lowers all others."""
     return p * (dp - (p * dp).sum(axis=-1, keepdims=True))
 
 
@@ -78,7 +84,10 @@ class SoftAttention(Layer):
     """One step, the three lines above: (regions (I, L, D), keys (I, L, A), image_of (N,), h (N, H)) -> (z, α).
 
     z: (N, D), what the LSTM reads beside the word; α: (N, L), positive with sum 1. Runs any number of times before its
-    first backward. ``input_gradient=False`` says that nobody learns from the gradient of the regions.
+    first backward. ``prepared`` saves work where there are several steps: :func:`prepare_keys` of the keys. With
+    ``input_gradient=False`` no gradient of the regions is computed.
+
+    Derived in lesson 22, lessons/22_attention.
     """
 
     def __init__(self, D, H, A, *, rng, input_gradient=True):
@@ -87,15 +96,15 @@ class SoftAttention(Layer):
         self.gate = Linear(H, D, rng=rng)
         self.input_gradient = input_gradient
 
-    def forward(self, regions, keys, image_of, h, *, kept=None):
+    def forward(self, regions, keys, image_of, h, *, prepared=None):
         _expect_inputs(self, self.gate.b.shape[0], regions, keys, image_of, h)
         query = h @ self.U.data
-        alpha = softmax(attention_scores(keys, query, self.v.data, image_of, kept))
-        seen = weighted_sum(regions, alpha, image_of)
-        beta, gate_cache = self.gate.forward(h)
-        beta = sigmoid(beta)
-        return (beta * seen, alpha), Cache(regions=regions, keys=keys, image_of=image_of, h=h, query=query, alpha=alpha,
-                                           seen=seen, beta=beta, gate=gate_cache, kept=kept)
+        alpha = softmax(attention_scores(keys, _of(keys, prepared), query, self.v.data, image_of))  # eq. 4, 5
+        context = weighted_sum(regions, alpha, image_of)                                            # eq. 13
+        gate, gate_cache = self.gate.forward(h)
+        beta = sigmoid(gate)
+        return (beta * context, alpha), Cache(regions=regions, keys=keys, prepared=prepared, image_of=image_of, h=h,
+                                              query=query, alpha=alpha, context=context, beta=beta, gate=gate_cache)
 
     def backward(self, dy, cache, *, dregions=None, dkeys=None):
         """dy = (dL/dz, dL/dα), the second may be None; returns (dregions, dkeys, None, dh).
@@ -103,16 +112,17 @@ class SoftAttention(Layer):
         Arrays passed as ``dregions`` and ``dkeys`` are added to, so that the steps of a sequence fill one of each.
         """
         dz, dalpha_outside = dy
-        regions, keys, image_of, h, query, alpha, seen, beta, gate, kept = cache.spend(self)
-        dregions, dkeys = _gradients_to_fill(self, regions, keys, dregions, dkeys)
-        dh = self.gate.backward(dz * seen * beta * (1 - beta), gate)
-        dalpha = weighted_sum_backward(regions, alpha, image_of, dz * beta, dregions)
+        c = cache.spend(self)
+        dregions, dkeys = _gradients_to_fill(self, c.regions, c.keys, dregions, dkeys)
+        dh = self.gate.backward(dz * c.context * c.beta * (1 - c.beta), c.gate)
+        dalpha = weighted_sum_backward(c.regions, c.alpha, c.image_of, dz * c.beta, dregions)
         if dalpha_outside is not None:
             dalpha += dalpha_outside
-        de = softmax_backward(dalpha, alpha)
-        dquery, dv = attention_scores_backward(keys, query, self.v.data, image_of, de, dkeys, kept)
+        de = softmax_backward(dalpha, c.alpha)
+        dquery, dv = attention_scores_backward(c.keys, _of(c.keys, c.prepared), c.query, self.v.data, c.image_of,
+                                               de, dkeys)
         self.v.accumulate(dv)
-        self.U.accumulate(h.T @ dquery)
+        self.U.accumulate(c.h.T @ dquery)
         return dregions, dkeys, None, dh + dquery @ self.U.data.T
 
     def __repr__(self):
@@ -123,14 +133,16 @@ class SoftAttention(Layer):
 class AdaptiveAttention(Layer):
     """Attention that may look at the memory instead (Lu et al. 2017, "Knowing When to Look"): one more input region.
 
-        g = σ([x, h] W_g + b_g)                   which of the memory may be told                      eq. 9
+        g = σ([x, h] W_g + b_g)                   how much of the memory is let through                eq. 9
         s = g ⊙ tanh(c)                           the sentinel                                         eq. 10
         α = softmax of [e_1 ... e_L, v · tanh(s W_s + b_s + h U)], e_i as in SoftAttention             eq. 12
         z = Σ_i α_i a_i + α_{L+1} (s S + b_S)     S makes the sentinel as long as a region             eq. 11
 
     (regions (I, L, D), keys (I, L, A), image_of (N,), h (N, H), x (N, E), c (N, H)) -> (z (N, D), α (N, L + 1)). The
-    last column of α is the share of the memory, which replaces the gate β. In the paper attention follows the LSTM's
+    last column of α is the weight of the memory, which replaces the gate β. In the paper attention follows the LSTM's
     step; here, as in Xu et al., it comes before: h and c are of the step before, x is the word about to be read.
+
+    Derived in lesson 22, lessons/22_attention.
     """
 
     def __init__(self, D, E, H, A, *, rng, input_gradient=True):
@@ -141,7 +153,7 @@ class AdaptiveAttention(Layer):
         self.value = Linear(H, D, rng=rng)
         self.input_gradient = input_gradient
 
-    def forward(self, regions, keys, image_of, h, x, c, *, kept=None):
+    def forward(self, regions, keys, image_of, h, x, c, *, prepared=None):
         _expect_inputs(self, self.value.b.shape[0], regions, keys, image_of, h)
         expect_shape(self, x, "NE", "x", N=len(h), E=self.gate.W.shape[0] - h.shape[1])
         expect_shape(self, c, "NH", "c", N=len(h), H=h.shape[1])
@@ -152,34 +164,34 @@ class AdaptiveAttention(Layer):
         key, key_cache = self.key.forward(g * tanh_c)
         value, value_cache = self.value.forward(g * tanh_c)
         tanh_s = xp.tanh(key + query)
-        e = attention_scores(keys, query, self.v.data, image_of, kept)
+        e = attention_scores(keys, _of(keys, prepared), query, self.v.data, image_of)
         alpha = softmax(xp.concatenate([e, (tanh_s @ self.v.data)[:, None]], axis=1))
         z = weighted_sum(regions, alpha[:, :-1], image_of) + alpha[:, -1:] * value
-        return (z, alpha), Cache(regions=regions, keys=keys, image_of=image_of, h=h, query=query, g=g, tanh_c=tanh_c,
-                                 value=value, tanh_s=tanh_s, alpha=alpha, gate_cache=gate_cache, key_cache=key_cache,
-                                 value_cache=value_cache, kept=kept)
+        return (z, alpha), Cache(regions=regions, keys=keys, prepared=prepared, image_of=image_of, h=h, query=query,
+                                 g=g, tanh_c=tanh_c, value=value, tanh_s=tanh_s, alpha=alpha, gate=gate_cache,
+                                 key=key_cache, value_of_memory=value_cache)
 
     def backward(self, dy, cache, *, dregions=None, dkeys=None):
         """As :meth:`SoftAttention.backward`; returns (dregions, dkeys, None, dh, dx, dc)."""
         dz, dalpha_outside = dy
-        regions, keys, image_of, h, query, g, tanh_c, value, tanh_s, alpha, gate_cache, key_cache, value_cache, kept = \
-            cache.spend(self)
-        dregions, dkeys = _gradients_to_fill(self, regions, keys, dregions, dkeys)
-        xp = array_module(h)
-        dalpha = xp.concatenate([weighted_sum_backward(regions, alpha[:, :-1], image_of, dz, dregions),
-                                 (dz * value).sum(axis=1, keepdims=True)], axis=1)
+        c = cache.spend(self)
+        H, xp = c.h.shape[1], array_module(c.h)
+        dregions, dkeys = _gradients_to_fill(self, c.regions, c.keys, dregions, dkeys)
+        dalpha = xp.concatenate([weighted_sum_backward(c.regions, c.alpha[:, :-1], c.image_of, dz, dregions),
+                                 (dz * c.value).sum(axis=1, keepdims=True)], axis=1)
         if dalpha_outside is not None:
             dalpha += dalpha_outside
-        de = softmax_backward(dalpha, alpha)
-        dquery, dv = attention_scores_backward(keys, query, self.v.data, image_of, de[:, :-1], dkeys, kept)
-        dkey = de[:, -1:] * self.v.data * (1 - tanh_s * tanh_s)
+        de = softmax_backward(dalpha, c.alpha)
+        dquery, dv = attention_scores_backward(c.keys, _of(c.keys, c.prepared), c.query, self.v.data, c.image_of,
+                                               de[:, :-1], dkeys)
+        dkey = de[:, -1:] * self.v.data * (1 - c.tanh_s * c.tanh_s)
         dquery += dkey
-        self.v.accumulate(dv + de[:, -1] @ tanh_s)
-        self.U.accumulate(h.T @ dquery)
-        ds = self.key.backward(dkey, key_cache) + self.value.backward(alpha[:, -1:] * dz, value_cache)
-        dxh = self.gate.backward(ds * tanh_c * g * (1 - g), gate_cache)
-        dx, dh = dxh[:, :-h.shape[1]], dxh[:, -h.shape[1]:]
-        return dregions, dkeys, None, dh + dquery @ self.U.data.T, dx, ds * g * (1 - tanh_c * tanh_c)
+        self.v.accumulate(dv + de[:, -1] @ c.tanh_s)
+        self.U.accumulate(c.h.T @ dquery)
+        ds = self.key.backward(dkey, c.key) + self.value.backward(c.alpha[:, -1:] * dz, c.value_of_memory)
+        dxh = self.gate.backward(ds * c.tanh_c * c.g * (1 - c.g), c.gate)
+        dx, dh = dxh[:, :-H], dxh[:, -H:]
+        return dregions, dkeys, None, dh + dquery @ self.U.data.T, dx, ds * c.g * (1 - c.tanh_c * c.tanh_c)
 
     def __repr__(self):
         (H, A), D = self.U.shape, self.value.b.shape[0]
@@ -187,10 +199,12 @@ class AdaptiveAttention(Layer):
 
 
 class DoublyStochastic(Layer):
-    """λ/M Σ_n Σ_i (1 - Σ_t α_nti)²: over a whole caption every region should get its share (Xu et al. eq. 14).
+    """λ/M Σ_n Σ_i (1 - Σ_t α_nti)²: over a caption the weights of each region should sum to 1 (Xu et al. eq. 14).
 
     attended: (N, L), Σ_t α of each caption; M: the number of words in all captions. The paper adds Σ_i (...)² to the
     -log p of a caption; as our cross-entropy is a mean over words, it is divided by their number as well.
+
+    Derived in lesson 22, lessons/22_attention.
     """
 
     def __init__(self, weight):
@@ -217,8 +231,13 @@ def _expect_inputs(layer, D, regions, keys, image_of, h):
     expect_shape(layer, h, "NH", "h", N=len(image_of), H=H)
 
 
+def _of(keys, prepared):
+    """``prepared``, or where it was not passed what it would be."""
+    return prepare_keys(keys) if prepared is None else prepared
+
+
 def _gradients_to_fill(layer, regions, keys, dregions, dkeys):
-    """The arrays a backward pass adds to: those that were passed, or new ones; None for regions nobody learns from."""
+    """The arrays a backward pass adds to: those that were passed, or new ones; None for regions without a gradient."""
     xp = array_module(regions)
     if dregions is None and layer.input_gradient:
         dregions = xp.zeros_like(regions)

@@ -1,4 +1,4 @@
-"""python -m minicap.caption: say what is in a photograph."""
+"""python -m minicap.caption: describe photographs."""
 
 import json
 import sys
@@ -11,41 +11,41 @@ from .captioning.reporting.plots import save_attention
 from .captioning.run_data import make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
 from .errors import UserError
-from .images import read_image
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionSettings(SearchSettings):
     images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
-    checkpoint: str = option(MISSING, "folder that minicap.train has written; several, for the mean of their "
-                             "probabilities, as DIR,DIR", metavar="DIR")
+    checkpoint: str = option(MISSING, "folder that minicap.train has written; DIR,DIR for an ensemble: the mean of "
+                             "their probabilities", metavar="DIR")
     weights: str | None = option(None, "the VGG weights it was trained with (or MINICAP_WEIGHTS)", metavar="FILE")
-    data_dir: str | None = option(None, "--draws, --neighbours: folder of the data it was trained on (or MINICAP_DATA)",
+    data_dir: str | None = option(None, "--mbr-samples, --neighbours: folder of the data it was trained on (or "
+                                  "MINICAP_DATA)",
                                   metavar="DIR")
     features: str | None = option(None, "--neighbours: features of its images (default: those of the training run)",
                                   metavar="FILE")
-    attention: str | None = option(None, "picture to write: where the model looked for each word", metavar="PNG")
+    attention: str | None = option(None, "picture to write: attention for each word", metavar="PNG")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "one JSON object a line, with all beams")
 
 
 def main(argv=None):
-    settings = parse_settings(CaptionSettings, "caption", "Say what is in photographs.", argv)
+    settings = parse_settings(CaptionSettings, "caption", "Describe photographs.", argv)
     folders = checkpoint_folders(settings.checkpoint)
     captioner = Ensemble.load(folders, weights=settings.weights, device=settings.device)
     if settings.attention is not None:
         if len(settings.images) > 1:
             raise UserError("--attention draws one picture; name one image")
-        captioner.check_attention()
+        captioner.expect_attention()
     search = settings.search()
-    if settings.draws or settings.neighbours:
+    if settings.mbr_samples or settings.neighbours:
         trained = training_settings(folders[0], data_dir=settings.data_dir)
         search["consensus"] = make_consensus(settings, captioner, trained_dataset(trained, settings.data_dir),
                                              settings.features or trained["features"])
     failed = 0
     for path in settings.images:
         try:
-            picture = read_image(path, at_least=224)
+            picture = captioner.read(path)
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             failed += 1
@@ -53,7 +53,7 @@ def main(argv=None):
         beams = captioner.captions([picture], **search)[0]
         if settings.attention is not None:
             save_attention(settings.attention, picture, beams[0][0].split(),
-                           *captioner.looked_at(picture, beams[0][0]))
+                           *captioner.attention_maps(picture, beams[0][0]))
         if settings.json:
             print(json.dumps({"image": path, "caption": beams[0][0],
                               "beams": [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]},

@@ -20,8 +20,8 @@ from .files import write_json
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings(SearchSettings):
-    checkpoint: str = option(MISSING, "folder that minicap.train has written; several, for the mean of their "
-                             "probabilities, as DIR,DIR", metavar="DIR")
+    checkpoint: str = option(MISSING, "folder that minicap.train has written; DIR,DIR for an ensemble: the mean of "
+                             "their probabilities", metavar="DIR")
     split: str = option("dev", "choose everything on dev; look at test once", choices=("dev", "test"))
     data: str | None = option(None, "data set (default: the one it was trained on)",
                               choices=("shapes", "flickr8k", "folder"))
@@ -34,9 +34,10 @@ class EvaluateSettings(SearchSettings):
     features: str | None = option(None, "features made by minicap.extract (default: those of the training run); for "
                                   "several checkpoints one file for all, or FILE,FILE", metavar="FILE")
     predictions: str | None = option(None, "write the captions here, as minicap.score reads them", metavar="FILE")
-    html: str | None = option(None, "write a page to look at: scores, curves, pictures with captions, where it looked",
+    html: str | None = option(None, "write a page with scores, learning curves, captioned pictures and attention",
                               metavar="FILE")
-    shuffle_images: bool = option(False, "give every caption another image: what is left is recited, not seen")
+    shuffle_images: bool = option(False, "give every image the caption of another one: what is left of the scores "
+                                  "needs no image")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "print the scores as JSON")
 
@@ -49,7 +50,7 @@ def main(argv=None):
     dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed)
     files = feature_files(settings.features, runs)
     inputs = [split_inputs(one, dataset, settings.split, features) for one, features in
-              zip(getattr(captioner, "captioners", [captioner]), files, strict=True)]
+              zip(captioner.members, files, strict=True)]
     inputs = inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs)
     predictions = caption_all(captioner, inputs, consensus=make_consensus(settings, captioner, dataset, files[0]),
                               **settings.search())
@@ -64,7 +65,7 @@ def main(argv=None):
         scores["facts"] = judge_captions(predictions, dataset)
     if settings.html:
         write_report(settings.html, captioner, dataset, settings.split, predictions,
-                     subtitle=f"{settings.checkpoint}, {settings.search_in_words()}.", history=history_of(folders[0]))
+                     subtitle=f"{settings.checkpoint}, {settings.describe()}.", history=history_of(folders[0]))
     show(scores, settings)
 
 
@@ -85,7 +86,7 @@ def show(scores, settings):
     if settings.json:
         print(json.dumps(scores))
         return
-    print(f"{settings.split}, {scores['n']} images, {settings.search_in_words()}")
+    print(f"{settings.split}, {scores['n']} images, {settings.describe()}")
     for key in ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider"):
         print(f"  {key:8} {100 * scores[key]:6.1f}")
     for kind, facts in scores.get("facts", {}).items():

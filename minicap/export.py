@@ -10,7 +10,6 @@
 """
 
 import os
-import shutil
 import sys
 import tempfile
 from dataclasses import MISSING, dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from .captioning.captioner import Captioner
-from .captioning.checkpoint import checkpoint_folder, load_tensors, read_description, save_tensors
+from .captioning.checkpoint import checkpoint_folder, load_tensors, read_description, save_tensors, write_description
 from .captioning.scoring.metrics import TITLES
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
@@ -96,7 +95,7 @@ def scores_of(source, extra):
 
 
 def write(folder, source, captioner, scores):
-    shutil.copyfile(source / "captioner.json", folder / "captioner.json")
+    write_description(folder, captioner)
     tensors, facts = load_tensors(source / "best.safetensors", "checkpoint")
     save_tensors(folder / "best.safetensors", {name: halved(a, name) for name, a in tensors.items()}, facts)
     settings = read_json(source / "settings.json", "settings of the training run,")
@@ -118,10 +117,10 @@ def halved(a, name):
 
 def card(source, captioner, settings, scores, megabytes):
     """The text of the model card."""
-    features = read_description(source)["source"]
+    features = read_description(source).source
     reads = ("small pictures, by a network of its own" if features is None else
-             f"{features['layer']} of {features['network']}, weights with SHA-256 {features['weights_sha256'][:16]}…, "
-             f"{features['resize']}")
+             f"{features.layer} of {features.network}, weights with SHA-256 {features.weights_sha256[:16]}…, "
+             f"{features.resize}")
     lines = ["| | " + " | ".join(TITLES.values()) + " |", "|---" * (len(TITLES) + 1) + "|"]
     for which, found in scores.items():
         cells = [f"{100 * found[key]:.1f}" if key in found else "" for key in TITLES]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minicap.attention import AdaptiveAttention, DoublyStochastic, SoftAttention, softmax
+from minicap.attention import AdaptiveAttention, DoublyStochastic, SoftAttention, prepare_keys, softmax
 from minicap.backend import to_numpy
 from minicap.layer import Cache
 
@@ -56,8 +56,8 @@ def test_the_steps_of_a_sequence_may_share_the_arrays_of_their_gradients(device,
     passes = [layer.forward(*inputs) for _ in range(2)]
     alone = [layer.backward(dy, cache) for _, cache in passes]
     dregions, dkeys = (device.xp.zeros_like(a) for a in (regions, keys))
-    kept = {}
-    for _, cache in [layer.forward(*inputs, kept=kept) for _ in range(2)]:
+    prepared = prepare_keys(keys)
+    for _, cache in [layer.forward(*inputs, prepared=prepared) for _ in range(2)]:
         together = layer.backward(dy, cache, dregions=dregions, dkeys=dkeys)
         assert together[0] is dregions and together[1] is dkeys
     for total, part in ((dregions, 0), (dkeys, 1)):

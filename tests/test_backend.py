@@ -113,8 +113,8 @@ def test_an_unknown_device_is_refused_with_the_choices(name):
 
 def test_without_cupy_the_refusal_says_what_to_install(fake):
     fake(wheels=[])
-    assert refusal() == ("--device cuda cannot be used: CuPy is not installed; pip install '.[cuda12]' or '.[cuda13]', "
-                         "by your driver's CUDA version; --device cpu works everywhere")
+    assert refusal() == ("device='cuda' cannot be used: CuPy is not installed; pip install '.[cuda12]' or '.[cuda13]', "
+                         "by your driver's CUDA version; device='cpu' works everywhere")
 
 
 def test_two_cupy_packages_are_refused_by_name(fake):
@@ -164,7 +164,7 @@ def test_a_gpu_that_cannot_run_a_kernel_is_refused_before_an_hour_is_lost(fake, 
 
 def test_an_index_beyond_the_last_gpu_is_refused(fake):
     fake(gpus=2)
-    assert refusal("cuda:2") == "--device cuda:2 does not exist; this machine has cuda:0 to cuda:1"
+    assert refusal("cuda:2") == "device='cuda:2' does not exist; this machine has cuda:0 to cuda:1"
 
 
 @pytest.mark.parametrize(("name", "index"), [("cuda", 0), ("cuda:1", 1), ("auto", 0)])
@@ -247,7 +247,7 @@ def ops_in(*modules):
 
 LIBRARY = ("activations", "attention", "backend", "conv", "linear", "losses", "normalization", "optim",
            "pooling", "recurrent")
-ATTENTION = {"attention_scores", "attention_scores_backward", "weighted_sum", "weighted_sum_backward"}
+ATTENTION = {"prepare_keys", "attention_scores", "attention_scores_backward", "weighted_sum", "weighted_sum_backward"}
 COMPILED = ("captioning.decoding.beam_search", "linear", "optim", "cpu.activations", "cpu.attention", "cpu.losses",
             "cpu.normalization", "cpu.pooling", "cpu.recurrent", "cpu.winograd")
 

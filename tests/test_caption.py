@@ -62,7 +62,7 @@ def test_options_of_the_search_reach_it(run, photos, folder):
     captioner = Captioner.load(folder, device="cpu")
     for options, expected in ((("--beam", 1), {"beam": 1}), (("--beam", 5, "--length-penalty", 2), {
             "beam": 5, "length_penalty": 2.0}), (("--max-length", 1), {"max_length": 1}),
-            (("--no-repeat", 1), {"no_repeat": 1})):
+            *(((flag, 1), {"no_repeat_ngram_size": 1}) for flag in ("--no-repeat-ngram-size", "--no-repeat"))):
         _, (line,), _ = run(photos[0], "--json", *options)
         (beams,) = captioner.captions([photos[0]], **expected)
         assert json.loads(line)["beams"] == [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]
@@ -91,8 +91,8 @@ def test_a_temperature_draws_captions_which_a_seed_repeats(run, photos, folder):
 
     assert said("--temperature", 0) == said("--beam", 1)
     assert said("--temperature", 3, "--seed", 1) == said("--temperature", 3, "--seed", 1) != said("--temperature", 3)
-    for options, message in ((("--temperature", "-1"), "--temperature has to be a number from 0 on, got -1"),
-                             (("--seed", "-1"), "--seed has to be at least 0, got -1")):
+    for options, message in ((("--temperature", "-1"), "temperature= has to be a number from 0 on, got -1"),
+                             (("--seed", "-1"), "seed= has to be at least 0, it cannot be -1")):
         with pytest.raises(UserError, match=message):
             run(photos[0], *options)
 
@@ -114,7 +114,7 @@ def test_several_checkpoints_caption_together(run, photos, folder, tmp_path, cap
 
 @pytest.mark.parametrize("options", [("--beam", "0"), ("--max-length", "0"), ("--length-penalty", "-1")])
 def test_a_search_that_cannot_be_is_refused_before_anything_is_loaded(options):
-    with pytest.raises(UserError, match="have to be at least 1, --length-penalty at least 0"):
+    with pytest.raises(UserError, match="have to be at least 1, length_penalty= at least 0"):
         caption.main(["photo.jpg", "--checkpoint", "nowhere", *options])
 
 

@@ -13,6 +13,7 @@ from minicap.captioning import run_data
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.data.shapes import ShapesDataset
 from minicap.captioning.decoding.consensus import Consensus
+from minicap.cli import flag
 from minicap.errors import UserError
 from minicap.files import write_json
 
@@ -180,7 +181,7 @@ def test_on_the_built_in_scenes_the_facts_are_judged_too(run, pixel_run, capsys)
 
 
 def test_a_captioner_of_small_pictures_is_not_let_loose_on_photographs(run, pixel_run, data):
-    with pytest.raises(UserError, match="reads the small pictures of --data shapes, not photographs"):
+    with pytest.raises(UserError, match="reads the small pictures of data='shapes', not photographs"):
         run("--data", "folder", "--data-dir", data[0], checkpoint=pixel_run)
 
 
@@ -214,7 +215,7 @@ def test_missing_settings_and_a_search_that_cannot_be_are_refused(run, copied):
     (copied / "settings.json").unlink()
     with pytest.raises(UserError, match=r"settings of the training run, .*settings\.json does not exist"):
         run(checkpoint=copied)
-    with pytest.raises(UserError, match="--beam and --max-length have to be at least 1"):
+    with pytest.raises(UserError, match="beam= and max_length= have to be at least 1"):
         run("--beam", 0)
 
 
@@ -238,14 +239,14 @@ def test_a_temperature_draws_and_a_seed_repeats(run, trained, capsys):
 
 # ------------------------------------------------------------------------------------------------------- consensus
 
-def test_what_agrees_with_drawn_captions_and_with_those_of_similar_images_is_said(run, trained, data, tmp_path, capsys):
+def test_the_caption_that_agrees_with_samples_and_neighbours_is_chosen(run, trained, data, tmp_path, capsys):
     captioner = Captioner.load(trained, device="cpu")
     features = np.load(data[1]).astype(np.float32)
     train_captions = [[text.split() for text in tiny_captioner.captions_of(name)]
                       for name in tiny_captioner.SPLITS["train"]]
     said = set()
-    for options in ({"draws": 4}, {"neighbours": 2}, {"draws": 4, "neighbours": 2, "seed": 1}):
-        flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+    for options in ({"mbr_samples": 4}, {"neighbours": 2}, {"mbr_samples": 4, "neighbours": 2, "seed": 1}):
+        flags = [part for name, value in options.items() for part in (flag(name), value)]
         run("--beam", 6, "--predictions", tmp_path / "p.json", *flags)
         consensus = Consensus(train_captions, features[:6], **options)
         found = captioner.caption_inputs(features[6:9], beam=6, consensus=consensus)
@@ -256,7 +257,7 @@ def test_what_agrees_with_drawn_captions_and_with_those_of_similar_images_is_sai
         assert [sorted(kept) for kept in found] == [sorted(kept) for kept in plain]  # another order, nothing else
     assert len(said) > 1
     evaluate.main(["--checkpoint", str(trained), "--device", "cpu", "--draws", "2", "--neighbours", "1"])
-    assert ("beam 3, length penalty 0.7, chosen by agreement with 2 drawn ones and captions of 1 similar images"
+    assert ("beam 3, length penalty 0.7, chosen by agreement with 2 sampled ones and captions of 1 similar images"
             in capsys.readouterr().out)
 
 
@@ -275,13 +276,13 @@ def test_on_the_built_in_scenes_pictures_are_compared_by_their_pixels(run, pixel
 
 def test_a_consensus_that_cannot_be_is_refused(run, trained, copied):
     edit_settings(copied, features=None)
-    with pytest.raises(UserError, match="--neighbours needs the features of the train images; name the"):
+    with pytest.raises(UserError, match="neighbours= needs the features of the train images; name the"):
         run("--neighbours", 3, checkpoint=copied)
-    for options in (("--draws", -1), ("--neighbours", -2)):
-        with pytest.raises(UserError, match="--draws and --neighbours have to be at least 0, got"):
+    for options in (("--mbr-samples", -1), ("--neighbours", -2)):
+        with pytest.raises(UserError, match=r"(mbr_samples|neighbours)= has to be at least 0, it cannot be"):
             run(*options)
     for options in (("--draws", 2, "--beam", 1), ("--neighbours", 2, "--temperature", 1)):
-        with pytest.raises(UserError, match="choose among the captions of a beam; leave out --temperature"):
+        with pytest.raises(UserError, match="choose among the captions of a beam; leave out temperature="):
             run(*options)
 
 
@@ -307,7 +308,7 @@ def test_models_of_different_kinds_and_features_make_an_ensemble(run, trained, a
     run("--predictions", tmp_path / "p.json", checkpoint=f"{trained},{attending}")
     run("--predictions", tmp_path / "q.json", "--features", files, checkpoint=f"{trained},{attending}")
     assert (tmp_path / "p.json").read_text() == (tmp_path / "q.json").read_text()
-    with pytest.raises(UserError, match="--features names 3 files for 2 checkpoints; name one for all or one each"):
+    with pytest.raises(UserError, match="features= names 3 files for 2 checkpoints; name one for all or one each"):
         run("--features", "a,b,c", checkpoint=f"{trained},{attending}")
     with pytest.raises(UserError, match="was not made by the network this captioner was trained with"):
         run("--features", data[1], checkpoint=f"{trained},{attending}")

@@ -49,7 +49,8 @@ def test_a_cache_can_be_read_printed_sized_and_spent_once():
     cache = Cache(x=x, shapes=[x, (x, 4)], drop=0.5)
     assert cache.x is x and cache.nbytes == 3 * x.nbytes
     assert repr(cache) == "Cache(x=float32(2, 3), shapes=[float32(2, 3), [float32(2, 3), 4]], drop=0.5)"
-    assert cache.spend(ReLU())[0] is x
+    values = cache.spend(ReLU())
+    assert values.x is x and values.drop == 0.5 and [value is x for value in values] == [True, False, False]
     assert repr(cache) == "Cache(spent=True)" and cache.nbytes == 0
     with pytest.raises(RuntimeError, match=r"ReLU\(\): this cache is already spent; run forward again before backward"):
         cache.spend(ReLU())

@@ -57,8 +57,8 @@ def test_it_learns_what_it_is_shown_and_evaluate_scores_it_from_the_checkpoint(t
 def test_the_channels_are_normalised_by_train_s_statistics_which_the_checkpoint_keeps(trained, data):
     x = np.load(data[1])[:6].astype(np.float32).reshape(-1, 6)
     tensors, _ = load_tensors(trained / "best.safetensors", "checkpoint")
-    np.testing.assert_allclose(tensors["scale.mean"], x.mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(tensors["scale.std"], x.std(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(tensors["regions.scale.mean"], x.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(tensors["regions.scale.std"], x.std(axis=0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("options", [("--sentinel",), ("--normalize", "length", "--doubly-stochastic", 0)])
@@ -83,19 +83,18 @@ def test_a_resumed_run_equals_the_uninterrupted_one(data, tmp_path, options):
 def test_gradcheck_checks_the_real_model(data, tmp_path, capsys):
     assert train.main(tiny_captioner.train_arguments(tmp_path / "run", *data, *ATTEND, "--gradcheck")) == 0
     out = capsys.readouterr().out
-    assert "gradient check of Attend(" in out and "lstm.attention.v" in out
+    assert "gradient check of ShowAttendTell(" in out and "lstm.attention.v" in out
     assert not (tmp_path / "run").exists()
 
 
 def test_mirrored_regions_are_learned_from_as_well(data, tmp_path, capsys):
-    mirrored = tiny_captioner.write_regions(tmp_path / "m.npy",
-                                            resize=tiny_captioner.SOURCE["resize"] + ", mirrored")
+    mirrored = tiny_captioner.write_regions(tmp_path / "m.npy", resize=tiny_captioner.SOURCE.as_mirrored().resize)
     tiny_captioner.run_train(tmp_path / "run", *data, *ATTEND, "--mirrored", mirrored, "--epochs", 1)
     assert (tmp_path / "run" / "best.safetensors").exists()
 
 
 @pytest.mark.parametrize(("layer", "model"), [
-    ("conv5_4+fc7", {"feature_size": 8, "whole": 10}), ("pool5", {"feature_size": 8, "whole": 0})])
+    ("conv5_4+fc7", {"feature_size": 8, "global_size": 10}), ("pool5", {"feature_size": 8, "global_size": 0})])
 def test_features_are_made_of_photographs_and_caption_and_evaluate_make_the_same(monkeypatch, tmp_path, capsys, layer,
                                                                                 model):
     """A checkpoint names the layer it was trained on: 2 x 2 regions of conv5_4 and fc7, or one of pool5."""
@@ -141,7 +140,7 @@ def test_where_it_looked_is_told_for_each_word_and_drawn(photographer, tmp_path,
     captioner = Captioner.load(run, device="cpu")
     picture = np.asarray(Image.open(photo))
     text = captioner.caption(photo)
-    maps, memory = captioner.looked_at(picture, text)
+    maps, memory = captioner.attention_maps(picture, text)
     assert maps.shape == (len(text.split()), 4, 4) and memory.shape == maps.shape[:1]
     np.testing.assert_allclose(maps.sum(axis=(1, 2)) + memory, 1, rtol=1e-5)
     assert text and (memory > 0).all() == captioner.settings.sentinel
@@ -169,17 +168,17 @@ def test_attention_is_drawn_for_one_picture_by_one_model_that_has_it(photographe
     arguments = [str(photo), "--device", "cpu", "--attention", str(tmp_path / "a.png"), "--checkpoint"]
     with pytest.raises(UserError, match="draws one picture; name one image"):
         caption.main([str(photo), *arguments, str(run)])
-    with pytest.raises(UserError, match="each checkpoint of an ensemble looks elsewhere"):
+    with pytest.raises(UserError, match="has no attention to show; attention= needs one checkpoint that"):
         caption.main([*arguments, f"{run},{run}"])
     plain = tiny_captioner.save_checkpoint(tmp_path / "plain", tiny_captioner.pixel_captioner())
-    with pytest.raises(UserError, match="has no attention to show; --attention needs one that was trained with"):
+    with pytest.raises(UserError, match="has no attention to show; attention= needs one checkpoint that was trained"):
         caption.main([*arguments, str(plain)])
     assert not (tmp_path / "a.png").exists()
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (("--attention", 0), "--attention has to be at least 1, got 0"),
-    (("--doubly-stochastic", -1), "--doubly-stochastic has to be at least 0, got -1"),
+    (("--attention", 0), "attention= has to be at least 1, it cannot be 0"),
+    (("--doubly-stochastic", -1), "doubly_stochastic= has to be at least 0, it cannot be -1"),
 ])
 def test_settings_that_cannot_be_are_refused(data, tmp_path, arguments, message):
     with pytest.raises(UserError, match=message):
@@ -189,10 +188,10 @@ def test_settings_that_cannot_be_are_refused(data, tmp_path, arguments, message)
 
 def test_what_the_model_cannot_read_is_refused_in_one_sentence(data, tmp_path):
     fc7 = tiny_captioner.write_features(tmp_path / "fc7.npy")
-    with pytest.raises(UserError, match=r"fc7\.npy holds fc7 features of shape \(6,\); --model attend reads regions, "
-                                        "which --layer conv5_4 or pool5 extracts$"):
+    with pytest.raises(UserError, match=r"fc7\.npy holds fc7 features of shape \(6,\); model='attend' reads regions "
+                                        "\\(pool4, conv5_4, pool5\\)$"):
         tiny_captioner.run_train(tmp_path / "run", data[0], fc7, *ATTEND)
-    with pytest.raises(UserError, match=r"regions\.npy holds conv5_4 features of shape \(2, 2, 6\); --model show-tell "
+    with pytest.raises(UserError, match=r"regions\.npy holds conv5_4 features of shape \(2, 2, 6\); model='show-tell' "
                                         "reads fc7$"):
         tiny_captioner.run_train(tmp_path / "run", *data)
     with pytest.raises(UserError, match="reads regions of photographs, of which --data shapes has none"):

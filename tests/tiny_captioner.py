@@ -9,23 +9,25 @@
     save_checkpoint(tmp_path / "run", captioner)                as training leaves it
 """
 
-import dataclasses
-
 import numpy as np
 from PIL import Image
 
 from minicap import train
 from minicap.backend import CPU
-from minicap.captioning.captioner import Captioner, ModelSettings
-from minicap.captioning.checkpoint import save_tensors
+from minicap.captioning.captioner import Captioner
+from minicap.captioning.checkpoint import save_tensors, write_description
+from minicap.captioning.features.feature_file import FeatureSource
+from minicap.captioning.models.build import build_model
+from minicap.captioning.models.settings import ShowTellSettings
 from minicap.captioning.text.vocabulary import Vocabulary
 from minicap.files import write_json
+from minicap.networks import NetworkFacts
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (20, 40, 230)}
 NAMES = tuple(f"{colour}-{i}.png" for i in range(4) for colour in COLOURS)
 SPLITS = {"train": NAMES[:6], "dev": NAMES[6:9], "test": NAMES[9:]}
-SOURCE = {"layer": "fc7", "network": "VGG-19", "weights_sha256": "0" * 64, "preprocessing": {"order": "RGB"},
-          "resize": "whole image squashed", "shape": [6]}
+SOURCE = FeatureSource("fc7", NetworkFacts("VGG", 19), "0" * 64, {"order": "RGB", "size": 224}, "whole image squashed",
+                       (6,))
 
 
 def captions_of(name):
@@ -51,7 +53,7 @@ def write_features(path, names=NAMES, unreadable=(), **source):
     colours = np.array([COLOURS[name.split("-")[0]] for name in names]) / 100
     blur = rng.normal(0, 0.1, (len(names), 6))
     np.save(path, (np.hstack([colours, 3 - colours]) + blur).astype(np.float16))
-    write_json(path.with_suffix(".json"), {"source": SOURCE | source, "unreadable": list(unreadable),
+    write_json(path.with_suffix(".json"), {"source": SOURCE.to_json() | source, "unreadable": list(unreadable),
                                            "images": list(names)})
     return path
 
@@ -84,10 +86,11 @@ def vocabulary():
 
 
 def pixel_captioner(side=8, seed=0, **settings):
-    """A captioner of pictures of ``side`` pixels with random weights, which says something else about each."""
+    """A captioner of pictures of ``side`` pixels with random weights, with another caption for each."""
     words = vocabulary()
-    settings = ModelSettings("pixels", len(words), embedding=6, hidden=7, side=side, image_every_step=True, **settings)
-    model = settings.build(np.random.default_rng(seed))
+    settings = ShowTellSettings(input="pixels", vocabulary=len(words), embedding=6, hidden=7, side=side,
+                                image_every_step=True, **settings)
+    model = build_model(settings, np.random.default_rng(seed))
     for name, p in model.named_parameters():
         scale = {"output.W": 100, "encoder.project.W": 10}.get(name, 1)
         p.data = (scale * p.data).astype(np.float32)
@@ -96,10 +99,7 @@ def pixel_captioner(side=8, seed=0, **settings):
 
 def save_checkpoint(folder, captioner):
     """The two files of a checkpoint that captioning needs."""
-    from minicap.captioning.checkpoint import FORMAT
-
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "captioner.json", {"format": FORMAT, "model": dataclasses.asdict(captioner.settings),
-                                           "source": captioner.source, "vocabulary": captioner.vocabulary.to_json()})
+    write_description(folder, captioner)
     save_tensors(folder / "best.safetensors", captioner.model.state(), {"vocabulary": captioner.vocabulary.digest})
     return folder

@@ -11,9 +11,10 @@ from typing import ClassVar
 import numpy as np
 
 from minicap.activations import Dropout
-from minicap.captioning.captioner import ModelSettings
 from minicap.captioning.data.shapes import ShapesDataset
 from minicap.captioning.features.inputs import pixels_to_input
+from minicap.captioning.models.build import build_model
+from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings
 from minicap.captioning.text.batches import CaptionBatches, make_batch
 from minicap.captioning.text.tokens import tokenize
 from minicap.captioning.text.vocabulary import SPECIAL, Vocabulary
@@ -50,10 +51,10 @@ class TrainingStep(Row):
         for batch in batches:
             rows, image_of = np.unique(batch.image_index, return_inverse=True)
             steps.append((images[rows], image_of, batch.tokens, batch.targets, batch.lengths))
-        return {"settings": settings, "steps": steps, "weights": settings.build(rng).state()}
+        return {"settings": settings, "steps": steps, "weights": build_model(settings, rng).state()}
 
     def ours(self, data, place):
-        device, model = place.minicap(), data["settings"].build(np.random.default_rng(0))
+        device, model = place.minicap(), build_model(data["settings"], np.random.default_rng(0))
         model.load_state(data["weights"])
         model.to(device)
         parameters = flatten(model.named_parameters())
@@ -150,8 +151,8 @@ class ShowTellStep(TrainingStep):
 
     def images_and_batches(self, rng):
         images, batches = flickr8k_batches(rng, self, (self.D,))
-        settings = ModelSettings(input="features", vocabulary=self.V, embedding=self.E, hidden=self.H, drop=0.0,
-                                 feature_size=self.D, image_every_step=True)
+        settings = ShowTellSettings(input="features", vocabulary=self.V, embedding=self.E, hidden=self.H, drop=0.0,
+                                    feature_size=self.D, image_every_step=True)
         return images, batches, settings
 
     def peer_encoder(self, settings):
@@ -174,15 +175,15 @@ class AttendStep(TrainingStep):
 
     def images_and_batches(self, rng):
         images, batches = flickr8k_batches(rng, self, (self.L, self.D))
-        settings = ModelSettings(input="features", vocabulary=self.V, model="attend", embedding=self.E, hidden=self.H,
-                                 drop=0.0, feature_size=self.D, attention=self.A,
-                                 doubly_stochastic=self.doubly_stochastic)
+        settings = ShowAttendTellSettings(vocabulary=self.V, embedding=self.E, hidden=self.H,
+                                          drop=0.0, feature_size=self.D, attention=self.A,
+                                          doubly_stochastic=self.doubly_stochastic)
         return images, batches, settings
 
     def peer_model(self, settings):
-        from ..pytorch_attend import Attend
+        from ..pytorch_attend import ShowAttendTell
 
-        return Attend(settings.vocabulary, self.E, self.H, self.D, self.A, drop=0.0,
+        return ShowAttendTell(settings.vocabulary, self.E, self.H, self.D, self.A, drop=0.0,
                       doubly_stochastic=self.doubly_stochastic)
 
 
@@ -217,8 +218,8 @@ class SmallCNNStep(TrainingStep):
         captions = [(row, vocabulary.encode(five[row % 5])) for row, five in enumerate(texts)]
         batches = [make_batch(captions[i:i + self.batch]) for i in range(0, len(captions), self.batch)]
         images = pixels_to_input(np.stack([scenes.image(name) for name in scenes.splits["train"]]))
-        settings = ModelSettings(input="pixels", vocabulary=len(vocabulary), embedding=self.E, hidden=self.H, drop=0.0,
-                                 side=self.side, image_every_step=True)
+        settings = ShowTellSettings(input="pixels", vocabulary=len(vocabulary), embedding=self.E, hidden=self.H,
+                                    drop=0.0, side=self.side, image_every_step=True)
         return images, batches, settings
 
     def peer_encoder(self, settings):

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from minicap.captioning.captioner import ModelSettings
 from minicap.captioning.decoding.beam_search import beam_search
+from minicap.captioning.models.build import build_model
+from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings
 from minicap.captioning.text.vocabulary import END
 
 from ..row import Row, Work, as_numpy, normal
@@ -35,26 +36,27 @@ class BeamDecode(Row):
     max_length: int = 30
     length_penalty: float = 0.7
     sharpness: float = SHARPNESS
+    output: ClassVar[str] = "output"  # the layer that gives the logits
     small: ClassVar[dict] = {"images": 6, "D": 30, "V": 60, "E": 12, "H": 12, "max_length": 12}
 
     def data(self):
         rng = np.random.default_rng(0)
         settings = self.settings()
-        weights = settings.build(rng).state()
-        weights["output.W"] *= self.sharpness
-        weights["output.b"][END] = END_BIAS
+        weights = build_model(settings, rng).state()
+        weights[f"{self.output}.W"] *= self.sharpness
+        weights[f"{self.output}.b"][END] = END_BIAS
         return {"settings": settings, "weights": weights,
                 "features": np.maximum(normal(rng, self.images, *self.feature_shape()), 0)}  # after a ReLU
 
     def settings(self):
-        return ModelSettings(input="features", vocabulary=self.V, embedding=self.E, hidden=self.H, drop=0.0,
-                             feature_size=self.D)
+        return ShowTellSettings(input="features", vocabulary=self.V, embedding=self.E, hidden=self.H, drop=0.0,
+                                feature_size=self.D)
 
     def feature_shape(self):
         return (self.D,)
 
     def ours(self, data, place):
-        device, model = place.minicap(), data["settings"].build(np.random.default_rng(0))
+        device, model = place.minicap(), build_model(data["settings"], np.random.default_rng(0))
         model.load_state(data["weights"])
         model.to(device)
         features = device.asarray(data["features"])
@@ -105,20 +107,21 @@ class BeamDecodeAttend(BeamDecode):
     L: int = 196
     D: int = 512
     A: int = 512
+    output: ClassVar[str] = "output.vocabulary"
     small: ClassVar[dict] = {"images": 6, "L": 5, "D": 10, "A": 7, "V": 60, "E": 12, "H": 12, "max_length": 12}
 
     def settings(self):
-        return ModelSettings(input="features", vocabulary=self.V, model="attend", embedding=self.E, hidden=self.H,
-                             drop=0.0, feature_size=self.D, attention=self.A)
+        return ShowAttendTellSettings(vocabulary=self.V, embedding=self.E, hidden=self.H,
+                                      drop=0.0, feature_size=self.D, attention=self.A)
 
     def feature_shape(self):
         return (self.L, self.D)
 
     def peer_model(self, weights):
         from .. import pytorch
-        from ..pytorch_attend import Attend
+        from ..pytorch_attend import ShowAttendTell
 
-        return pytorch.load(Attend(self.V, self.E, self.H, self.D, self.A, drop=0.0), weights)
+        return pytorch.load(ShowAttendTell(self.V, self.E, self.H, self.D, self.A, drop=0.0), weights)
 
 
 ROWS = (

@@ -11,12 +11,24 @@ come apart: ``last.safetensors`` is replaced by a single rename.
 """
 
 import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
-from ..files import existing_file, read_json, replacing
+from ..files import existing_file, read_json, replacing, write_json
+from .features.feature_file import FeatureSource
+from .models.settings import settings_from_json, settings_to_json
+from .text.vocabulary import Vocabulary
 
-FORMAT = 1  # raised when an older program could misread a newer checkpoint
+FORMAT = 2  # raised when an older program could misread a newer checkpoint
+READABLE = (1, 2)
+READABLE_FORMATS = " or ".join(map(str, READABLE))
+# What the layers of Show, Attend and Tell were called in format 1, before its parts had names of their own.
+FORMER_LAYERS = {"scale": "regions.scale", "keys": "regions.keys", "begin": "regions.init_state",
+                 "overview": "words.global_projection", "embedding": "words.embedding",
+                 "say_state": "output.hidden_to_output", "say_seen": "output.context_to_output",
+                 "output": "output.vocabulary"}
 
 
 def save_tensors(path, tensors, facts):
@@ -41,7 +53,20 @@ def load_tensors(path, what):
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
         raise UserError(f"{what} {path} is damaged or no safetensors file ({error}); use another copy") from error
-    return tensors, facts
+    return tensors if facts["format"] == FORMAT else with_todays_names(tensors), facts
+
+
+def with_todays_names(tensors):
+    """The tensors of a checkpoint of format 1 by the names that they have now: "m/keys.W" is "m/regions.keys.W"."""
+    if not any(name.endswith("say_seen.W") for name in tensors):  # it is of Show and Tell, whose names have not changed
+        return tensors
+    former = re.compile(rf"(?P<before>(?:.*/)?(?:captioner\.)?)(?P<layer>{'|'.join(FORMER_LAYERS)})(?P<rest>\..+)")
+
+    def today(name):
+        match = former.fullmatch(name)
+        return match["before"] + FORMER_LAYERS[match["layer"]] + match["rest"] if match else name
+
+    return {today(name): array for name, array in tensors.items()}
 
 
 def _facts(metadata, where):
@@ -51,8 +76,8 @@ def _facts(metadata, where):
         format = facts["format"]
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise UserError(f"{where} was not written by minicap; name a folder that minicap.train has made") from error
-    if format != FORMAT:
-        raise UserError(f"{where} has checkpoint format {format}, this minicap reads {FORMAT}; "
+    if format not in READABLE:
+        raise UserError(f"{where} has checkpoint format {format}, this minicap reads {READABLE_FORMATS}; "
                         "use the version that wrote it")
     return facts
 
@@ -72,9 +97,9 @@ def checkpoint_folder(path):
     if not path.exists():
         raise UserError(f"checkpoint folder {path} does not exist; `python -m minicap.train --out {path}` makes one")
     if not path.is_dir():
-        raise UserError(f"{path} is a file; --checkpoint has to be the folder that training wrote")
+        raise UserError(f"{path} is a file; checkpoint= has to be the folder that training wrote")
     if not (path / "captioner.json").exists():
-        raise UserError(f"{path} holds no captioner.json, so it is no checkpoint; name the --out of minicap.train")
+        raise UserError(f"{path} holds no captioner.json, so it is no checkpoint; name the out= of minicap.train")
     return path
 
 
@@ -84,12 +109,34 @@ def checkpoint_folders(paths):
     return [checkpoint_folder(path) for path in ([paths] if one.exists() else paths.split(","))]
 
 
+@dataclass(frozen=True)
+class Description:
+    """``captioner.json`` of a checkpoint: ``settings`` of its model, ``source`` of its features, ``vocabulary``."""
+
+    settings: object
+    source: FeatureSource | None
+    vocabulary: Vocabulary
+
+
 def read_description(folder):
-    """``captioner.json`` of a checkpoint folder: a dict with model, source and vocabulary."""
-    description = read_json(checkpoint_folder(folder) / "captioner.json", "checkpoint description")
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise UserError(f"{folder}/captioner.json is not of checkpoint format {FORMAT}; use the version that wrote it")
-    missing = [key for key in ("model", "source", "vocabulary") if key not in description]
+    """The :class:`Description` of a checkpoint folder; UserError when it is none that this minicap understands."""
+    where = checkpoint_folder(folder) / "captioner.json"
+    found = read_json(where, "checkpoint description")
+    if not isinstance(found, dict) or found.get("format") not in READABLE:
+        raise UserError(f"{where} is not of checkpoint format {READABLE_FORMATS}; use the version that wrote it")
+    missing = [key for key in ("model", "source", "vocabulary") if key not in found]
     if missing:
-        raise UserError(f"{folder}/captioner.json says nothing about {missing[0]}; use another copy of the checkpoint")
-    return description
+        raise UserError(f"{where} says nothing about {missing[0]}; use another copy of the checkpoint")
+    try:
+        settings, source = settings_from_json(found["model"]), FeatureSource.from_json(found["source"])
+    except (TypeError, KeyError, AttributeError, UserError) as error:
+        raise UserError(f"{where} describes no model of this minicap ({error}); "
+                        "use the version that wrote it") from error
+    return Description(settings, source, Vocabulary.from_json(found["vocabulary"], where))
+
+
+def write_description(folder, captioner):
+    """Write what captioning and resuming need beside the weights."""
+    source = None if captioner.source is None else captioner.source.to_json()
+    write_json(folder / "captioner.json", {"format": FORMAT, "model": settings_to_json(captioner.settings),
+                                           "source": source, "vocabulary": captioner.vocabulary.to_json()})

@@ -2,26 +2,28 @@
 
     log p = log (1/K Σ_k p_k)
 
-They may be of different kinds and read features of different layers; what they have to share is the vocabulary.
+They may be of different kinds and read features of different layers; they have to share the vocabulary.
 """
-
-from dataclasses import dataclass
 
 from ..backend import array_module
 from ..errors import UserError
-from .captioner import Captioner
+from .captioner import BaseCaptioner, Captioner
+from .models.state import DecoderState
 
 
-class Ensemble(Captioner):
-    """A captioner like one. Its model inputs are tuples: what each of the ``captioners`` reads of the pictures."""
+class Ensemble(BaseCaptioner):
+    """Its model inputs are tuples: what each of the ``members`` reads of the pictures."""
 
-    def __init__(self, captioners):
-        self.captioners = captioners
-        self.vocabulary = captioners[0].vocabulary
-        if any(c.vocabulary.digest != self.vocabulary.digest for c in captioners):
+    has_attention = False  # each member looks elsewhere
+
+    def __init__(self, members):
+        self.members = tuple(members)
+        self.vocabulary = members[0].vocabulary
+        self.input_size = max(c.input_size for c in members)
+        if any(c.vocabulary.digest != self.vocabulary.digest for c in members):
             raise UserError("the checkpoints were trained with different vocabularies, so their words cannot be "
-                            "averaged; train them on the same captions with the same --min-count")
-        if len({c.settings.side for c in captioners}) > 1 or len({c.source is None for c in captioners}) > 1:
+                            "averaged; train them on the same captions with the same min_count=")
+        if len({c.source is None for c in members}) > 1 or len({c.settings.side for c in members}) > 1:
             raise UserError("the checkpoints read different kinds of pictures; an ensemble needs either photographs or "
                             "small pictures of one size")
 
@@ -34,37 +36,35 @@ class Ensemble(Captioner):
     def inputs_of(self, pictures):
         """What every captioner reads of the pictures; VGG runs once for those that read the same layer."""
         inputs = []
-        for captioner in self.captioners:
-            same = [i for i, other in enumerate(self.captioners[:len(inputs)]) if other.source == captioner.source]
+        for captioner in self.members:
+            same = [i for i, other in enumerate(self.members[:len(inputs)]) if other.source == captioner.source]
             inputs.append(inputs[same[0]] if same else captioner.inputs_of(pictures))
         return tuple(inputs)
 
-    def overview(self, inputs):
-        return self.captioners[0].overview(inputs[0])
-
-    def check_attention(self):
-        raise UserError("each checkpoint of an ensemble looks elsewhere; --attention takes one")
+    def descriptors(self, inputs):
+        """Those of the first member."""
+        return self.members[0].descriptors(inputs[0])
 
     def start(self, inputs):
-        """(row numbers, then the state of each captioner)"""
-        states = [Part(captioner.start(x)) for captioner, x in zip(self.captioners, inputs, strict=True)]
-        first = states[0].arrays[0]
-        return (array_module(first).arange(len(first)), *states)
+        return joined([captioner.start(x) for captioner, x in zip(self.members, inputs, strict=True)])
 
     def step(self, state, words):
-        rows, *states = state
-        steps = [c.step(part.arrays, words) for c, part in zip(self.captioners, states, strict=True)]
-        return (rows, *(Part(following) for following, _ in steps)), mean_probability([log_p for _, log_p in steps])
+        steps = [captioner.step(part, words) for captioner, part in zip(self.members, parts(state), strict=True)]
+        return joined([part for part, _ in steps]), mean_probability([log_p for _, log_p in steps])
 
 
-@dataclass(frozen=True)
-class Part:
-    """The state of one captioner, of which a search picks rows as it does of an array."""
+def joined(states):
+    """One state with the rows of all; what is shared tells which belong to whom."""
+    return DecoderState(tuple(array for state in states for array in state.rows),
+                        tuple((len(state.rows), state.shared) for state in states))
 
-    arrays: tuple
 
-    def __getitem__(self, rows):
-        return Part(tuple(a[rows] for a in self.arrays))
+def parts(state):
+    """The states that :func:`joined` has put together."""
+    begin = 0
+    for count, shared in state.shared:
+        yield DecoderState(state.rows[begin:begin + count], shared)
+        begin += count
 
 
 def mean_probability(log_p):
@@ -76,7 +76,7 @@ def mean_probability(log_p):
 
 
 class EnsembleInputs:
-    """The model inputs of a split for an ensemble, by row number: a tuple with the rows of each."""
+    """The model inputs of a split for an ensemble, by row number: a tuple with the rows of each member."""
 
     def __init__(self, inputs):
         self.inputs, self.names = inputs, inputs[0].names

@@ -40,7 +40,7 @@ def feature_files(named, runs):
         return [run["features"] for run in runs]
     names = [named] if len(runs) == 1 else named.split(",")
     if len(names) not in (1, len(runs)):
-        raise UserError(f"--features names {len(names)} files for {len(runs)} checkpoints; name one for all or one "
+        raise UserError(f"features= names {len(names)} files for {len(runs)} checkpoints; name one for all or one "
                         "each")
     return names * (len(runs) // len(names))
 
@@ -50,13 +50,13 @@ def split_inputs(captioner, dataset, split, features):
     names = dataset.splits[split]
     if captioner.source is None:
         if dataset.name != "shapes":
-            raise UserError("this captioner reads the small pictures of --data shapes, not photographs; "
-                            "train one with --data flickr8k")
+            raise UserError("this captioner reads the small pictures of data='shapes', not photographs; "
+                            "train one with data='flickr8k'")
         return PixelInputs(dataset, names)
     if features is None:
         return PictureInputs(captioner, dataset, names)
     file = open_features(features)
-    if file.info["source"] != captioner.source:
+    if file.source != captioner.source:
         raise UserError(f"{file.path} was not made by the network this captioner was trained with; extract the "
                         "features again with those weights and that layer")
     return FeatureInputs(file, names)
@@ -69,25 +69,23 @@ class PictureInputs:
         self.captioner, self.dataset, self.names = captioner, dataset, list(names)
 
     def __call__(self, rows):
-        return self.captioner.inputs_of([self.dataset.image(self.names[row], at_least=224) for row in rows])
+        size = self.captioner.input_size
+        return self.captioner.inputs_of([self.dataset.image(self.names[row], at_least=size) for row in rows])
 
 
 def make_consensus(settings, captioner, dataset, features):
-    """The :class:`.Consensus` that ``--draws`` and ``--neighbours`` ask for, or None. ``features`` has train, too.
-
-    The images that an ensemble finds similar are those that its first captioner does.
-    """
-    if not settings.draws and not settings.neighbours:
+    """The :class:`.Consensus` that ``settings`` ask for, or None. ``features`` names a file that has train, too."""
+    if not settings.mbr_samples and not settings.neighbours:
         return None
     names, pictures = dataset.splits["train"], None
     if settings.neighbours:
-        captioner = getattr(captioner, "captioners", [captioner])[0]
+        captioner, *_ = captioner.members  # an ensemble goes by what its first member finds similar
         if captioner.source is not None and features is None:
-            raise UserError("--neighbours needs the features of the train images; name the file with --features")
+            raise UserError("neighbours= needs the features of the train images; name the file with features=")
         inputs = split_inputs(captioner, dataset, "train", features)
         names = inputs.names
-        pictures = np.concatenate([captioner.overview(inputs(rows))
+        pictures = np.concatenate([captioner.descriptors(inputs(rows))
                                    for rows in np.split(np.arange(len(names)), range(100, len(names), 100))])
     return Consensus([[tokenize(text) for text in dataset.captions[name]] for name in names], pictures,
-                     draws=settings.draws, neighbours=settings.neighbours, max_length=settings.max_length,
+                     mbr_samples=settings.mbr_samples, neighbours=settings.neighbours, max_length=settings.max_length,
                      seed=settings.seed)

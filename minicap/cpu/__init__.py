@@ -21,6 +21,7 @@ TWINS = {
     "gates_forward": "recurrent",
     "lstm_steps": "recurrent",
     "lstm_steps_backward": "recurrent",
+    "prepare_keys": "attention",
     "attention_scores": "attention",
     "attention_scores_backward": "attention",
     "weighted_sum": "attention",

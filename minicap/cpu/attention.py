@@ -4,9 +4,9 @@ A tanh for every region, word and channel would be most of the work. By the addi
 
     tanh(k + q) = 1 - 2 r,      r = 1 / (1 + e^2k e^2q)      and      1 - tanh² = 4 r (1 - r)
 
-so the exponential of the keys is taken once for a whole sequence (``kept``), that of the query once for a word, and a
-step is left with a product, a sum and a reciprocal. Rows about one image go together, while its regions are in the
-cache.
+so the exponential of the keys is taken once for a whole sequence (``prepare_keys``), that of the query once for a word,
+and a step is left with a product, a sum and a reciprocal. Rows about one image go together, while its regions are in
+the cache.
 
 Keys beyond ``KEY`` are cut off there: beside a query of at most ``QUERY`` their tanh is 1 in float32 anyway. A product
 that overflows is no trouble then, for 1 / (1 + inf) is rightly 0, and inf · 0 cannot occur.
@@ -21,11 +21,25 @@ KEY, QUERY = 43.0, 34.0  # e^86 and its reciprocal are float32 numbers; 1 - tanh
 BLOCK_BYTES = 1 << 19    # of keys at a time
 
 
-def attention_scores(keys, query, v, image_of, kept=None):
-    exp_keys = _exp_keys(keys, query, v, kept)
-    if exp_keys is None:
+def prepare_keys(keys):
+    """e^(2 keys)"""
+    if keys.dtype != np.float32:
         return NotImplemented
-    exp_query = np.exp(2 * query)
+    exp_keys = np.empty_like(keys)
+
+    def block(image):
+        part = np.clip(keys[image], -KEY, KEY, out=exp_keys[image])
+        part *= 2
+        np.exp(part, out=part)
+
+    run_blocks(block, [(image,) for image in range(len(keys))])
+    return exp_keys
+
+
+def attention_scores(keys, prepared, query, v, image_of):
+    if not _is_for_us(keys, query, v):
+        return NotImplemented
+    exp_keys, exp_query = prepared, np.exp(2 * query)
     e = np.empty((len(query), keys.shape[1]), np.float32)
 
     def block(image, rows):
@@ -39,11 +53,10 @@ def attention_scores(keys, query, v, image_of, kept=None):
     return e
 
 
-def attention_scores_backward(keys, query, v, image_of, de, dkeys, kept=None):
-    exp_keys = _exp_keys(keys, query, v, kept)
-    if exp_keys is None or de.dtype != np.float32 or dkeys.dtype != np.float32:
+def attention_scores_backward(keys, prepared, query, v, image_of, de, dkeys):
+    if not _is_for_us(keys, query, v, de, dkeys):
         return NotImplemented
-    exp_query = np.exp(2 * query)
+    exp_keys, exp_query = prepared, np.exp(2 * query)
     dquery, dv = np.zeros_like(query), np.zeros_like(query)
     v = 4 * v
 
@@ -102,21 +115,9 @@ def weighted_sum_backward(regions, alpha, image_of, dy, dregions=None):
     return dalpha
 
 
-def _exp_keys(keys, query, v, kept):
-    """e^(2 keys), computed in the first step of a sequence; None where the twin is of no use."""
-    if any(a.dtype != np.float32 for a in (keys, query, v)) or np.abs(query).max(initial=0) > QUERY:
-        return None
-    kept = {} if kept is None else kept
-    if "exp_keys" not in kept:
-        exp_keys = kept["exp_keys"] = np.empty_like(keys)
-
-        def block(image):
-            part = np.clip(keys[image], -KEY, KEY, out=exp_keys[image])
-            part *= 2
-            np.exp(part, out=part)
-
-        run_blocks(block, [(image,) for image in range(len(keys))])
-    return kept["exp_keys"]
+def _is_for_us(keys, query, *arrays):
+    """Is all of it float32, and no query beyond what the cut-off keys allow?"""
+    return (all(a.dtype == np.float32 for a in (keys, query, *arrays)) and np.abs(query).max(initial=0) <= QUERY)
 
 
 def _r(exp_keys, exp_query):

@@ -10,9 +10,11 @@ import tiny_vgg
 from PIL import Image
 
 from minicap.backend import CPU
-from minicap.captioning.captioner import Captioner, ModelSettings
+from minicap.captioning.captioner import Captioner
 from minicap.captioning.features.extractor import Extractor
 from minicap.captioning.features.inputs import pixels_to_input
+from minicap.captioning.models.build import build_model
+from minicap.captioning.models.settings import ShowTellSettings
 from minicap.errors import UserError
 
 
@@ -99,7 +101,7 @@ def test_weights_of_a_run_with_another_vocabulary_are_refused(captioner, folder)
     ({"vocabulary": 3}, "captioner.json is not a vocabulary of minicap"),
     ({"model": {"input": "pixels", "vocabulary": 9, "gates": 3}}, "captioner.json describes no model of this minicap"),
     ({"model": None}, "captioner.json describes no model of this minicap"),
-    ({"format": 2}, "captioner.json is not of checkpoint format 1; use the version that wrote it"),
+    ({"format": 3}, "captioner.json is not of checkpoint format 1 or 2; use the version that wrote it"),
 ])
 def test_a_description_of_something_else_is_refused(folder, change, message):
     description = json.loads((folder / "captioner.json").read_text())
@@ -137,10 +139,11 @@ def vgg_files(monkeypatch, tmp_path):
 @pytest.fixture
 def feature_folder(vgg_files, tmp_path):
     """A captioner with random weights that reads fc7 of the first VGG."""
-    source = Extractor(vgg_files[0], "fc7", CPU).source.to_json()
+    source = Extractor(vgg_files[0], "fc7", CPU).source
     words = tiny_captioner.vocabulary()
-    settings = ModelSettings("features", len(words), embedding=6, hidden=7, feature_size=source["shape"][0])
-    model = settings.build(np.random.default_rng(0))
+    settings = ShowTellSettings(input="features", vocabulary=len(words), embedding=6, hidden=7,
+                                feature_size=source.shape[0])
+    model = build_model(settings, np.random.default_rng(0))
     return tiny_captioner.save_checkpoint(tmp_path / "run", Captioner(model, words, settings, CPU, source=source))
 
 
@@ -151,7 +154,7 @@ def test_features_are_made_by_the_vgg_that_is_named_or_found(feature_folder, vgg
     assert Captioner.load(feature_folder, device="cpu").captions(pictures[:2]) == expected
     # what the model reads is what a feature file would have held: float16, of the squashed picture
     extractor = Extractor(vgg_files[0], "fc7", CPU)
-    features = extractor(np.stack([extractor.prepare(p) for p in pictures[:2]])).astype(np.float16)
+    features = extractor(np.stack([extractor.read(p) for p in pictures[:2]])).astype(np.float16)
     np.testing.assert_array_equal(named.inputs_of(pictures[:2]), features.astype(np.float32))
 
 
@@ -169,14 +172,14 @@ def test_another_vgg_is_refused_by_name_wherever_it_was_found(feature_folder, vg
         monkeypatch.setenv("MINICAP_WEIGHTS", str(vgg_files[1]))
     captioner = Captioner.load(feature_folder, weights=None if found else vgg_files[1])
     sentence = refusal(captioner.caption, pictures[0])
-    assert sentence.startswith(f"{vgg_files[1]} is not the network this captioner was trained with: weights_sha256 is ")
+    assert sentence.startswith(f"{vgg_files[1]} is not the network this captioner was trained with: other weights; ")
 
 
 def test_without_a_vgg_one_sentence_says_how_to_get_it(feature_folder, pictures, monkeypatch, tmp_path):
     monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
     monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "empty"))
     sentence = refusal(Captioner.load(feature_folder).caption, pictures[0])
-    assert sentence.endswith("needs the VGG-11 weights; name the file with --weights or in MINICAP_WEIGHTS")
+    assert sentence.endswith("needs the VGG-11 weights; name the file with weights= or in MINICAP_WEIGHTS")
     description = json.loads((feature_folder / "captioner.json").read_text())
     description["source"]["network"] = "VGG-19"
     (feature_folder / "captioner.json").write_text(json.dumps(description))

@@ -39,7 +39,7 @@ def test_tensors_and_facts_come_back_as_they_were(path):
     facts = {"epoch": 3, "rng": {"state": 2**120}, "best": [0.1 + 0.2, -1e-300], "word": "naïve"}
     save_tensors(path, TENSORS, facts)
     tensors, found = load_tensors(path, "checkpoint")
-    assert found == {"format": 1} | facts
+    assert found == {"format": 2} | facts
     assert tensors.keys() == TENSORS.keys()
     for name, a in TENSORS.items():
         np.testing.assert_array_equal(tensors[name], a)
@@ -58,7 +58,7 @@ def test_the_file_is_plain_safetensors_with_no_pickle_in_it(path):
     save_tensors(path, TENSORS, {"epoch": 1})
     header = header_of(path)
     assert set(header) == {"__metadata__", *TENSORS}
-    assert json.loads(header["__metadata__"]["minicap"]) == {"format": 1, "epoch": 1}
+    assert json.loads(header["__metadata__"]["minicap"]) == {"format": 2, "epoch": 1}
 
 
 @given(st.dictionaries(st.text("abc/.", min_size=1), st.integers(), max_size=5), st.sampled_from(["model", "a/b", "a"]))
@@ -113,8 +113,8 @@ def test_somebody_elses_file_is_refused_before_its_types_are_looked_at(path):
 
 
 def test_a_newer_format_is_refused(path):
-    save_file({"W": np.ones(3, np.float32)}, path, metadata={"minicap": '{"format": 2}'})
-    assert refusal(load_tensors, path, "checkpoint").endswith("has checkpoint format 2, this minicap reads 1; "
+    save_file({"W": np.ones(3, np.float32)}, path, metadata={"minicap": '{"format": 3}'})
+    assert refusal(load_tensors, path, "checkpoint").endswith("has checkpoint format 3, this minicap reads 1 or 2; "
                                                               "use the version that wrote it")
 
 
@@ -129,7 +129,7 @@ def test_a_folder_that_training_wrote_is_accepted_also_as_a_string_or_in_the_hom
     monkeypatch.setenv("HOME", str(folder.parent))
     for path in (folder, str(folder), "~/run"):
         assert checkpoint_folder(path) == folder
-        assert read_description(path)["model"]["input"] == "pixels"
+        assert read_description(path).settings.input == "pixels"
 
 
 def test_other_places_are_refused(folder):
@@ -141,8 +141,8 @@ def test_other_places_are_refused(folder):
 @pytest.mark.parametrize("text, message", [
     ('{"format": 1, ', "is not valid JSON"),
     ("\xff\xfe", "is not valid JSON"),
-    ("[]", "is not of checkpoint format 1"),
-    ('{"format": 7}', "is not of checkpoint format 1"),
+    ("[]", "is not of checkpoint format 1 or 2"),
+    ('{"format": 7}', "is not of checkpoint format 1 or 2"),
     ('{"format": 1, "model": {}, "source": null}', "says nothing about vocabulary"),
 ])
 def test_a_description_that_is_none_is_refused(folder, text, message):

@@ -7,8 +7,10 @@ import pytest
 import tiny_captioner
 
 from minicap.backend import CPU, to_numpy
-from minicap.captioning.captioner import Captioner, ModelSettings
+from minicap.captioning.captioner import Captioner
 from minicap.captioning.ensemble import Ensemble, EnsembleInputs, mean_probability
+from minicap.captioning.models.build import build_model
+from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings
 from minicap.captioning.text.vocabulary import START, Vocabulary
 from minicap.errors import UserError
 
@@ -16,12 +18,13 @@ from minicap.errors import UserError
 def feature_captioner(seed, layer="fc7", **settings):
     """Random weights; ``fc7`` is six numbers an image, anything else four regions of six."""
     words = tiny_captioner.vocabulary()
-    if layer != "fc7":
-        settings |= {"model": "attend", "attention": 3}
-    settings = ModelSettings("features", len(words), embedding=6, hidden=7, feature_size=6, **settings)
-    model = settings.build(np.random.default_rng(seed))
-    model.output.W.data *= 30
-    return Captioner(model, words, settings, CPU, source=tiny_captioner.SOURCE | {"layer": layer})
+    settings |= {"vocabulary": len(words), "embedding": 6, "hidden": 7, "feature_size": 6}
+    settings = (ShowTellSettings(input="features", **settings) if layer == "fc7" else
+                ShowAttendTellSettings(attention=3, **settings))
+    model = build_model(settings, np.random.default_rng(seed))
+    output = model.output if layer == "fc7" else model.output.vocabulary
+    output.W.data *= 30
+    return Captioner(model, words, settings, CPU, source=dataclasses.replace(tiny_captioner.SOURCE, layer=layer))
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def test_one_checkpoint_is_a_captioner_and_several_are_an_ensemble(tmp_path):
     pictures = list(np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8))
     captions = ensemble.captions(pictures)
     assert ensemble.caption(pictures[1]) == captions[1][0][0]
-    assert captions != ensemble.captioners[0].captions(pictures)
+    assert captions != ensemble.members[0].captions(pictures)
 
 
 def test_what_cannot_be_averaged_is_refused():

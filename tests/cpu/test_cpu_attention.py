@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from minicap.attention import attention_scores, attention_scores_backward, weighted_sum, weighted_sum_backward
+from minicap.attention import (
+    attention_scores,
+    attention_scores_backward,
+    prepare_keys,
+    weighted_sum,
+    weighted_sum_backward,
+)
 from minicap.cpu import attention
 
 sizes = {"I": st.integers(1, 4), "N": st.integers(1, 6), "L": st.integers(1, 9), "A": st.integers(1, 5),
@@ -32,14 +38,15 @@ def test_scores_and_sums_and_their_gradients_equal_the_plain_ones(I, N, L, A, D,
     keys, query = draw(seed, (I, L, A), (N, A), scale=scale)
     v, regions, dkeys, dregions, de, dy = draw(seed + 1, A, (I, L, D), (I, L, A), (I, L, D), (N, L), (N, D))
     image_of = np.random.default_rng(seed).integers(0, I, N)
-    kept = {}
+    prepared = prepare_keys(keys)
     with threadpool_limits(threads, "blas"), pytest.MonkeyPatch.context() as patch:
         patch.setattr(attention, "BLOCK_BYTES", block)
         filled, expected = dkeys.copy(), dkeys.astype(np.float64)
-        e = attention_scores(keys, query, v, image_of, kept)
-        assert_close(e, attention_scores.plain(*doubles(keys, query, v), image_of))
-        found = attention_scores_backward(keys, query, v, image_of, de, filled, kept)
-        right = attention_scores_backward.plain(*doubles(keys, query, v), image_of, de.astype(np.float64), expected)
+        e = attention_scores(keys, prepared, query, v, image_of)
+        assert_close(e, attention_scores.plain(*doubles(keys, keys, query, v), image_of))
+        found = attention_scores_backward(keys, prepared, query, v, image_of, de, filled)
+        right = attention_scores_backward.plain(*doubles(keys, keys, query, v), image_of, de.astype(np.float64),
+                                                expected)
         for ours, theirs in zip((*found, filled), (*right, expected), strict=True):
             assert_close(ours, theirs)
 
@@ -52,14 +59,17 @@ def test_scores_and_sums_and_their_gradients_equal_the_plain_ones(I, N, L, A, D,
         np.testing.assert_array_equal(weighted_sum_backward(regions, de, image_of, dy), dalpha)
 
 
-def test_the_exponential_of_the_keys_is_taken_once_for_all_steps_that_share_it():
-    keys, first, second, v = draw(0, (2, 3, 4), (2, 4), (2, 4), 4)
-    image_of, kept = np.array([1, 0]), {}
-    attention_scores(keys, first, v, image_of, kept)
-    (kept_array,) = kept.values()
-    e = attention_scores(keys, second, v, image_of, kept)
-    assert kept["exp_keys"] is kept_array
-    np.testing.assert_array_equal(e, attention_scores(keys, second, v, image_of))
+def test_the_exponential_of_the_keys_is_taken_once_for_all_steps():
+    (keys,) = draw(0, (2, 3, 4))
+    assert_close(prepare_keys(keys), np.exp(2 * keys))
+    queries, v, image_of = draw(1, (2, 2, 4))[0], draw(2, 4)[0], np.array([1, 0])
+    prepared = prepare_keys(keys)
+    prepared[0, 1] = np.exp(2 * 5)  # what the steps read: keys of 5
+    expected = keys.copy()
+    expected[0, 1] = 5
+    for query in queries:
+        assert_close(attention_scores(keys, prepared, query, v, image_of),
+                     attention_scores.plain(*doubles(expected, expected, query, v), image_of))
 
 
 @pytest.mark.parametrize("k", [-1e30, -60, -43, -34, 0, 34, 43, 60, 1e30])
@@ -68,10 +78,12 @@ def test_large_numbers_are_no_trouble(k, q):
     keys, query = np.full((1, 2, 3), k, np.float32), np.full((1, 3), q, np.float32)
     v, de, dkeys = np.array([1, 2, -1], np.float32), np.array([[1, -3]], np.float32), np.zeros_like(keys)
     image_of = np.array([0])
-    assert_close(attention.attention_scores(keys, query, v, image_of), np.full((1, 2), 2 * np.tanh(float(k) + q)))
-    dquery, dv = attention.attention_scores_backward(keys, query, v, image_of, de, dkeys)
+    prepared = prepare_keys(keys)
+    assert_close(attention.attention_scores(keys, prepared, query, v, image_of),
+                 np.full((1, 2), 2 * np.tanh(float(k) + q)))
+    dquery, dv = attention.attention_scores_backward(keys, prepared, query, v, image_of, de, dkeys)
     expected = np.zeros((1, 2, 3))
-    dquery_right, dv_right = attention_scores_backward.plain(*doubles(keys, query, v), image_of, de, expected)
+    dquery_right, dv_right = attention_scores_backward.plain(*doubles(keys, keys, query, v), image_of, de, expected)
     for ours, right in ((dquery, dquery_right), (dv, dv_right), (dkeys, expected)):
         assert_close(ours, right)
 
@@ -79,17 +91,19 @@ def test_large_numbers_are_no_trouble(k, q):
 def test_what_is_not_a_number_stays_so_and_a_larger_query_is_left_to_tanh():
     keys, query, v = draw(0, (2, 3, 4), (2, 4), 4)
     keys[1, 2, 3] = np.nan
-    e = attention.attention_scores(keys, query, v, np.array([0, 1]))
+    e = attention.attention_scores(keys, prepare_keys(keys), query, v, np.array([0, 1]))
     np.testing.assert_array_equal(np.isnan(e), [[False] * 3, [False, False, True]])
     query[0, 0] = 34.5
-    assert attention.attention_scores(keys, query, v, np.array([0, 1])) is NotImplemented
-    assert attention.attention_scores_backward(keys, query, v, np.array([0, 1]), e, keys) is NotImplemented
+    inputs = keys, prepare_keys(keys), query, v, np.array([0, 1])
+    assert attention.attention_scores(*inputs) is NotImplemented
+    assert attention.attention_scores_backward(*inputs, e, keys) is NotImplemented
 
 
 def test_double_precision_is_left_to_the_plain_functions():
     keys, query, v, de = doubles(*draw(0, (1, 3, 4), (1, 4), 4, (1, 3)))
     image_of = np.array([0])
-    assert attention.attention_scores(keys, query, v, image_of) is NotImplemented
-    assert attention.attention_scores_backward(keys, query, v, image_of, de, keys) is NotImplemented
+    assert prepare_keys(keys) is keys
+    assert attention.attention_scores(keys, prepare_keys(keys), query, v, image_of) is NotImplemented
+    assert attention.attention_scores_backward(keys, prepare_keys(keys), query, v, image_of, de, keys) is NotImplemented
     assert attention.weighted_sum(keys, de, image_of) is NotImplemented
     assert attention.weighted_sum_backward(keys, de, image_of, query) is NotImplemented

@@ -10,10 +10,13 @@ import emulator
 import numpy as np
 import pytest
 import strict
+import tiny_captioner
 
 from minicap import backend
 from minicap.backend import CPU, to_numpy
-from minicap.captioning.captioner import Captioner, ModelSettings
+from minicap.captioning.captioner import Captioner
+from minicap.captioning.models.build import build_model
+from minicap.captioning.models.settings import ShowTellSettings
 from minicap.captioning.text.vocabulary import Vocabulary
 from minicap.captioning.training.trainer import Trainer
 
@@ -55,10 +58,12 @@ def make_trainer(device, kind, drop=0.0, **settings):
     rng = np.random.default_rng(2)
     captions = {name: [" ".join(rng.choice(WORDS, rng.integers(1, 9))) for _ in range(2)] for name in inputs.names}
     vocabulary = Vocabulary.from_captions([text.split() for texts in captions.values() for text in texts], min_count=1)
-    shape = ModelSettings(kind, len(vocabulary), embedding=9, hidden=10, drop=drop, label_smoothing=0.1,
-                          image_every_step=True, **({"side": 16} if pictures else {"feature_size": 24}))
-    model = shape.build(np.random.default_rng(3))
-    return Trainer(Captioner(model, vocabulary, shape, device), SimpleNamespace(captions=captions),
+    shape = ShowTellSettings(input=kind, vocabulary=len(vocabulary), embedding=9, hidden=10, drop=drop,
+                             label_smoothing=0.1, image_every_step=True,
+                             **({"side": 16} if pictures else {"feature_size": 24}))
+    model = build_model(shape, np.random.default_rng(3))
+    return Trainer(Captioner(model, vocabulary, shape, device, source=None if pictures else tiny_captioner.SOURCE),
+                   SimpleNamespace(captions=captions),
                    {"train": inputs, "dev": inputs}, Settings(**settings), None)
 
 

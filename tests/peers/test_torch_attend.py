@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minicap.captioning.models.show_attend_tell import Attend
+from minicap.captioning.models.settings import ShowAttendTellSettings
+from minicap.captioning.models.show_attend_tell import ShowAttendTell
 from minicap.captioning.text.batches import make_batch
 
 pytestmark = pytest.mark.peers
@@ -20,12 +21,12 @@ def peer_loss(W, images, batch, sentinel, smoothing):
     attention = {name.removeprefix("lstm.attention."): p for name, p in W.items() if "attention" in name}
     logits, targets, missing = [], [], 0
     for n, length in enumerate(batch.lengths):
-        a = (images[batch.image_index[n]] - W["scale.mean"]) / W["scale.std"]  # (L, D)
-        h, c = torch.tanh(linear("begin", a.mean(dim=0))).chunk(2)
+        a = (images[batch.image_index[n]] - W["regions.scale.mean"]) / W["regions.scale.std"]  # (L, D)
+        h, c = torch.tanh(linear("regions.init_state", a.mean(dim=0))).chunk(2)
         attended = torch.zeros(L, dtype=a.dtype)
         for t in range(length):
-            x = W["embedding.W"][batch.tokens[n, t]]
-            e = torch.tanh(linear("keys", a) + h @ attention["U"]) @ attention["v"]
+            x = W["words.embedding.W"][batch.tokens[n, t]]
+            e = torch.tanh(linear("regions.keys", a) + h @ attention["U"]) @ attention["v"]
             if sentinel:
                 s = torch.sigmoid(linear("lstm.attention.gate", torch.cat([x, h]))) * torch.tanh(c)
                 e_s = torch.tanh(linear("lstm.attention.key", s) + h @ attention["U"]) @ attention["v"]
@@ -38,7 +39,8 @@ def peer_loss(W, images, batch, sentinel, smoothing):
             i, f, o, g = (torch.cat([x, z]) @ W["lstm.cell.W"] + h @ W["lstm.cell.U"] + W["lstm.cell.b"]).chunk(4)
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             h = torch.sigmoid(o) * torch.tanh(c)
-            logits.append(linear("output", x + linear("say_state", h) + z @ W["say_seen.W"]))
+            y = x + linear("output.hidden_to_output", h) + z @ W["output.context_to_output.W"]
+            logits.append(linear("output.vocabulary", y))
             targets.append(int(batch.targets[n, t]))
         missing = missing + ((1 - attended)**2).sum()
     loss = torch.nn.functional.cross_entropy(torch.stack(logits), torch.tensor(targets), label_smoothing=smoothing)
@@ -48,12 +50,14 @@ def peer_loss(W, images, batch, sentinel, smoothing):
 def make(sentinel, dtype):
     """(our model, a batch, images): biases and statistics, too, are something."""
     rng = np.random.default_rng(0)
-    model = Attend(V, E, H, D, A, drop=0.0, rng=rng, dropout_rng=rng, label_smoothing=SMOOTHING, sentinel=sentinel,
-                   doubly_stochastic=WEIGHT, input_gradient=True)
+    settings = ShowAttendTellSettings(vocabulary=V, embedding=E, hidden=H, feature_size=D, attention=A, drop=0.0,
+                                      label_smoothing=SMOOTHING, sentinel=sentinel, doubly_stochastic=WEIGHT,
+                                      finetune="block5")  # so that the images get a gradient
+    model = ShowAttendTell(settings, rng=rng, dropout_rng=rng)
     for name, p in model.named_state():
-        if name.endswith((".b", "output.W", ".mean")):
+        if name.endswith((".b", "vocabulary.W", ".mean")):
             p.data = rng.normal(0, 0.3, p.data.shape)
-    model.scale.std.data = rng.uniform(0.5, 2, D)
+    model.regions.scale.std.data = rng.uniform(0.5, 2, D)
     return model.astype(dtype), make_batch(CAPTIONS), rng.standard_normal((4, L, D)).astype(dtype)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minicap.captioning.models.settings import ShowTellSettings
 from minicap.captioning.models.show_tell import FEATURE_LENGTH, ShowTell, feature_encoder, small_cnn
 from minicap.captioning.text.batches import make_batch
 
@@ -100,8 +101,9 @@ def make_pair(kind, label_smoothing, dtype):
     encoder, peer_encoder = ((feature_encoder(D, E, rng=rng), TorchFeatures())
                              if kind == "features" else (small_cnn(SIDE, E, channels=CHANNELS, rng=rng), TorchCNN()))
     every_step = kind == "pixels"
-    model = ShowTell(encoder, V, E, H, drop=0.0, rng=rng, dropout_rng=rng, label_smoothing=label_smoothing,
-                     image_every_step=every_step)
+    settings = ShowTellSettings(input=kind, vocabulary=V, embedding=E, hidden=H, drop=0.0,
+                                label_smoothing=label_smoothing, image_every_step=every_step)
+    model = ShowTell(settings, encoder=encoder, rng=rng, dropout_rng=rng)
     for name, p in model.named_parameters():  # biases, too, are something
         if name.endswith((".b", ".beta", "output.W")):
             p.data = rng.normal(0, 0.3, p.shape)

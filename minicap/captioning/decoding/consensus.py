@@ -1,21 +1,21 @@
-"""Of the captions in a beam, the one that agrees best with what else might be said of the image.
+"""Of the captions in a beam, the one that agrees best with other captions of the image.
 
-A search finds what is probable. But a caption is judged by how well it agrees with what several people wrote of the
-image (cider.py), and a probable caption may agree with few others. Nobody has people's captions of a new image, but
+A search finds what is probable. But a caption is judged by how well it agrees with what several people wrote about the
+image (cider.py), and a probable caption may agree with few others. There are no such captions of a new image, but
 two things can stand in for them:
 
-* captions drawn from the model's own probabilities. What agrees best with them has the lowest expected loss, the
-  minimum Bayes risk (Kumar and Byrne 2004, "Minimum Bayes-risk decoding for statistical machine translation");
+* captions sampled from the model's own probabilities. The one that agrees best with them has the lowest expected loss,
+  the minimum Bayes risk (Kumar and Byrne 2004, "Minimum Bayes-risk decoding for statistical machine translation");
 * what people wrote of similar images in train (Devlin et al. 2015, "Exploring nearest neighbor approaches for image
   captioning", section 3; to choose from a beam: Mao et al. 2015, "Deep captioning with multimodal recurrent neural
   networks", section 8).
 
 A caption c of ``length`` words, <end> among them, then competes by
 
-    score(c) = Σ log p / length^α + CIDEr-D(c, drawn captions) + CIDEr-D(c, captions of similar images)
+    score(c) = Σ log p / length^α + CIDEr-D(c, sampled captions) + CIDEr-D(c, captions of similar images)
 
-with CIDEr-D between 0 and 10, and document frequencies of train. To double one of the weights matters less, on
-Flickr8k, than to draw other captions.
+with CIDEr-D between 0 and 10, and document frequencies of train. On Flickr8k, doubling one of the weights matters less
+than sampling other captions.
 """
 
 import numpy as np
@@ -27,14 +27,13 @@ from .beam_search import draw
 class Consensus:
     """(captioner, model inputs, what a beam search found for them) -> the same hypotheses, in the order of their score.
 
-    ``train`` lists the captions (lists of words) of each image of train: they tell what is rare, and what people say.
-    ``draws`` captions of every image are drawn, by a generator of its own with ``seed``. ``neighbours`` images of
-    train are asked; images are similar by the angle between the rows of ``pictures`` (I, G), see
-    :meth:`.Captioner.overview`.
+    ``train`` lists the captions (lists of words) of each image of train: they tell which n-grams are rare, and are the
+    neighbours' captions. ``mbr_samples`` captions of every image are sampled, by a generator of its own with ``seed``.
+    Images are similar by the angle between the rows of ``pictures`` (I, G), see :meth:`.BaseCaptioner.descriptors`.
     """
 
-    def __init__(self, train, pictures=None, *, draws=0, neighbours=0, max_length=30, seed=0):
-        self.train, self.draws, self.neighbours, self.max_length = train, draws, neighbours, max_length
+    def __init__(self, train, pictures=None, *, mbr_samples=0, neighbours=0, max_length=30, seed=0):
+        self.train, self.mbr_samples, self.neighbours, self.max_length = train, mbr_samples, neighbours, max_length
         self.idf = inverse_document_frequency([[all_ngrams(words) for words in captions] for captions in train])
         self.pictures = None if pictures is None else unit_rows(pictures)
         self.rng = np.random.default_rng(seed)
@@ -42,20 +41,21 @@ class Consensus:
     def __call__(self, captioner, inputs, hypotheses):
         words = captioner.vocabulary.words
         others = [[] for _ in hypotheses]  # for each image the sets of captions to agree with
-        if self.draws:
-            drawn = draw(captioner.step, captioner.start(inputs), self.draws, rng=self.rng, max_length=self.max_length)
-            for sets, of_image in zip(others, drawn, strict=True):
+        if self.mbr_samples:
+            samples = draw(captioner.step, captioner.start(inputs), self.mbr_samples, rng=self.rng,
+                           max_length=self.max_length)
+            for sets, of_image in zip(others, samples, strict=True):
                 sets.append([self.vectors([words[w] for w in h.words]) for h in of_image])
         if self.neighbours:
-            for sets, rows in zip(others, self.nearest(captioner.overview(inputs)), strict=True):
+            for sets, rows in zip(others, self.nearest(captioner.descriptors(inputs)), strict=True):
                 sets.append([self.vectors(caption) for row in rows for caption in self.train[row]])
 
         def score(hypothesis, sets):
-            said = self.vectors([words[w] for w in hypothesis.words])
-            return hypothesis.score + sum(agreement(said, captions) for captions in sets)
+            vectors = self.vectors([words[w] for w in hypothesis.words])
+            return hypothesis.score + sum(agreement(vectors, captions) for captions in sets)
 
-        return [sorted(kept, key=lambda h, sets=sets: -score(h, sets))
-                for kept, sets in zip(hypotheses, others, strict=True)]
+        return [sorted(of_image, key=lambda h, sets=sets: -score(h, sets))
+                for of_image, sets in zip(hypotheses, others, strict=True)]
 
     def nearest(self, pictures):
         """The rows of the ``neighbours`` images of train that are most similar to each of ``pictures`` (N, G)."""
@@ -63,7 +63,7 @@ class Consensus:
         return np.argsort(-similarity, axis=1, kind="stable")[:, :self.neighbours]
 
     def vectors(self, words):
-        """A caption as CIDEr sees it."""
+        """A caption as CIDEr compares it: tf-idf vectors."""
         return tf_idf(all_ngrams(words), self.idf)
 
 

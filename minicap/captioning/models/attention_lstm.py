@@ -3,12 +3,12 @@
     z_t = attention(regions, h_{t-1})                      attention.py                         eq. 4, 5, 13
     h_t, c_t = LSTM([x_t, z_t], h_{t-1}, c_{t-1})          recurrent.py                         eq. 1-3
 
-Captions end one after another. So that nothing is computed for those that have, words are packed by time (see
-:func:`minicap.recurrent.pack_by_time`): a step is then one slice of the packed arrays, and the rows still running are
-the first n of the rows before.
+Captions end one after another. So that nothing is computed for those that have ended, words are packed by time (see
+:func:`minicap.recurrent.pack_by_time`): a step is then one slice of the packed arrays, and the captions that go on are
+the first n of those before.
 """
 
-from ...attention import AdaptiveAttention, SoftAttention
+from ...attention import AdaptiveAttention, SoftAttention, prepare_keys
 from ...backend import array_module
 from ...layer import Cache, Layer, expect_shape
 from ...recurrent import LSTMCell, gates_backward, gates_forward, steps_of
@@ -18,10 +18,10 @@ class AttentionLSTM(Layer):
     """(x, regions, keys, image_of, h, c) -> (y, z, attended), for packed captions.
 
     x: (M, E), the words; regions: (I, L, D); keys: (I, L, A); image_of: (N,) and h, c: (N, H) before the first step,
-    all by falling length. ``running``: a list of how many captions run at each step. y: (M, H), the state after each
-    word, z: (M, D), what was seen before it; attended: Σ_t α of each caption, (N, L), with a sentinel (N, L + 1).
+    all by falling length. ``batch_sizes``: a list of how many captions go on at each step. y: (M, H), the state after
+    each word, z: (M, D), the context before it; attended: Σ_t α of each caption, (N, L), with a sentinel (N, L + 1).
 
-    Only what waits for the state is in the time loop: x W + b is one product for all words, and so are dW and dU.
+    Only what depends on the state is in the time loop: x W + b is one product for all words, and so are dW and dU.
     """
 
     def __init__(self, E, D, H, A, *, rng, sentinel=False, input_gradient=True):
@@ -30,53 +30,53 @@ class AttentionLSTM(Layer):
         self.cell = LSTMCell(E + D, H, rng=rng)
         self.sentinel, self.input_gradient = sentinel, input_gradient
 
-    def forward(self, x, regions, keys, image_of, h, c, *, running):
+    def forward(self, x, regions, keys, image_of, h, c, *, batch_sizes):
         W, U, b = self.cell.W.data, self.cell.U.data, self.cell.b.data
         H, D, L = len(U), regions.shape[2], regions.shape[1]
-        expect_shape(self, x, "ME", M=sum(running), E=len(W) - D)
+        expect_shape(self, x, "ME", M=sum(batch_sizes), E=len(W) - D)
         M, E = x.shape
         xp = array_module(x)
         gates = x @ W[:E]
         gates += b
         z, y = xp.empty((M, D), dtype=x.dtype), xp.empty((M, H), dtype=x.dtype)
         attended = xp.zeros((len(h), L + self.sentinel), dtype=x.dtype)
-        kept, steps = {}, []
-        for now, *_ in steps_of(running):
+        prepared, steps = prepare_keys(keys), []
+        for now, *_ in steps_of(batch_sizes):
             n = now.stop - now.start
             h, c = h[:n], c[:n]
-            seen, looked = self.attention.forward(regions, keys, image_of[:n], h, *self._memory(x[now], c), kept=kept)
-            z[now], alpha = seen
+            (z[now], alpha), attention = self.attention.forward(regions, keys, image_of[:n], h,
+                                                                *self._memory(x[now], c), prepared=prepared)
             attended[:n] += alpha
             gates[now] += z[now] @ W[E:]
             gates[now] += h @ U
             before = h, c
             h, c, tanh_c = gates_forward(gates[now], c)
             y[now] = h
-            steps.append((looked, *before, tanh_c))
-        cache = Cache(x=x, z=z, gates=gates, steps=steps, regions=regions, keys=keys, running=running)
+            steps.append((attention, *before, tanh_c))
+        cache = Cache(x=x, z=z, gates=gates, steps=steps, regions=regions, keys=keys, batch_sizes=batch_sizes)
         return (y, z, attended), cache
 
     def backward(self, dy, cache):
         """dy = (dL/dy, dL/dz, dL/dattended), the last two may be None; returns the gradients of all six inputs."""
         dy, dz_outside, dattended = dy
-        x, z, gates, steps, regions, keys, running = cache.spend(self)
+        x, z, gates, steps, regions, keys, batch_sizes = cache.spend(self)
         W, U = self.cell.W.data, self.cell.U.data
-        (M, E), H, N = x.shape, len(U), running[0]
+        (M, E), H, N = x.shape, len(U), batch_sizes[0]
         xp = array_module(x)
         dregions, dkeys = xp.zeros_like(regions) if self.input_gradient else None, xp.zeros_like(keys)
         dx, dh, dc = xp.zeros_like(x), *xp.zeros((2, N, H), dtype=x.dtype)
         h_before = xp.concatenate([h for _, h, _, _ in steps])
-        for now, *_ in reversed(list(steps_of(running))):
+        for now, *_ in reversed(list(steps_of(batch_sizes))):
             n = now.stop - now.start
             # Rows n and beyond ended before this step: their dh and dc are still 0.
-            looked, _, c, tanh_c = steps.pop()
+            attention, _, c, tanh_c = steps.pop()
             dgates, dc[:n] = gates_backward(dh[:n] + dy[now], dc[:n], gates[now], c, tanh_c)
             dz = dgates @ W[E:].T
             if dz_outside is not None:
                 dz += dz_outside[now]
-            _, _, _, dh_looking, *dmemory = self.attention.backward(
-                (dz, None if dattended is None else dattended[:n]), looked, dregions=dregions, dkeys=dkeys)
-            dh[:n] = dgates @ U.T + dh_looking
+            _, _, _, dh_attention, *dmemory = self.attention.backward(
+                (dz, None if dattended is None else dattended[:n]), attention, dregions=dregions, dkeys=dkeys)
+            dh[:n] = dgates @ U.T + dh_attention
             if dmemory:
                 dx[now] += dmemory[0]
                 dc[:n] += dmemory[1]
@@ -85,10 +85,10 @@ class AttentionLSTM(Layer):
         self.cell.b.accumulate(gates.sum(axis=0))
         return dx + gates @ W[:E].T, dregions, dkeys, None, dh, dc
 
-    def step(self, x, regions, keys, image_of, h, c, *, kept=None):
+    def step(self, x, regions, keys, image_of, h, c, *, prepared=None):
         """One word a row, at inference: (h, c, z, α) after it."""
         xp = array_module(x)
-        (z, alpha), _ = self.attention.forward(regions, keys, image_of, h, *self._memory(x, c), kept=kept)
+        (z, alpha), _ = self.attention.forward(regions, keys, image_of, h, *self._memory(x, c), prepared=prepared)
         h, c = self.cell(xp.concatenate([x, z], axis=1), h, c)
         return h, c, z, alpha
 

@@ -1,54 +1,59 @@
 """Fine-tuning: VGG's last block of convolutions goes on learning, together with the captioner that reads it.
 
     pool4 ─ conv5_1 ─ ReLU ─ ... ─ conv5_4 ─ ReLU ─ regions ─ captioner ─ loss
-    kept on disk         our own backward               its gradient of the regions
+    stored on disk       our own backward               its gradient of the regions
 
 Everything before is frozen and so are its outputs, pool4, which are extracted once (``extract --layer pool4``). The
-block begins as ImageNet left it and learns with a small step of its own (``--finetune-lr``): a large one would forget
+block begins as ImageNet left it and learns at a small rate of its own (``--finetune-lr``): a large one would forget
 in an epoch what a million images taught it.
 """
 
 import math
 
-from ... import vgg
 from ...backend import array_module
 from ...layer import Cache, Layer
+from ...networks import feature_stages
+from ...vgg import FINE_TUNED, VGG
 
-BLOCKS = {"block5": ("conv5_1", "relu5_4")}  # the first and the last layer of what is fine-tuned
-READS = {"block5": "pool4"}                  # and what is extracted for it
+
+def fine_tuned_block(name, model=None):
+    """The layers of a block of VGG-19 that can be fine-tuned, of ``model`` or with weights of zero."""
+    reads, makes = FINE_TUNED[name]
+    (block,) = feature_stages(model or VGG(19, top=False, rng=None), makes, after=reads)
+    return block
 
 
 def channels_made(name):
     """The number of channels of the regions that the block makes."""
-    return vgg.CHANNELS[int(name[-1]) - 1]
+    return fine_tuned_block(name)[VGG.features[FINE_TUNED[name][1]].channels].b.shape[0]
 
 
 class FineTuned(Layer):
     """(images, image_of, words, targets, lengths) -> the loss, as the ``captioner`` behind the block.
 
-    images: (I, H, W, C), what VGG makes before the block; for a captioner that knows the image as a whole, too, (I,
-    H·W·C + G), see attend.py. What it knows stays that of the frozen network. The captioner has to return the gradient
+    images: (I, H, W, C), what VGG computes before the block; for a captioner with G global features (I, H·W·C + G), see
+    show_attend_tell.py. The global features stay those of the frozen network. The captioner has to return the gradient
     of its regions.
     """
 
     def __init__(self, name, captioner):
-        first, last = BLOCKS[name]
-        self.block = vgg.VGG(19, top=False, rng=None).between(first, last)
-        self.block[first].input_gradient = False  # nobody learns from the gradient of what is on disk
+        self.block = fine_tuned_block(name)
+        first, *_ = self.block.layers.values()
+        first.input_gradient = False  # what it reads is on disk
         self.captioner = captioner
         self.dropout_rng = captioner.dropout_rng
 
     def forward(self, images, *about_words, **options):
-        before, whole = self.parts(images)
-        regions, block_cache = self.block.forward(before)
-        loss, captioner_cache = self.captioner.forward(joined(regions, whole), *about_words, **options)
-        return loss, Cache(block=block_cache, captioner=captioner_cache, shape=regions.shape)
+        before, global_features = self.split(images)
+        regions, block = self.block.forward(before)
+        loss, captioner = self.captioner.forward(joined(regions, global_features), *about_words, **options)
+        return loss, Cache(block=block, captioner=captioner, shape=regions.shape)
 
     def backward(self, dloss, cache):
-        block, captioner, shape = cache.spend(self)
-        dimages, *of_words = self.captioner.backward(dloss, captioner)
-        dregions = dimages.reshape(shape[0], -1)[:, :math.prod(shape[1:])].reshape(shape)
-        return self.block.backward(dregions, block), *of_words
+        c = cache.spend(self)
+        dimages, *of_words = self.captioner.backward(dloss, c.captioner)
+        dregions = dimages.reshape(c.shape[0], -1)[:, :math.prod(c.shape[1:])].reshape(c.shape)
+        return self.block.backward(dregions, c.block), *of_words
 
     def __call__(self, images, *about_words):
         return self.captioner(self.run_block(images), *about_words)
@@ -56,37 +61,41 @@ class FineTuned(Layer):
     def start(self, images):
         return self.captioner.start(self.run_block(images))
 
-    def draw_masks(self, N, T):
-        return self.captioner.draw_masks(N, T)
-
     def step(self, state, words, masks=None):
         return self.captioner.step(state, words, masks)
+
+    def draw_masks(self, N, T):
+        return self.captioner.draw_masks(N, T)
 
     def attention_maps(self, image, words):
         return self.captioner.attention_maps(self.run_block(image), words)
 
     def run_block(self, images):
         """What the captioner reads of these images."""
-        before, whole = self.parts(images)
-        return joined(self.block(before), whole)
+        before, global_features = self.split(images)
+        return joined(self.block(before), global_features)
 
-    def parts(self, images):
-        """(what the block reads (I, H, W, C), what is known of the images as a whole (I, G) or None)."""
+    def split(self, images):
+        """(what the block reads (I, H, W, C), the global features of the images (I, G) or None)."""
         if images.ndim == 4:
             return images, None
-        G = self.captioner.overview["project"].W.shape[0]
-        first = next(iter(self.block.layers.values()))
-        C = first.W.shape[2]
+        first, *_ = self.block.layers.values()
+        G, C = self.captioner.G, first.W.shape[2]
         side = math.isqrt((images.shape[1] - G) // C)
         return images[:, :-G].reshape(len(images), side, side, C), images[:, -G:]
+
+    def parameter_groups(self):
+        """{"captioner": {name: Parameter}, "block": ...}: the block learns at a rate of its own."""
+        return {name: {f"{name}.{of_part}": p for of_part, p in part.named_parameters()}
+                for name, part in (("captioner", self.captioner), ("block", self.block))}
 
     def __repr__(self):
         first, *_, last = self.block.layers
         return f"{self.captioner!r} behind {first} ... {last}"
 
 
-def joined(regions, whole):
-    """Regions (I, H, W, D) and, behind them, what is known of the images as a whole (I, G), if anything is."""
-    if whole is None:
+def joined(regions, global_features):
+    """Regions (I, L, D) and, behind them, the global features of the images (I, G), if there are any."""
+    if global_features is None:
         return regions
-    return array_module(regions).concatenate([regions.reshape(len(regions), -1), whole], axis=1)
+    return array_module(regions).concatenate([regions.reshape(len(regions), -1), global_features], axis=1)

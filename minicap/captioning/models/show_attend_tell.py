@@ -1,21 +1,23 @@
 """Show, Attend and Tell (Xu et al. 2015): for every word the model looks at another part of the image.
 
-    a_i            regions of the image, the same scale for every channel     section 3.1.1
-    h_0, c_0 = tanh(mean_i a_i W + b)                                         section 3.1.2
-    y_t, z_t = attention and LSTM over E[word_t] and the regions              eq. 1-5, attention_lstm.py
-    p_{t+1} = softmax(L_o (E[word_t] + L_h y_t + L_z z_t))                    eq. 7, the "deep output layer"
+    (1) a_i = scale(region_i),   k_i = a_i W_a + b_a           regions and their keys            section 3.1.1, eq. 4
+    (2) h_0, c_0 = tanh(mean_i a_i W_0 + b_0)                  the LSTM's first state            section 3.1.2
+    (3) x_t = E[word_t] (+ v)                                  the words
+    (4) h_t, z_t = LSTM([x_t, z_t]), z_t = attention(a, h_t-1) attention_lstm.py                 eq. 1-5
+    (5) p_{t+1} = softmax(L_o (x_t + L_h h_t + L_z z_t))       the "deep output layer"           eq. 7
+    (6) L = -mean log p + λ/M Σ (1 - Σ_t α_ti)²                cross-entropy, doubly stochastic  eq. 14
 
-With ``whole`` it also knows the image as a whole, by features such as fc7: every word is read as E[word_t] + v, v = W_v
-fc7 + b_v. (Lu et al. 2017, section 2.2, have such a v beside every word, from the mean of the regions.)
+With global features such as fc7 behind the regions, v = W_v fc7 + b_v is added to every word. (Lu et al. 2017, section
+2.2, have such a v beside every word, from the mean of the regions.)
 
 Left out: the "hard" attention of section 4.1, which samples one region a word. In the paper h_0 and c_0 come from two
-networks whose depth it does not tell; one layer each it is here.
+networks whose depth it does not tell; here it is one layer each.
 """
 
 from dataclasses import dataclass
 
 from ...activations import Dropout
-from ...attention import DoublyStochastic
+from ...attention import DoublyStochastic, prepare_keys
 from ...backend import array_module
 from ...initializers import normal
 from ...layer import Cache, Layer, Sequential
@@ -25,207 +27,270 @@ from ...normalization import L2Normalize, Standardize
 from ...recurrent import pack_by_time
 from ..text.vocabulary import START
 from .attention_lstm import AttentionLSTM
-from .show_tell import FEATURE_LENGTH, WordDropout, feature_encoder, thinned
+from .dropout import WordDropout, masked
+from .settings import DROPOUT_LOCATIONS
+from .show_tell import FEATURE_LENGTH, feature_encoder
+from .state import DecoderState
 
 NORMALIZERS = {"channels": Standardize, "length": lambda D: L2Normalize(FEATURE_LENGTH), "none": lambda D: Sequential()}
-PLACES = ("regions", "words", "state", "output")  # where there may be dropout
 
 
-@dataclass(frozen=True)
-class Shared:
-    """What all captions, or beams, look at. A search picks rows of its state; this is the same for all of them."""
+class RegionEncoder(Layer):
+    """(1) and (2): regions (I, L, D) -> (a (I, L, D), keys (I, L, A), [h_0, c_0] (I, 2H))."""
 
-    regions: object   # (I, L, D)
-    keys: object      # (I, L, A)
-    overview: object  # (I, E), what is added to each word, or a 0
-    kept: dict        # see attention_scores
+    def __init__(self, D, A, H, *, normalize, drop, rng, dropout_rng, input_gradient):
+        self.scale = NORMALIZERS[normalize](D)
+        self.dropout = Dropout(drop, rng=dropout_rng)
+        self.keys = Linear(D, A, rng=rng, input_gradient=input_gradient)
+        self.init_state = Linear(D, 2 * H, rng=rng, input_gradient=input_gradient)
+        self.input_gradient = input_gradient
 
-    def __getitem__(self, rows):
-        return self
+    def forward(self, regions):
+        I, L, D = regions.shape
+        a, scale = self.scale.forward(regions.reshape(-1, D))
+        a, dropout = self.dropout.forward(a)
+        a = a.reshape(I, L, D)
+        k, keys = self.keys.forward(a)
+        state, init_state = self.init_state.forward(a.mean(axis=1))
+        state = array_module(state).tanh(state)
+        return (a, k, state), Cache(scale=scale, dropout=dropout, keys=keys, init_state=init_state, state=state)
+
+    def backward(self, dy, cache):
+        """dy = (da, dkeys, dstate); returns the gradient of the regions, None without ``input_gradient``."""
+        da, dkeys, dstate = dy
+        c = cache.spend(self)
+        dmean = self.init_state.backward(dstate * (1 - c.state * c.state), c.init_state)
+        da_of_keys = self.keys.backward(dkeys, c.keys)
+        if not self.input_gradient:
+            return None
+        I, L, D = da.shape
+        da = da + (da_of_keys + dmean[:, None] / L)
+        return self.scale.backward(self.dropout.backward(da.reshape(-1, D), c.dropout), c.scale).reshape(I, L, D)
+
+    def __call__(self, regions):
+        a = self.scale(regions.reshape(-1, regions.shape[-1])).reshape(regions.shape)
+        state = self.init_state(a.mean(axis=1))
+        return a, self.keys(a), array_module(state).tanh(state)
 
 
-class Attend(Layer):
+class WordEncoder(Layer):
+    """(3): words (M,) and global features (I, G), or None, of the images image_of (M,) -> x (M, E)."""
+
+    def __init__(self, V, E, G, *, word_dropout, drop, rng, dropout_rng):
+        self.global_projection = feature_encoder(G, E, rng=rng) if G else None
+        self.word_dropout = WordDropout(word_dropout, rng=dropout_rng)
+        self.embedding = Embedding(V, E, rng=rng, init=normal(1.0))
+        self.dropout = Dropout(drop, rng=dropout_rng)
+
+    def forward(self, words, global_features, image_of, mask=None):
+        words, _ = self.word_dropout.forward(words)
+        x, embedding = self.embedding.forward(words)
+        x, dropout = self.dropout.forward(x, mask)
+        projection = None
+        if self.global_projection is not None:
+            v, projection = self.global_projection.forward(global_features)
+            x = x + v[image_of]
+        return x, Cache(embedding=embedding, dropout=dropout, projection=projection, image_of=image_of,
+                        images=None if global_features is None else len(global_features))
+
+    def backward(self, dx, cache):
+        """Returns the gradients of the inputs: (None, that of the global features or None, None)."""
+        c = cache.spend(self)
+        dglobal = None
+        if self.global_projection is not None:
+            dglobal = self.global_projection.backward(sum_by_word(dx, c.image_of, c.images), c.projection)
+        self.embedding.backward(self.dropout.backward(dx, c.dropout), c.embedding)
+        return None, dglobal, None
+
+
+class DeepOutput(Layer):
+    """(5): x (M, E), h (M, H) and z (M, D) -> the logits of the next words (M, V), L_o (x + L_h h + L_z z)."""
+
+    def __init__(self, D, E, H, V, *, drop_state, drop_output, rng, dropout_rng):
+        self.drop_state = Dropout(drop_state, rng=dropout_rng)
+        self.hidden_to_output = Linear(H, E, rng=rng)
+        self.context_to_output = Linear(D, E, rng=rng, bias=False)
+        self.drop_output = Dropout(drop_output, rng=dropout_rng)
+        self.vocabulary = Linear(E, V, rng=rng)
+
+    def forward(self, x, h, z, masks):
+        h, drop_state = self.drop_state.forward(h, masks.get("state"))
+        h, hidden = self.hidden_to_output.forward(h)
+        z, context = self.context_to_output.forward(z)
+        y, drop_output = self.drop_output.forward(x + h + z, masks.get("output"))
+        logits, vocabulary = self.vocabulary.forward(y)
+        return logits, Cache(drop_state=drop_state, hidden=hidden, context=context, drop_output=drop_output,
+                             vocabulary=vocabulary)
+
+    def backward(self, dlogits, cache):
+        """Returns (dx, dh, dz)."""
+        c = cache.spend(self)
+        dy = self.drop_output.backward(self.vocabulary.backward(dlogits, c.vocabulary), c.drop_output)
+        dz = self.context_to_output.backward(dy, c.context)
+        dh = self.drop_state.backward(self.hidden_to_output.backward(dy, c.hidden), c.drop_state)
+        return dy, dh, dz
+
+    def __call__(self, x, h, z, masks=None):
+        y = x + self.hidden_to_output(masked(h, masks, "state")) + self.context_to_output(z)
+        return self.vocabulary(masked(y, masks, "output"))
+
+
+class ShowAttendTell(Layer):
     """(images, image_of, words, targets, lengths) -> the loss, as :class:`.ShowTell`; here images are regions.
 
-    images: (I, ..., D), the regions in a row or in a grid; or with ``whole`` = G (I, L·D + G), the regions and behind
-    them G numbers about the image as a whole. ``normalize``: "channels" (each channel to mean 0 and deviation 1 over
-    train: call ``model.fit`` on some images first), "length" (each region to one length) or "none". ``drop_at``: which
-    of PLACES have dropout: the regions, the words read, the state or the sum that is said. ``word_dropout``: see
-    :class:`.WordDropout`. ``sentinel``: Lu et al.'s attention, which may look at the memory instead.
-    ``doubly_stochastic``: the weight λ of eq. 14. ``input_gradient``: whether backward returns the gradient of the
-    images, to train the network they are from.
+    images: (I, ..., D), the regions in a row or in a grid; or with G global features (I, L·D + G), the regions and
+    behind them the numbers about the image as a whole. ``settings``: :class:`.ShowAttendTellSettings`; with normalize
+    "channels", call ``fit`` on some images first. Backward returns the gradient of the images if a block of VGG is to
+    be fine-tuned.
     """
 
-    def __init__(self, V, E, H, D, A, *, drop, rng, dropout_rng, drop_at=("words", "output"), word_dropout=0.0,
-                 label_smoothing=0.0, log_frequencies=None, normalize="channels", sentinel=False,
-                 doubly_stochastic=0.0, whole=0, input_gradient=False):
-        self.dropout_rng, self.input_gradient = dropout_rng, input_gradient
-        drop_regions, drop_words, drop_state, drop_output = (drop if place in drop_at else 0.0 for place in PLACES)
-        self.scale = NORMALIZERS[normalize](D)
-        self.drop_regions = Dropout(drop_regions, rng=dropout_rng)
-        self.keys = Linear(D, A, rng=rng, input_gradient=input_gradient)
-        self.begin = Linear(D, 2 * H, rng=rng, input_gradient=input_gradient)
-        self.overview = feature_encoder(whole, E, rng=rng) if whole else None
-        self.lose_words = WordDropout(word_dropout, rng=dropout_rng)
-        self.embedding = Embedding(V, E, rng=rng, init=normal(1.0))
-        self.drop_words = Dropout(drop_words, rng=dropout_rng)
-        self.lstm = AttentionLSTM(E, D, H, A, rng=rng, sentinel=sentinel, input_gradient=input_gradient)
-        self.drop_state = Dropout(drop_state, rng=dropout_rng)
-        self.say_state = Linear(H, E, rng=rng)
-        self.say_seen = Linear(D, E, rng=rng, bias=False)
-        self.drop_output = Dropout(drop_output, rng=dropout_rng)
-        self.output = Linear(E, V, rng=rng)
+    def __init__(self, settings, *, rng, dropout_rng, log_frequencies=None):
+        V, E, H = settings.vocabulary, settings.embedding, settings.hidden
+        D, G, A = settings.feature_size, settings.global_size, settings.attention
+        drop = {at: settings.drop if at in settings.dropout_at else 0.0 for at in DROPOUT_LOCATIONS}
+        self.D, self.G, self.input_gradient, self.dropout_rng = D, G, settings.finetune is not None, dropout_rng
+        self.regions = RegionEncoder(D, A, H, normalize=settings.normalize, drop=drop["regions"], rng=rng,
+                                     dropout_rng=dropout_rng, input_gradient=self.input_gradient)
+        self.words = WordEncoder(V, E, G, word_dropout=settings.word_dropout, drop=drop["words"], rng=rng,
+                                 dropout_rng=dropout_rng)
+        self.lstm = AttentionLSTM(E, D, H, A, rng=rng, sentinel=settings.sentinel, input_gradient=self.input_gradient)
+        self.output = DeepOutput(D, E, H, V, drop_state=drop["state"], drop_output=drop["output"], rng=rng,
+                                 dropout_rng=dropout_rng)
         if log_frequencies is not None:
-            self.output.b.data[...] = log_frequencies
-        self.loss = SoftmaxCrossEntropy(label_smoothing)
-        self.share = DoublyStochastic(doubly_stochastic)
+            self.output.vocabulary.b.data[...] = log_frequencies
+        self.loss = SoftmaxCrossEntropy(settings.label_smoothing)
+        self.doubly_stochastic = DoublyStochastic(settings.doubly_stochastic)
 
     def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None):
-        xp = array_module(images)
-        regions, whole = self.parts(images)
-        I, L, D = regions.shape
-        regions, scale_cache = self.scale.forward(regions.reshape(-1, D))
-        regions, drop_regions_cache = self.drop_regions.forward(regions)
-        regions = regions.reshape(I, L, D)
-        keys, keys_cache = self.keys.forward(regions)
-        begin, begin_cache = self.begin.forward(regions.mean(axis=1))
-        begin = xp.tanh(begin)  # (I, 2H)
-
-        rows, columns, running = pack_by_time(lengths)
-        at = xp.asarray(rows), xp.asarray(columns)
-        image_of_word = image_of[at[0]]
-        image_of = image_of_word[:running[0]]
-        read, _ = self.lose_words.forward(words[at])
-        x, embedding_cache = self.embedding.forward(read)  # (M, E): all words, packed by time
-        masks = {place: mask[at] for place, mask in (masks or {}).items()}
-        x, drop_words_cache = self.drop_words.forward(x, masks.get("words"))
-        overview_cache = None
-        if self.overview is not None:
-            overview, overview_cache = self.overview.forward(whole)
-            x = x + overview[image_of_word]
-        h, c = _halves(begin[image_of])
-        (y, z, attended), lstm_cache = self.lstm.forward(x, regions, keys, image_of, h, c, running=running)
-
-        y, drop_state_cache = self.drop_state.forward(y, masks.get("state"))
-        state, state_cache = self.say_state.forward(y)
-        seen, seen_cache = self.say_seen.forward(z)
-        said, drop_output_cache = self.drop_output.forward(x + state + seen, masks.get("output"))
-        logits, output_cache = self.output.forward(said)
-        weight = None if advantage is None else advantage[at[0]] / len(rows)
-        loss, loss_cache = self.loss.forward(logits, targets[at], weight=weight)
-        share, share_cache = self.share.forward(attended[:, :L], words=len(rows))
-        return loss + share, Cache(
-            images_shape=images.shape, scale=scale_cache, drop_regions=drop_regions_cache, keys=keys_cache,
-            begin=begin_cache, h_c=begin, L=L, image_of=image_of, image_of_word=image_of_word,
-            embedding=embedding_cache, drop_words=drop_words_cache, overview=overview_cache, lstm=lstm_cache,
-            attended=attended, drop_state=drop_state_cache, state=state_cache, seen=seen_cache,
-            drop_output=drop_output_cache, output=output_cache, loss=loss_cache, share=share_cache)
+        packed = PackedCaptions(image_of, words, lengths)  # M words in all, of N captions
+        masks = {name: mask[packed.at] for name, mask in (masks or {}).items()}
+        weight = None if advantage is None else advantage[packed.at[0]] / packed.M
+        (a, keys, state), regions = self.regions.forward(self.split(images)[0])                       # (1), (2)
+        x, words = self.words.forward(packed.words, self.split(images)[1], packed.image_of_word, masks.get("words"))
+        h, c = halves(state[packed.image_of])                                                         # (3)
+        (y, z, attended), lstm = self.lstm.forward(x, a, keys, packed.image_of, h, c,                 # (4)
+                                                   batch_sizes=packed.batch_sizes)
+        logits, output = self.output.forward(x, y, z, masks)                                          # (5)
+        loss, cross_entropy = self.loss.forward(logits, targets[packed.at], weight=weight)            # (6)
+        penalty, doubly_stochastic = self.doubly_stochastic.forward(attended[:, :a.shape[1]], words=packed.M)
+        return loss + penalty, Cache(images_shape=images.shape, image_of=packed.image_of, attended=attended,
+                                     regions=regions, words=words, lstm=lstm, output=output,
+                                     cross_entropy=cross_entropy, doubly_stochastic=doubly_stochastic)
 
     def backward(self, dloss, cache):
-        """Returns the gradient of the images (None unless ``input_gradient``), and None for the integer inputs."""
-        (images_shape, scale, drop_regions, keys, begin, h_c, L, image_of, image_of_word, embedding, drop_words,
-         overview, lstm, attended, drop_state, state, seen, drop_output, output, loss, share) = cache.spend(self)
-        xp = array_module(image_of)
-        dattended = xp.zeros_like(attended)
-        dattended[:, :L] = self.share.backward(dloss, share)
-        dlogits, _ = self.loss.backward(dloss, loss)
-        dsaid = self.drop_output.backward(self.output.backward(dlogits, output), drop_output)
-        dy = self.drop_state.backward(self.say_state.backward(dsaid, state), drop_state)
-        dz = self.say_seen.backward(dsaid, seen)
-
-        dx, dregions, dkeys, _, dh, dc = self.lstm.backward((dy, dz, dattended), lstm)
-        dx += dsaid
-        self.embedding.backward(self.drop_words.backward(dx, drop_words), embedding)
-        if self.overview is not None:
-            dwhole = self.overview.backward(sum_by_word(dx, image_of_word, len(h_c)), overview)
-        dbegin = sum_by_word(xp.concatenate([dh, dc], axis=1), image_of, len(h_c))  # every caption has its say
-        dmean = self.begin.backward(dbegin * (1 - h_c * h_c), begin)
-        dregions_keys = self.keys.backward(dkeys, keys)
-        if not self.input_gradient:
-            return None, None, None, None, None
-        dregions += dregions_keys + dmean[:, None] / L
-        dregions = self.drop_regions.backward(dregions.reshape(-1, dregions.shape[-1]), drop_regions)
-        dimages = self.scale.backward(dregions, scale)
-        if self.overview is not None:
-            dimages = xp.concatenate([dimages.reshape(len(h_c), -1), dwhole], axis=1)
-        return dimages.reshape(images_shape), None, None, None, None
+        """Returns the gradient of the images (None unless a block is fine-tuned), and None for the integer inputs."""
+        c = cache.spend(self)
+        I, xp = c.images_shape[0], array_module(c.image_of)
+        dattended = xp.zeros_like(c.attended)
+        dattended[:, :c.attended.shape[1] - self.lstm.sentinel] = \
+            self.doubly_stochastic.backward(dloss, c.doubly_stochastic)                               # (6)
+        dlogits, _ = self.loss.backward(dloss, c.cross_entropy)
+        dx_of_output, dy, dz = self.output.backward(dlogits, c.output)                                # (5)
+        dx, da, dkeys, _, dh, dc = self.lstm.backward((dy, dz, dattended), c.lstm)                    # (4)
+        _, dglobal, _ = self.words.backward(dx + dx_of_output, c.words)                               # (3)
+        dstate = sum_by_word(xp.concatenate([dh, dc], axis=1), c.image_of, I)  # summed over an image's captions
+        dregions = self.regions.backward((da, dkeys, dstate), c.regions)                              # (2), (1)
+        if dregions is not None and dglobal is not None:
+            dregions = xp.concatenate([dregions.reshape(I, -1), dglobal], axis=1)
+        return None if dregions is None else dregions.reshape(c.images_shape), None, None, None, None
 
     def __call__(self, images, image_of, words, targets, lengths):
         """The mean cross-entropy per word without dropout, label smoothing and doubly stochastic term."""
-        rows, columns, running = pack_by_time(lengths)
-        xp = array_module(images)
-        at = xp.asarray(rows), xp.asarray(columns)
-        h, c, _, _, shared = self.start(images)
-        x = self.embedding(words[at]) + shared.overview[image_of[at[0]]]
-        image_of = image_of[at[0][:running[0]]]
-        y, z, _ = self.lstm(x, shared.regions, shared.keys, image_of, h[image_of], c[image_of], running=running)
-        return self.loss(self._logits(x, y, z), targets[at])
+        packed = PackedCaptions(image_of, words, lengths)
+        encoded, state = self.encode(images)
+        x = self.words.embedding(packed.words) + encoded.global_vector[packed.image_of_word]
+        y, z, _ = self.lstm(x, encoded.regions, encoded.keys, packed.image_of, *halves(state[packed.image_of]),
+                            batch_sizes=packed.batch_sizes)
+        return self.loss(self.output(x, y, z), targets[packed.at])
+
+    def encode(self, images):
+        """What is computed once for each image: (EncodedImages, [h_0, c_0] (I, 2H))."""
+        regions, global_features = self.split(images)
+        a, keys, state = self.regions(regions)
+        projection = self.words.global_projection
+        v = array_module(a).zeros((len(a), 1), dtype=a.dtype) if projection is None else projection(global_features)
+        return EncodedImages(a, keys, prepare_keys(keys), v), state
 
     def start(self, images):
-        """The state (h, c, image_of, α, shared) before the first word: rows (I, H), (I, H), (I,), (I, L)."""
-        xp = array_module(images)
-        regions, whole = self.parts(images)
-        regions = self.scale(regions.reshape(-1, regions.shape[-1])).reshape(regions.shape)
-        overview = (xp.zeros((len(images), 1), dtype=regions.dtype) if self.overview is None
-                    else self.overview(whole))
-        h, c = _halves(xp.tanh(self.begin(regions.mean(axis=1))))
-        alpha = xp.zeros((len(regions), regions.shape[1] + self.lstm.sentinel), dtype=regions.dtype)
-        return h, c, xp.arange(len(regions)), alpha, Shared(regions, self.keys(regions), overview, {})
-
-    def draw_masks(self, N, T):
-        """As :meth:`.ShowTell.draw_masks`: {place: (N, T, ...)}, for the places of words, which regions are not."""
-        H, E = self.say_state.W.shape
-        layers = {"words": (self.drop_words, E), "state": (self.drop_state, H), "output": (self.drop_output, E)}
-        return {place: layer.draw((N, T, size), self.output.W.data)
-                for place, (layer, size) in layers.items() if layer.drop} or None
+        """The state before the first word: rows h (I, H), c (I, H), image_of (I,), α (I, L); shared EncodedImages."""
+        encoded, state = self.encode(images)
+        xp, (I, L, D) = array_module(state), encoded.regions.shape
+        alpha = xp.zeros((I, L + self.lstm.sentinel), dtype=state.dtype)
+        return DecoderState((*halves(state), xp.arange(I), alpha), encoded)
 
     def step(self, state, words, masks=None):
         """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
 
-        The α of the next state is where the model looked when it read ``words``, so for the word it says next.
+        The α of the next state is where the model looked when it read ``words``, so for the word that comes next.
         ``masks``: those of :meth:`draw_masks` for this word, (N, ...); else there is no dropout.
         """
-        h, c, image_of, _, shared = state
-        x = thinned(self.embedding(words), masks, "words") + shared.overview[image_of]
-        h, c, z, alpha = self.lstm.step(x, shared.regions, shared.keys, image_of, h, c, kept=shared.kept)
-        return (h, c, image_of, alpha, shared), log_softmax(self._logits(x, h, z, masks))
+        (h, c, image_of, _), encoded = state.rows, state.shared
+        x = masked(self.words.embedding(words), masks, "words") + encoded.global_vector[image_of]
+        h, c, z, alpha = self.lstm.step(x, encoded.regions, encoded.keys, image_of, h, c, prepared=encoded.prepared)
+        return DecoderState((h, c, image_of, alpha), encoded), log_softmax(self.output(x, h, z, masks))
+
+    def draw_masks(self, N, T):
+        """As :meth:`.ShowTell.draw_masks`: {location: (N, T, ...)}, for words, state and output."""
+        H, E = self.output.hidden_to_output.W.shape
+        layers = {"words": (self.words.dropout, E), "state": (self.output.drop_state, H),
+                  "output": (self.output.drop_output, E)}
+        return {name: layer.draw((N, T, size), self.output.vocabulary.W.data)
+                for name, (layer, size) in layers.items() if layer.drop} or None
 
     def attention_maps(self, image, words):
         """Where the model looks for each of ``words`` and then for <end>: α (T + 1, L), with a sentinel (T + 1, L + 1).
 
-        image: (1, ..., D); words: the indices of a caption, as a search has found it. Rows are those of its grid.
+        image: (1, ..., D); words: the indices of a caption. Regions are in the order of their grid, row by row.
         """
         state, maps = self.start(image), []
         for word in (START, *words):  # reading a word, it looks for the next one
             state, _ = self.step(state, array_module(image).full(1, word))
-            maps.append(state[3][0])
+            maps.append(state.rows[3][0])
         return array_module(image).stack(maps)
 
     def fit(self, images):
-        """Take mean and deviation of every channel from some images, for ``normalize="channels"``."""
-        regions, _ = self.parts(images)
-        self.scale.fit(regions)
+        """Take mean and deviation of every channel from some images, for normalize "channels"."""
+        if hasattr(self.regions.scale, "fit"):
+            self.regions.scale.fit(self.split(images)[0])
 
-    def parts(self, images):
-        """(the regions (I, L, D), the features of the images as a whole (I, G) or None)."""
-        I, D = len(images), self.keys.W.shape[0]
-        if self.overview is None:
-            return images.reshape(I, -1, D), None
-        images, G = images.reshape(I, -1), self.overview["project"].W.shape[0]
-        return images[:, :-G].reshape(I, -1, D), images[:, -G:]
-
-    def _logits(self, x, y, z, masks=None):
-        said = x + self.say_state(thinned(y, masks, "state")) + self.say_seen(z)
-        return self.output(thinned(said, masks, "output"))
+    def split(self, images):
+        """(the regions (I, L, D), the global features of the images (I, G) or None)."""
+        I = len(images)
+        if self.G == 0:
+            return images.reshape(I, -1, self.D), None
+        images = images.reshape(I, -1)
+        return images[:, :-self.G].reshape(I, -1, self.D), images[:, -self.G:]
 
     def __repr__(self):
-        V, E = self.embedding.W.shape
-        D, A = self.keys.W.shape
-        more = ", sentinel" * self.lstm.sentinel + ", and the image as a whole" * (self.overview is not None)
-        return f"Attend({V} words, E={E}, H={self.lstm.cell.U.shape[0]}, regions of {D}, A={A}{more})"
+        V, E = self.words.embedding.W.shape
+        D, A = self.regions.keys.W.shape
+        more = ", sentinel" * self.lstm.sentinel + f", {self.G} global features" * (self.G > 0)
+        return f"ShowAttendTell({V} words, E={E}, H={self.lstm.cell.U.shape[0]}, regions of {D}, A={A}{more})"
 
 
-def _halves(begin):
-    """(h, c) side by side in (N, 2H)."""
-    H = begin.shape[1] // 2
-    return begin[:, :H], begin[:, H:]
+class PackedCaptions:
+    """The M real words of N captions, packed by time (:func:`minicap.recurrent.pack_by_time`)."""
+
+    def __init__(self, image_of, words, lengths):
+        xp = array_module(words)
+        rows, columns, self.batch_sizes = pack_by_time(lengths)
+        self.M, self.at = len(rows), (xp.asarray(rows), xp.asarray(columns))  # x[at]: (N, T, ...) -> (M, ...)
+        self.words = words[self.at]
+        self.image_of_word = image_of[self.at[0]]
+        self.image_of = self.image_of_word[:self.batch_sizes[0]]
+
+
+@dataclass(frozen=True)
+class EncodedImages:
+    """What all captions, or beams, of the images share."""
+
+    regions: object        # (I, L, D)
+    keys: object           # (I, L, A)
+    prepared: object       # what prepare_keys makes of them
+    global_vector: object  # (I, E), what is added to each word, or (I, 1) zeros
+
+
+def halves(state):
+    """[h, c] side by side in (N, 2H) -> (h, c)."""
+    H = state.shape[1] // 2
+    return state[:, :H], state[:, H:]

@@ -4,14 +4,14 @@
     x_t    = W_e[word_t]                       then the words, beginning with <start>   eq. 11
     p_{t+1} = softmax(LSTM(x_t) W + b)         what comes next                          eq. 12
 
-    reads     image   <start>   a     dog   runs
-    says                a      dog   runs   <end>
+    input     image   <start>   a     dog   runs
+    output               a      dog   runs   <end>
 
 Training shows the true previous word (teacher forcing); inference feeds back the word it chose.
 
 With ``image_every_step`` the image is not a word in front but stands beside every word: x_t = [W_e[word_t],
 encoder(image)]. Vinyals et al. found that this overfits more easily. Here it is what works: a CNN that learns its own
-features needs the shorter road for its gradient, and on Flickr8k's frozen features, too, the captions score far
+features needs the shorter path for its gradient, and on Flickr8k's frozen features, too, the captions score far
 higher (results/flickr8k/show-tell/README.md has the figures).
 """
 
@@ -27,7 +27,8 @@ from ...losses import SoftmaxCrossEntropy, log_softmax
 from ...normalization import BatchNorm2d, L2Normalize
 from ...pooling import MaxPool2d
 from ...recurrent import LSTM
-from ..text.vocabulary import UNK
+from .dropout import masked
+from .state import DecoderState
 
 FEATURE_LENGTH = 20.0  # fc7 has lengths around 100 and many zeros; scaled to 20 its elements are of order 0.3
 
@@ -35,73 +36,87 @@ FEATURE_LENGTH = 20.0  # fc7 has lengths around 100 and many zeros; scaled to 20
 class ShowTell(Layer):
     """(images, image_of, words, targets, lengths) -> the loss: mean cross-entropy per word, a 0-d array.
 
-    With an ``advantage`` (N,) the cross-entropy of caption n counts so many times, less than nothing for a caption to
-    be unlearned (self_critical.py).
+    encoder: a layer from whatever I images are to (I, E), by default what ``settings`` (:class:`.ShowTellSettings`)
+    describe. An image is encoded once however many captions of it are in the batch: caption n is about
+    images[image_of[n]]. words, targets: (N, T) integers on the model's device, image_of: (N,); ``lengths``: (N,) NumPy
+    integers, row n counts in columns 0 .. lengths[n] - 1 (see batches.py).
 
-    encoder: a layer from whatever I images are to (I, E). An image is encoded once however many captions of it are in
-    the batch: caption n is about images[image_of[n]]. words, targets: (N, T) integers on the model's device, image_of:
-    (N,); ``lengths``: (N,) NumPy integers, row n counts in columns 0 .. lengths[n] - 1 (see batches.py).
+    With an ``advantage`` (N,) the cross-entropy of caption n is multiplied by it, which may be negative
+    (self_critical.py); with ``masks`` dropout is not drawn but that of :meth:`draw_masks`.
     """
 
-    def __init__(self, encoder, V, E, H, *, drop, rng, dropout_rng, label_smoothing=0.0, log_frequencies=None,
-                 image_every_step=False):
-        self.encoder, self.image_every_step = encoder, image_every_step
-        self.dropout_rng = dropout_rng
-        self.embedding = Embedding(V, E, rng=rng, init=normal(1.0))  # loud enough to be heard beside an image
-        self.drop_words = Dropout(drop, rng=dropout_rng)
-        self.lstm = LSTM(2 * E if image_every_step else E, H, rng=rng)
-        self.drop_hidden = Dropout(drop, rng=dropout_rng)
+    def __init__(self, settings, *, rng, dropout_rng, log_frequencies=None, encoder=None):
+        V, E, H = settings.vocabulary, settings.embedding, settings.hidden
+        self.image_every_step, self.dropout_rng = settings.image_every_step, dropout_rng
+        self.encoder = image_encoder(settings, rng) if encoder is None else encoder
+        self.embedding = Embedding(V, E, rng=rng, init=normal(1.0))  # of the size of an encoded image
+        self.drop_words = Dropout(settings.drop, rng=dropout_rng)
+        self.lstm = LSTM(2 * E if self.image_every_step else E, H, rng=rng)
+        self.drop_hidden = Dropout(settings.drop, rng=dropout_rng)
         self.output = Linear(H, V, rng=rng)
         if log_frequencies is not None:
             self.output.b.data[...] = log_frequencies  # begin with the words' frequencies (neuraltalk's trick)
-        self.loss = SoftmaxCrossEntropy(label_smoothing)
+        self.loss = SoftmaxCrossEntropy(settings.label_smoothing)
 
     def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None):
-        encoded, encoder_cache = self.encoder.forward(images)
-        embedded, embedding_cache = self.embedding.forward(words)
-        embedded, drop_words_cache = self.drop_words.forward(embedded, None if masks is None else masks["words"])
-        (y, _, _), lstm_cache = self.lstm.forward(**self._reads(encoded[image_of], embedded, lengths))
-        real = _real_words(words, lengths)
-        hidden, drop_hidden_cache = self.drop_hidden.forward(  # (N, T, H) -> (words in all, H)
-            self._says(y)[real], None if masks is None else masks["hidden"][real])
-        logits, output_cache = self.output.forward(hidden)
+        masks = masks or {}
+        real = real_words(words, lengths)
+        encoded, encoder = self.encoder.forward(images)                                        # (1) the image
+        embedded, embedding = self.embedding.forward(words)                                    # (2) the words
+        embedded, drop_words = self.drop_words.forward(embedded, masks.get("words"))
+        (y, _, _), lstm = self.lstm.forward(**self._lstm_inputs(encoded[image_of], embedded, lengths))  # (3)
+        hidden = self._word_outputs(y)[real]                                                   # (N, T, H) -> (M, H)
+        mask = masks["hidden"][real] if masks else None
+        hidden, drop_hidden = self.drop_hidden.forward(hidden, mask)
+        logits, output = self.output.forward(hidden)                                           # (4) p_{t+1}
         weight = None if advantage is None else advantage[real[0]] / len(real[0])
-        loss, loss_cache = self.loss.forward(logits, targets[real], weight=weight)
-        return loss, Cache(encoder=encoder_cache, encoded_shape=encoded.shape, image_of=image_of,
-                           embedding=embedding_cache, drop_words=drop_words_cache, lstm=lstm_cache, y_shape=y.shape,
-                           real=real, drop_hidden=drop_hidden_cache, output=output_cache, loss=loss_cache)
+        loss, loss_cache = self.loss.forward(logits, targets[real], weight=weight)             # (5) against the target
+        return loss, Cache(image_of=image_of, real=real, images=len(encoded), y_shape=y.shape, encoder=encoder,
+                           embedding=embedding, drop_words=drop_words, lstm=lstm, drop_hidden=drop_hidden,
+                           output=output, loss=loss_cache)
 
     def backward(self, dloss, cache):
         """Returns the gradient of the images (None for pixels), and None for each of the four integer inputs."""
-        encoder, encoded_shape, image_of, embedding, drop_words, lstm, y_shape, real, drop_hidden, output, loss = \
-            cache.spend(self)
-        xp = array_module(image_of)
-        dlogits, _ = self.loss.backward(dloss, loss)
-        dhidden = self.drop_hidden.backward(self.output.backward(dlogits, output), drop_hidden)
-        dy = xp.zeros(y_shape, dtype=dhidden.dtype)
-        self._says(dy)[real] = dhidden
-        dx, _, _, *dimage = self.lstm.backward((dy, None, None), lstm)
+        c = cache.spend(self)
+        dlogits, _ = self.loss.backward(dloss, c.loss)                                         # (5)
+        dhidden = self.output.backward(dlogits, c.output)                                      # (4)
+        dhidden = self.drop_hidden.backward(dhidden, c.drop_hidden)
+        dy = array_module(dhidden).zeros(c.y_shape, dtype=dhidden.dtype)
+        self._word_outputs(dy)[c.real] = dhidden
+        dx, _, _, *dimage = self.lstm.backward((dy, None, None), c.lstm)                       # (3)
         dembedded, dimage = (dx, *dimage) if self.image_every_step else (dx[:, 1:], dx[:, 0])
-        self.embedding.backward(self.drop_words.backward(dembedded, drop_words), embedding)
-        dencoded = sum_by_word(dimage, image_of, encoded_shape[0])  # every caption of an image has its say
-        return self.encoder.backward(dencoded, encoder), None, None, None, None
+        self.embedding.backward(self.drop_words.backward(dembedded, c.drop_words), c.embedding)  # (2)
+        dencoded = sum_by_word(dimage, c.image_of, c.images)  # summed over the captions of an image
+        return self.encoder.backward(dencoded, c.encoder), None, None, None, None              # (1)
 
     def __call__(self, images, image_of, words, targets, lengths):
         """The loss without dropout and label smoothing; its exponential is the perplexity per word."""
-        y, _, _ = self.lstm(**self._reads(self.encoder(images)[image_of], self.embedding(words), lengths))
-        real = _real_words(words, lengths)
-        return self.loss(self.output(self._says(y)[real]), targets[real])
+        real = real_words(words, lengths)
+        y, _, _ = self.lstm(**self._lstm_inputs(self.encoder(images)[image_of], self.embedding(words), lengths))
+        return self.loss(self.output(self._word_outputs(y)[real]), targets[real])
 
     def start(self, images):
-        """The state (h, c, image) of an LSTM that has read no word yet: (N, H), (N, H), (N, E)."""
+        """The state before the first word: rows h (N, H), c (N, H) and the encoded image (N, E)."""
         image = self.encoder(images)
         h = c = array_module(image).zeros((len(image), self.lstm.cell.U.shape[0]), dtype=image.dtype)
         if not self.image_every_step:
             h, c = self.lstm.cell(image, h, c)
-        return h, c, image
+        return DecoderState((h, c, image))
+
+    def step(self, state, words, masks=None):
+        """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
+
+        ``masks``: those of :meth:`draw_masks` for this word, (N, ...); else there is no dropout.
+        """
+        h, c, image = state.rows
+        x = masked(self.embedding(words), masks, "words")
+        if self.image_every_step:
+            x = array_module(x).concatenate([x, image], axis=1)
+        h, c = self.lstm.cell(x, h, c)
+        return DecoderState((h, c, image)), log_softmax(self.output(masked(h, masks, "hidden")))
 
     def draw_masks(self, N, T):
-        """What dropout keeps of N captions of T words, to draw them and to learn from them with the same: (N, T, ...).
+        """Dropout for N captions of T words, the same for sampling them and for learning from them: (N, T, ...) each.
 
         For :meth:`step` and :meth:`forward`; None without dropout.
         """
@@ -111,26 +126,14 @@ class ShowTell(Layer):
         return {"words": self.drop_words.draw((N, T, self.embedding.W.shape[1]), W),
                 "hidden": self.drop_hidden.draw((N, T, len(W)), W)}
 
-    def step(self, state, words, masks=None):
-        """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
-
-        ``masks``: those of :meth:`draw_masks` for this word, (N, ...); else there is no dropout.
-        """
-        h, c, image = state
-        x = thinned(self.embedding(words), masks, "words")
-        if self.image_every_step:
-            x = array_module(x).concatenate([x, image], axis=1)
-        h, c = self.lstm.cell(x, h, c)
-        return (h, c, image), log_softmax(self.output(thinned(h, masks, "hidden")))
-
-    def _reads(self, image, embedded, lengths):
+    def _lstm_inputs(self, image, embedded, lengths):
         """The LSTM's arguments, from (N, E), (N, T, E) and (N,): the image as x_{-1}, or constant beside the words."""
         lengths = np.asarray(lengths)
         if self.image_every_step:
             return {"x": embedded, "constant": image, "lengths": lengths}
         return {"x": array_module(image).concatenate([image[:, None], embedded], axis=1), "lengths": lengths + 1}
 
-    def _says(self, y):
+    def _word_outputs(self, y):
         """The outputs that follow a word: all but the one that follows the image in front."""
         return y if self.image_every_step else y[:, 1:]
 
@@ -139,41 +142,18 @@ class ShowTell(Layer):
         return f"ShowTell({V} words, E={E}, H={self.lstm.cell.U.shape[0]})"
 
 
-class WordDropout(Layer):
-    """words (...) -> the same with each one <unk> with probability ``drop`` (Bowman et al. 2016, section 3.1).
-
-    Who cannot trust the word before has to look at the image. As of dropout, nothing of it remains at inference.
-    """
-
-    def __init__(self, drop, *, rng):
-        self.drop, self.rng = drop, rng
-
-    def forward(self, words):
-        if self.drop == 0:
-            return words, Cache()
-        xp = array_module(words)
-        return xp.where(xp.asarray(self.rng.random(words.shape) < self.drop), UNK, words), Cache()
-
-    def backward(self, dy, cache):
-        cache.spend(self)
-
-    def __call__(self, words):
-        return words
-
-    def __repr__(self):
-        return f"WordDropout({self.drop})"
-
-
-def thinned(x, masks, place):
-    """x with the dropout of ``place``, if ``masks`` has one for it; see :meth:`ShowTell.draw_masks`."""
-    return x if masks is None or place not in masks else x * masks[place]
-
-
-def _real_words(words, lengths):
+def real_words(words, lengths):
     """(rows, columns) of the words that are not padding: only those are projected to the vocabulary."""
     xp = array_module(words)
     inside = np.arange(words.shape[1]) < np.asarray(lengths)[:, None]
     return tuple(xp.asarray(index) for index in np.nonzero(inside))
+
+
+def image_encoder(settings, rng):
+    """The encoder that :class:`.ShowTellSettings` describe."""
+    if settings.input == "pixels":
+        return small_cnn(settings.side, settings.embedding, rng=rng)
+    return feature_encoder(settings.feature_size, settings.embedding, rng=rng)
 
 
 def feature_encoder(D, E, *, rng):
@@ -182,10 +162,10 @@ def feature_encoder(D, E, *, rng):
 
 
 def small_cnn(side, E, *, channels=(16, 32, 64), rng):
-    """For small pictures (N, side, side, 3), trained from nothing: blocks of convolution, norm, ReLU and pooling."""
+    """For small pictures (N, side, side, 3), trained from scratch: blocks of convolution, norm, ReLU and pooling."""
     layers, C = {}, 3
     for i, F in enumerate(channels, start=1):
-        conv = Conv2d(C, F, 3, padding=1, input_gradient=i > 1, rng=rng)  # nobody learns from the gradient of pixels
+        conv = Conv2d(C, F, 3, padding=1, input_gradient=i > 1, rng=rng)  # pixels need no gradient
         layers |= {f"conv{i}": conv, f"bn{i}": BatchNorm2d(F), f"relu{i}": ReLU(), f"pool{i}": MaxPool2d(2)}
         C, side = F, side // 2
     return Sequential(**layers, flatten=Flatten(), project=Linear(side * side * C, E, rng=rng))

@@ -1,4 +1,4 @@
-"""Pictures for people: how training went, and what the captioner says."""
+"""Figures: learning curves, captioned pictures, attention."""
 
 import io
 import textwrap
@@ -19,9 +19,9 @@ def curves(history):
     figure, axes = _figure(1, 2, (9, 3.4))
     left, right = axes.flat
     epochs = [line["epoch"] for line in history]
-    rewards = [-100 * line["loss"] for line in history]  # if it is a reward that was learned from (self_critical.py)
+    rewards = [-100 * line["loss"] for line in history]  # in self-critical training the loss is minus the reward
     if max(rewards, default=0) > 0:
-        right.plot(epochs, rewards, marker=".", label="CIDEr of captions drawn in training")
+        right.plot(epochs, rewards, marker=".", label="CIDEr of captions sampled in training")
     else:
         left.plot(epochs, [line["loss"] for line in history], marker=".", label="train (with dropout)")
     left.plot(epochs, [line["dev_loss"] for line in history], marker=".", label="dev")
@@ -49,11 +49,11 @@ def save_samples(path, pictures, captions, columns=4):
 
 
 def save_attention(path, picture, words, alphas, memory, columns=4):
-    """The picture (H, W, 3) uint8, and once more for each word with light on what the model looked at.
+    """The picture (H, W, 3) uint8, and once more for each word with what the model looked at in full brightness.
 
-    alphas: (T, h, w), each word's weights of the regions; memory: (T,), what it left to its memory, shown where any.
-    Light is relative to the word's own most looked-at place. Beside the word stands the share of the brightest tenth of
-    the regions: a model that looks everywhere at once shows there as 10 %.
+    alphas: (T, h, w), each word's attention weights of the regions; memory: (T,), the weight of the sentinel, shown if
+    any. Brightness is relative to the largest weight of the word. Beside the word stands how much of its attention the
+    highest tenth of the regions has: 10 % for a model that looks everywhere alike.
     """
     picture = shrink(picture, 360)
     H, W, _ = picture.shape
@@ -63,20 +63,20 @@ def save_attention(path, picture, words, alphas, memory, columns=4):
         ax.axis("off")
     first, *others = axes.flat
     first.imshow(picture)
-    for ax, word, alpha, remembered in zip(others, words, alphas, memory, strict=False):
+    for ax, word, alpha, of_memory in zip(others, words, alphas, memory, strict=False):
         light = smooth_map(alpha, (H, W))[:, :, None]
-        dark = 0.25 * picture.mean(axis=2, keepdims=True)  # grey where it did not look
+        dark = 0.25 * picture.mean(axis=2, keepdims=True)  # grey where the attention is low
         ax.imshow((dark + light * (picture - dark)).astype(np.uint8))
         ax.set_title(word, fontsize=15, fontweight="bold", loc="left", pad=3)
-        share = f"{100 * brightest_tenth(alpha):.0f} %" + (f", memory {100 * remembered:.0f} %" if any(memory) else "")
-        ax.set_title(share, fontsize=9, color="0.4", loc="right", pad=3)
+        title = f"{100 * highest_tenth(alpha):.0f} %" + (f", memory {100 * of_memory:.0f} %" if any(memory) else "")
+        ax.set_title(title, fontsize=9, color="0.4", loc="right", pad=3)
     _save(figure, path)
 
 
 def smooth_map(alpha, size):
-    """Weights of regions (h, w) as light on the pixels of a picture of ``size`` (H, W), from 0 to 1.
+    """Attention weights of regions (h, w) as brightness of the pixels of a picture of ``size`` (H, W), from 0 to 1.
 
-    Stretched and blurred by half a region, about what a unit of the last convolutions sees (as Xu et al. show theirs).
+    Enlarged and blurred by half a region, about the receptive field of the last convolutions (as in Xu et al.).
     """
     from scipy.ndimage import gaussian_filter, zoom
 
@@ -87,8 +87,8 @@ def smooth_map(alpha, size):
     return light / max(light.max(), 1e-12)
 
 
-def brightest_tenth(alpha):
-    """The share of the attention that the most looked-at tenth of the regions got."""
+def highest_tenth(alpha):
+    """The fraction of the attention that the tenth of the regions with the highest weights has."""
     regions = np.sort(alpha, axis=None)[::-1]
     return regions[:max(1, round(len(regions) / 10))].sum() / max(regions.sum(), 1e-12)
 

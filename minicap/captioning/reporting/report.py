@@ -1,6 +1,6 @@
-"""What a captioner says about a split, as one HTML page that needs nothing else: no network, no files beside it.
+"""The captions of a split as one HTML page that needs nothing else: no network, no files beside it.
 
-The page holds photographs of the data set, so it is for oneself: whoever passes it on needs the right to these.
+The page holds photographs of the data set: to publish it, one needs the right to these.
 """
 
 import base64
@@ -41,8 +41,8 @@ ul { margin: .2rem 0; padding-left: 1.1rem; color: #555; font-size: .87rem } img
 <p class="quiet">$subtitle</p>
 <table><tr>$heads</tr><tr>$scores</tr></table>
 $curves
-<h2>What is said most</h2>
-<p>$distinct of the $n captions are different from one another; $new % do not occur in train word for word.</p>
+<h2>Most frequent captions</h2>
+<p>$distinct of the $n captions are distinct; $new % do not occur word for word among the training captions.</p>
 <table>$frequent</table>
 $cards
 <script>
@@ -80,14 +80,14 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, hist
 
     scores = dict(zip(METRICS, scores_of_sums(statistics.sum(axis=0), n), strict=True))
     frequent = Counter(predictions.values()).most_common(FREQUENT)
-    said = {tuple(tokenize(text)) for name in dataset.splits["train"] for text in dataset.captions[name]}
-    new = sum(tuple(tokenize(text)) not in said for text in predictions.values())
-    hint = " Rest on a word to see where it looked." if _looks(captioner) else ""
+    known = {tuple(tokenize(text)) for name in dataset.splits["train"] for text in dataset.captions[name]}
+    new = sum(tuple(tokenize(text)) not in known for text in predictions.values())
+    hint = " Point at a word to see where the model looked." if captioner.has_attention else ""
     write_text(path, PAGE.substitute(
         title=html.escape(f"{dataset.name}, {split}: {n} images"), subtitle=html.escape(subtitle + hint),
         heads="".join(f'<th class="number">{TITLES[key]}</th>' for key in METRICS),
         scores="".join(f'<td class="number">{100 * scores[key]:.1f}</td>' for key in METRICS),
-        curves=f'<h2>How training went</h2>\n<img class="curves" alt="loss and dev scores by epoch" '
+        curves=f'<h2>Training</h2>\n<img class="curves" alt="loss and dev scores by epoch" '
                f'src="{_data_url(png(curves(history)), "png")}">' if history else "",
         n=n, distinct=len(set(predictions.values())), new=f"{100 * new / n:.1f}",
         frequent="".join(f'<tr><td class="number">{count}</td><td>{html.escape(text)}</td></tr>'
@@ -97,15 +97,15 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, hist
 
 
 def _card(captioner, dataset, name, caption, cider):
-    """A photograph, what we say about it word by word, and what five people said."""
+    """A photograph, its caption word by word, and people's captions."""
     try:
         picture = dataset.image(name, at_least=SIDE)
     except UserError as error:
         return f"<figure><p>{html.escape(str(error))}</p></figure>"
     photo = _data_url(_encoded(Image.fromarray(shrink(picture, SIDE)), "JPEG", quality=85), "jpeg")
     lit, words = "", [html.escape(word) for word in caption.split()]
-    if _looks(captioner):
-        maps, _ = captioner.looked_at(picture, caption)
+    if captioner.has_attention:
+        maps, _ = captioner.attention_maps(picture, caption)
         lit = f'<img class="lit" alt="" src="{photo}">'
         words = [f'<span tabindex="0" data-mask="{_data_url(_encoded(mask(alpha), "PNG"), "png")}">{word}</span>'
                  for word, alpha in zip(words, maps, strict=True)]
@@ -115,13 +115,8 @@ def _card(captioner, dataset, name, caption, cider):
             f"<ul>{references}</ul></figure>")
 
 
-def _looks(captioner):
-    settings = getattr(captioner, "settings", None)  # an ensemble has none
-    return settings is not None and settings.model == "attend"
-
-
 def mask(alpha):
-    """A picture of one pixel a region, as transparent as the word did not look there; the browser stretches it."""
+    """A picture of one pixel a region, more transparent where the attention is lower; the browser enlarges it."""
     light = np.round(255 * (alpha - alpha.min()) / max(np.ptp(alpha), 1e-12)).astype(np.uint8)
     return Image.merge("LA", [Image.new("L", light.shape[::-1], 255), Image.fromarray(light)])
 

@@ -24,6 +24,7 @@ import itertools
 import numpy as np
 
 from ..decoding.beam_search import greedy, sample
+from ..models.state import DecoderState
 from ..scoring.cider import CiderD
 from ..text.batches import ImageBatches, batch_of_targets
 from ..text.tokens import tokenize
@@ -74,12 +75,14 @@ class SelfCriticalTrainer(Trainer):
         masks, steps = self.model.draw_masks(I * K, MAX_LENGTH), itertools.count()
 
         def step(state, words):
-            *state, rows = state
+            *rows, caption = state.rows
             t = next(steps)
-            state, log_p = self.model.step(state, words, masks and {at: mask[rows, t] for at, mask in masks.items()})
-            return (*state, rows), log_p
+            state, log_p = self.model.step(DecoderState(tuple(rows), state.shared), words,
+                                           masks and {at: mask[caption, t] for at, mask in masks.items()})
+            return DecoderState((*state.rows, caption), state.shared), log_p
 
-        state = (*(s[put(image_of)] for s in start), put(np.arange(I * K)))  # the last one: which caption a row is
+        state = start.select(put(image_of))
+        state = DecoderState((*state.rows, put(np.arange(I * K))), state.shared)  # the last one: which caption a row is
         drawn = targets(sample(step, state, rng=self.shuffle_rng, max_length=MAX_LENGTH, forbid=()))
         rewards = self.rewards(images[image_of], drawn)
         if self.settings.baseline == "others":
@@ -95,5 +98,5 @@ class SelfCriticalTrainer(Trainer):
 
 
 def targets(found):
-    """What was said, word for word: the first hypothesis of each, with its <end> unless it was cut."""
+    """The words that were chosen: the first hypothesis of each, with its <end> unless it was cut."""
     return [[*best.words, END][:MAX_LENGTH] for best, *_ in found]

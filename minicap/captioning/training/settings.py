@@ -1,5 +1,11 @@
 """The settings of a training run: every option of ``python -m minicap.train``, and what each is by default.
 
+A field says itself what it is for:
+
+    of           what it belongs to: "show-tell" or "attend" (a model), "cider" (an objective), "finetune"
+    inherited    --init takes it over from the run it begins with, where nothing else is said
+    decides      does the result depend on it? Then a resumed run has to have the same
+
 A default that depends on the data set or the model is None until :meth:`TrainSettings.resolved` looks it up in RECIPES.
 """
 
@@ -8,14 +14,16 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...cli import option
+from ...cli import check_bounds, option
 from ...errors import UserError
 from ...files import read_json
+from ...networks import feature_names
+from ...vgg import FINE_TUNED, VGG
 from ..checkpoint import checkpoint_folder
-from ..models.fine_tune import BLOCKS
-from ..models.show_attend_tell import NORMALIZERS, PLACES
+from ..models.settings import DROPOUT_LOCATIONS
+from ..models.show_attend_tell import NORMALIZERS
 
-# What "by data set" means: the settings that were chosen on dev.
+# The settings that were chosen on dev, by data set and model.
 RECIPES = {
     "shapes": {"epochs": 13, "batch_size": 64, "lr": 3e-3, "warmup_epochs": 0.5, "embedding": 128, "hidden": 128,
                "drop": 0.0, "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0,
@@ -30,83 +38,107 @@ RECIPES = {
     "cider": {"epochs": 6, "batch_size": 80, "lr": 1e-4, "warmup_epochs": 0.1, "label_smoothing": 0.0, "average": 0.99,
               "weight_decay": 0.0, "drop": 0.0, "word_dropout": 0.0},
 }
-# What a run takes over from the one it begins with (--init), where nothing else is said.
-INHERITED = ("data_dir", "splits", "split_seed", "features", "mirrored", "image", "embedding", "hidden", "drop",
-             "min_count", "attention", "normalize", "doubly_stochastic", "drop_at", "word_dropout")
-LAYERS = {"show-tell": "fc7", "attend": "conv5_4+fc7"}  # what is extracted for a model
-WHERE = ("data_dir", "splits", "features", "layer", "weights", "device", "out", "init",
-         "resume", "gradcheck")  # not what is learned
-ONLY = {"show-tell": ("image",),
-        "attend": ("attention", "normalize", "sentinel", "doubly_stochastic", "drop_at", "word_dropout")}
+FEATURES_OF = {"show-tell": "fc7", "attend": "conv5_4+fc7"}  # what is extracted for a model
+DATA, MODEL, RUN, LEARNING, FINE_TUNING = "data and features", "model", "the run", "learning", "going on from a run"
+
+
+def setting(default, help, group, *, of=None, inherited=False, decides=True, **facts):
+    """An option of the training program; see the top of this file."""
+    return option(default, help, group=group, of=of, inherited=inherited, decides=decides, **facts)
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    data: str | None = option(None, "data set (default: shapes)", choices=("shapes", "flickr8k", "folder"))
-    data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
-    splits: str | None = option(None, "folder with the split lists, where the data has none", metavar="DIR")
-    split_seed: int | None = option(None, "--data folder without split lists: draw them with this seed", metavar="N")
-    weights: str | None = option(None, "VGG weights for the features (or MINICAP_WEIGHTS)", metavar="FILE")
-    features: str | None = option(None, "features made by minicap.extract; else they are made first", metavar="FILE")
-    mirrored: str | None = option(None, "features of the mirrored train images (extract --split train --mirror), to "
-                                  "learn from as well", metavar="FILE")
-    layer: str | None = option(None, "which features are made where none are named; by model",
-                               choices=("fc7", "conv5_4", "pool5", "pool4", "conv5_4+fc7", "pool5+fc7", "pool4+fc7"))
-    model: str | None = option(None, "captioner (default: show-tell)", choices=("show-tell", "attend"))
-    image: str | None = option(None, "read the image as the first word or beside every word; by data set",
-                               choices=("first", "every"))
-    device: str = option("auto", "auto, cpu, cuda or cuda:N")
-    out: str | None = option(None, "folder for the checkpoint (else a new one in runs/)", metavar="DIR")
-    resume: bool = option(False, "go on with the run in --out")
-    init: str | None = option(None, "begin with the weights of this run's best epoch, and its model and data",
-                              metavar="DIR")
-    finetune: str | None = option(None, "a block of VGG that learns too; needs --init, a run on what this block makes, "
-                                  "and --features that it reads (pool4 for block5; pool4+fc7 where that run read "
-                                  "fc7, too)", choices=tuple(BLOCKS))
-    finetune_lr: float = option(1e-5, "highest learning rate of that block", metavar="X")
-    objective: str = option("likelihood", "what is to grow: the likelihood of people's captions, or the CIDEr of its "
-                            "own (self-critical, needs --init)", choices=("likelihood", "cider"))
-    samples: int = option(5, "cider: captions it draws of an image", metavar="N")
-    baseline: str = option("greedy", "cider: what a caption's score is compared with, that of the greedy one or the "
-                           "mean of the others drawn", choices=("greedy", "others"))
-    gradcheck: bool = option(False, "check the gradients of the model on a real batch, then stop")
-    epochs: int | None = option(None, "passes over the training captions; by data set", metavar="N")
-    batch_size: int | None = option(None, "captions a step; by data set", metavar="N")
-    batches: str | None = option(None, "what the captions of a batch share: about their length, or the image, all of "
-                                 "its captions; by model", choices=("length", "image"))
-    lr: float | None = option(None, "highest learning rate of Adam; by data set", metavar="X")
-    warmup_epochs: float | None = option(None, "epochs in which the learning rate rises, before it falls; by data set",
-                                         metavar="X")
-    schedule: str = option("cosine", "how the learning rate falls after its rise", choices=("cosine", "constant"))
-    weight_decay: float | None = option(None, "decoupled weight decay (AdamW); by data set", metavar="X")
-    clip: float = option(5.0, "largest global gradient norm", metavar="X")
-    average: float | None = option(None, "decay of the moving average of the weights; by data set", metavar="X")
-    embedding: int | None = option(None, "size E of a word's vector; by data set", metavar="N")
-    hidden: int | None = option(None, "size H of the LSTM's state; by data set", metavar="N")
-    drop: float | None = option(None, "dropout probability; by data set", metavar="X")
-    drop_at: str | None = option(None, "attend: where there is dropout, some of " + ",".join(PLACES) + "; by model",
-                                 metavar="A,B")
-    word_dropout: float | None = option(None, "attend: probability that a word is read as <unk>; by model", metavar="X")
-    attention: int | None = option(None, "attend: width A of the attention; by model", metavar="N")
-    normalize: str | None = option(None, "attend: scale channels by their deviation in train, each region to one "
-                                   "length, or nothing; by model", choices=tuple(NORMALIZERS))
-    sentinel: bool = option(False, "attend: let it look at its memory instead of the image")
-    doubly_stochastic: float | None = option(None, "attend: weight of the term that gives every region its share; by "
-                                             "model", metavar="X")
-    label_smoothing: float | None = option(None, "share of the target spread over all words; by data set", metavar="X")
-    min_count: int | None = option(None, "rarer words of train become <unk>; by data set", metavar="N")
-    select: str = option("cider", "dev score that chooses the best epoch", choices=("bleu4", "cider"))
-    patience: int = option(5, "stop after so many epochs without a better dev score", metavar="N")
-    seed: int = option(0, "of weights, shuffling and dropout", metavar="N")
+    data: str | None = setting(None, "data set (default: shapes)", DATA, choices=("shapes", "flickr8k", "folder"))
+    data_dir: str | None = setting(None, "folder of the data set (or MINICAP_DATA)", DATA, metavar="DIR",
+                                   inherited=True, decides=False)
+    splits: str | None = setting(None, "folder with the split lists, where the data has none", DATA, metavar="DIR",
+                                 inherited=True, decides=False)
+    split_seed: int | None = setting(None, "--data folder without split lists: draw them with this seed", DATA,
+                                     metavar="N", inherited=True)
+    features: str | None = setting(None, "features made by minicap.extract; without them they are made first", DATA,
+                                   metavar="FILE", inherited=True, decides=False)
+    mirrored: str | None = setting(None, "features of the mirrored training images (extract --split train --mirror), "
+                                   "to train on as well", DATA, metavar="FILE", inherited=True)
+    layer: str | None = setting(None, "features to make where none are named (default: by model)", DATA,
+                                choices=feature_names(VGG.features), decides=False)
+    weights: str | None = setting(None, "VGG weights to make features with (or MINICAP_WEIGHTS)", DATA, metavar="FILE",
+                                  decides=False)
+    min_count: int | None = setting(None, "words that are rarer in the training captions become <unk> (default: by "
+                                    "data set)", DATA, metavar="N", inherited=True, least=1)
+
+    model: str | None = setting(None, "captioner (default: show-tell)", MODEL, choices=tuple(FEATURES_OF))
+    embedding: int | None = setting(None, "size E of a word's vector (default: by data set)", MODEL, metavar="N",
+                                    inherited=True, least=1)
+    hidden: int | None = setting(None, "size H of the LSTM's state (default: by data set)", MODEL, metavar="N",
+                                 inherited=True, least=1)
+    drop: float | None = setting(None, "dropout probability (default: by data set)", MODEL, metavar="X", inherited=True,
+                                 least=0, below=1)
+    image: str | None = setting(None, "show-tell: read the image before the first word or beside every word (default: "
+                                "by data set)", MODEL, choices=("first", "every"), of="show-tell", inherited=True)
+    attention: int | None = setting(None, "attend: width A of the attention (default: by model)", MODEL, metavar="N",
+                                    of="attend", inherited=True, least=1)
+    normalize: str | None = setting(None, "attend: divide channels by their standard deviation in train, scale each "
+                                    "region to one length, or neither (default: by model)", MODEL,
+                                    choices=tuple(NORMALIZERS), of="attend", inherited=True)
+    sentinel: bool = setting(False, "attend: adaptive attention, which may look at its memory instead of the image",
+                             MODEL, of="attend")
+    doubly_stochastic: float | None = setting(None, "attend: weight of the term that makes the attention to a region "
+                                              "sum to 1 over a caption (default: by model)", MODEL, metavar="X",
+                                              of="attend", inherited=True, least=0)
+    drop_at: str | None = setting(None, "attend: where dropout is applied, some of " + ",".join(DROPOUT_LOCATIONS)
+                                  + " (default: by model)", MODEL, metavar="A,B", of="attend", inherited=True)
+    word_dropout: float | None = setting(None, "attend: probability that an input word is replaced by <unk> (default: "
+                                         "by model)", MODEL, metavar="X", of="attend", inherited=True, least=0, below=1)
+
+    epochs: int | None = setting(None, "passes over the training captions (default: by data set)", LEARNING,
+                                 metavar="N", least=1)
+    batch_size: int | None = setting(None, "captions in a batch (default: by data set)", LEARNING, metavar="N", least=1)
+    batches: str | None = setting(None, "put captions of similar length, or all captions of an image, into one batch "
+                                  "(default: by model)", LEARNING, choices=("length", "image"))
+    lr: float | None = setting(None, "peak learning rate of Adam (default: by data set)", LEARNING, metavar="X",
+                               above=0)
+    warmup_epochs: float | None = setting(None, "epochs of linear warm-up (default: by data set)", LEARNING,
+                                          metavar="X", least=0)
+    schedule: str = setting("cosine", "learning rate after the warm-up", LEARNING, choices=("cosine", "constant"))
+    weight_decay: float | None = setting(None, "decoupled weight decay, as in AdamW (default: by data set)", LEARNING,
+                                         metavar="X", least=0)
+    label_smoothing: float | None = setting(None, "fraction of the target spread over all words (default: by data set)",
+                                            LEARNING, metavar="X", least=0, below=1)
+    clip: float = setting(5.0, "largest global norm of the gradient", LEARNING, metavar="X", above=0)
+    average: float | None = setting(None, "decay of the moving average of the weights (default: by data set)", LEARNING,
+                                    metavar="X", least=0, below=1)
+    seed: int = setting(0, "of weights, shuffling and dropout", LEARNING, metavar="N", least=0)
+
+    init: str | None = setting(None, "begin with the weights of this run's best epoch, and its model and data",
+                               FINE_TUNING, metavar="DIR", decides=False)
+    objective: str = setting("likelihood", "maximise the likelihood of people's captions, or the CIDEr of its own "
+                             "(self-critical training, needs --init)", FINE_TUNING, choices=("likelihood", "cider"))
+    samples: int = setting(5, "cider: captions to sample of each image", FINE_TUNING, metavar="N", of="cider", least=1)
+    baseline: str = setting("greedy", "cider: compare the score of a sampled caption with that of the greedy one, or "
+                            "with the mean of the other samples", FINE_TUNING, choices=("greedy", "others"), of="cider")
+    finetune: str | None = setting(None, "a block of VGG to fine-tune; needs --init, a run on what this block "
+                                   "computes, and --features that it reads (pool4 for block5, or pool4+fc7 where that "
+                                   "run read fc7, too)", FINE_TUNING, choices=tuple(FINE_TUNED))
+    finetune_lr: float = setting(1e-5, "peak learning rate of that block", FINE_TUNING, metavar="X", of="finetune",
+                                 above=0)
+
+    out: str | None = setting(None, "folder for the checkpoint (default: a new one in runs/)", RUN, metavar="DIR",
+                              decides=False)
+    resume: bool = setting(False, "go on with the run in --out", RUN, decides=False)
+    select: str = setting("cider", "dev score that chooses the best epoch", RUN, choices=("bleu4", "cider"))
+    patience: int = setting(5, "stop after so many epochs without a better dev score", RUN, metavar="N", least=1)
+    device: str = setting("auto", "auto, cpu, cuda or cuda:N", RUN, decides=False)
+    gradcheck: bool = setting(False, "check the gradients of the model on a real batch, then stop", RUN, decides=False)
 
     def resolved(self):
-        """The same settings with every "by data set" or "by model" filled in, and what --init says."""
+        """The same settings with every default by data set or model filled in, and what --init says."""
         settings = dataclasses.replace(self, data=self.data or "shapes", model=self.model or "show-tell")
         if self.init is not None:
             settings = self._inheriting()
         elif self.finetune is not None:
-            raise UserError("--finetune goes on from a captioner that has learned on the frozen network; name its run "
-                            "with --init")
+            raise UserError("--finetune goes on from a captioner that has been trained on the frozen network; name its "
+                            "run with --init")
         elif self.objective == "cider":
             raise UserError("--objective cider learns from the model's own captions, which have to make sense already; "
                             "name a run that was trained by likelihood with --init")
@@ -132,44 +164,44 @@ class TrainSettings:
             raise UserError(f"--init {self.init} is a run of --model {run['model']}, not of {settings.model}")
         recipe = RECIPES.get(self.objective, {})
         chosen = {k: v for k, v in recipe.items() if getattr(settings, k) is None}
-        chosen |= {k: run.get(k) for k in INHERITED if getattr(settings, k) is None and k not in chosen}
+        chosen |= {field.name: run.get(field.name) for field in dataclasses.fields(self) if field.metadata["inherited"]
+                   and getattr(settings, field.name) is None and field.name not in chosen}
         return dataclasses.replace(settings, **chosen)
 
     def check(self):
-        """UserError for a number, or a list of places, that cannot be."""
-        for name, least in (("epochs", 1), ("batch_size", 1), ("embedding", 1), ("hidden", 1), ("min_count", 1),
-                            ("patience", 1), ("warmup_epochs", 0), ("weight_decay", 0), ("seed", 0), ("attention", 1),
-                            ("doubly_stochastic", 0), ("samples", 2 if self.baseline == "others" else 1)):
-            if getattr(self, name) is not None and not getattr(self, name) >= least:
-                raise UserError(f"--{name.replace('_', '-')} has to be at least {least}, got {getattr(self, name)}")
-        for name in ("drop", "label_smoothing", "average", "word_dropout"):
-            if getattr(self, name) is not None and not 0 <= getattr(self, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')} has to be in [0, 1), got {getattr(self, name)}")
-        for name in ("lr", "clip", "finetune_lr"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"--{name.replace('_', '-')} has to be above 0, got {getattr(self, name)}")
-        wrong = [place for place in self.places() if place not in PLACES]
+        """UserError for what cannot be."""
+        check_bounds(self)
+        if self.baseline == "others" and self.samples < 2:
+            raise UserError(f"--samples has to be at least 2 for --baseline others, it cannot be {self.samples}")
+        wrong = [location for location in self.dropout_locations() if location not in DROPOUT_LOCATIONS]
         if wrong:
-            raise UserError(f"--drop-at knows no {wrong[0]!r}; name some of {', '.join(PLACES)}, with commas between")
+            raise UserError(f"--drop-at knows no {wrong[0]!r}; name some of {', '.join(DROPOUT_LOCATIONS)}, with "
+                            "commas between")
         if self.finetune is not None and self.model != "attend":
-            raise UserError("--finetune needs --model attend, which reads what the block makes")
-        if self.objective == "cider" and (self.word_dropout or (self.drop and "regions" in self.places())):
-            raise UserError("--objective cider has to draw captions with the same dropout that it learns with, which "
+            raise UserError("--finetune needs --model attend, which reads what the block computes")
+        if self.objective == "cider" and (self.word_dropout or (self.drop and "regions" in self.dropout_locations())):
+            raise UserError("--objective cider has to sample captions with the same dropout that it learns with, which "
                             "works for words, state and output; leave out regions, and use --word-dropout 0")
         if self.objective == "cider" and self.label_smoothing:
             raise UserError("--label-smoothing smooths people's words, and --objective cider has none; use 0")
 
-    def places(self):
-        """Where there is dropout, as a tuple of names."""
-        return tuple(place for place in (self.drop_at or "").split(",") if place)
+    def dropout_locations(self):
+        return tuple(location for location in (self.drop_at or "").split(",") if location)
+
+    def applies(self, field):
+        """Is a field of any use to this run?"""
+        what = field.metadata["of"]
+        return what is None or what in (self.model, self.objective, "finetune" if self.finetune else None)
+
+    def of_use(self):
+        """{name: value} of the fields that are of use and not None."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if self.applies(field)}
+        return {name: value for name, value in values.items() if value is not None}
 
     def identity(self):
         """What decides the result, and so has to be the same when a run is resumed."""
-        others = {name for model, names in ONLY.items() if model != self.model for name in names}
-        others |= {"samples", "baseline"} if self.objective == "likelihood" else set()
-        others |= {"finetune_lr"} if self.finetune is None else set()
-        kept = {k: v for k, v in dataclasses.asdict(self).items() if k not in WHERE and k not in others}
-        return kept | {"mirrored": bool(self.mirrored)}  # whether, and not where
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)
+                if field.metadata["decides"] and self.applies(field)} | {"mirrored": bool(self.mirrored)}
 
 
 def _next_folder(data):

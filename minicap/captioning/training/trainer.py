@@ -15,6 +15,7 @@ from ...files import write_text
 from ...flat import flatten
 from ...optim import Adam, WeightAverage, clip_gradients, warmup_cosine
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
+from ..features.feature_file import FeatureSource
 from ..scoring.metrics import score_captions
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
 from ..text.tokens import tokenize
@@ -26,8 +27,9 @@ MAX_LOSS = 700.0     # e^700 is the largest perplexity that float64 holds, and f
 class Trainer:
     """Trains ``captioner.model`` on a data set.
 
-    inputs: split -> rows of model inputs (inputs.py). settings needs epochs, batch_size, batches, lr, finetune_lr,
-    warmup_epochs, schedule, weight_decay, clip, average, patience, select and seed, as train_settings.py has them.
+    inputs: split -> rows of model inputs (inputs.py). settings: a resolved TrainSettings, of which it reads epochs,
+    batch_size, batches, lr, finetune_lr, warmup_epochs, schedule, weight_decay, clip, average, patience, select and
+    seed.
     """
 
     def __init__(self, captioner, dataset, inputs, settings, folder):
@@ -37,12 +39,13 @@ class Trainer:
         self.shuffle_rng = np.random.default_rng([settings.seed, 1])
         self.batches = self.make_batches()
         self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
-        block = {name: p for name, p in self.model.named_parameters() if name.startswith("block.")}  # fine_tune.py
-        others = {name: p for name, p in self.model.named_parameters() if name not in block}
-        block = flatten(block, "block ") if block else {}
-        self.parameters = flatten(others) | block
+        self.parameters, lr_factors, lr_of_group = {}, {}, {"block": settings.finetune_lr}
+        for group, parameters in self.model.parameter_groups().items():
+            flat = flatten(parameters, prefix=f"{group} ")
+            self.parameters |= flat
+            lr_factors |= dict.fromkeys(flat, lr_of_group.get(group, settings.lr) / settings.lr)
         self.optimizer = Adam(self.parameters.items(), settings.lr, weight_decay=settings.weight_decay,
-                              lr_factors=dict.fromkeys(block, settings.finetune_lr / settings.lr))
+                              lr_factors=lr_factors)
         self.average = WeightAverage(self.parameters.items(), settings.average)
         steps = len(self.batches)
         self.schedule = warmup_cosine(int(settings.warmup_epochs * steps), settings.epochs * steps,
@@ -54,7 +57,7 @@ class Trainer:
         captions, size = self._indexed("train"), self.settings.batch_size
         if self.settings.batches == "image":
             return BatchesByImage(captions, size, self.shuffle_rng)
-        one_per_image = self.captioner.settings.input == "pixels"
+        one_per_image = self.captioner.source is None  # pixels: the network itself is trained on them
         return CaptionBatches(captions, size, self.shuffle_rng, one_per_image=one_per_image)
 
     def _indexed(self, split):
@@ -104,9 +107,9 @@ class Trainer:
         """UserError when the loss, or the perplexity that is its exponential, is infinite or not a number."""
         if loss < MAX_LOSS:
             return
-        kept = f"; the checkpoint of epoch {self.epoch} in {self.folder} is kept" if self.epoch else ""
-        raise UserError(f"the loss is not finite in epoch {self.epoch + 1}, {when}; use a smaller --lr than "
-                        f"{self.settings.lr:g}{kept}")
+        checkpoint = f"; the checkpoint of epoch {self.epoch} in {self.folder} stays" if self.epoch else ""
+        raise UserError(f"the loss is not finite in epoch {self.epoch + 1}, {when}; use a smaller lr= than "
+                        f"{self.settings.lr:g}{checkpoint}")
 
     def step(self, batch):
         """Forward, backward, clip, update; returns what :meth:`learn_from` does."""
@@ -161,8 +164,9 @@ class Trainer:
     def save(self):
         tensors = (with_prefix(self.model.state(), "model") | with_prefix(self.optimizer.state(), "optimizer")
                    | with_prefix(self.average.state(), "average"))
+        source = self.captioner.source
         facts = {"vocabulary": self.captioner.vocabulary.digest, "settings": self.settings.identity(),
-                 "source": self.captioner.source, "epoch": self.epoch, "best": self.best,
+                 "source": source and source.to_json(), "epoch": self.epoch, "best": self.best,
                  "epochs_since_best": self.epochs_since_best, "history": self.history,
                  "shuffle_rng": self.shuffle_rng.bit_generator.state,
                  "dropout_rng": self.model.dropout_rng.bit_generator.state}
@@ -174,19 +178,19 @@ class Trainer:
         tensors, facts = load_tensors(self.folder / "last.safetensors", "checkpoint to resume from")
         if "settings" not in facts:
             raise UserError(f"{self.folder}/last.safetensors holds weights but no state of a run to go on with; start "
-                            "another run with another --out")
+                            "another run with another out=")
         ours = self.settings.identity()
         changed = [k for k in ours if facts["settings"].get(k) != ours[k]]
         if changed:
             k = changed[0]
             raise UserError(f"{self.folder} was trained with {k} = {facts['settings'].get(k)}, not {ours[k]}; resume "
-                            "with the settings of the run, or start another one with another --out")
-        if facts.get("source") != self.captioner.source:
+                            "with the settings of the run, or start another one with another out=")
+        if FeatureSource.from_json(facts.get("source")) != self.captioner.source:
             raise UserError(f"{self.folder} was trained on features of another network; resume with the same features, "
-                            "or start another run with another --out")
+                            "or start another run with another out=")
         if facts["vocabulary"] != self.captioner.vocabulary.digest:
             raise UserError(f"{self.folder} was trained with another vocabulary, so on other captions; "
-                            "start another run with another --out")
+                            "start another run with another out=")
         self.model.load_state(split_prefix(tensors, "model"))
         self.optimizer.load_state(split_prefix(tensors, "optimizer"))
         self.average.load_state(split_prefix(tensors, "average"))
@@ -204,7 +208,7 @@ def report(line):
     distinct = round(line["distinct"] * line["n"])
     if distinct <= max(1, FEW_DISTINCT * line["n"]) and line["n"] > 1:
         warn(f"only {distinct} of {line['n']} dev captions are distinct, the model hardly looks at the images; check "
-             "that their features differ, try a smaller --lr or more epochs")
+             "that their features differ, try a smaller learning rate or more epochs")
 
 
 def _in_order(indexed, batch_size):
@@ -219,5 +223,5 @@ def caption_all(captioner, inputs, *, batch_size=100, **options):
     for begin in range(0, len(inputs.names), batch_size):
         names = inputs.names[begin:begin + batch_size]
         found = captioner.caption_inputs(inputs(np.arange(begin, begin + len(names))), **options)
-        captions |= {name: kept[0][0] for name, kept in zip(names, found, strict=True)}
+        captions |= {name: of_image[0][0] for name, of_image in zip(names, found, strict=True)}
     return captions

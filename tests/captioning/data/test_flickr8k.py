@@ -124,7 +124,7 @@ def test_without_any_folder_the_ways_to_one_are_named(tmp_path, monkeypatch):
     monkeypatch.delenv("MINICAP_DATA", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    with pytest.raises(UserError, match=r"--data-dir .*MINICAP_DATA.*python -m minicap\.download flickr8k"):
+    with pytest.raises(UserError, match=r"data_dir= .*MINICAP_DATA.*python -m minicap\.download flickr8k"):
         load_dataset("flickr8k")
     official_folders(tmp_path / ".cache" / "minicap")
     assert load_dataset("flickr8k").splits == LISTS
@@ -135,9 +135,9 @@ def test_the_kaggle_copy_is_never_split_at_random(tmp_path):
     with pytest.raises(UserError) as error:
         load_dataset("flickr8k", tmp_path)
     for part in ("Flickr_8k.trainImages.txt", "Flickr_8k.devImages.txt", "Flickr_8k.testImages.txt",
-                 f"python -m minicap.download flickr8k --text-only --out {tmp_path}", "--splits DIR"):
+                 f"python -m minicap.download flickr8k --text-only --out {tmp_path}", "splits="):
         assert part in str(error.value)
-    with pytest.raises(UserError, match="--split-seed is for --data folder"):
+    with pytest.raises(UserError, match="split_seed= is for data='folder'"):
         load_dataset("flickr8k", tmp_path, split_seed=0)
 
 

@@ -96,7 +96,7 @@ def test_a_folder_of_lists_counts_before_the_fields(tmp_path):
 def test_without_lists_the_three_ways_to_split_are_named(tmp_path, file):
     add_pictures(tmp_path)
     add_csv(tmp_path) if file.endswith("csv") else (tmp_path / file).write_text(karpathy())
-    with pytest.raises(UserError, match=r'train\.txt, dev\.txt, test\.txt.*"split" fields.*--split-seed'):
+    with pytest.raises(UserError, match=r'train\.txt, dev\.txt, test\.txt.*"split" fields.*split_seed='):
         load_dataset("folder", tmp_path)
 
 
@@ -165,7 +165,7 @@ def test_a_listed_picture_without_a_caption_is_named(tmp_path):
 
 
 def test_missing_parts_are_named(tmp_path):
-    with pytest.raises(UserError, match="needs --data-dir"):
+    with pytest.raises(UserError, match="needs data_dir="):
         load_dataset("folder")
     with pytest.raises(UserError, match="is not a folder"):
         load_dataset("folder", tmp_path / "none")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from minicap.backend import array_module, to_numpy
 from minicap.captioning.decoding import beam_search as search
 from minicap.captioning.decoding.beam_search import Hypothesis, beam_search, decode, greedy, sample
+from minicap.captioning.models.state import DecoderState
 from minicap.captioning.text.vocabulary import END, PAD, START, UNK
 from minicap.errors import UserError
 
@@ -29,12 +30,12 @@ class TinyModel:
 
     def start(self, images):
         images = np.asarray(images)
-        return images, np.full(len(images), PAD)
+        return DecoderState((images, np.full(len(images), PAD)))
 
     def __call__(self, state, words):
-        image, before = state
+        image, before = state.rows
         xp = array_module(words)
-        return (image, words), xp.asarray(self.table[to_numpy(image), to_numpy(before), to_numpy(words)])
+        return DecoderState((image, words)), xp.asarray(self.table[to_numpy(image), to_numpy(before), to_numpy(words)])
 
 
 def tiny_model(seed, images=3, words=2, sharpness=2.0):
@@ -65,14 +66,14 @@ def all_captions(model, image, max_length, length_penalty):
     return sorted(found, key=lambda h: -h.score)
 
 
-def beam_search_by_hand(model, image, beam, max_length, length_penalty, no_repeat=0):
+def beam_search_by_hand(model, image, beam, max_length, length_penalty, no_repeat_ngram_size=0):
     """The same search for one image with lists, without stopping early."""
     beginnings, finished = [()], []
     for length in range(1, max_length + 1):
         ways = []
         for words in beginnings:
             for word in range(model.table.shape[-1]):
-                if word not in FORBIDDEN and not says_again((*words, word), no_repeat):
+                if word not in FORBIDDEN and not repeats((*words, word), no_repeat_ngram_size):
                     ways.append(((*words, word), log_p(model, image, (*words, word))))
         ways.sort(key=lambda way: -way[1])
         finished += [(words, logp) for words, logp in ways[:beam] if words[-1] == END or length == max_length]
@@ -82,7 +83,7 @@ def beam_search_by_hand(model, image, beam, max_length, length_penalty, no_repea
     return sorted(found, key=lambda h: -h.score)[:beam]
 
 
-def says_again(words, n):
+def repeats(words, n):
     """Do the last n words stand in the caption before, too?"""
     return n > 0 and words[-n:] in [words[i:i + n] for i in range(len(words) - n)]
 
@@ -118,15 +119,15 @@ def test_narrow_beams_equal_the_search_written_with_lists(beam, words, seed, max
         assert_same(kept, beam_search_by_hand(model, image, beam, max_length, length_penalty))
 
 
-@given(beam=st.integers(1, 4), words=st.integers(1, 3), no_repeat=st.integers(1, 3), seed=st.integers(0, 999),
+@given(beam=st.integers(1, 4), words=st.integers(1, 3), n=st.integers(1, 3), seed=st.integers(0, 999),
        max_length=st.integers(2, 7))
-def test_no_words_in_a_row_are_said_twice(beam, words, no_repeat, seed, max_length):
+def test_no_n_gram_is_repeated(beam, words, n, seed, max_length):
     model = tiny_model(seed, words=words)
-    options = {"beam": beam, "max_length": max_length, "length_penalty": 0.7 * (beam > 1), "no_repeat": no_repeat}
+    options = {"beam": beam, "max_length": max_length, "length_penalty": 0.7 * (beam > 1), "no_repeat_ngram_size": n}
     for image, kept in enumerate(beam_search(model, model.start([0, 1, 2]), **options)):
         for found in kept:
-            runs = [found.words[i:i + no_repeat] for i in range(len(found.words) - no_repeat + 1)]
-            assert len(set(runs)) == len(runs)
+            ngrams = [found.words[i:i + n] for i in range(len(found.words) - n + 1)]
+            assert len(set(ngrams)) == len(ngrams)
         if beam > 1:
             assert_same(kept, beam_search_by_hand(model, image, **options))
 
@@ -201,7 +202,7 @@ def test_all_beams_of_all_images_go_through_one_step_at_a_time():
     model, rows = tiny_model(0), []
 
     def step(state, words):
-        rows.append((len(words), *map(len, state)))
+        rows.append((len(words), *map(len, state.rows)))
         return model(state, words)
 
     beam_search(step, model.start([0, 1]), beam=3, max_length=4, length_penalty=5.0)
@@ -211,10 +212,10 @@ def test_all_beams_of_all_images_go_through_one_step_at_a_time():
 def test_the_state_and_the_probabilities_it_is_given_stay_as_they_were():
     model = tiny_model(1)
     state = model.start([0, 1, 2])
-    before = [s.copy() for s in state]
+    before = [s.copy() for s in state.rows]
     table = model.table.copy()
     first = beam_search(model, state, beam=3, max_length=4)
-    for s, b in zip(state, before, strict=True):
+    for s, b in zip(state.rows, before, strict=True):
         np.testing.assert_array_equal(s, b)
     np.testing.assert_array_equal(model.table, table)
     assert beam_search(model, state, beam=3, max_length=4) == first
@@ -232,7 +233,7 @@ def test_equal_scores_are_ordered_the_same_every_time_and_in_every_batch():
 def test_it_runs_on_the_device_of_the_state(device):
     model = tiny_model(3)
     state = model.start([0, 1, 2])
-    moved = tuple(device.asarray(s) for s in state)
+    moved = DecoderState(tuple(device.asarray(s) for s in state.rows))
     assert beam_search(model, moved, beam=2, max_length=4) == beam_search(model, state, beam=2, max_length=4)
 
 
@@ -274,13 +275,13 @@ def test_length_normalisation_is_what_makes_a_longer_caption_win():
                                    {"length_penalty": math.nan}])
 def test_a_search_that_cannot_be_is_refused(wrong):
     model = tiny_model(0)
-    with pytest.raises(UserError, match="have to be at least 1, --length-penalty at least 0"):
+    with pytest.raises(UserError, match="have to be at least 1, length_penalty= at least 0"):
         beam_search(model, model.start([0]), **wrong)
 
 
-def test_a_negative_no_repeat_is_refused():
-    with pytest.raises(UserError, match="--no-repeat has to be at least 0, got -1"):
-        beam_search(tiny_model(0), tiny_model(0).start([0]), no_repeat=-1)
+def test_a_negative_no_repeat_ngram_size_is_refused():
+    with pytest.raises(UserError, match="no_repeat_ngram_size= has to be at least 0, got -1"):
+        beam_search(tiny_model(0), tiny_model(0).start([0]), no_repeat_ngram_size=-1)
 
 
 # --------------------------------------------------------------------------------------------------------- sampling
@@ -331,7 +332,7 @@ def test_rows_that_have_ended_are_asked_no_further_and_forbidden_words_are_never
     model, rows = tiny_model(1, sharpness=0.1), []
 
     def step(state, words):
-        rows.append((len(words), *map(len, state)))
+        rows.append((len(words), *map(len, state.rows)))
         return model(state, words)
 
     found = sample(step, model.start([0, 1, 2] * 30), temperature=5.0, rng=np.random.default_rng(0), max_length=12)
@@ -342,12 +343,12 @@ def test_rows_that_have_ended_are_asked_no_further_and_forbidden_words_are_never
 @pytest.mark.parametrize("temperature", [-0.1, math.inf, math.nan])
 def test_a_temperature_that_cannot_be_is_refused(temperature):
     model = tiny_model(0)
-    with pytest.raises(UserError, match="--temperature has to be a number from 0 on"):
+    with pytest.raises(UserError, match="temperature= has to be a number from 0 on"):
         sample(model, model.start([0]), temperature=temperature, rng=np.random.default_rng(0))
 
 
 def test_sampling_runs_on_the_device_of_the_state(device):
     model = tiny_model(3)
     state = model.start([0, 1, 2])
-    moved = tuple(device.asarray(s) for s in state)
+    moved = DecoderState(tuple(device.asarray(s) for s in state.rows))
     assert sample(model, moved, rng=np.random.default_rng(0)) == sample(model, state, rng=np.random.default_rng(0))

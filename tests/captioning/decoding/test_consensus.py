@@ -8,6 +8,7 @@ from test_beam_search import TinyModel, tiny_model
 
 from minicap.captioning.decoding.beam_search import Hypothesis, beam_search, draw
 from minicap.captioning.decoding.consensus import Consensus, unit_rows
+from minicap.captioning.models.state import DecoderState
 from minicap.captioning.scoring.cider import CiderD, agreement, all_ngrams, tf_idf
 from minicap.captioning.text.vocabulary import SPECIAL
 
@@ -26,7 +27,7 @@ def hypothesis(caption, score):
 def captioner_of(model, pictures=None):
     """What a Consensus asks of a captioner; its model inputs are the rows of ``model``."""
     return SimpleNamespace(vocabulary=SimpleNamespace(words=WORDS), start=lambda rows: model.start(rows), step=model,
-                           overview=lambda rows: pictures[rows])
+                           descriptors=lambda rows: pictures[rows])
 
 
 def test_a_caption_agrees_as_cider_has_it_with_what_is_rare_in_train():
@@ -71,7 +72,7 @@ def test_what_the_model_says_itself_decides():
     model = TinyModel(table)
     found = beam_search(model, model.start([0]), beam=3)
     assert [kept.words[0] for kept in found[0]] == [cat, dog, dog]
-    (chosen,) = consensus(draws=200)(captioner_of(model), np.array([0]), found)
+    (chosen,) = consensus(mbr_samples=200)(captioner_of(model), np.array([0]), found)
     assert chosen[0].words[0] == dog and {*chosen} == {*found[0]}
 
 
@@ -92,7 +93,7 @@ def test_as_many_captions_of_each_image_are_drawn_as_were_asked_for_whatever_is_
 def test_a_seed_repeats_the_draws_and_the_device_of_the_state_does_not_matter(device):
     model = tiny_model(3)
     state = model.start([0, 1])
-    moved = tuple(device.asarray(s) for s in state)
+    moved = DecoderState(tuple(device.asarray(s) for s in state.rows))
     first, again, there = (draw(model, s, 5, rng=np.random.default_rng(1)) for s in (state, state, moved))
     assert first == again == there != draw(model, state, 5, rng=np.random.default_rng(2))
 

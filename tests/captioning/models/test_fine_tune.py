@@ -13,7 +13,8 @@ from minicap.backend import to_numpy
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import load_tensors
 from minicap.captioning.models.fine_tune import FineTuned
-from minicap.captioning.models.show_attend_tell import Attend
+from minicap.captioning.models.settings import ShowAttendTellSettings
+from minicap.captioning.models.show_attend_tell import ShowAttendTell
 from minicap.captioning.text.batches import make_batch
 from minicap.captioning.text.vocabulary import START
 from minicap.errors import UserError
@@ -23,19 +24,19 @@ from minicap.vgg import vgg
 CAPTIONS = [(0, [4, 5, 6]), (1, [7]), (0, [8, 4]), (1, [4, 7])]
 
 
-@pytest.mark.parametrize("whole", [0, 7])
-def test_it_passes_the_gradient_check_through_the_convolutions(monkeypatch, device, rng, whole):
+@pytest.mark.parametrize("G", [0, 7])
+def test_it_passes_the_gradient_check_through_the_convolutions(monkeypatch, device, rng, G):
     tiny_vgg.shrink(monkeypatch, size=32)
     C = vgg(19, top=False)["conv4_1"].b.shape[0]
     D = vgg(19, top=False)["conv5_4"].b.shape[0]
-    attend = Attend(9, 4, 5, D, 3, drop=0.0, rng=rng, dropout_rng=rng, normalize="none", input_gradient=True,
-                    whole=whole)
-    model = FineTuned("block5", attend)
+    settings = ShowAttendTellSettings(vocabulary=9, embedding=4, hidden=5, feature_size=D, attention=3, drop=0.0,
+                                      normalize="none", finetune="block5", global_size=G)
+    model = FineTuned("block5", ShowAttendTell(settings, rng=rng, dropout_rng=rng))
     for _, p in model.block.named_parameters():
         p.data = rng.normal(0, 0.6, p.shape)
     model.astype(np.float64).to(device)
     batch = make_batch(CAPTIONS)
-    images = device.asarray(np.abs(rng.standard_normal((2, 4 * C + whole) if whole else (2, 2, 2, C))))
+    images = device.asarray(np.abs(rng.standard_normal((2, 4 * C + G) if G else (2, 2, 2, C))))
     words = [device.asarray(a) for a in (batch.image_index, batch.tokens, batch.targets)]
     loss, cache = model.forward(images, *words, batch.lengths)
     assert model.backward(1.0, cache) == (None,) * 5
@@ -43,12 +44,12 @@ def test_it_passes_the_gradient_check_through_the_convolutions(monkeypatch, devi
     assert float(to_numpy(loss)) == pytest.approx(float(to_numpy(model(images, *words, batch.lengths))))
     model.zero_grad()
     report = assert_gradients(model, images, *words, batch.lengths, max_elements=15)
-    assert {"block.conv5_1.W", "block.conv5_4.b", "captioner.keys.W"} <= {t.name for t in report.tensors}
+    assert {"block.conv5_1.W", "block.conv5_4.b", "captioner.regions.keys.W"} <= {t.name for t in report.tensors}
 
 
 # ----------------------------------------------------------------------------------------------------------- programs
 
-@pytest.fixture(params=["", "+fc7"], ids=["regions", "and the image as a whole"])
+@pytest.fixture(params=["", "+fc7"], ids=["regions", "and global features"])
 def data(request, monkeypatch, tmp_path):
     """(options of the data, {layer: feature file}), by a VGG-19 of a few channels; runs are not drawn."""
     monkeypatch.setattr(train, "show", lambda *_: None)
@@ -105,17 +106,17 @@ def test_it_begins_as_the_frozen_network_and_its_captioner_and_then_both_learn(d
                   "--epochs", 2, "--lr", 0.01, "--finetune-lr", 0.001, "--average", 0, "--drop", 0, "--batches",
                   "image")
     start, end = tensors(still), tensors(learned)
-    for name in ("block.conv5_1.W", "block.conv5_4.b", "captioner.keys.W"):
+    for name in ("block.conv5_1.W", "block.conv5_4.b", "captioner.regions.keys.W"):
         assert np.abs(end[name] - start[name]).max() > 1e-4, name
-    steps = {name: np.abs(end[name] - start[name]).max() for name in ("block.conv5_2.W", "captioner.keys.W")}
-    assert steps["block.conv5_2.W"] < 0.5 * steps["captioner.keys.W"]  # the smaller rate is the block's
+    steps = {name: np.abs(end[name] - start[name]).max() for name in ("block.conv5_2.W", "captioner.regions.keys.W")}
+    assert steps["block.conv5_2.W"] < 0.5 * steps["captioner.regions.keys.W"]  # the smaller rate is the block's
 
     capsys.readouterr()
     photo = next((tmp_path / "pictures").glob("*.png"))
     assert caption.main([str(photo), "--checkpoint", str(learned), "--device", "cpu"]) == 0
-    said = capsys.readouterr().out.splitlines()[-1].split(": ")[1]
+    found = capsys.readouterr().out.splitlines()[-1].split(": ")[1]
     row = tiny_captioner.NAMES.index(photo.name)
-    assert said == Captioner.load(learned, device="cpu").caption_inputs(rows[row:row + 1])[0][0][0]
+    assert found == Captioner.load(learned, device="cpu").caption_inputs(rows[row:row + 1])[0][0][0]
     evaluate.main(["--checkpoint", str(learned), "--device", "cpu", "--json"])
     assert json.loads(capsys.readouterr().out)["n"] == 3
 
@@ -145,9 +146,9 @@ def test_what_it_cannot_begin_with_or_read_is_refused(data, frozen, tmp_path):
     where, files = data
     with pytest.raises(UserError, match="--init"):
         run(tmp_path / "x", *where, "--model", "attend", "--finetune", "block5")
-    with pytest.raises(UserError, match=r"conv5_4(\+fc7)? features .* extract --layer pool4"):
+    with pytest.raises(UserError, match=r"conv5_4(\+fc7)? features .* extract layer='pool4(\+fc7)?'"):
         run(tmp_path / "x", "--init", frozen, "--finetune", "block5")
     with pytest.raises(UserError, match="other features"):
         run(tmp_path / "x", "--init", frozen, "--features", files["pool4"])
-    with pytest.raises(UserError, match="finetune-lr"):
+    with pytest.raises(UserError, match="finetune_lr"):
         run(tmp_path / "x", "--init", frozen, "--finetune", "block5", "--features", files["pool4"], "--finetune-lr", 0)

@@ -6,8 +6,9 @@ import pytest
 from minicap.backend import to_numpy
 from minicap.captioning.decoding.beam_search import beam_search, greedy
 from minicap.captioning.models.attention_lstm import AttentionLSTM
-from minicap.captioning.models.show_attend_tell import PLACES, Attend
-from minicap.captioning.models.show_tell import WordDropout
+from minicap.captioning.models.dropout import WordDropout
+from minicap.captioning.models.settings import DROPOUT_LOCATIONS, ShowAttendTellSettings
+from minicap.captioning.models.show_attend_tell import ShowAttendTell
 from minicap.captioning.text.batches import make_batch
 from minicap.captioning.text.vocabulary import PAD, START, UNK, Vocabulary
 from minicap.gradcheck import assert_gradients
@@ -16,15 +17,17 @@ from minicap.recurrent import pack_by_time
 
 V, E, H, D, A, SIDE = 9, 4, 5, 6, 3, 2
 CAPTIONS = [(0, [4, 5, 6]), (1, [7]), (0, [8, 4]), (2, [5, 5, 8, 6]), (1, [4, 7])]  # (image, words)
-ROUGH = {"drop": 0.4, "label_smoothing": 0.1, "doubly_stochastic": 0.3, "word_dropout": 0.3, "drop_at": PLACES}
+ROUGH = {"drop": 0.4, "label_smoothing": 0.1, "doubly_stochastic": 0.3, "word_dropout": 0.3,
+         "dropout_at": DROPOUT_LOCATIONS}
 
 sentinels = pytest.mark.parametrize("sentinel", [False, True], ids=["gate", "sentinel"])
 
 
-def make_model(device, *, seed=0, drop=0.0, **options):
-    model = Attend(V, E, H, D, A, drop=drop, rng=np.random.default_rng(seed), dropout_rng=np.random.default_rng(1),
-                   **options)
-    model.output.W.data *= 10  # fresh ones are so small that the words hardly differ
+def make_model(device, *, seed=0, drop=0.0, input_gradient=False, **options):
+    settings = ShowAttendTellSettings(vocabulary=V, embedding=E, hidden=H, feature_size=D, attention=A, drop=drop,
+                                      finetune="block5" if input_gradient else None, **options)
+    model = ShowAttendTell(settings, rng=np.random.default_rng(seed), dropout_rng=np.random.default_rng(1))
+    model.output.vocabulary.W.data *= 10  # fresh ones are so small that the words hardly differ
     return model.astype(np.float64).to(device)
 
 
@@ -47,14 +50,14 @@ def loss_and_gradients(model, *inputs, **options):
 
 
 def loss_word_by_word(model, images, image_of, words, targets, lengths):
-    """(mean cross-entropy of the words, said one after another, where it looked for each of them)"""
+    """(mean cross-entropy of the words, read one after another, where it looked for each of them)"""
     total, alphas = 0.0, []
     for n, length in enumerate(lengths):
         state = model.start(images[image_of[n:n + 1]])
         for t in range(length):
             state, log_p = model.step(state, words[n:n + 1, t])
             total -= float(to_numpy(log_p)[0, int(to_numpy(targets)[n, t])])
-            alphas.append(to_numpy(state[3]))
+            alphas.append(to_numpy(state.rows[3]))
     return total / lengths.sum(), alphas
 
 
@@ -76,51 +79,53 @@ def value(x):
 def test_it_passes_the_gradient_check_with_several_captions_an_image(device, rng, sentinel, normalize, options):
     model = make_model(device, sentinel=sentinel, normalize=normalize, input_gradient=True, **options)
     report = assert_gradients(model, *inputs_of(rng, device), max_elements=15)
-    assert {t.name for t in report.tensors} >= {"x[0]", "keys.W", "begin.b", "lstm.attention.v", "lstm.cell.U",
-                                                "say_seen.W"}
+    assert {t.name for t in report.tensors} >= {"x[0]", "regions.keys.W", "regions.init_state.b", "lstm.attention.v",
+                                                "lstm.cell.U", "output.context_to_output.W"}
 
 
-WHOLE = 7
+G = 7
 
 
-def whole_inputs_of(rng, device, **options):
-    """The same with WHOLE numbers about each image as a whole behind its regions, in one row."""
+def inputs_with_global_features(rng, device, **options):
+    """The same with G global features of each image behind its regions, in one row."""
     images, *rest = inputs_of(rng, device, **options)
     xp = device.xp
-    whole = device.asarray(rng.standard_normal((len(images), WHOLE)))
-    return xp.concatenate([images.reshape(len(images), -1), whole], axis=1), *rest
+    features = device.asarray(rng.standard_normal((len(images), G)))
+    return xp.concatenate([images.reshape(len(images), -1), features], axis=1), *rest
 
 
 @sentinels
 @pytest.mark.parametrize("options", [{}, ROUGH], ids=["plain", "regularised"])
-def test_with_the_image_as_a_whole_it_passes_the_gradient_check(device, rng, sentinel, options):
-    model = make_model(device, sentinel=sentinel, whole=WHOLE, input_gradient=True, **options)
-    report = assert_gradients(model, *whole_inputs_of(rng, device), max_elements=15)
-    assert {t.name for t in report.tensors} >= {"x[0]", "overview.project.W", "overview.project.b"}
+def test_with_global_features_it_passes_the_gradient_check(device, rng, sentinel, options):
+    model = make_model(device, sentinel=sentinel, global_size=G, input_gradient=True, **options)
+    report = assert_gradients(model, *inputs_with_global_features(rng, device), max_elements=15)
+    assert {t.name for t in report.tensors} >= {"x[0]", "words.global_projection.project.W",
+                                                "words.global_projection.project.b"}
 
 
-def test_the_image_as_a_whole_is_read_with_every_word(device, rng):
-    """Two images with the same regions differ by it; word by word it says what it was trained on."""
-    model = make_model(device, whole=WHOLE)
-    images, *_ = inputs = whole_inputs_of(rng, device)
-    images[1, :-WHOLE] = images[0, :-WHOLE]
+def test_global_features_are_read_with_every_word(device, rng):
+    """Two images with the same regions differ by them; word by word it computes what it was trained on."""
+    model = make_model(device, global_size=G)
+    images, *_ = inputs = inputs_with_global_features(rng, device)
+    images[1, :-G] = images[0, :-G]
     assert value(model(*inputs)) == pytest.approx(loss_word_by_word(model, *inputs)[0], rel=1e-9)
     states = model.start(images[:2])
-    np.testing.assert_array_equal(to_numpy(states[0])[0], to_numpy(states[0])[1])
+    h = to_numpy(states.rows[0])
+    np.testing.assert_array_equal(h[0], h[1])
     _, log_p = model.step(states, device.asarray(np.array([START, START])))
     assert np.abs(np.diff(to_numpy(log_p), axis=0)).max() > 1e-3
-    assert repr(model).endswith("and the image as a whole)")
+    assert repr(model).endswith("A=3, 7 global features)")
 
 
-def test_of_the_image_as_a_whole_neither_the_regions_nor_their_statistics_know(device, rng):
-    model, plain = make_model(device, whole=WHOLE), make_model(device)
-    images = whole_inputs_of(rng, device)[0]
+def test_global_features_are_in_neither_the_regions_nor_their_statistics(device, rng):
+    model, plain = make_model(device, global_size=G), make_model(device)
+    images = inputs_with_global_features(rng, device)[0]
     model.fit(images)
-    plain.fit(images[:, :-WHOLE].reshape(3, SIDE, SIDE, D))
-    np.testing.assert_array_equal(to_numpy(model.scale.mean.data), to_numpy(plain.scale.mean.data))
-    regions, whole = model.parts(images)
-    assert regions.shape == (3, SIDE * SIDE, D) and whole.shape == (3, WHOLE)
-    np.testing.assert_array_equal(to_numpy(whole), to_numpy(images)[:, -WHOLE:])
+    plain.fit(images[:, :-G].reshape(3, SIDE, SIDE, D))
+    np.testing.assert_array_equal(to_numpy(model.regions.scale.mean.data), to_numpy(plain.regions.scale.mean.data))
+    regions, features = model.split(images)
+    assert regions.shape == (3, SIDE * SIDE, D) and features.shape == (3, G)
+    np.testing.assert_array_equal(to_numpy(features), to_numpy(images)[:, -G:])
 
 
 @pytest.mark.parametrize("drop", [0.0, 0.4])
@@ -142,12 +147,12 @@ def test_an_advantage_of_one_for_all_is_the_plain_loss_and_of_none_for_most_is_t
     assert found == pytest.approx(2 * alone * lengths[1] / lengths.sum(), rel=1e-12)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_dropout_is_where_it_was_asked_for_and_nowhere_else(device, rng, place):
-    model = make_model(device, drop=0.6, drop_at=(place,))
-    layers = {"regions": model.drop_regions, "words": model.drop_words, "state": model.drop_state,
-              "output": model.drop_output}
-    assert {name: layer.drop for name, layer in layers.items()} == dict.fromkeys(PLACES, 0.0) | {place: 0.6}
+@pytest.mark.parametrize("location", DROPOUT_LOCATIONS)
+def test_dropout_is_where_it_was_asked_for_and_nowhere_else(device, rng, location):
+    model = make_model(device, drop=0.6, dropout_at=(location,))
+    layers = {"regions": model.regions.dropout, "words": model.words.dropout, "state": model.output.drop_state,
+              "output": model.output.drop_output}
+    assert {n: layer.drop for n, layer in layers.items()} == dict.fromkeys(DROPOUT_LOCATIONS, 0.0) | {location: 0.6}
     inputs = inputs_of(rng, device)
     assert value(model.forward(*inputs)[0]) != value(model.forward(*inputs)[0])
     assert value(model(*inputs)) == pytest.approx(value(make_model(device)(*inputs)), rel=1e-12)
@@ -184,14 +189,14 @@ def test_features_of_a_frozen_network_get_no_gradient_and_the_weights_the_same(d
 
 @sentinels
 def test_the_lstm_passes_the_gradient_check_in_every_input_and_output(device, rng, sentinel):
-    running = [3, 3, 1]
+    batch_sizes = [3, 3, 1]
     layer = AttentionLSTM(E, D, H, A, rng=np.random.default_rng(0), sentinel=sentinel)
     shapes = [(7, E), (2, 4, D), (2, 4, A), np.array([1, 0, 1]), (3, H), (3, H)]
     inputs = [s if isinstance(s, np.ndarray) else rng.standard_normal(s) for s in shapes]
-    report = assert_gradients(layer.to(device), *map(device.asarray, inputs), running=running, max_elements=40)
+    report = assert_gradients(layer.to(device), *map(device.asarray, inputs), batch_sizes=batch_sizes, max_elements=40)
     assert {f"x[{i}]" for i in (0, 1, 2, 4, 5)} <= {t.name for t in report.tensors}
     with pytest.raises(ValueError, match=r"expects x of shape \(8, 4\), got \(7, 4\)"):
-        layer(*map(device.asarray, inputs), running=[3, 3, 2])
+        layer(*map(device.asarray, inputs), batch_sizes=[3, 3, 2])
 
 
 def test_the_doubly_stochastic_term_is_that_of_equation_14(device, rng):
@@ -204,9 +209,9 @@ def test_the_doubly_stochastic_term_is_that_of_equation_14(device, rng):
         state = model.start(images[image_of[n:n + 1]])
         for t in range(length):
             state, _ = model.step(state, words[n:n + 1, t])
-            attended[n] += to_numpy(state[3])[0]
+            attended[n] += to_numpy(state.rows[3])[0]
     assert term == pytest.approx(0.5 * ((1 - attended)**2).sum() / lengths.sum(), rel=1e-9)
-    sentinel = make_model(device, doubly_stochastic=0.5, sentinel=True)  # the share of the memory is nobody's region
+    sentinel = make_model(device, doubly_stochastic=0.5, sentinel=True)  # the weight of the memory counts for no region
     sentinel.lstm.attention.v.data *= 0
     term = value(sentinel.forward(*inputs)[0]) - value(sentinel(*inputs))
     expected = ((1 - lengths / 5)**2).sum() * 4
@@ -216,8 +221,8 @@ def test_the_doubly_stochastic_term_is_that_of_equation_14(device, rng):
 # ------------------------------------------------------------------------------------------------ padding and batches
 
 def test_captions_are_packed_by_time_with_the_longest_first():
-    rows, columns, running = pack_by_time([2, 3, 1, 3])
-    assert running == [4, 3, 2]
+    rows, columns, batch_sizes = pack_by_time([2, 3, 1, 3])
+    assert batch_sizes == [4, 3, 2]
     assert rows.tolist() == [1, 3, 0, 2, 1, 3, 0, 1, 3]
     assert columns.tolist() == [0, 0, 0, 0, 1, 1, 1, 2, 2]
 
@@ -285,7 +290,7 @@ def test_all_beams_of_all_images_share_one_copy_of_the_regions(device, rng, sent
 
     def step(state, words):
         state, log_p = model.step(state, words)
-        seen.append((len(words), state[4].regions, state[4].keys))
+        seen.append((len(words), state.shared.regions, state.shared.keys))
         return state, log_p
 
     together = beam_search(step, model.start(images), beam=3, max_length=5)
@@ -308,7 +313,7 @@ def test_attention_maps_are_where_it_looked_for_each_word_of_a_caption(device, r
     state = model.start(image)
     for expected, word in zip(maps, (START, 5, 4), strict=True):
         state, _ = model.step(state, device.asarray(np.array([word])))
-        np.testing.assert_allclose(to_numpy(state[3])[0], expected)
+        np.testing.assert_allclose(to_numpy(state.rows[3])[0], expected)
     assert np.ptp(maps, axis=0).max() > 1e-4  # not always the same place
 
 
@@ -327,9 +332,10 @@ def test_the_scale_of_a_region_matters_unless_its_length_is_normalised(device, r
 
 def test_an_untrained_model_predicts_word_frequencies(device, rng):
     vocabulary = Vocabulary.from_captions([["a", "dog"], ["a", "cat"], ["a", "dog", "dog"]], min_count=1)
-    model = Attend(len(vocabulary), 32, H, D, A, drop=0.0, rng=rng, dropout_rng=rng,
-                   log_frequencies=vocabulary.log_frequencies())
-    model.output.W.data *= 0.01
+    settings = ShowAttendTellSettings(vocabulary=len(vocabulary), embedding=32, hidden=H, feature_size=D, attention=A,
+                                      drop=0.0)
+    model = ShowAttendTell(settings, rng=rng, dropout_rng=rng, log_frequencies=vocabulary.log_frequencies())
+    model.output.vocabulary.W.data *= 0.01
     model.to(device)
     state = model.start(device.asarray(rng.standard_normal((3, 4, D)).astype(np.float32)))
     _, log_p = model.step(state, device.asarray(np.full(3, START)))
@@ -346,7 +352,9 @@ def test_it_learns_by_heart_what_is_where(device, sentinel):
                                       for i, j in pairs]))
     captions = [(n, [4 + i, 8, 4 + j]) for n, (i, j) in enumerate(pairs)]
     batch = make_batch(captions)
-    model = Attend(V, 16, 24, D + 2, 16, drop=0.0, rng=rng, dropout_rng=rng, sentinel=sentinel).to(device)
+    settings = ShowAttendTellSettings(vocabulary=V, embedding=16, hidden=24, feature_size=D + 2, attention=16, drop=0.0,
+                                      sentinel=sentinel)
+    model = ShowAttendTell(settings, rng=rng, dropout_rng=rng).to(device)
     arrays = [device.asarray(a) for a in (batch.image_index, batch.tokens, batch.targets)]
     optimizer = Adam(model.named_parameters(), lr=0.02)
     for _ in range(150):
@@ -355,14 +363,14 @@ def test_it_learns_by_heart_what_is_where(device, sentinel):
         optimizer.step()
         model.zero_grad()
     assert value(model(images, *arrays, batch.lengths)) < 0.05
-    said = [hypothesis.words for (hypothesis,) in greedy(model.step, model.start(images), max_length=8)]
-    assert said == [tuple(words) for _, words in captions]
-    assert PAD not in {word for words in said for word in words}
+    found = [hypothesis.words for (hypothesis,) in greedy(model.step, model.start(images), max_length=8)]
+    assert found == [tuple(words) for _, words in captions]
+    assert PAD not in {word for words in found for word in words}
 
 
 def test_names_are_those_a_person_would_say(device):
     names = [name for name, _ in make_model(device).named_state()]
-    assert names[:4] == ["scale.mean", "scale.std", "keys.W", "keys.b"]
-    assert {"embedding.W", "lstm.attention.U", "lstm.attention.v", "lstm.attention.gate.W", "lstm.cell.W",
-            "output.b"} < set(names)
-    assert repr(make_model(device, sentinel=True)) == "Attend(9 words, E=4, H=5, regions of 6, A=3, sentinel)"
+    assert names[:4] == ["regions.scale.mean", "regions.scale.std", "regions.keys.W", "regions.keys.b"]
+    assert {"words.embedding.W", "lstm.attention.U", "lstm.attention.v", "lstm.attention.gate.W", "lstm.cell.W",
+            "output.vocabulary.b"} < set(names)
+    assert repr(make_model(device, sentinel=True)) == "ShowAttendTell(9 words, E=4, H=5, regions of 6, A=3, sentinel)"

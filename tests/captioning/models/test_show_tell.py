@@ -5,7 +5,9 @@ import pytest
 
 from minicap.backend import to_numpy
 from minicap.captioning.decoding.beam_search import greedy
+from minicap.captioning.models.settings import ShowTellSettings
 from minicap.captioning.models.show_tell import FEATURE_LENGTH, ShowTell, feature_encoder, small_cnn
+from minicap.captioning.models.state import DecoderState
 from minicap.captioning.text.batches import make_batch
 from minicap.captioning.text.vocabulary import PAD, START, Vocabulary
 from minicap.gradcheck import assert_gradients
@@ -23,7 +25,8 @@ def make_model(kind, device, *, seed=0, drop=0.0, **options):
     rng, dropout_rng = np.random.default_rng(seed), np.random.default_rng(1)
     encoder = (feature_encoder(D, E, rng=rng) if kind == "features"
                else small_cnn(SIDE, E, channels=(3, 4), rng=rng))
-    model = ShowTell(encoder, V, E, H, drop=drop, rng=rng, dropout_rng=dropout_rng, **options)
+    settings = ShowTellSettings(input=kind, vocabulary=V, embedding=E, hidden=H, drop=drop, **options)
+    model = ShowTell(settings, encoder=encoder, rng=rng, dropout_rng=dropout_rng)
     model.output.W.data *= 100  # fresh ones are so small that the words hardly differ
     return model.astype(np.float64).to(device)
 
@@ -142,9 +145,9 @@ def test_the_loss_is_minus_the_log_probability_that_start_and_step_give_the_capt
     state = model.start(images[image_of])
     total, N = 0.0, len(lengths)
     for t in range(words.shape[1]):
-        before = [to_numpy(s).copy() for s in state]
+        before = [to_numpy(s).copy() for s in state.rows]
         following, log_p = model.step(state, words[:, t])
-        for s, b in zip(state, before, strict=True):  # beam search goes on from one state several times
+        for s, b in zip(state.rows, before, strict=True):  # beam search goes on from one state several times
             np.testing.assert_array_equal(to_numpy(s), b)
         state = following
         log_p = to_numpy(log_p)
@@ -160,11 +163,11 @@ def test_the_image_is_seen_once_or_at_every_step(device, rng):
     images = device.asarray(make_images("features", rng))
     for image_every_step in (False, True):
         model = make_model("features", device, image_every_step=image_every_step)
-        h, c, image = model.start(images)
+        h, c, image = model.start(images).rows
         words = device.asarray(np.full(3, START))
-        same, _ = model.step((h, c, image), words)
-        other, _ = model.step((h, c, image + 1.0), words)
-        assert (abs(to_numpy(other[0]) - to_numpy(same[0])).max() > 1e-3) == image_every_step
+        same, _ = model.step(DecoderState((h, c, image)), words)
+        other, _ = model.step(DecoderState((h, c, image + 1.0)), words)
+        assert (abs(to_numpy(other.rows[0]) - to_numpy(same.rows[0])).max() > 1e-3) == image_every_step
 
 
 # ------------------------------------------------------------------------------- starting point and regularisation
@@ -172,7 +175,8 @@ def test_the_image_is_seen_once_or_at_every_step(device, rng):
 def test_an_untrained_model_predicts_word_frequencies(device, rng):
     vocabulary = Vocabulary.from_captions([["a", "dog"], ["a", "cat"], ["a", "dog", "dog"]], min_count=1)
     encoder = feature_encoder(D, E, rng=rng)
-    model = ShowTell(encoder, len(vocabulary), E, H, drop=0.0, rng=rng, dropout_rng=rng,
+    settings = ShowTellSettings(input="features", vocabulary=len(vocabulary), embedding=E, hidden=H, drop=0.0)
+    model = ShowTell(settings, encoder=encoder, rng=rng, dropout_rng=rng,
                      log_frequencies=vocabulary.log_frequencies()).to(device)
     state = model.start(device.asarray(make_images("features", rng).astype(np.float32)))
     _, log_p = model.step(state, device.asarray(np.full(3, START)))
@@ -214,8 +218,9 @@ def test_it_learns_eight_captions_by_heart_and_says_them(device, rng, kind):
     rng_of_weights = np.random.default_rng(3)
     encoder = (feature_encoder(D, 16, rng=rng_of_weights) if kind == "features"
                else small_cnn(SIDE, 16, channels=(4, 8), rng=rng_of_weights))
-    model = ShowTell(encoder, V, 16, 32, drop=0.0, rng=rng_of_weights, dropout_rng=rng_of_weights,
-                     image_every_step=kind == "pixels").to(device)
+    settings = ShowTellSettings(input=kind, vocabulary=V, embedding=16, hidden=32, drop=0.0,
+                                image_every_step=kind == "pixels")
+    model = ShowTell(settings, encoder=encoder, rng=rng_of_weights, dropout_rng=rng_of_weights).to(device)
     images, *batch = inputs_of(kind, rng, device, captions, n=8)
     images = images.astype(np.float32)
     optimizer = Adam(model.named_parameters(), lr=0.02)
@@ -225,6 +230,6 @@ def test_it_learns_eight_captions_by_heart_and_says_them(device, rng, kind):
         optimizer.step()
         model.zero_grad()
     assert float(to_numpy(model(images, *batch))) < 0.05
-    said = [hypothesis.words for (hypothesis,) in greedy(model.step, model.start(images), max_length=8)]
-    assert said == [tuple(words) for _, words in captions]
-    assert PAD not in {word for words in said for word in words}
+    found = [hypothesis.words for (hypothesis,) in greedy(model.step, model.start(images), max_length=8)]
+    assert found == [tuple(words) for _, words in captions]
+    assert PAD not in {word for words in found for word in words}

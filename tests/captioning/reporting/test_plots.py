@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from minicap.captioning.reporting.plots import (
-    brightest_tenth,
     curves,
+    highest_tenth,
     save_attention,
     save_curves,
     save_samples,
@@ -52,7 +52,7 @@ def test_a_reward_is_drawn_beside_the_scores_and_not_as_a_cross_entropy():
     left, right = curves(lines).axes
     assert [line.get_label() for line in left.lines] == ["dev"]
     assert [line.get_label() for line in curves(history(3)).axes[0].lines] == ["train (with dropout)", "dev"]
-    (reward,) = (line for line in right.lines if "drawn" in line.get_label())
+    (reward,) = (line for line in right.lines if "sampled" in line.get_label())
     np.testing.assert_allclose(reward.get_ydata(), [4, 8, 12])
 
 
@@ -89,8 +89,8 @@ def test_light_falls_where_the_attention_is():
 
 
 def test_how_much_of_the_attention_is_in_one_place_is_a_share():
-    assert brightest_tenth(np.full((10, 10), 0.01)) == pytest.approx(0.1)
-    assert brightest_tenth(np.eye(1, 20).reshape(4, 5)) == 1
+    assert highest_tenth(np.full((10, 10), 0.01)) == pytest.approx(0.1)
+    assert highest_tenth(np.eye(1, 20).reshape(4, 5)) == 1
 
 
 @pytest.mark.parametrize("words", [[], ["a", "dog", "runs", "on", "<unk>"]])

@@ -10,10 +10,12 @@ import tiny_captioner
 
 from minicap import train
 from minicap.backend import CPU, to_numpy
-from minicap.captioning.captioner import Captioner, ModelSettings
+from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import load_tensors
 from minicap.captioning.decoding import beam_search as search
 from minicap.captioning.decoding.beam_search import Hypothesis
+from minicap.captioning.models.build import build_model
+from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings
 from minicap.captioning.scoring.cider import CiderD
 from minicap.captioning.text.vocabulary import END, START, Vocabulary
 from minicap.captioning.training import self_critical
@@ -47,13 +49,15 @@ def make_trainer(tmp_path, model="attend", device=CPU, drop=0.0, **changes):
                              average=0.0, weight_decay=0.0, label_smoothing=0.0, samples=2, **changes)
     vocabulary = Vocabulary.from_captions([text.split() for texts in REFERENCES.values() for text in texts], 1)
     assert len(vocabulary) == 6
-    shape = {"attend": {"attention": 3, "drop_at": settings.places() or ("words", "output")},
-             "show-tell": {"image_every_step": True}}[model]
-    model_settings = ModelSettings("features", len(vocabulary), model, embedding=4, hidden=5, drop=drop,
-                                   feature_size=6, **shape)
-    captioner = Captioner(model_settings.build(np.random.default_rng(0)), vocabulary, model_settings, device)
+    shape = {"vocabulary": len(vocabulary), "embedding": 4, "hidden": 5, "drop": drop, "feature_size": 6}
+    model_settings = (ShowTellSettings(input="features", image_every_step=True, **shape) if model == "show-tell" else
+                      ShowAttendTellSettings(attention=3, dropout_at=settings.dropout_locations() or
+                                             ("words", "output"), **shape))
+    captioner = Captioner(build_model(model_settings, np.random.default_rng(0)), vocabulary, model_settings, device,
+                          source=tiny_captioner.SOURCE)
     captioner.model.astype(np.float64)
-    captioner.model.output.W.data *= 10  # fresh ones are so small that the words hardly differ
+    output = captioner.model.output if model == "show-tell" else captioner.model.output.vocabulary
+    output.W.data *= 10  # fresh ones are so small that the words hardly differ
     captioner.model.to(device)
     x = np.random.default_rng(1).standard_normal((3, 2, 2, 6) if model == "attend" else (3, 6))
     inputs = {"train": Rows(x), "dev": Rows(x)}
@@ -171,7 +175,7 @@ def test_each_caption_gets_its_own_advantage_whatever_its_place_in_the_batch(dev
         trainer.draw = lambda x, images: ([captions[n] for n in rows], image_of[rows], rewards[rows], 0.0, None)
         loss, n = trainer.learn_from(np.array([1, 2]))
         assert n == len(rows) and loss == pytest.approx(-rewards[rows].mean())
-        return sum(len(captions[n]) for n in rows) * to_numpy(trainer.model.output.W.grad)
+        return sum(len(captions[n]) for n in rows) * to_numpy(trainer.model.output.vocabulary.W.grad)
 
     np.testing.assert_allclose(gradient([0, 1, 2, 3]), sum(gradient([n]) for n in range(4)), rtol=1e-6, atol=1e-12)
 

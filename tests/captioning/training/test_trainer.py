@@ -9,10 +9,10 @@ import os
 import numpy as np
 import pytest
 
-from minicap import train
 from minicap.backend import CPU
 from minicap.captioning.checkpoint import load_tensors
 from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.training.assemble import inputs_for, new_captioner
 from minicap.captioning.training.settings import TrainSettings
 from minicap.captioning.training.trainer import Trainer, caption_all, report
 from minicap.errors import UserError
@@ -25,8 +25,8 @@ SETTINGS = TrainSettings(epochs=4, batch_size=6, lr=0.01, embedding=5, hidden=6,
 def make_trainer(folder, data=DATA, **changes):
     """A trainer of a small CNN and LSTM on nine scenes."""
     settings = dataclasses.replace(SETTINGS, **changes).resolved()
-    inputs, source = train.inputs_for(data, settings)
-    return Trainer(train.build(settings, data, source, CPU), data, inputs, settings, folder)
+    inputs, source = inputs_for(data, settings)
+    return Trainer(new_captioner(settings, data, source, CPU), data, inputs, settings, folder)
 
 
 def without_seconds(line):
@@ -278,8 +278,8 @@ def test_a_loss_that_is_not_finite_is_one_sentence_and_the_last_good_epoch_stays
     before = contents(tmp_path)
     step, trainer.save = trainer.step, lambda: Trainer.save(trainer)
     trainer.step = lambda batch: (np.float32(np.nan), step(batch)[1])
-    with pytest.raises(UserError, match=r"the loss is not finite in epoch 2, by batch \d+; use a smaller --lr than "
-                                        rf"0.01; the checkpoint of epoch 1 in {tmp_path} is kept"):
+    with pytest.raises(UserError, match=r"the loss is not finite in epoch 2, by batch \d+; use a smaller lr= than "
+                                        rf"0.01; the checkpoint of epoch 1 in {tmp_path} stays"):
         trainer.run()
     assert contents(tmp_path) == before
     resumed = make_trainer(tmp_path)
@@ -299,7 +299,7 @@ def test_weights_that_the_last_step_of_an_epoch_spoilt_are_never_saved(tmp_path,
         return loss
 
     trainer.step = spoil
-    with pytest.raises(UserError, match=r"the loss is not finite in epoch 1, on dev; use a smaller --lr than 0.01$"):
+    with pytest.raises(UserError, match=r"the loss is not finite in epoch 1, on dev; use a smaller lr= than 0.01$"):
         trainer.run()
     assert contents(tmp_path) == {}
 

@@ -1,0 +1,17 @@
+"""From settings to a model."""
+
+from .fine_tune import FineTuned
+from .show_attend_tell import ShowAttendTell
+from .show_tell import ShowTell
+
+MODELS = {"show-tell": ShowTell, "attend": ShowAttendTell}
+
+
+def build_model(settings, rng, log_frequencies=None):
+    """The model that ``settings`` (settings.py) describe, its weights drawn from ``rng``.
+
+    All its dropout layers share one generator of their own. ``log_frequencies`` (V,) is the initial bias of the output.
+    """
+    dropout_rng = rng.spawn(1)[0]
+    model = MODELS[settings.kind](settings, rng=rng, dropout_rng=dropout_rng, log_frequencies=log_frequencies)
+    return model if settings.finetune is None else FineTuned(settings.finetune, model)

@@ -1,0 +1,35 @@
+"""Dropout of words, and dropout whose masks are drawn beforehand, for captioners."""
+
+from ...backend import array_module
+from ...layer import Cache, Layer
+from ..text.vocabulary import UNK
+
+
+class WordDropout(Layer):
+    """words (...) -> the same with each one <unk> with probability ``drop`` (Bowman et al. 2016, section 3.1).
+
+    A model that cannot rely on the previous word has to look at the image. As with dropout, it is off at inference.
+    """
+
+    def __init__(self, drop, *, rng):
+        self.drop, self.rng = drop, rng
+
+    def forward(self, words):
+        if self.drop == 0:
+            return words, Cache()
+        xp = array_module(words)
+        return xp.where(xp.asarray(self.rng.random(words.shape) < self.drop), UNK, words), Cache()
+
+    def backward(self, dy, cache):
+        cache.spend(self)
+
+    def __call__(self, words):
+        return words
+
+    def __repr__(self):
+        return f"WordDropout({self.drop})"
+
+
+def masked(x, masks, name):
+    """x times the dropout mask of that name, if ``masks`` has one; see :meth:`.ShowTell.draw_masks`."""
+    return x if masks is None or name not in masks else x * masks[name]

@@ -1,0 +1,96 @@
+"""The shape of each model: what its constructor takes, and what a checkpoint says of it."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+DROPOUT_LOCATIONS = ("regions", "words", "state", "output")  # of Show, Attend and Tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowTellSettings:
+    """Of show_tell.py.
+
+    input              "pixels": pictures of ``side`` pixels, read by a CNN of its own; "features": vectors of
+                       ``feature_size`` numbers, such as fc7
+    vocabulary         V, words
+    embedding          E, numbers of a word's vector
+    hidden             H, numbers of the LSTM's state
+    drop               probability of dropout, on the words and on the LSTM's output
+    image_every_step   the image stands beside every word, instead of in front of the first
+    """
+
+    kind: ClassVar[str] = "show-tell"
+
+    input: str
+    vocabulary: int
+    embedding: int = 512
+    hidden: int = 512
+    drop: float = 0.5
+    label_smoothing: float = 0.0
+    image_every_step: bool = False
+    side: int | None = None
+    feature_size: int | None = None
+
+    finetune: ClassVar[None] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowAttendTellSettings:
+    """Of show_attend_tell.py.
+
+    vocabulary          V, words
+    feature_size        D, channels of a region
+    global_size         G, numbers about the image as a whole that stand behind its regions, such as fc7; 0 without
+    attention           A, width of the attention
+    embedding, hidden   E and H
+    drop, dropout_at    probability of dropout, and where: some of DROPOUT_LOCATIONS
+    word_dropout        probability that a word is read as <unk>
+    normalize           "channels" (each to mean 0 and deviation 1 over train), "length" (each region to one length)
+                        or "none"
+    sentinel            attention may look at the memory instead of the image (Lu et al. 2017)
+    doubly_stochastic   the weight λ of eq. 14
+    finetune            a block of VGG that is part of the model (fine_tune.py)
+    """
+
+    kind: ClassVar[str] = "attend"
+
+    vocabulary: int
+    feature_size: int
+    global_size: int = 0
+    attention: int = 512
+    embedding: int = 512
+    hidden: int = 512
+    drop: float = 0.5
+    dropout_at: tuple = ("words", "output")
+    word_dropout: float = 0.0
+    label_smoothing: float = 0.0
+    normalize: str = "channels"
+    sentinel: bool = False
+    doubly_stochastic: float = 0.0
+    finetune: str | None = None
+
+    side: ClassVar[None] = None  # it reads features, and no pictures of its own size
+
+
+KINDS = {settings.kind: settings for settings in (ShowTellSettings, ShowAttendTellSettings)}
+FORMER_NAMES = {"model": "kind", "whole": "global_size", "drop_at": "dropout_at"}  # in checkpoints of format 1
+
+
+def settings_to_json(settings):
+    return {"kind": settings.kind} | dataclasses.asdict(settings)
+
+
+def settings_from_json(value):
+    """The settings from a checkpoint. TypeError or KeyError when they describe no model of this minicap.
+
+    Format 1 had one list of names for both models: what is of the other one is left out.
+    """
+    value = {FORMER_NAMES.get(name, name): v for name, v in value.items()}
+    settings_class = KINDS[value.pop("kind", "show-tell")]
+    names = {field.name for field in dataclasses.fields(settings_class)}
+    others = {field.name for kind in KINDS.values() for field in dataclasses.fields(kind)} - names
+    settings = settings_class(**{name: v for name, v in value.items() if name not in others})
+    if settings.kind == "attend":
+        settings = dataclasses.replace(settings, dropout_at=tuple(settings.dropout_at))
+    return settings

@@ -1,0 +1,135 @@
+"""From settings to what a training run consists of: model inputs of the data set, and a captioner to train."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from ...download.catalogue import data_folder, find_weights
+from ...errors import UserError
+from ...networks import NetworkFacts, has_regions
+from ...vgg import FINE_TUNED, VGG
+from ..captioner import Captioner
+from ..checkpoint import load_tensors, read_description
+from ..features.extractor import Extractor, Pictures, extract
+from ..features.feature_file import open_features
+from ..features.inputs import FeatureInputs, PixelInputs
+from ..models.build import build_model
+from ..models.fine_tune import channels_made, fine_tuned_block
+from ..models.settings import KINDS
+from ..text.tokens import tokenize
+from ..text.vocabulary import SPECIAL, Vocabulary
+from .settings import FEATURES_OF
+
+
+def assemble(settings, dataset, device):
+    """(a captioner whose training can begin, {split: its model inputs}) for resolved settings, which name features."""
+    inputs, source = inputs_for(dataset, settings)
+    captioner = new_captioner(settings, dataset, source, device)
+    if settings.init is None:
+        fit_normalization(captioner, inputs["train"])
+    else:
+        begin_with(captioner, settings.init)
+    return captioner, inputs
+
+
+def features_to_read(settings):
+    """The features of a run: those of its model, or what a block reads that is fine-tuned."""
+    if settings.finetune is None:
+        return settings.layer or FEATURES_OF[settings.model]
+    frozen = read_description(settings.init).source.layer  # "conv5_4+fc7": the block makes the first part
+    regions, *others = frozen.split("+")
+    return "+".join([FINE_TUNED[settings.finetune][0], *others])
+
+
+def extracted_features(dataset, settings, device):
+    """The path of the features of ``dataset``, made now if they are not there."""
+    weights = settings.weights or find_weights("vgg19") or find_weights("vgg16")
+    if weights is None:
+        raise UserError("where are the VGG weights? Name the file with weights= or in MINICAP_WEIGHTS, fetch it with "
+                        "`python -m minicap.download vgg19`, or name extracted features with features=")
+    layer = features_to_read(settings)
+    extractor = Extractor(weights, layer, device)
+    name = dataset.name
+    if name == "folder":  # two folders may hold different pictures under the same names
+        name += "-" + hashlib.sha256(str(Path(settings.data_dir).expanduser().resolve()).encode()).hexdigest()[:8]
+    path = data_folder() / "features" / f"{name}-{layer}-{extractor.source.weights_sha256[:8]}.npy"
+    extract(Pictures(dataset, extractor), extractor, path)
+    return path
+
+
+def inputs_for(dataset, settings):
+    """({split: model inputs}, their FeatureSource or None): drawn pictures, or the rows of a feature file."""
+    if dataset.name == "shapes":
+        return {split: PixelInputs(dataset, dataset.splits[split]) for split in ("train", "dev")}, None
+    features = open_features(settings.features)
+    source = features.source
+    if (len(source.regions_shape()) > 1) != (settings.model == "attend"):
+        raise UserError(f"{features.path} holds {source.layer} features of shape {source.shape}; model="
+                        f"{settings.model!r} reads {wanted_features(settings.model)}")
+    if settings.finetune:
+        layer = features_to_read(settings)
+        if (source.layer, source.network) != (layer, NetworkFacts("VGG", 19)):
+            raise UserError(f"{features.path} holds {source.layer} features of {source.network}; finetune="
+                            f"{settings.finetune!r} needs VGG-19's {layer} here: extract layer={layer!r}, name it with "
+                            "features= and the mirrored one with mirrored=")
+    mirrored = open_features(settings.mirrored) if settings.mirrored else None
+    return {"train": FeatureInputs(features, dataset.splits["train"], mirrored),
+            "dev": FeatureInputs(features, dataset.splits["dev"])}, source
+
+
+def wanted_features(model):
+    """The features that a model reads, in words."""
+    names = [name for name in VGG.features if has_regions(VGG.features, name) == (model == "attend")]
+    return f"regions ({', '.join(names)})" if model == "attend" else " or ".join(names)
+
+
+def new_captioner(settings, dataset, source, device):
+    """A captioner with fresh weights for ``dataset``; its vocabulary is train's."""
+    captions = [tokenize(text) for name in dataset.splits["train"] for text in dataset.captions[name]]
+    vocabulary = Vocabulary.from_captions(captions, settings.min_count)
+    if len(vocabulary) == len(SPECIAL):
+        raise UserError(f"no word occurs {settings.min_count} times in the {len(captions)} training captions; use a "
+                        "smaller min_count=")
+    facts = {"vocabulary": len(vocabulary), "image_every_step": settings.image == "every",
+             "dropout_at": settings.dropout_locations()}
+    if source is None:
+        facts |= {"input": "pixels", "side": dataset.side}
+    else:
+        facts |= {"input": "features", "feature_size": source.regions_shape()[-1], "global_size": source.global_size()}
+    if settings.finetune:
+        facts["feature_size"] = channels_made(settings.finetune)
+    kind = KINDS[settings.model]
+    names = [field.name for field in dataclasses.fields(kind)]
+    model_settings = kind(**{name: facts[name] if name in facts else getattr(settings, name)
+                             for name in names if name in facts or hasattr(settings, name)})
+    model = build_model(model_settings, np.random.default_rng([settings.seed, 0]), vocabulary.log_frequencies())
+    return Captioner(model, vocabulary, model_settings, device, source=source, weights=settings.weights)
+
+
+def fit_normalization(captioner, inputs, images=256):
+    """Let the model take the statistics of its features from some images of train, evenly spread over the split."""
+    if captioner.settings.kind == "attend" and captioner.settings.normalize == "channels":
+        rows = np.unique(np.linspace(0, len(inputs.names) - 1, images).astype(int))
+        captioner.model.fit(captioner.device.asarray(inputs(rows)))
+
+
+def begin_with(captioner, folder):
+    """Give the model the weights of another run's best epoch, and a block to be fine-tuned those of VGG."""
+    path = Path(folder).expanduser() / "best.safetensors"
+    tensors, facts = load_tensors(path, "checkpoint to begin with")
+    if facts.get("vocabulary") != captioner.vocabulary.digest:
+        raise UserError(f"{path} was trained with another vocabulary, so on other captions; name a run on this data")
+    before = read_description(folder)
+    block = captioner.settings.finetune
+    fresh = block is not None and before.settings.finetune is None  # the run before read a frozen block
+    differences = set(captioner.source.differences(before.source)) if captioner.source else set()
+    if differences - ({"layer", "shape", "parts"} if fresh else set()) or bool(before.source) != bool(captioner.source):
+        raise UserError(f"{path} was trained on other features; name those it was trained on with features=")
+    try:
+        (captioner.model.captioner if fresh else captioner.model).load_state(tensors)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    if fresh:  # the extractor checks that it is the same file
+        captioner.model.block.load_state(fine_tuned_block(block, captioner.extractor().model).state())
