@@ -14,33 +14,30 @@ def relu_backward(dy, y):
 
 
 class ReLU(Layer):
-    """y = max(x, 0). At the kink x = 0 the gradient is taken as 0 (any value in [0, 1] would do)."""
+    """y = max(x, 0), dy/dx = 1 where y > 0, else 0. At the kink x = 0 any value in [0, 1] would do.
+
+    Derived in lesson 4, lessons/04_softmax.
+    """
 
     def forward(self, x):
-        y = self(x)
+        y = array_module(x).maximum(x, 0)
         return y, Cache(y=y)
 
     def backward(self, dy, cache):
         (y,) = cache.spend(self)
         return relu_backward(dy, y)
 
-    def __call__(self, x):
-        return array_module(x).maximum(x, 0)
-
 
 class Tanh(Layer):
-    """y = tanh(x), dy/dx = 1 - y²"""
+    """y = tanh(x), dy/dx = 1 - y². Derived in lesson 17, lessons/17_rnn."""
 
     def forward(self, x):
-        y = self(x)
+        y = array_module(x).tanh(x)
         return y, Cache(y=y)
 
     def backward(self, dy, cache):
         (y,) = cache.spend(self)
         return dy * (1 - y * y)
-
-    def __call__(self, x):
-        return array_module(x).tanh(x)
 
 
 @fuse
@@ -50,7 +47,7 @@ def sigmoid(x):
 
 
 class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x)), dy/dx = y (1 - y)"""
+    """y = 1 / (1 + exp(-x)), dy/dx = y (1 - y). Derived in lesson 18, lessons/18_lstm."""
 
     def forward(self, x):
         y = sigmoid(x)
@@ -65,7 +62,8 @@ class Dropout(Layer):
     """Training: y = x · mask / (1 - drop), where each element of mask is 0 with probability ``drop``. Inference: y = x.
 
     Dividing by (1 - drop) while training keeps E[y] = x, so inference needs no correction ("inverted" dropout;
-    Srivastava et al. 2014, section 10). ``rng`` is a NumPy Generator and is part of a checkpoint.
+    Srivastava et al. 2014, section 10). ``rng`` is a NumPy Generator and is part of a checkpoint. ``scaled_mask``, if
+    given, is one that :meth:`draw` made before. Derived in lesson 11, lessons/11_dropout_norm_init.
     """
 
     def __init__(self, drop, *, rng):
@@ -81,18 +79,18 @@ class Dropout(Layer):
             scaled_mask = self.draw(x.shape, x)
         return x * scaled_mask, Cache(scaled_mask=scaled_mask)
 
-    def draw(self, shape, like):
-        """mask / (1 - drop), of the type and on the device of an array; who draws it may use it more than once."""
-        keep = 1 - self.drop
-        mask = self.rng.random(shape, dtype=np.float32) < keep
-        return array_module(like).asarray(mask) * like.dtype.type(1 / keep)
-
     def backward(self, dy, cache):
         (scaled_mask,) = cache.spend(self)
         return dy if scaled_mask is None else dy * scaled_mask
 
     def __call__(self, x):
         return x
+
+    def draw(self, shape, like):
+        """mask / (1 - drop), with the type and device of the array ``like``; may be used for several forward passes."""
+        keep = 1 - self.drop
+        mask = self.rng.random(shape, dtype=np.float32) < keep
+        return array_module(like).asarray(mask) * like.dtype.type(1 / keep)
 
     def __repr__(self):
         return f"Dropout({self.drop})"

@@ -1,6 +1,6 @@
 """Convolution: the definition in loops, im2col as most tutorials write it, shifted products, and the layer.
 
-What deep learning calls convolution is cross-correlation, the kernel is not flipped:
+What deep learning calls convolution is cross-correlation: the kernel is not flipped.
 
     y[n, oh, ow, f] = b[f] + Σ_{kh, kw, c}  x[n, S·oh + kh - P, S·ow + kw - P, c] · W[kh, kw, c, f]
 
@@ -33,7 +33,8 @@ def pad(x, P, value=0):
 # --- The definition -----------------------------------------------------------------------------------------------
 
 def conv2d_loops(x, W, b, S=1, P=0):
-    """The equation above, one output number at a time. Slow, and what every faster version is tested against."""
+    """The equation above, one output number at a time: slow, and the definition every faster version is tested against.
+    """
     N, H, Wd, C = x.shape
     K, K, C, F = W.shape
     OH, OW = output_size(H, K, S, P), output_size(Wd, K, S, P)
@@ -49,7 +50,7 @@ def conv2d_loops(x, W, b, S=1, P=0):
 
 
 def conv2d_loops_backward(dy, x, W, S=1, P=0):
-    """Gradients (dx, dW, db) of :func:`conv2d_loops`: each output hands its gradient back to what made it."""
+    """Gradients (dx, dW, db) of :func:`conv2d_loops`: each output adds to the pixels and weights it was made from."""
     N, H, Wd, C = x.shape
     K, K, C, F = W.shape
     N, OH, OW, F = dy.shape
@@ -110,11 +111,11 @@ def conv2d(x, W, b, S=1, P=0):
 
 @op
 def conv2d_backward(dy, x, W, S=1, P=0, input_gradient=True):
-    """Gradients (dx, dW, db) of :func:`conv2d`, the same sentence backwards; dx is None without ``input_gradient``.
+    """Gradients (dx, dW, db) of :func:`conv2d`, kernel row by kernel row; dx is None without ``input_gradient``.
 
         dW[kh] = Σ_n rows_khᵀ @ dy             drows_kh = dy @ W[kh]ᵀ
 
-    The windows are laid out again, which is cheaper than keeping them since the forward pass.
+    The windows are laid out a second time: keeping them from the forward pass would take K times the memory of x.
     """
     N, OH, OW, F = dy.shape
     K, K, C, F = W.shape
@@ -144,7 +145,7 @@ def _windows_along_width(x, K, S, P):
 
 
 def _fold_windows(dwindows, shape, S, P):
-    """The gradient of :func:`_windows_along_width`: every copy of a pixel hands its gradient back to it."""
+    """The gradient of :func:`_windows_along_width`: a pixel's gradient is the sum over its copies."""
     N, H, W, C = shape
     N, _, OW, K, C = dwindows.shape
     dx = array_module(dwindows).zeros((N, H + 2 * P, W + 2 * P, C), dtype=dwindows.dtype)
@@ -162,10 +163,12 @@ def _rows(windows, kh, OH, S):
 # --- The layer ----------------------------------------------------------------------------------------------------
 
 class Conv2d(Layer):
-    """2-d convolution; the equation and the shapes stand at the top of this file. The cache keeps x alone.
+    """y[n, oh, ow, f] = b[f] + Σ_{kh, kw, c} x[n, S·oh + kh - P, S·ow + kw - P, c] · W[kh, kw, c, f]
 
-    With ``input_gradient=False``, for the first layer of a network, backward returns None: nobody learns from how the
-    pixels should have been, and it is a third of the work.
+    x: (N, H, W, C), W: (K, K, C, F), b: (F,), y: (N, OH, OW, F); the cache keeps x alone. With
+    ``input_gradient=False``, for the first layer of a network, backward returns None: nothing uses the gradient of the
+    pixels, and it is a third of the work. Derived in lessons 7 and 8, lessons/07_convolution and
+    lessons/08_convolution_backward.
     """
 
     def __init__(self, C, F, kernel=3, *, stride=1, padding=0, input_gradient=True, rng, init=he):
@@ -174,7 +177,8 @@ class Conv2d(Layer):
         self.stride, self.padding, self.input_gradient = stride, padding, input_gradient
 
     def forward(self, x):
-        return self(x), Cache(x=x)
+        self._expect_images(x)
+        return conv2d(x, self.W.data, self.b.data, self.stride, self.padding), Cache(x=x)
 
     def backward(self, dy, cache):
         (x,) = cache.spend(self)
@@ -183,13 +187,12 @@ class Conv2d(Layer):
         self.b.accumulate(db)
         return dx
 
-    def __call__(self, x):
+    def _expect_images(self, x):
         K, K, C, F = self.W.shape
         expect_shape(self, x, "NHWC", C=C)
         H, W = (n + 2 * self.padding for n in x.shape[1:3])
         if min(H, W) < K:
             raise ValueError(f"{self!r}: the kernel is larger than the padded image of {H}x{W} pixels")
-        return conv2d(x, self.W.data, self.b.data, self.stride, self.padding)
 
     def __repr__(self):
         K, _, C, F = self.W.shape

@@ -117,7 +117,7 @@ class Layer:
         raise TypeError(f"{type(self).__name__} does not define backward")
 
     def __call__(self, *inputs, **options):
-        """Inference. The layers whose inference differs from training, or can be cheaper, override this."""
+        """Inference: the output alone; what ``forward`` would cache is freed. Layers that differ override this."""
         return self.forward(*inputs, **options)[0]
 
     def children(self):
@@ -196,6 +196,7 @@ class Sequential(Layer):
     """Layers one after another: y = f_n(... f_2(f_1(x))).
 
     Give names (``Sequential(conv1=Conv2d(...), relu1=ReLU())``) or none (then they are "0", "1", ...).
+    How a gradient passes through two layers: lesson 3, lessons/03_linear.
     """
 
     def __init__(self, *layers, **named):
@@ -239,11 +240,15 @@ class Sequential(Layer):
 
 
 def expect_shape(layer, x, letters, name="x", **known):
-    """Raise ValueError unless ``x`` has the shape that ``letters`` spells; ``known`` gives the sizes that are fixed.
+    """Raise ValueError unless ``x`` has one axis for each of ``letters``; ``known`` gives the sizes that are fixed.
 
         expect_shape(self, x, "NHWC", C=3)    # Conv2d(3 -> 64, 3x3) expects x of shape (N, H, W, 3), got (2, 4, 5, 5)
+
+    Before "...D" may stand any number of axes.
     """
-    if x.ndim == len(letters) and all(known.get(a, n) == n for a, n in zip(letters, x.shape, strict=True)):
+    axes = letters.removeprefix("...")
+    shape = x.shape if axes == letters else x.shape[-len(axes):]
+    if len(shape) == len(axes) and all(known.get(a, n) == n for a, n in zip(axes, shape, strict=True)):
         return
-    wanted = ", ".join(str(known.get(a, a)) for a in letters)
-    raise ValueError(f"{layer!r} expects {name} of shape ({wanted}), got {tuple(x.shape)}")
+    wanted = ["..."] * (axes != letters) + [str(known.get(a, a)) for a in axes]
+    raise ValueError(f"{layer!r} expects {name} of shape ({', '.join(wanted)}), got {tuple(x.shape)}")

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy, together because their joint gradient is the simple one."""
+"""Softmax and cross-entropy as one layer, because their gradient together is simpler than either alone."""
 
 from .backend import array_module, op
 from .layer import Cache, Layer, expect_shape
@@ -28,7 +28,7 @@ def softmax_cross_entropy(logits, targets, smoothing=0.0):
 
 @op
 def softmax_cross_entropy_backward(p, targets, dloss, smoothing=0.0):
-    """dlogits, made of the probabilities in place. dloss: (M,), the gradient of each sample's loss."""
+    """dlogits, written over the probabilities. dloss: (M,), the gradient of each sample's loss."""
     p -= smoothing / p.shape[1]
     p[array_module(p).arange(len(p)), targets] -= 1 - smoothing
     p *= dloss[:, None]
@@ -39,10 +39,10 @@ class SoftmaxCrossEntropy(Layer):
     """The mean, over the samples that count, of -log softmax(logits)[target].
 
     logits: (M, V), targets: (M,) integers, mask: (M,) bool or None (all count); the loss is a 0-d array. With label
-    smoothing ε the target is (1 - ε) one-hot + ε/V everywhere (Szegedy et al. 2016, section 7). The gradient is what
-    one hopes for: (probability - target) / number of samples.
+    smoothing ε the target is (1 - ε) one-hot + ε/V everywhere (Szegedy et al. 2016, section 7). The gradient is simply
+    (probability - target) / number of samples. Derived in lesson 4, lessons/04_softmax.
 
-    A ``weight`` (M,) of any signs takes the place of the mean: Σ_m weight_m · -log softmax(logits_m)[target_m].
+    ``weight`` (M,), of any signs, replaces the mean: Σ_m weight_m · -log softmax(logits_m)[target_m].
     """
 
     def __init__(self, label_smoothing=0.0):
@@ -53,22 +53,22 @@ class SoftmaxCrossEntropy(Layer):
         M, V = logits.shape
         expect_shape(self, targets, "M", "targets", M=M)
         if mask is not None:
-            expect_shape(self, mask, "M", "mask", M=M)  # (M, 1) would silently weigh every sample with every other
+            expect_shape(self, mask, "M", "mask", M=M)  # (M, 1) would silently broadcast to (M, M) weights
         xp = array_module(logits, targets, mask)
         if weight is None:
-            weight = xp.full(M, 1 / M) if mask is None else mask / xp.maximum(mask.sum(), 1)  # none counts: a loss of 0
+            weight = xp.full(M, 1 / M) if mask is None else mask / xp.maximum(mask.sum(), 1)  # all masked: loss 0
         expect_shape(self, weight, "M", "weight", M=M)
         weight = weight.astype(logits.dtype)
         p, losses = softmax_cross_entropy(logits, targets, self.label_smoothing)
         return (losses * weight).sum(), Cache(p=p, targets=targets, weight=weight)
 
     def backward(self, dloss, cache):
-        """dloss: the gradient of the loss itself, usually 1. Returns (dlogits, None): words have no gradient."""
+        """dloss: the gradient of the loss itself, usually 1. Returns (dlogits, None): integers have no gradient."""
         p, targets, weight = cache.spend(self)
         return softmax_cross_entropy_backward(p, targets, weight * dloss, self.label_smoothing), None
 
     def __call__(self, logits, targets, mask=None):
-        """The loss without label smoothing, which is a device of training: exp of this is the perplexity."""
+        """The loss without label smoothing, which is for training only: exp of this is the perplexity."""
         return SoftmaxCrossEntropy().forward(logits, targets, mask)[0]
 
     def __repr__(self):

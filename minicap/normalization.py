@@ -1,4 +1,4 @@
-"""Batch normalisation (Ioffe and Szegedy 2015), and rows scaled to one length."""
+"""Batch normalisation (Ioffe and Szegedy 2015), and two ways to bring features to a common scale."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def batch_norm(x, gamma, beta, mean, scale):
 
 @op
 def batch_norm_backward(dy, x, gamma, mean, scale, frozen=False):
-    """(dx, dγ, dβ). Unless ``frozen``, μ and σ² depend on every x: that takes from dy its mean and its part along x̂."""
+    """(dx, dγ, dβ). Unless ``frozen``, μ and σ² depend on every x, and dx loses its mean and its component along x̂."""
     x_hat = (x - mean) * scale
     dgamma, dbeta = (dy * x_hat).sum(axis=(0, 1, 2)), dy.sum(axis=(0, 1, 2))
     if frozen:
@@ -45,7 +45,8 @@ class BatchNorm2d(Layer):
         x̂ = (x - μ) / sqrt(σ² + ε)        y = γ x̂ + β        x, y: (N, H, W, C); μ, σ², γ, β: (C,)
 
     Training uses the mean and variance of this batch and moves the running ones towards them; inference, and training
-    with ``frozen=True``, uses the running ones, so that a picture's output does not depend on its neighbours.
+    with ``frozen=True``, uses the running ones, so that an image's output does not depend on the rest of the batch.
+    Derived in lesson 11, lessons/11_dropout_norm_init.
     """
 
     def __init__(self, C, *, eps=1e-5, momentum=0.1, frozen=False):
@@ -86,9 +87,10 @@ class BatchNorm2d(Layer):
 
 
 class L2Normalize(Layer):
-    """y = s · x / ‖x‖: every row gets the length ``s``. x, y: (N, D). A zero row stays zero.
+    """y = s x̂, x̂ = x / ‖x‖: every row gets the length ``s``. x, y: (N, D). A zero row stays zero.
 
-    Dividing by the length leaves nothing to gain from moving along x: dx = s/‖x‖ · (dy - x̂ (x̂ · dy)).
+    Moving along x changes only the length, which is divided out, so dx has no component along x:
+    dx = s/‖x‖ · (dy - x̂ (x̂ · dy)). Used in lesson 15, lessons/15_features.
     """
 
     def __init__(self, scale=1.0):
@@ -96,26 +98,23 @@ class L2Normalize(Layer):
 
     def forward(self, x):
         expect_shape(self, x, "ND")
-        x_hat, norm = self._direction(x)
+        norm = array_module(x).sqrt((x * x).sum(axis=1, keepdims=True)) + 1e-12
+        x_hat = x / norm
         return self.scale * x_hat, Cache(x_hat=x_hat, norm=norm)
 
     def backward(self, dy, cache):
         x_hat, norm = cache.spend(self)
         return self.scale / norm * (dy - x_hat * (x_hat * dy).sum(axis=1, keepdims=True))
 
-    @staticmethod
-    def _direction(x):
-        norm = array_module(x).sqrt((x * x).sum(axis=1, keepdims=True)) + 1e-12
-        return x / norm, norm
-
     def __repr__(self):
         return f"L2Normalize({self.scale:g})"
 
 
 class Standardize(Layer):
-    """y = (x - mean) / std, channel by channel, with statistics that ``fit`` takes once and nothing learns.
+    """y = (x - mean) / std, channel by channel, with statistics that ``fit`` computes once and training leaves alone.
 
-    x, y: (..., D). For features of a frozen network, some of whose channels are a hundred times louder than others.
+    x, y: (..., D). For features of a frozen network, where some channels are a hundred times larger than others. It is
+    batch norm with fixed statistics: lesson 11, lessons/11_dropout_norm_init.
     """
 
     def __init__(self, D):
@@ -123,25 +122,21 @@ class Standardize(Layer):
         self.std = Buffer(np.ones(D, np.float32))
 
     def fit(self, x):
-        """Take mean and standard deviation from ``x``; a channel that never changes keeps its scale."""
+        """Compute mean and standard deviation from ``x``; a channel that is constant there is not divided."""
         xp, D = array_module(x), x.shape[-1]
         x = x.reshape(-1, D)
         std = x.std(axis=0)
         self.mean.data, self.std.data = x.mean(axis=0), xp.where(std > 0, std, xp.ones_like(std))
 
     def forward(self, x):
-        return self(x), Cache(std=self.std.data)
+        expect_shape(self, x, "...D", D=len(self.mean.data))
+        y = x - self.mean.data
+        y *= 1 / self.std.data
+        return y, Cache(std=self.std.data)
 
     def backward(self, dy, cache):
         (std,) = cache.spend(self)
         return dy / std
-
-    def __call__(self, x):
-        if x.shape[-1:] != self.mean.data.shape:
-            raise ValueError(f"{self!r} expects x of shape (..., {len(self.mean.data)}), got {tuple(x.shape)}")
-        y = x - self.mean.data
-        y *= 1 / self.std.data
-        return y
 
     def __repr__(self):
         return f"Standardize({len(self.mean.data)})"

@@ -1,7 +1,7 @@
 """Pooling: the largest, or the mean, of each K x K window. Channels do not mix.
 
-x: (N, H, W, C) -> y: (N, OH, OW, C). A window is never sliced out: tap (kh, kw) of *all* windows at once is the strided
-view x[:, kh::S, kw::S], so that K² passes over whole images do what the loops do pixel by pixel.
+x: (N, H, W, C) -> y: (N, OH, OW, C). No window is ever sliced out: pixel (kh, kw) of *all* windows is the strided view
+x[:, kh::S, kw::S], so K² passes over whole images do what the loops do pixel by pixel.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def max_pool2d_loops(x, K, S, P=0):
 
 
 def max_pool2d_loops_backward(dy, x, K, S, P=0):
-    """Only the largest pixel of a window moved the output, so it gets all of the gradient; of equals, the first."""
+    """Only the largest pixel of a window affects the output, so it gets the whole gradient; among equals, the first."""
     N, H, W, C = x.shape
     N, OH, OW, C = dy.shape
     x = pad(x, P, -np.inf)
@@ -49,7 +49,7 @@ def _taps(x, K, S, OH, OW):
 
 @op
 def max_pool2d(x, K, S, P=0):
-    """The same, for all windows at once."""
+    """:func:`max_pool2d_loops` for all windows at once."""
     OH, OW = (output_size(n, K, S, P) for n in x.shape[1:3])
     first, *others = _taps(pad(x, P, -np.inf), K, S, OH, OW)
     y = first.copy()
@@ -60,13 +60,13 @@ def max_pool2d(x, K, S, P=0):
 
 @op
 def max_pool2d_backward(dy, x, y, K, S, P=0):
-    """dx: each window's gradient goes to the first pixel that equals its maximum."""
+    """dx of :func:`max_pool2d`: each window's gradient goes to its first pixel that equals the maximum."""
     N, H, W, C = x.shape
     N, OH, OW, C = dy.shape
     xp = array_module(x, dy)
     padded = pad(x, P, -np.inf)
     dx = xp.zeros_like(padded)
-    waiting = xp.ones(dy.shape, dtype=bool)  # windows whose gradient has not found its pixel yet
+    waiting = xp.ones(dy.shape, dtype=bool)  # windows whose maximum has not been found yet
     for tap, dtap in zip(_taps(padded, K, S, OH, OW), _taps(dx, K, S, OH, OW), strict=True):
         found = waiting & (tap == y)
         dtap += dy * found
@@ -75,7 +75,7 @@ def max_pool2d_backward(dy, x, y, K, S, P=0):
 
 
 class _Pool2d(Layer):
-    """What max and average pooling share: the size and the place of the windows."""
+    """What max and average pooling share: the size and position of the windows."""
 
     def __init__(self, kernel=2, *, stride=None, padding=0):
         self.kernel, self.stride, self.padding = kernel, stride or kernel, padding
@@ -96,26 +96,32 @@ class _Pool2d(Layer):
 
 
 class MaxPool2d(_Pool2d):
-    """y = the largest of each window. Of several equal largest ones the first, in reading order, gets the gradient."""
+    """y = the maximum of each window. Where several pixels equal it, the first in reading order gets the gradient.
+
+    Derived in lesson 10, lessons/10_pooling.
+    """
 
     def forward(self, x):
-        y = self(x)
+        self._output_sizes(x)
+        y = max_pool2d(x, self.kernel, self.stride, self.padding)
         return y, Cache(x=x, y=y)
 
     def backward(self, dy, cache):
         x, y = cache.spend(self)
         return max_pool2d_backward(dy, x, y, self.kernel, self.stride, self.padding)
 
-    def __call__(self, x):
-        self._output_sizes(x)
-        return max_pool2d(x, self.kernel, self.stride, self.padding)
-
 
 class AvgPool2d(_Pool2d):
-    """y = the mean of each window; padding counts as zeros."""
+    """y = the mean of each window; padding counts as zeros. Derived in lesson 10, lessons/10_pooling."""
 
     def forward(self, x):
-        return self(x), Cache(shape=x.shape)
+        OH, OW = self._output_sizes(x)
+        first, *others = _taps(pad(x, self.padding), self.kernel, self.stride, OH, OW)
+        y = first.copy()
+        for tap in others:
+            y += tap
+        y /= self.kernel**2
+        return y, Cache(shape=x.shape)
 
     def backward(self, dy, cache):
         (shape,) = cache.spend(self)
@@ -127,12 +133,3 @@ class AvgPool2d(_Pool2d):
         for dtap in _taps(dx, self.kernel, self.stride, OH, OW):
             dtap += share
         return dx[:, P:P + H, P:P + W]
-
-    def __call__(self, x):
-        OH, OW = self._output_sizes(x)
-        first, *others = _taps(pad(x, self.padding), self.kernel, self.stride, OH, OW)
-        y = first.copy()
-        for tap in others:
-            y += tap
-        y /= self.kernel**2
-        return y

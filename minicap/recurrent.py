@@ -3,8 +3,8 @@
     z = x W + h U + b                     (N, 4H), in four blocks i, f, o, g
     i, f, o = σ(z_i), σ(z_f), σ(z_o)      input, forget and output gate, each in (0, 1)
     g = tanh(z_g)                         the candidate
-    c' = f ⊙ c + i ⊙ g                    the memory: what is kept plus what is written
-    h' = o ⊙ tanh(c')                     what is shown
+    c' = f ⊙ c + i ⊙ g                    the cell state: what is kept plus what is written
+    h' = o ⊙ tanh(c')                     the hidden state, the output of the step
 
 x: (N, D); h, c: (N, H); W: (D, 4H); U: (H, 4H); b: (4H,).
 """
@@ -31,9 +31,10 @@ def gates_forward(z, c):
 
 @op
 def gates_backward(dh, dc, gates, c, tanh_c):
-    """Gradients (dz, dc) of :func:`gates_forward`; ``c`` is the memory before the step. Overwrites ``gates`` with dz.
+    """Gradients (dz, dc) of :func:`gates_forward`; ``c`` is the state before the step. Overwrites ``gates`` with dz.
 
-    dc' arrives on two roads: directly, and through h' = o ⊙ tanh(c'). With σ' = σ(1 - σ) and tanh' = 1 - tanh².
+    c' affects the loss in two ways, directly and through h' = o ⊙ tanh(c'); dc is the sum of both. The slopes are
+    σ' = σ(1 - σ) and tanh' = 1 - tanh².
     """
     H = c.shape[-1]
     i, f, o, g = gates[:, :H], gates[:, H:2 * H], gates[:, 2 * H:3 * H], gates[:, 3 * H:]
@@ -48,9 +49,10 @@ def gates_backward(dh, dc, gates, c, tanh_c):
 
 
 class LSTMCell(Layer):
-    """One step: (x, h, c) -> (h', c'). Runs any number of times before its first backward.
+    """One step, the equations at the top of this file: (x, h, c) -> (h', c').
 
-    The forget gate's bias starts at 1, so that memory is kept until there is a reason not to (Jozefowicz et al. 2015).
+    May run any number of times before the first backward. The forget gate's bias starts at 1, so that memory is kept
+    until the network learns otherwise (Jozefowicz et al. 2015). Derived in lesson 18, lessons/18_lstm.
     """
 
     def __init__(self, D, H, *, rng):
@@ -83,13 +85,13 @@ class LSTMCell(Layer):
 
 
 def pack_by_time(lengths):
-    """(row, t, running): where in (N, T) the M real steps of N sequences stand, and how many sequences run at each t.
+    """(row, t, running): where the M real steps of N sequences are in (N, T), and how many sequences run at each t.
 
         a    dog  runs             packed:  a two | dog cats | runs         running: 2, 2, 1
         two  cats
 
     All first steps, then all second ones, and so on, the longest sequence always first. row, t: NumPy integers (M,);
-    the first N of ``row`` are the sequences by falling length.
+    the first N of ``row`` are the sequences in order of decreasing length.
     """
     lengths = np.asarray(lengths)
     order = np.argsort(-lengths, kind="stable")
@@ -101,7 +103,7 @@ def steps_of(running):
     """For each step three slices: its rows in z, and the state before and after it in h, c and tanh_c.
 
     The first ``running[t]`` rows take part in step t. z (M, 4H), M = Σ running, holds the steps one after another. h, c
-    and tanh_c (N + M, H) begin with the N given states, so that the state after row m of z stands at N + m.
+    and tanh_c (N + M, H) begin with the N given states, so that the state after row m of z is at N + m.
     """
     N, begin, before = running[0], 0, 0
     for n in running:
@@ -119,12 +121,13 @@ def lstm_steps(z, U, h, c, tanh_c, running):
 
 @op
 def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
-    """The same backwards, in place: the gates become dz.
+    """The gradient of :func:`lstm_steps`, from the last step to the first, in place: the gates become dz.
 
-    dy (M, H): of the outputs; dh, dc (N, H): of each row's state after its last step, and in the end before its first.
+    dy (M, H) is the gradient of the outputs. dh, dc (N, H) hold that of each row's state after its last step, and in
+    the end that of its state before the first.
     """
     for now, before, after in reversed(list(steps_of(running))):
-        n = now.stop - now.start  # the other rows ended before this step: their dh and dc wait for their own last one
+        n = now.stop - now.start  # the other rows are shorter: their dh and dc are left until their own last step
         dz, dc[:n] = gates_backward(dh[:n] + dy[now], dc[:n], gates[now], c[before], tanh_c[after])
         dh[:n] = dz @ U.T
 
@@ -133,15 +136,17 @@ class LSTM(Layer):
     """A cell run over sequences: (x, h0, c0) -> (y, h, c).
 
     x: (N, T, D); y: (N, T, H), the hidden states; h0, c0: the state before the first step (None: zeros); h, c: the
-    state after the last. ``lengths`` (NumPy integers, (N,), at least 1) says how many steps each row really has: a row
-    that has ended is not computed, its outputs are 0 and its final state is that of its last step.
+    state after the last. ``lengths`` (NumPy integers, (N,), at least 1) gives the number of real steps of each row:
+    nothing is computed for a row that has ended, its outputs are 0 and its final state is that of its last step.
 
-    ``constant`` (N, E), if given, is what each row reads beside x at every step, as if x were [x_t, constant] of D
-    numbers in all; backward then returns its gradient as a fourth one. Its product with W is taken once, not T times.
+    ``constant`` (N, E), if given, is a second input that is the same at every step, as if x were [x_t, constant] with D
+    numbers in all; backward then returns its gradient as a fourth value. Its product with W is computed once, not T
+    times.
 
-    What does not wait for the state is taken out of the time loop: x W + b is one product over all steps, and so are
-    dW, dU and dx. Inside, the steps stand one after another without padding, (M, ·) instead of (N, T, ·), and rows are
-    sorted by length, so that those still running are a prefix (see :func:`steps_of`).
+    Whatever does not depend on the state is taken out of the time loop: x W + b is one product over all steps, and so
+    are dW, dU and dx. Inside, the steps follow one another without padding, (M, ·) instead of (N, T, ·), and rows are
+    sorted by length, so that those still running are a prefix (see :func:`steps_of`). Derived in lessons 17 and 18,
+    lessons/17_rnn and lessons/18_lstm.
     """
 
     def __init__(self, D, H, *, rng):
@@ -160,7 +165,7 @@ class LSTM(Layer):
         order, back, row, t, before, last = (xp.asarray(place) for place in places)
         x = x[row, t]  # (N, T, D) -> (M, D)
         z = x @ W[:D]
-        z += b  # in place: an array of this size is slow to write for the first time
+        z += b  # in place: a new array of this size is slow, its memory has to be mapped first
         if constant is not None:
             z += (constant @ W[D:])[row]
         h = xp.empty((N + len(x), H), dtype=x.dtype)
@@ -174,7 +179,8 @@ class LSTM(Layer):
         return (y, h[last], c[last]), cache
 
     def backward(self, dy, cache):
-        """dy = (dL/dy, dL/dh, dL/dc), the last two may be None; returns (dx, dh0, dc0), and dconstant where given."""
+        """dy = (dL/dy, dL/dh, dL/dc), the last two may be None; returns (dx, dh0, dc0), then dconstant if there is one.
+        """
         dy, dh, dc = dy
         x, constant, h, c, tanh_c, gates, running, order, back, row, t, before = cache.spend(self)
         W, U = self.cell.W.data, self.cell.U.data
@@ -192,7 +198,7 @@ class LSTM(Layer):
         dx[row, t] = dz @ W[:D].T
         inputs = dx, dh[back], dc[back]
         if constant is not None:
-            total = xp.zeros((N, 4 * H), dtype=dy.dtype)  # it was read at every step
+            total = xp.zeros((N, 4 * H), dtype=dy.dtype)  # Σ_t dz_t, as every step reads the constant
             for now, _, _ in steps_of(running):
                 total[:now.stop - now.start] += dz[now]
             dW[D:] = constant[order].T @ total
@@ -205,10 +211,10 @@ class LSTM(Layer):
 
 
 def _schedule(lengths, N, T):
-    """(running, order, back, row, t, before, last): how many rows run at each step, and NumPy arrays of places.
+    """(running, order, back, row, t, before, last): how many rows run at each step, and NumPy arrays of indices.
 
-    order: the rows by falling length; back: where each row stands in it; row, t (M,): see :func:`pack_by_time`; before
-    (M,): the place in h of the state before each packed step; last (N,): that of the state after a row's last step.
+    order: the rows by decreasing length; back: the inverse permutation; row, t (M,): see :func:`pack_by_time`; before
+    (M,): the index in h of the state before each packed step; last (N,): that of the state after a row's last step.
     """
     lengths = np.full(N, T) if lengths is None else np.asarray(lengths)
     if lengths.shape != (N,) or lengths.min() < 1 or lengths.max() > T:

@@ -195,3 +195,14 @@ def test_expect_shape_accepts_the_letters_it_spells_and_nothing_else(shape):
         with pytest.raises(ValueError) as refusal:
             expect_shape(ReLU(), x, "NHWC", C=3)
         assert str(refusal.value) == f"ReLU() expects x of shape (N, H, W, 3), got {shape}"
+
+
+@given(shape=st.lists(st.integers(0, 4), max_size=5).map(tuple))
+def test_expect_shape_lets_any_number_of_axes_stand_before_the_last_ones(shape):
+    x = np.zeros(shape)
+    if shape[-1:] == (3,) and len(shape) >= 2:
+        expect_shape(ReLU(), x, "...ND", D=3)
+    else:
+        with pytest.raises(ValueError) as refusal:
+            expect_shape(ReLU(), x, "...ND", D=3)
+        assert str(refusal.value) == f"ReLU() expects x of shape (..., N, 3), got {shape}"

@@ -37,7 +37,7 @@ def test_linear_passes_the_gradient_check(assert_gradients, rng, shape):
 
 def test_linear_without_bias_has_one_parameter(assert_gradients, rng):
     layer = Linear(3, 4, rng=rng, bias=False)
-    assert [name for name, _ in layer.named_parameters()] == ["W"]
+    assert layer.b is None and [name for name, _ in layer.named_parameters()] == ["W"]
     assert_gradients(layer, rng.standard_normal((5, 3)))
 
 
