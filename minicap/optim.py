@@ -78,7 +78,10 @@ def _shapes(arrays):
 
 
 class SGD(Optimizer):
-    """v = momentum · v + g;   θ = θ - lr · v   (Polyak 1964; Sutskever et al. 2013, eq. 1)"""
+    """v = momentum · v + g;   θ = θ - lr · v   (Polyak 1964; Sutskever et al. 2013, eq. 1)
+
+    Derived in lesson 5, lessons/05_optimizers.
+    """
 
     slots = ("v",)
 
@@ -93,7 +96,10 @@ class SGD(Optimizer):
 
 
 class RMSProp(Optimizer):
-    """s = ρ s + (1 - ρ) g²;   θ = θ - lr · g / (sqrt(s) + ε)   (Tieleman and Hinton 2012, lecture 6.5)"""
+    """s = ρ s + (1 - ρ) g²;   θ = θ - lr · g / (sqrt(s) + ε)   (Tieleman and Hinton 2012, lecture 6.5)
+
+    Half of Adam: lesson 5, lessons/05_optimizers.
+    """
 
     slots = ("s",)
 
@@ -114,7 +120,8 @@ class Adam(Optimizer):
         s = β₂ s + (1 - β₂) g²         ŝ = s / (1 - β₂ᵗ)
         θ = θ - lr · (m̂ / (sqrt(ŝ) + ε) + weight_decay · θ)
 
-    Decay applies to matrices and kernels, not to biases and scales (arrays of one axis).
+    Decay applies to matrices and kernels, not to biases and scales (arrays of one axis). Derived in lesson 5,
+    lessons/05_optimizers.
     """
 
     slots = ("m", "s")
