@@ -183,4 +183,11 @@ static inline unsigned __ballot_sync(unsigned, bool value)
     return ballot;
 }
 
+static inline float atomicAdd(float* where, float value)
+{
+    const float before = *where;  // threads take turns here, so nobody comes between
+    *where += value;
+    return before;
+}
+
 static inline int __ffs(unsigned bits) { return bits ? std::countr_zero(bits) + 1 : 0; }

@@ -7,6 +7,7 @@
 // float32. Backward every pixel collects from its windows in a fixed order, instead of windows adding to pixels with
 // atomics. Replaces: a padded copy of x and K² strided copies; with a chunk of windows at a time, the matrix, K² times
 // the size of x, is never there as a whole.
+// Version 1, the plain kernel: naive/im2col.cu.
 // Compiled with NVRTC 12.9 and 13.5 for sm_75 to sm_120, as CuPy 13 and 14 do; not yet run on a GPU.
 
 extern "C" __global__ void windows(const float* x, float* columns, int first, int count, int H, int W, int C, int OH,

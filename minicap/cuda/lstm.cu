@@ -1,16 +1,17 @@
 // The gates of an LSTM, one thread for each unit of each row.
 //
 //     gates_forward    i, f, o = σ(z_i), σ(z_f), σ(z_o);  g = tanh(z_g);  c' = f c + i g;  h' = o tanh c'
-//     gates_backward   the same read from below
+//     gates_backward   the gradients of z and c, from those of h' and c'
 //
 // z: (N, 4H) in four blocks i, f, o, g; everything else (N, H); float32. minicap/recurrent.py has the equations and
 // their references (Hochreiter and Schmidhuber 1997; Gers et al. 2000). Replaces: about twelve launches of CuPy for the
 // forward step and thirty for the backward one, each with a pass over memory.
+// Version 1, the plain kernel: naive/lstm.cu.
 // Compiled with NVRTC 12.9 and 13.5 for sm_75 to sm_120, as CuPy 13 and 14 do; not yet run on a GPU.
 
 __device__ float sigmoid(float x) { return 0.5f * tanhf(0.5f * x) + 0.5f; }
 
-// z, which holds x W + b, becomes the gates; `product`, h U, is added first (null: z has it already).
+// z, which holds x W + b, becomes the gates; `product`, h U, is added first (null: z contains it already).
 extern "C" __global__ void gates_forward(float* z, const float* product, const float* c, float* c_next, float* tanh_c,
                                          float* h_next, int N, int H)
 {

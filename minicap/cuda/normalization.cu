@@ -7,9 +7,10 @@
 //
 // Vectors are (C,), everything float32. Sums over rows: 32 channels are neighbours in memory and belong to the 32
 // threads of a warp; the 8 warps of a block take every eighth row of a slab of rows; the slabs go to blocks of their
-// own, and their results, (slabs, C), are joined by a second launch. So each sum has one order. Mean and
+// own, and their results, (slabs, C), are joined by a second launch. So every sum has a fixed order. Mean and
 // squared deviations are collected together without cancellation (Welford 1962), and joined by the rule of Chan, Golub
 // and LeVeque 1983. Replaces: four to nine launches of CuPy with a pass over x each.
+// Versions 1 and 2, the plain kernel and a step on the way: naive/normalization.cu.
 // Compiled with NVRTC 12.9 and 13.5 for sm_75 to sm_120, as CuPy 13 and 14 do; not yet run on a GPU.
 
 #define WARPS 8

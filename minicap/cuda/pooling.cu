@@ -3,9 +3,10 @@
 //     max_pool           y[n, oh, ow, c] = max over the K x K window of x at (S·oh - P, S·ow - P), one thread each
 //     max_pool_backward  dx[n, h, w, c] = Σ dy of the windows whose first largest pixel this is, one thread each
 //
-// x, dx: (N, H, W, C); y, dy: (N, OH, OW, C); float32. Padding is never the largest. Backward every pixel looks which
-// windows chose it and adds their gradients in reading order: no two threads write to one place, so no atomics.
+// x, dx: (N, H, W, C); y, dy: (N, OH, OW, C); float32. Padding is never the largest. Backward every pixel finds the
+// windows that chose it and adds their gradients in reading order: no two threads write to one place, so no atomics.
 // Replaces: K² launches of CuPy forward and five times as many backward, each with a pass over memory.
+// Version 1, the plain kernel: naive/pooling.cu.
 // Compiled with NVRTC 12.9 and 13.5 for sm_75 to sm_120, as CuPy 13 and 14 do; not yet run on a GPU.
 
 extern "C" __global__ void max_pool(const float* x, float* y, int count, int H, int W, int C, int OH, int OW, int K,

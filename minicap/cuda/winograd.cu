@@ -3,7 +3,7 @@
 //     input_tiles      V = Bᵀ x B     6 x 6 pixels -> 36 numbers
 //     kernel_tiles     U = G w Gᵀ     3 x 3 weights -> 36 numbers
 //     output_tiles     y = Aᵀ M A     36 numbers -> 4 x 4 pixels, plus the bias
-//     gradient_tiles   dM = A dy Aᵀ   4 x 4 pixels -> 36 numbers: the output transform read from below
+//     gradient_tiles   dM = A dy Aᵀ   4 x 4 pixels -> 36 numbers, the transposed output transform
 //     kernel_gradient  dw = Gᵀ dU G   36 numbers -> 3 x 3 weights
 //
 // Between them stand 36 matrix products by cuBLAS (minicap/cuda/winograd.py); minicap/cpu/winograd.py has the matrices.
@@ -11,6 +11,7 @@
 // of all N · TH · TW in reading order; w: (3, 3, pairs) and U: (36, pairs), where pairs = C · F; float32. Consecutive
 // threads take consecutive channels: every access is one long run, and all between load and store is in registers.
 // Replaces: gathering tiles, and products with 36 x 36, 36 x 9 and 16 x 36 matrices.
+// Versions 1 and 2, the plain kernel and a step on the way: naive/winograd.cu.
 // Compiled with NVRTC 12.9 and 13.5 for sm_75 to sm_120, as CuPy 13 and 14 do; not yet run on a GPU.
 
 // One-dimensional transforms. B: six pixels as values of a polynomial at the points 0, 1, -1, 2, -2 and infinity.

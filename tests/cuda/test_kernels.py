@@ -92,7 +92,7 @@ def test_the_sources_are_installed_with_the_package(tmp_path):
             "print([f for p, _, _, names in b.data_files for f in names if p == 'minicap.cuda'])")
     result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert sorted(re.findall(r"(\w+)\.cu", result.stdout)) == SOURCES
+    assert sorted(re.findall(r"'([\w/]+)\.cu", result.stdout)) == sorted(SOURCES + [f"naive/{s}" for s in SOURCES])
 
 
 # ---------------------------------------------------------------------------------------------- the emulator itself
