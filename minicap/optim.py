@@ -131,7 +131,7 @@ class Adam(Optimizer):
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
 
     def numbers(self, lr, p):
-        """m̂ / (sqrt(ŝ) + ε) with both corrections taken out of the arrays, as the paper's section 2 ends."""
+        """m̂ / (sqrt(ŝ) + ε) with both corrections moved from the arrays to lr and ε (the paper, end of section 2)."""
         beta1, beta2 = self.betas
         correction = math.sqrt(1 - beta2**self.steps)
         keep = 1 - lr * self.weight_decay if p.ndim > 1 else 1.0
@@ -143,7 +143,7 @@ class Adam(Optimizer):
 
 @op
 def adam_(theta, g, m, s, beta1, beta2, lr, eps, keep):
-    """One step of :class:`Adam` in place, with the numbers that its ``numbers`` says."""
+    """One step of :class:`Adam`, in place; lr, eps and keep are those that its ``numbers`` returns."""
     m *= beta1
     m += (1 - beta1) * g
     s *= beta2
@@ -206,7 +206,7 @@ class WeightAverage:
 @op
 @fuse
 def approach(x, goal, share):
-    """x moves this share of the way to its goal, in place."""
+    """Move x by this share of its distance to ``goal``, in place."""
     x += share * (goal - x)
 
 
@@ -226,7 +226,7 @@ def sum_of_squares(x):
 
 def clip_gradients(parameters, max_norm):
     """Scale all gradients by min(1, max_norm / global norm) (Pascanu et al. 2013, algorithm 1); returns the norm."""
-    parameters = list(parameters)  # gone through twice
+    parameters = list(parameters)  # iterated twice
     norm = global_norm(parameters)
     factor = array_module(norm).minimum(1.0, max_norm / (norm + 1e-12))
     for p in parameters:
