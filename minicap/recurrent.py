@@ -9,6 +9,8 @@
 x: (N, D); h, c: (N, H); W: (D, 4H); U: (H, 4H); b: (4H,).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .activations import sigmoid
@@ -161,48 +163,45 @@ class LSTM(Layer):
             if state is not None:
                 expect_shape(self, state, "NH", name, N=N, H=size)
         xp = array_module(x)
-        running, *places = _schedule(lengths, N, T)
-        order, back, row, t, before, last = (xp.asarray(place) for place in places)
-        x = x[row, t]  # (N, T, D) -> (M, D)
+        at = _schedule(lengths, N, T, xp)
+        x = x[at.row, at.t]  # (N, T, D) -> (M, D)
         z = x @ W[:D]
         z += b  # in place: a new array of this size is slow, its memory has to be mapped first
         if constant is not None:
-            z += (constant @ W[D:])[row]
+            z += (constant @ W[D:])[at.row]
         h = xp.empty((N + len(x), H), dtype=x.dtype)
         c, tanh_c = xp.empty_like(h), xp.empty_like(h)
-        h[:N], c[:N] = (0 if s is None else s[order] for s in (h0, c0))
-        lstm_steps(z, U, h, c, tanh_c, running)
+        h[:N], c[:N] = (0 if state is None else state[at.order] for state in (h0, c0))
+        lstm_steps(z, U, h, c, tanh_c, at.running)
         y = xp.zeros((N, T, H), dtype=x.dtype)
-        y[row, t] = h[N:]
-        cache = Cache(x=x, constant=constant, h=h, c=c, tanh_c=tanh_c, gates=z, running=running, order=order, back=back,
-                      row=row, t=t, before=before)
-        return (y, h[last], c[last]), cache
+        y[at.row, at.t] = h[N:]
+        return (y, h[at.last], c[at.last]), Cache(x=x, constant=constant, h=h, c=c, tanh_c=tanh_c, gates=z, at=at)
 
     def backward(self, dy, cache):
         """dy = (dL/dy, dL/dh, dL/dc), the last two may be None; returns (dx, dh0, dc0), then dconstant if there is one.
         """
         dy, dh, dc = dy
-        x, constant, h, c, tanh_c, gates, running, order, back, row, t, before = cache.spend(self)
+        x, constant, h, c, tanh_c, gates, at = cache.spend(self)
         W, U = self.cell.W.data, self.cell.U.data
         N, T, H = dy.shape
         D = x.shape[1]
         xp = array_module(dy)
-        dh, dc = (xp.zeros((N, H), dtype=dy.dtype) if d is None else d[order] for d in (dh, dc))
-        lstm_steps_backward(gates, U, c, tanh_c, dy[row, t], dh, dc, running)
+        dh, dc = (xp.zeros((N, H), dtype=dy.dtype) if d is None else d[at.order] for d in (dh, dc))
+        lstm_steps_backward(gates, U, c, tanh_c, dy[at.row, at.t], dh, dc, at.running)
         dz = gates
         dW = xp.empty_like(W)
         dW[:D] = x.T @ dz
-        self.cell.U.accumulate(h[before].T @ dz)
+        self.cell.U.accumulate(h[at.before].T @ dz)
         self.cell.b.accumulate(dz.sum(axis=0))
         dx = xp.zeros((N, T, D), dtype=dy.dtype)
-        dx[row, t] = dz @ W[:D].T
-        inputs = dx, dh[back], dc[back]
+        dx[at.row, at.t] = dz @ W[:D].T
+        inputs = dx, dh[at.back], dc[at.back]
         if constant is not None:
             total = xp.zeros((N, 4 * H), dtype=dy.dtype)  # Σ_t dz_t, as every step reads the constant
-            for now, _, _ in steps_of(running):
+            for now, _, _ in steps_of(at.running):
                 total[:now.stop - now.start] += dz[now]
-            dW[D:] = constant[order].T @ total
-            inputs += ((total @ W[D:].T)[back],)
+            dW[D:] = constant[at.order].T @ total
+            inputs += ((total @ W[D:].T)[at.back],)
         self.cell.W.accumulate(dW)
         return inputs
 
@@ -210,12 +209,20 @@ class LSTM(Layer):
         return f"LSTM({self.cell.W.shape[0]} -> {self.cell.U.shape[0]})"
 
 
-def _schedule(lengths, N, T):
-    """(running, order, back, row, t, before, last): how many rows run at each step, and NumPy arrays of indices.
+class Schedule(NamedTuple):
+    """Where M steps of N sequences are, packed by time (see :func:`pack_by_time`)."""
 
-    order: the rows by decreasing length; back: the inverse permutation; row, t (M,): see :func:`pack_by_time`; before
-    (M,): the index in h of the state before each packed step; last (N,): that of the state after a row's last step.
-    """
+    running: list       # how many rows run at each step
+    order: np.ndarray   # (N,) the rows by decreasing length
+    back: np.ndarray    # (N,) the inverse permutation
+    row: np.ndarray     # (M,) of each packed step, the sequence
+    t: np.ndarray       # (M,) and the time
+    before: np.ndarray  # (M,) the index in h of the state before it
+    last: np.ndarray    # (N,) the index in h of the state after a row's last step
+
+
+def _schedule(lengths, N, T, xp):
+    """The :class:`Schedule` of N sequences of ``lengths`` (None: all T), its indices as arrays of ``xp``."""
     lengths = np.full(N, T) if lengths is None else np.asarray(lengths)
     if lengths.shape != (N,) or lengths.min() < 1 or lengths.max() > T:
         raise ValueError(f"lengths must be {N} integers from 1 to {T}, got {lengths}")
@@ -224,4 +231,4 @@ def _schedule(lengths, N, T):
     back = np.argsort(order)
     before = np.concatenate([np.arange(state.start, state.stop) for _, state, _ in steps_of(running)])
     begin = np.cumsum([N, *running])
-    return running, order, back, row, t, before, begin[lengths - 1] + back
+    return Schedule(running, *map(xp.asarray, (order, back, row, t, before, begin[lengths - 1] + back)))
