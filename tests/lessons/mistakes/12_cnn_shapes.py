@@ -229,13 +229,7 @@ def count_parameters(net):
 
 # expects: 12.2: only what is called W and b
 def count_parameters(net):
-    total = 0
-    for _, layer in net.named_layers():
-        if hasattr(layer, "W"):
-            total += layer.W.data.size
-        if hasattr(layer, "b"):
-            total += layer.b.data.size
-    return total
+    return sum(p.data.size for name, p in net.named_parameters() if name.split(".")[-1] in ("W", "b"))
 
 
 # expects: 12.2: only W
