@@ -243,7 +243,7 @@ def test_no_final_kernel_uses_atomics():
 def test_a_naive_source_says_what_it_is_and_ends_with_what_the_final_one_gains(source):
     text = (kernels.FOLDER / "naive" / f"{source}.cu").read_text(encoding="utf-8")
     header = " ".join(text[:text.index("\n\n")].replace("//", "").split())
-    assert f"before ../{source}.cu" in header and "the library never launches these" in header
+    assert header.startswith(f"The steps that led to ../{source}.cu") and "the library never launches them" in header
     assert "// Version 1" in text and text.count("// Version 2") == ("_v2" in text)
     assert re.search(r"// Final version, [^\n]*\.\./\w+\.cu", text) and "Gained:" in text
     assert max(map(len, text.splitlines())) <= 120

@@ -1,6 +1,7 @@
-// The gradient of an embedding, before ../embedding.cu: row w is the sum of dy over the positions where the word is w.
+// The steps that led to ../embedding.cu, the gradient of an embedding: row w is the sum of dy where the word is w.
 //
-// dy: (M, E) float32; words: (M,) int64; total: (V, E). For slides and tests: the library never launches these.
+// dy: (M, E) float32; words: (M,) int64; total: (V, E). These kernels are for slides and tests: the library never
+// launches them.
 
 // Version 1: one thread for each number of dy, which it adds to the row of its word. Two threads may want to add to the
 // same number at the same time, so the addition has to be atomic. That costs twice. Threads queue where a word is

@@ -1,11 +1,11 @@
-// Windows of a convolution as the rows of a matrix, and back, before ../im2col.cu.
+// The steps that led to ../im2col.cu: windows of a convolution as the rows of a matrix, and back.
 //
 // x, dx: (N, H, W, C); columns, dcolumns: (count, K·K·C), one row for each window; float32. The arguments are those of
-// the final kernels. For slides and tests: the library never launches these.
+// the final kernels. These kernels are for slides and tests: the library never launches them.
 
 // Version 1: one thread for each window, which copies its K·K·C numbers one after another. Right, and slow: at any
 // moment the 32 threads of a warp write to 32 rows, K·K·C numbers apart. The GPU moves memory in runs of 128 bytes, so
-// each write moves a run of its own for the sake of 4 bytes.
+// each write moves a run of its own, of which 4 bytes are used.
 extern "C" __global__ void windows_v1(const float* x, float* columns, int first, int count, int H, int W, int C, int OH,
                                       int OW, int K, int S, int P)
 {

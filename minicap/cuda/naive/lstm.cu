@@ -1,9 +1,9 @@
-// The gates of an LSTM, before ../lstm.cu: one launch for each line of the equations.
+// The steps that led to ../lstm.cu, the gates of an LSTM: here one launch for each line of the equations.
 //
 //     i, f, o, g = σ(z_i), σ(z_f), σ(z_o), tanh(z_g)      c' = f c + i g      h' = o tanh c'
 //
-// z: (N, 4H) in four blocks i, f, o, g; everything else (N, H); float32. For slides and tests: the library never
-// launches these.
+// z: (N, 4H) in four blocks i, f, o, g; everything else (N, H); float32. These kernels are for slides and tests: the
+// library never launches them.
 
 __device__ float sigmoid(float x) { return 0.5f * tanhf(0.5f * x) + 0.5f; }
 

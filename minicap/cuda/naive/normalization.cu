@@ -1,11 +1,11 @@
-// Batch normalisation over the rows of x, (rows, C), before ../normalization.cu.
+// The steps that led to ../normalization.cu, batch normalisation over the rows of x, (rows, C).
 //
-// Vectors are (C,), everything float32; scale = 1 / sqrt(variance + ε). For slides and tests: the library never
-// launches these.
+// Vectors are (C,), everything float32; scale = 1 / sqrt(variance + ε). These kernels are for slides and tests: the
+// library never launches them.
 
 // Version 1: one thread for each channel does everything. What it reads is well arranged, as 32 channels are neighbours
-// in memory. But a layer of 64 channels keeps 64 threads busy on a GPU made for a hundred thousand, and each of them
-// walks through all pixels of all images three times.
+// in memory. But a layer of 64 channels keeps 64 threads busy on a GPU that can run a hundred thousand, and each of
+// them walks through all pixels of all images three times.
 extern "C" __global__ void batch_norm_v1(const float* x, const float* gamma, const float* beta, float* mean,
                                          float* variance, float* y, int rows, int C, float epsilon)
 {
@@ -50,7 +50,7 @@ extern "C" __global__ void batch_norm_backward_v1(const float* dy, const float* 
 // Version 2 of the sums, here for the moments: one block of 256 threads for each channel. Each thread adds up every
 // 256th row; then the block folds the 256 sums in shared memory, half onto half, eight times. Gained: 256 times as many
 // threads, and sums that round less. Lost: the 32 threads of a warp now read numbers C apart, so that each read moves a
-// run of 128 bytes for the sake of 4. The first pass over x is for the mean, the second for the variance.
+// run of 128 bytes of which 4 are used. The first pass over x is for the mean, the second for the variance.
 __device__ float fold(float mine, float* shared)
 {
     __syncthreads();  // until all threads have read the previous result

@@ -1,8 +1,9 @@
-// Max pooling, before ../pooling.cu. The arguments are those of the final kernels.
+// The steps that led to ../pooling.cu, max pooling.
 //
-// x, dx: (N, H, W, C); y, dy: (N, OH, OW, C); float32. For slides and tests: the library never launches these.
+// x, dx: (N, H, W, C); y, dy: (N, OH, OW, C); float32. These kernels are for slides and tests: the library never
+// launches them.
 
-// Where the largest pixel of the window at (oh, ow) is; of equals, the first in reading order. Padding is never it.
+// Where the largest pixel of the window at (oh, ow) is; of equals, the first in reading order. Padding is never chosen.
 __device__ const float* largest(const float* image, int oh, int ow, int H, int W, int C, int K, int S, int P)
 {
     const float* found = nullptr;
@@ -15,9 +16,9 @@ __device__ const float* largest(const float* image, int oh, int ow, int H, int W
     return found;
 }
 
-// Version 1: one thread for each window, in the order in which one would draw them: channel by channel, neighbouring
-// threads at neighbouring windows. But channels are last in memory, so neighbouring threads read S · C numbers apart,
-// and every read moves a run of 128 bytes for the sake of 4.
+// Version 1: one thread for each window, in the order of a drawing: channel by channel, neighbouring threads at
+// neighbouring windows. But channels are last in memory, so neighbouring threads read S · C numbers apart, and every
+// read moves a run of 128 bytes of which 4 are used.
 extern "C" __global__ void max_pool_v1(const float* x, float* y, int count, int H, int W, int C, int OH, int OW, int K,
                                        int S, int P)
 {
@@ -44,6 +45,6 @@ extern "C" __global__ void max_pool_backward_v1(const float* dy, const float* x,
     atomicAdd(&dx[largest(x + n * H * W * C + c, oh, ow, H, W, C, K, S, P) - x], dy[index]);
 }
 
-// Final version, `max_pool_backward` in ../pooling.cu: one thread for each pixel asks the windows around it whether
-// they chose it. Gained: one writer for each number, so no atomics, a fixed order and no zeroing. Most pixels are done
+// Final version, `max_pool_backward` in ../pooling.cu: one thread for each pixel checks which of the windows around it
+// chose it. Gained: one writer for each number, so no atomics, a fixed order and no zeroing. Most pixels are done
 // early: one that differs from a window's maximum, which forward has kept, was not chosen by it.

@@ -1,11 +1,11 @@
-// Softmax and cross-entropy of every row of a matrix, before ../softmax.cu.
+// The steps that led to ../softmax.cu: softmax and cross-entropy of every row of a matrix.
 //
-// logits, log_p, p: (rows, V) float32; targets: (rows,) int64; loss, dloss: (rows,). For slides and tests: the library
-// never launches these.
+// logits, log_p, p: (rows, V) float32; targets: (rows,) int64; loss, dloss: (rows,). These kernels are for slides and
+// tests: the library never launches them.
 
 // Version 1: one thread for each row, the loops of the formula. A batch of 64 captions has some 700 words, so 700
-// threads are busy on a GPU made for a hundred thousand; and the threads of a warp read numbers V apart, so that each
-// read moves a run of 128 bytes for the sake of 4.
+// threads are busy on a GPU that can run a hundred thousand; and the threads of a warp read numbers V apart, so that
+// each read moves a run of 128 bytes of which 4 are used.
 __device__ float largest_of(const float* logits, int V)
 {
     float largest = logits[0];

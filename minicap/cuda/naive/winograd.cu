@@ -1,7 +1,7 @@
-// 3 x 3 convolution with stride 1 and padding 1, before ../winograd.cu.
+// The steps that led to ../winograd.cu: 3 x 3 convolution with stride 1 and padding 1.
 //
-// x: (N, H, W, C), W: (3, 3, C, F), b: (F,), y: (N, H, W, F); float32. For slides and tests: the library never launches
-// these.
+// x: (N, H, W, C), W: (3, 3, C, F), b: (F,), y: (N, H, W, F); float32. These kernels are for slides and tests: the
+// library never launches them.
 
 // Version 1: the definition, one thread for each number of y. Threads of a warp share the pixels and read neighbouring
 // weights, so memory is read in whole runs; but for each multiplication two numbers are read and none is kept. A GPU
