@@ -1,11 +1,11 @@
 """Every lesson is true: its code runs, its numbers come out, its checker accepts what is right and names what is wrong.
 
     tests/lessons/variants/NN_topic_*.py    correct solutions written in other ways; at least two for each lesson
-    tests/lessons/mistakes/NN_topic.py      mistakes as learners write them. Each stands below a line that says how the
-                                            checker has to name it, "# expects: 3.2: dW transposed", and is run behind
-                                            the solution, so that only what is wrong has to be written down
+    tests/lessons/mistakes/NN_topic.txt     mistakes as learners make them, below the name that the checker has to give
+                                            them; told as changes to the solution (planted.py)
 """
 
+import functools
 import inspect
 import itertools
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from planted import read_mistakes
 
 from minicap.learn import readme
 from minicap.learn.checker import check
@@ -34,17 +35,33 @@ def lesson_of(path):
     return lesson
 
 
-EXPECTS = re.compile(r"^# expects: ([\d.]+): (.+)\n", re.MULTILINE)
-
-
-def mistakes():
-    """(lesson, number of the exercise, name of the mistake or "None", source) of every mistake there is a file for."""
-    for path in sorted((HERE / "mistakes").glob("*.py")):
+def planted(mistakes):
+    """(lesson, :class:`planted.Planted`) of every mistake there is, or of the right functions they are planted in."""
+    for path in sorted((HERE / "mistakes").glob("*.txt")):
         lesson = lesson_of(path)
-        _, *pieces = EXPECTS.split(path.read_text(encoding="utf-8"))
-        for number, name, source in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
-            yield pytest.param(lesson, number, name, source, id=f"{lesson.path.name}, {number}: {name}")
+        for one in read_mistakes(path, lesson.solution.read_text(encoding="utf-8")):
+            if bool(one.name) == mistakes:
+                name = one.name or "written in another way"
+                yield pytest.param(lesson, one, id=f"{lesson.path.name}, {one.number}: {name}")
 
+
+@functools.cache
+def exercises_of(lesson):
+    """{number: exercise} of a lesson; its check.py is read once for all mistakes."""
+    return {exercise.number: exercise for exercise in lesson.exercises()}
+
+
+@pytest.fixture(scope="module")
+def run_planted(tmp_path_factory):
+    """A function that checks what a mistake makes of the solution. The file it stands in is named for the mistake."""
+    folder = tmp_path_factory.mktemp("planted")
+
+    def run(lesson, one):
+        path = folder / f"{one.where}.py"
+        path.write_text(one.source, encoding="utf-8")
+        check(exercises_of(lesson)[one.number], load(path), seed=len(one.name))
+
+    return run
 
 
 every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.path.name)
@@ -152,14 +169,16 @@ def test_what_is_right_is_accepted_however_it_is_written(path):
         check(exercise, module)
 
 
-@pytest.mark.parametrize(("lesson", "number", "name", "source"), list(mistakes()))
-def test_a_known_mistake_is_named(lesson, number, name, source, tmp_path):
-    path = tmp_path / "exercise.py"
-    path.write_text(lesson.solution.read_text(encoding="utf-8") + "\n\n" + source, encoding="utf-8")
-    (exercise,) = (exercise for exercise in lesson.exercises() if exercise.number == number)
+@pytest.mark.parametrize(("lesson", "one"), list(planted(mistakes=False)))
+def test_the_other_way_a_function_is_written_is_accepted(lesson, one, run_planted):
+    run_planted(lesson, one)
+
+
+@pytest.mark.parametrize(("lesson", "one"), list(planted(mistakes=True)))
+def test_a_known_mistake_is_named(lesson, one, run_planted):
     with pytest.raises(CheckError) as failure:
-        check(exercise, load(path), seed=len(name))  # a diagnosis does not depend on the numbers that were drawn
-    assert str(failure.value.mistake) == name, failure.value
+        run_planted(lesson, one)  # with other numbers for each: a diagnosis does not depend on those that were drawn
+    assert str(failure.value.mistake) == one.name, f"{one.where}: {failure.value}"
 
 
 # ------------------------------------------------------------------------------------------------------------ the path
