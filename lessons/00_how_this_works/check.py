@@ -1,15 +1,14 @@
 """What lesson 0 asks for."""
 
-from minicap.learn.exercises import Exercise, Mistake
+from minicap.learn.exercises import Exercise
 
 NUMBERS_IN = Exercise(
     "0.1", "numbers_in", ("the number of numbers",), lambda H, W, C: H * W * C, example=((2, 3, 3), 18),
     cases=lambda rng: tuple(int(n) for n in rng.integers(4, 300, 3)),
-    mistakes=(
-        Mistake("the channels are forgotten", "It counts the pixels, H · W. Each pixel holds C numbers.",
-                lambda right, H, W, C: H * W),
-        Mistake("added instead of multiplied", "It is a sum. For each of the H rows there are W pixels: multiply.",
-                lambda right, H, W, C: H + W + C),
-    ))
+    mistakes=[
+        ("the channels are forgotten", "It counts the pixels, H · W. Each pixel holds C numbers.", lambda H, W: H * W),
+        ("added instead of multiplied", "It is a sum. For each of the H rows there are W pixels: multiply.",
+         lambda H, W, C: H + W + C),
+    ])
 
 EXERCISES = (NUMBERS_IN,)

@@ -1,5 +1,6 @@
 """What lesson 12 asks for."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -23,27 +24,23 @@ from minicap import (
     Tanh,
 )
 from minicap.captioning.data.shapes import ShapesDataset
-from minicap.learn.exercises import Exercise, Mistake
+from minicap.learn import catalogue as known
+from minicap.learn.exercises import Exercise
+from minicap.learn.recurring import floats
 from minicap.losses import log_softmax
 
 # --------------------------------------------------------------------------------------------------------------- 12.1
 
-FILTERS = (3, 8, 16)
 
-
-def shapes_of(side, classes, D=None, filters=FILTERS, kernel=3):
+def shapes_of(side, classes, D=None, filters=(3, 8, 16), kernel=3):
     """The shapes of the parameters, where Linear reads D numbers."""
-    found = []
-    for C, F in pairwise(filters):
-        found += [(kernel, kernel, C, F), (F,)]
-    return [*found, ((side // 4)**2 * filters[-1] if D is None else D, classes), (classes,)]
+    convolutions = [shape for C, F in pairwise(filters) for shape in ((kernel, kernel, C, F), (F,))]
+    return [*convolutions, ((side // 4)**2 * filters[-1] if D is None else D, classes), (classes,)]
 
 
 def network(side, classes, *, act=(ReLU, ReLU), pool=MaxPool2d, last=(), pools_at_end=False):
     """The network as it should be, with mistakes on request; its weights are filled in later."""
-    between, end = [pool(2)], [pool(2)]
-    if pools_at_end:
-        between, end = [], [pool(2), pool(2)]
+    between, end = ([], [pool(2), pool(2)]) if pools_at_end else ([pool(2)], [pool(2)])
     acts = [[make()] if make else [] for make in act]
     return Sequential(Conv2d(3, 8, padding=1, rng=None), *acts[0], *between,
                       Conv2d(8, 16, padding=1, rng=None), *acts[1], *end,
@@ -80,90 +77,77 @@ def cases_of_a_network(rng):
 
 
 def instead(**options):
-    return lambda right, side, classes, weights, x: computed_by(network(side, classes, **options), weights, x)
+    return lambda side, classes, weights, x: computed_by(network(side, classes, **options), weights, x)
 
 
 def reads(D, **options):
     """Linear reads D(side) numbers."""
-    return lambda right, side, classes, weights, x: shapes_of(side, classes, D(side), **options)
+    return lambda side, classes: shapes_of(side, classes, D(side), **options)
 
 
-class Softmax(Layer):
+class Behind(Layer):
+    """A function behind Linear, where none belongs."""
+
+    def __init__(self, function):
+        self.function = function
+
     def __call__(self, x):
-        return np.exp(log_softmax(x))
-
-
-class LogSoftmax(Layer):
-    def __call__(self, x):
-        return log_softmax(x)
-
-
-def unpadded(side):
-    return max(((side - 2) // 2 - 2) // 2, 0)
+        return self.function(x)
 
 
 EXAMPLE = weights_and_pictures(np.random.default_rng(0), 8, 5)
-WHAT = "what it computes"
+
 MAKE_CNN = Exercise(
-    "12.1", "make_cnn", ("the list of its parameters' shapes", WHAT), right_network,
+    "12.1", "make_cnn", ("the list of its parameters' shapes", "what it computes"), right_network,
     example=(EXAMPLE, right_network(*EXAMPLE)), cases=cases_of_a_network, call=network_of,
-    mistakes=(
-        Mistake("no padding", "Linear reads as many numbers as are left without padding. A 3 x 3 window without "
-                "padding costs two pixels of height and width at each convolution: padding=1.",
-                reads(lambda side: unpadded(side)**2 * 16)),
-        Mistake("no pooling is counted", "Linear reads side · side · 16 numbers, as if nothing were pooled. Each "
-                "pooling halves height and width: side // 4 is left.", reads(lambda side: side**2 * 16)),
-        Mistake("one pooling is counted", "Linear reads what is left after one pooling. There are two, and each halves "
-                "height and width: side // 4 is left.", reads(lambda side: (side // 2)**2 * 16)),
-        Mistake("three poolings are counted", "Linear reads (side // 8)² · 16 numbers. There are two poolings: side // "
-                "4 is left.", reads(lambda side: (side // 8)**2 * 16)),
-        Mistake("not squared", "Linear reads side // 4 · 16 numbers. What is left is side // 4 high and side // 4 "
-                "wide: squared.", reads(lambda side: side // 4 * 16)),
-        Mistake("the channels are not counted", "Linear reads (side // 4)² numbers. Each of these pixels has 16 "
-                "channels by now.", reads(lambda side: (side // 4)**2)),
-        Mistake("the channels of the picture are counted", "Linear reads (side // 4)² · 3 numbers. 3 were the channels "
-                "of the picture; by now they are 16.", reads(lambda side: (side // 4)**2 * 3)),
-        Mistake("the channels of the first convolution are counted", "Linear reads (side // 4)² · 8 numbers. 8 "
-                "channels come out of the first convolution, 16 out of the second.",
-                reads(lambda side: (side // 4)**2 * 8)),
-        Mistake("only the channels are counted", "Linear reads 16 numbers. Flatten keeps all pixels: (side // 4)² · "
-                "16.", reads(lambda side: 16)),
-        Mistake("5 x 5 kernels", "The kernels are 5 x 5; 3 x 3 is asked for.", reads(lambda side: None, kernel=5)),
-        Mistake("16 channels first", "The convolutions go from 3 to 16 and from 16 to 8 channels. It is 3 to 8, then 8 "
-                "to 16: as the picture gets smaller, there is more to say about each place.",
-                reads(lambda side: None, filters=(3, 16, 8))),
-        Mistake("one convolution", "There is one convolution where two are asked for, the second one from 8 to 16 "
-                "channels.", reads(lambda side: (side // 2)**2 * 8, filters=(3, 8))),
-        Mistake("the second convolution reads the picture", "The second convolution is made for 3 channels. It reads "
-                "what the first one gives, 8.", lambda right, side, *others: [*right[:2], (3, 3, 3, 16), *right[3:]]),
-        Mistake("no ReLU after the first convolution", "ReLU is missing after the first convolution. Two convolutions "
-                "with nothing bent between them are one larger convolution.", instead(act=(None, ReLU)), of=WHAT),
-        Mistake("no ReLU after the second convolution", "ReLU is missing after the second convolution.",
-                instead(act=(ReLU, None)), of=WHAT),
-        Mistake("no ReLU", "ReLU is missing after both convolutions. Without it the network can bend nothing but by "
-                "pooling.", instead(act=(None, None)), of=WHAT),
-        Mistake("ReLU at the end", "There is a ReLU behind Linear. Whatever is below 0 then gets no gradient; the "
-                "softmax of the loss wants the numbers as they are.", instead(last=(ReLU(),)), of=WHAT),
-        Mistake("softmax at the end", "There is a softmax behind Linear. The loss has one already, and a softmax of a "
-                "softmax can hardly tell classes apart.", instead(last=(Softmax(),)), of=WHAT),
-        Mistake("log-softmax at the end", "There is a log-softmax behind Linear. The loss has one already: give it the "
-                "numbers of Linear as they are.", instead(last=(LogSoftmax(),)), of=WHAT),
-        Mistake("average pooling", "Pooling takes the mean. Max pooling is asked for: is there anything like this, "
-                "rather than how much of it on average.", instead(pool=AvgPool2d), of=WHAT),
-        Mistake("both poolings at the end", "Both poolings stand behind the second convolution. Between the two it "
-                "lets the second one see twice as far, for a quarter of the work.", instead(pools_at_end=True),
-                of=WHAT),
-        Mistake("tanh for ReLU", "There is tanh where ReLU is asked for.", instead(act=(Tanh, Tanh)), of=WHAT),
-        Mistake("a sigmoid for ReLU", "There is a sigmoid where ReLU is asked for.", instead(act=(Sigmoid, Sigmoid)),
-                of=WHAT),
-    ))
+    mistakes={"the list of its parameters' shapes": [
+        ("no padding", "Linear reads what is left without padding. A 3 x 3 window costs two pixels of height and width "
+         "each time: padding=1.", reads(lambda side: max(((side - 2) // 2 - 2) // 2, 0)**2 * 16)),
+        ("no pooling is counted", "Linear reads side · side · 16 numbers. Each pooling halves height and width: side "
+         "// 4 is left.", reads(lambda side: side**2 * 16)),
+        ("one pooling is counted", "Linear reads what is left after one pooling. There are two, and each halves height "
+         "and width: side // 4.", reads(lambda side: (side // 2)**2 * 16)),
+        ("three poolings are counted", "Linear reads (side // 8)² · 16 numbers. There are two poolings: side // 4 is "
+         "left.", reads(lambda side: (side // 8)**2 * 16)),
+        ("not squared", "Linear reads side // 4 · 16 numbers. What is left is side // 4 high and side // 4 wide: "
+         "squared.", reads(lambda side: side // 4 * 16)),
+        ("the channels are not counted", "Linear reads (side // 4)² numbers. Each of these pixels has 16 channels by "
+         "now.", reads(lambda side: (side // 4)**2)),
+        ("the channels of the picture are counted", "Linear reads (side // 4)² · 3 numbers. The picture had 3 "
+         "channels; by now they are 16.", reads(lambda side: (side // 4)**2 * 3)),
+        ("the channels of the first convolution are counted", "Linear reads (side // 4)² · 8 numbers. 8 channels come "
+         "out of the first convolution, 16 out of the second.", reads(lambda side: (side // 4)**2 * 8)),
+        ("only the channels are counted", "Linear reads 16 numbers. Flatten keeps all pixels: (side // 4)² · 16.",
+         reads(lambda side: 16)),
+        ("5 x 5 kernels", "The kernels are 5 x 5; 3 x 3 is asked for.", reads(lambda side: None, kernel=5)),
+        ("16 channels first", "The convolutions go from 3 to 16 and from 16 to 8 channels. It is 3 to 8, then 8 to 16.",
+         reads(lambda side: None, filters=(3, 16, 8))),
+        ("one convolution", "There is one convolution. Two are asked for, the second one from 8 to 16 channels.",
+         reads(lambda side: (side // 2)**2 * 8, filters=(3, 8))),
+        ("the second convolution reads the picture", "The second convolution is made for 3 channels. It reads the 8 "
+         "that the first one makes.", lambda right: [*right[:2], (3, 3, 3, 16), *right[3:]]),
+    ], "what it computes": [
+        ("no ReLU after the first convolution", "ReLU is missing after the first convolution. Without it the two "
+         "convolutions are one larger convolution.", instead(act=(None, ReLU))),
+        ("no ReLU after the second convolution", "ReLU is missing after the second convolution.",
+         instead(act=(ReLU, None))),
+        ("no ReLU", "ReLU is missing after both convolutions. Without it only the pooling is not linear.",
+         instead(act=(None, None))),
+        ("ReLU at the end", "There is a ReLU after Linear. Logits below 0 then get no gradient; the loss needs them as "
+         "they are.", instead(last=(ReLU(),))),
+        ("softmax at the end", "There is a softmax after Linear. The loss has one already, and a softmax of a softmax "
+         "can hardly tell classes apart.", instead(last=(Behind(lambda x: np.exp(log_softmax(x))),))),
+        ("log-softmax at the end", "There is a log-softmax after Linear. The loss has one already: give it the output "
+         "of Linear as it is.", instead(last=(Behind(log_softmax),))),
+        ("average pooling", "Pooling takes the mean. Max pooling is asked for.", instead(pool=AvgPool2d)),
+        ("both poolings at the end", "Both poolings come after the second convolution. One between the two lets the "
+         "second see twice as far, for less work.", instead(pools_at_end=True)),
+        ("tanh for ReLU", "There is tanh where ReLU is asked for.", instead(act=(Tanh, Tanh))),
+        ("a sigmoid for ReLU", "There is a sigmoid where ReLU is asked for.", instead(act=(Sigmoid, Sigmoid))),
+    ]})
 
 
 # --------------------------------------------------------------------------------------------------------------- 12.2
-
-def count(net):
-    return sum(parameter.data.size for parameter in net.parameters())
-
 
 def networks(rng):
     """A network with batch norm, a part inside, and a layer without a bias."""
@@ -181,51 +165,40 @@ def of_children(net):
 
 def called(*names):
     """Only parameters of these names are counted."""
-    return lambda right, net: sum(p.data.size for name, p in net.named_parameters() if name.split(".")[-1] in names)
+    return lambda net: sum(p.data.size for name, p in net.named_parameters() if name.split(".")[-1] in names)
 
 
 COUNT_PARAMETERS = Exercise(
-    "12.2", "count_parameters", ("the number",), count, example=((Linear(10, 3, rng=np.random.default_rng(0)),), 33),
-    cases=networks,
-    mistakes=(
-        Mistake("arrays are counted", "It counts the parameters' arrays. Each holds many numbers: its size.",
-                lambda right, net: len(net.parameters())),
-        Mistake("only what is called W and b", "Only W and b are counted. Other parameters have other names, as batch "
-                "norm's gamma and beta: go through named_parameters().",
-                called("W", "b")),
-        Mistake("only W", "Only what is called W is counted. Biases, and batch norm's γ and β, are learned as well.",
-                called("W")),
-        Mistake("running statistics are counted", "Batch norm's running mean and variance are counted. They belong to "
-                "the state, but they are not learned: named_parameters() leaves them out.",
-                lambda right, net: sum(p.data.size for _, p in net._named((Parameter, Buffer)))),
-        Mistake("the length instead of the size", "It adds up len(array), which is the first axis alone. The size is "
-                "the product of all axes.", lambda right, net: sum(len(p.data) for p in net.parameters())),
-        Mistake("axes added up", "It adds up the sizes of the axes. An array of shape (3, 8) holds 3 · 8 numbers, not "
-                "3 + 8.", lambda right, net: sum(sum(p.shape) for p in net.parameters())),
-        Mistake("bytes", "It is the number of bytes, four for each number.",
-                lambda right, net: sum(p.data.nbytes for p in net.parameters())),
-        Mistake("layers inside are not counted", "A layer that is made of layers was not gone into. named_parameters() "
-                "finds them, however deep.", lambda right, net: of_children(net)),
-    ))
+    "12.2", "count_parameters", ("the number",), lambda net: sum(parameter.data.size for parameter in net.parameters()),
+    example=((Linear(10, 3, rng=np.random.default_rng(0)),), 33), cases=networks,
+    mistakes=[
+        ("arrays are counted", "It counts the parameters' arrays. Each holds many numbers: its size.",
+         lambda net: len(net.parameters())),
+        ("only what is called W and b", "Only W and b are counted. Batch norm's parameters are gamma and beta: go "
+         "through named_parameters().", called("W", "b")),
+        ("only W", "Only W is counted. Biases, and batch norm's γ and β, are learned as well.", called("W")),
+        ("running statistics are counted", "Batch norm's running mean and variance are counted. They are not learned: "
+         "named_parameters() leaves them out.",
+         lambda net: sum(p.data.size for _, p in net._named((Parameter, Buffer)))),
+        ("the length instead of the size", "It adds up len(array), the first axis alone. The size is the product of "
+         "all axes.", lambda net: sum(len(p.data) for p in net.parameters())),
+        ("axes added up", "It adds up the sizes of the axes. An array of shape (3, 8) holds 3 · 8 numbers, not 3 + 8.",
+         lambda net: sum(sum(p.shape) for p in net.parameters())),
+        ("bytes", "It is the number of bytes, four for each number.",
+         lambda net: sum(p.data.nbytes for p in net.parameters())),
+        ("layers inside are not counted", "Layers inside a layer are not counted. named_parameters() finds them, "
+         "however deep.", of_children),
+    ])
 
 
 # --------------------------------------------------------------------------------------------------------------- 12.3
 
-LR, STEPS = 1.0, 3
-
-
-def small_network(W, b):
-    net = Linear(*W.shape, rng=None)
-    net.W.data, net.b.data = W.copy(), b.copy()
-    return net
-
-
 def after_steps(step, x, targets, W, b):
-    """The losses that ``step`` returns, and W and b afterwards."""
-    net, loss = small_network(W, b), SoftmaxCrossEntropy()
-    optimizer = SGD(net.named_parameters(), lr=LR)
-    losses = []
-    for _ in range(STEPS):
+    """The losses that three calls of ``step`` return, and W and b afterwards."""
+    net, loss = Linear(*W.shape, rng=None), SoftmaxCrossEntropy()
+    net.W.data, net.b.data = W.copy(), b.copy()
+    optimizer, losses = SGD(net.named_parameters(), lr=1.0), []
+    for _ in range(3):
         value = step(net, loss, optimizer, x, targets)
         if value is None or np.ndim(value) != 0:
             raise TypeError(f"training_step has to return the loss, one number, and not {type(value).__name__}")
@@ -245,9 +218,8 @@ def a_step(net, loss, optimizer, x, targets, *, clear=True, move=1, dloss=lambda
     return loss(net(x), targets) if late else value
 
 
-def with_mistake(**options):
-    """The losses of three steps with a mistake in each."""
-    return lambda right, *inputs: after_steps(lambda *others: a_step(*others, **options), *inputs)[0]
+def three_steps(**mistake):
+    return partial(after_steps, partial(a_step, **mistake))
 
 
 def cases_of_a_step(rng):
@@ -267,34 +239,27 @@ def learns_a_handful(module):
                 f"{seen[0]:.2f} and is still {seen[-1]:.2f}")
 
 
-ZEROS = np.ones((1, 1)), np.array([0]), np.zeros((1, 2)), np.zeros(2)
+ZEROS = np.ones((1, 1)), np.array([0]), *floats([[0, 0]], [0, 0])
+
 TRAINING_STEP = Exercise(
-    "12.3", "training_step", ("the loss of three steps", "W after them", "b after them"),
-    lambda *inputs: after_steps(a_step, *inputs), example=(ZEROS, after_steps(a_step, *ZEROS)), cases=cases_of_a_step,
+    "12.3", "training_step", ("the loss of three steps", "W after them", "b after them"), three_steps(),
+    example=(ZEROS, three_steps()(*ZEROS)), cases=cases_of_a_step,
     call=lambda module, *inputs: after_steps(module.training_step, *inputs), needs=("make_cnn",),
     learns=learns_a_handful,
-    mistakes=(
-        Mistake("nothing moves", "The loss of the second step is that of the first: nothing has moved. Either "
-                "optimizer.step() is missing, or no gradient has come to it: net.backward is missing, or zero_grad() "
-                "stands between backward and step.", with_mistake(move=0)),
-        Mistake("gradients are not cleared", "The second step has used the gradients of the first one again. backward "
-                "adds to the gradients that are there: net.zero_grad() at the end of every step.",
-                with_mistake(clear=False)),
-        Mistake("the loss as its own gradient", "loss.backward got the value of the loss. It asks for the gradient of "
-                "the loss by the loss, which is 1: so every step was as many times too large as the loss is.",
-                with_mistake(dloss=lambda value, N: float(value))),
-        Mistake("the loss after the step", "What is returned is the loss after the step. The one before is there "
-                "already; this one costs another way through the network.", with_mistake(late=True)),
-        Mistake("two steps at once", "optimizer.step() was done twice with the same gradients.",
-                with_mistake(move=2)),
-        Mistake("uphill", "The loss grows: the gradient went in with the wrong sign. loss.backward wants 1, and the "
-                "optimiser subtracts.", with_mistake(dloss=lambda value, N: -1.0)),
-        Mistake("the gradient is divided by the batch once more", "Every step is N times too small. The loss is a mean "
-                "already, its 1/N comes with dlogits.",
-                with_mistake(dloss=lambda value, N: 1 / N)),
-        Mistake("the gradient is multiplied by the batch", "Every step is N times too large. The loss is a mean over "
-                "the batch, and its gradient belongs to it as it is.",
-                with_mistake(dloss=lambda value, N: float(N))),
-    ))
+    mistakes=[
+        ("nothing moves", "Nothing has moved. optimizer.step() or net.backward is missing, or zero_grad() stands "
+         "between the two.", three_steps(move=0)),
+        ("gradients are not cleared", known.never_cleared(), three_steps(clear=False)),
+        ("the loss as its own gradient", "loss.backward got the value of the loss. It asks for the gradient of the "
+         "loss with respect to itself, 1.", three_steps(dloss=lambda value, N: float(value))),
+        ("the loss after the step", known.loss_after_step(), three_steps(late=True)),
+        ("two steps at once", "optimizer.step() was called twice with the same gradients.", three_steps(move=2)),
+        ("uphill", "The loss grows: the gradient has the wrong sign. loss.backward wants 1, and the optimizer "
+         "subtracts.", three_steps(dloss=lambda value, N: -1.0)),
+        ("the gradient is divided by the batch once more", "Every step is N times too small. The loss is a mean "
+         "already, its 1/N comes with dlogits.", three_steps(dloss=lambda value, N: 1 / N)),
+        ("the gradient is multiplied by the batch", "Every step is N times too large. The loss is a mean over the "
+         "batch: use its gradient as it is.", three_steps(dloss=lambda value, N: float(N))),
+    ])
 
 EXERCISES = (MAKE_CNN, COUNT_PARAMETERS, TRAINING_STEP)

@@ -6,10 +6,12 @@ import pickle
 import pickletools
 import struct
 from collections import OrderedDict
+from functools import partial
 
 import numpy as np
 
-from minicap.learn.exercises import Exercise, Mistake
+from minicap.learn.exercises import Exercise
+from minicap.learn.recurring import things
 
 KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
 
@@ -26,10 +28,9 @@ def file_of(arrays, metadata=None):
     return struct.pack("<Q", len(header)) + header + body
 
 
-def parse(data):
+def parse(data, without=("__metadata__",)):
     begin = 8 + int.from_bytes(data[:8], "little")
-    tensors = json.loads(data[8:begin])
-    return {name: entry for name, entry in tensors.items() if name != "__metadata__"}, begin
+    return begin, {name: entry for name, entry in json.loads(data[8:begin]).items() if name not in without}
 
 
 def some_file(rng):
@@ -52,59 +53,48 @@ def header(module, data):
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"what was read as JSON is none ({error}). It begins at byte 8, and its length is in the "
                          "first 8 bytes, the byte that counts least in front: struct.unpack(\"<Q\", ...)") from error
-    if not (isinstance(answer, (tuple, list)) and len(answer) == 2):
-        raise TypeError("read_header has to return two things, `return tensors, begin`, and not "
-                        f"{type(answer).__name__}")
-    tensors, begin = answer
-    return begin, tensors
-
-
-def in_begin(name, sentence, wrong):
-    return Mistake(name, sentence, lambda right, data: wrong(int(right), data), "begin")
+    return tuple(things(answer, "read_header", "tensors", "begin"))[::-1]
 
 
 READ_HEADER = Exercise(
-    "13.1", "read_header", ("begin", "tensors"), lambda data: parse(data)[::-1],
+    "13.1", "read_header", ("begin", "tensors"), lambda data: parse(data),
     example=(SMALL, (69, {"b": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}})),
     cases=some_file, call=header,
-    mistakes=(
-        in_begin("the first 8 bytes are not counted", "begin is the length of the JSON. Before the JSON stand the 8 "
-                 "bytes that say its length: begin is 8 more.", lambda right, data: right - 8),
-        in_begin("the 8 bytes are counted twice", "begin is 8 too large: is the 8 added twice?",
-                 lambda right, data: right + 8),
-        in_begin("the JSON is not counted", "begin is 8, where the JSON begins. The numbers begin behind it.",
-                 lambda right, data: 8),
-        in_begin("the end of the file", "begin is the length of the file. The numbers begin right behind the JSON.",
-                 lambda right, data: len(data)),
-        Mistake("__metadata__ is kept", "The dictionary still has \"__metadata__\". It holds notes and no tensor: "
-                "take it out.", lambda right, data: json.loads(data[8:8 + int.from_bytes(data[:8], "little")]),
-                "tensors"),
-        Mistake("only the names", "These are the names alone. The whole dictionary is asked for: each name with what "
-                "the JSON says of it.", lambda right, data: list(right), "tensors"),
-    ))
+    mistakes={"begin": [
+        ("the first 8 bytes are not counted", "begin is the length of the JSON. Before the JSON stand the 8 bytes that "
+         "say its length: add 8.", lambda right: right - 8),
+        ("the 8 bytes are counted twice", "begin is 8 too large: is the 8 added twice?", lambda right: right + 8),
+        ("the JSON is not counted", "begin is 8, where the JSON begins. The numbers begin after it.", lambda: 8),
+        ("the end of the file", "begin is the length of the file. The numbers begin right after the JSON.",
+         lambda data: len(data)),
+    ], "tensors": [
+        ("__metadata__ is kept", "The dictionary still has \"__metadata__\", which holds notes and no tensor: remove "
+         "it.", lambda data: parse(data, without=())[1]),
+        ("only the names", "These are the names alone. Asked for is the whole dictionary: each name with what the JSON "
+         "says of it.", lambda right: list(right)),
+    ]})
 
 
 # --------------------------------------------------------------------------------------------------- read_safetensors
 
-def arrays_of(data, *, begin=None, kind=KINDS.get, order="C"):
-    tensors, right = parse(data)
-    begin = right if begin is None else begin(right)
+def arrays_of(data, *, begin=lambda right: right, kind=KINDS.get, order="C"):
+    right, tensors = parse(data)
     arrays = {}
     for name, entry in tensors.items():
-        start, end = entry["data_offsets"]
-        arrays[name] = np.frombuffer(data[begin + start:begin + end], kind(entry["dtype"])).reshape(
-            entry["shape"], order=order)
+        start, end = (begin(right) + offset for offset in entry["data_offsets"])
+        arrays[name] = np.frombuffer(data[start:end], kind(entry["dtype"])).reshape(entry["shape"], order=order)
     return arrays
-
-
-def numbers(arrays):
-    return np.concatenate([np.ravel(arrays[name]).astype(float) for name in sorted(arrays)])
 
 
 def three_views(arrays):
     """(shapes, numbers, kinds) of a dictionary of arrays."""
-    return ({name: tuple(array.shape) for name, array in arrays.items()}, numbers(arrays),
+    return ({name: tuple(array.shape) for name, array in arrays.items()},
+            np.concatenate([np.ravel(arrays[name]).astype(float) for name in sorted(arrays)]),
             {name: str(array.dtype) for name, array in arrays.items()})
+
+
+def read(data, **how):
+    return three_views(arrays_of(data, **how))
 
 
 def tensors(module, data):
@@ -112,10 +102,6 @@ def tensors(module, data):
     if not isinstance(arrays, dict) or not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise TypeError("read_safetensors has to return a dictionary whose values are NumPy arrays")
     return three_views(arrays)
-
-
-def in_numbers(name, sentence, **options):
-    return Mistake(name, sentence, lambda right, data: numbers(arrays_of(data, **options)), "numbers")
 
 
 def other_kinds(module):
@@ -130,8 +116,7 @@ def other_kinds(module):
         return (f"with arrays of all KINDS in one file it stops with {type(error).__name__}: {error}. A number has as "
                 "many bytes as its kind says.")
     for name, (kind, array) in arrays.items():
-        wanted = np.asarray(array).astype(KINDS[kind])
-        got = found.get(name)
+        wanted, got = np.asarray(array).astype(KINDS[kind]), found.get(name)
         if got is None or np.shape(got) != wanted.shape or np.asarray(got).dtype != wanted.dtype \
                 or not np.array_equal(got, wanted):
             return f"of dtype {kind} and shape {list(wanted.shape)} it makes {got!r}; right is {wanted!r}."
@@ -139,27 +124,26 @@ def other_kinds(module):
 
 
 READ_SAFETENSORS = Exercise(
-    "13.2", "read_safetensors", ("shapes", "numbers", "kinds"), lambda data: three_views(arrays_of(data)),
+    "13.2", "read_safetensors", ("shapes", "numbers", "kinds"), read,
     example=(SMALL, ({"b": (2,)}, np.array([1.0, 2.0]), {"b": "float32"})),
     cases=some_file, call=tensors, learns=other_kinds, needs=("read_header",),
-    mistakes=(
-        Mistake("no shape", "The arrays are flat. The bytes are one number after another; the header's shape says "
-                "how many make a row: reshape.",
-                lambda right, data: {name: (int(np.prod(shape)),) for name, shape in right.items()}, "shapes"),
-        in_numbers("counted from the beginning of the file", "The offsets were counted from the beginning of the "
-                   "file, so the header was read as numbers. They count from where the numbers begin.",
-                   begin=lambda right: 0),
-        in_numbers("counted from byte 8", "The offsets were counted from byte 8, where the JSON begins. They count "
-                   "from behind it.", begin=lambda right: 8),
-        in_numbers("8 bytes too early", "The numbers were read 8 bytes too early: the 8 bytes of the length are "
-                   "missing in where they begin.", begin=lambda right: right - 8),
-        in_numbers("everything is float32", "Whole numbers were read as float32. The dtype in the header says what "
-                   "the bytes are: KINDS[entry[\"dtype\"]].", kind=lambda dtype: "<f4"),
-        in_numbers("the bytes are turned round", "The bytes of each number were read in the opposite order. The file "
-                   "is little-endian, \"<f4\".", kind=lambda dtype: KINDS[dtype].replace("<", ">")),
-        in_numbers("column after column", "The arrays were filled column after column. The file has row after row, "
-                   "NumPy's usual order.", order="F"),
-    ))
+    mistakes={"shapes": [
+        ("no shape", "The arrays are flat. The header's shape says how many numbers make a row: reshape.",
+         lambda right: {name: (int(np.prod(shape)),) for name, shape in right.items()}),
+    ], "numbers": [
+        ("counted from the beginning of the file", "The offsets were counted from the beginning of the file. They "
+         "count from where the numbers begin.", partial(read, begin=lambda right: 0)),
+        ("counted from byte 8", "The offsets were counted from byte 8, where the JSON begins. They count from its end.",
+         partial(read, begin=lambda right: 8)),
+        ("8 bytes too early", "The numbers were read 8 bytes too early: the 8 bytes of the length are missing in where "
+         "they begin.", partial(read, begin=lambda right: right - 8)),
+        ("everything is float32", "Whole numbers were read as float32. The dtype in the header says what the bytes "
+         "are: KINDS[entry[\"dtype\"]].", partial(read, kind=lambda dtype: "<f4")),
+        ("the bytes are turned round", "The bytes of each number were read in the opposite order. The file is "
+         "little-endian, \"<f4\".", partial(read, kind=lambda dtype: KINDS[dtype].replace("<", ">"))),
+        ("column after column", "The arrays were filled column by column. The file goes row by row, NumPy's usual "
+         "order.", partial(read, order="F")),
+    ]})
 
 
 # --------------------------------------------------------------------------------------------------------- imports_of
@@ -189,12 +173,17 @@ def program(rng):
     return b"\x80\x02(" + canary + b"".join(parts[i] for i in rng.permutation(len(parts))) + b"t."
 
 
-def names_in(data, wanted=("GLOBAL",), join=lambda argument: argument.replace(" ", ".", 1)):
+def all_names(data, wanted=("GLOBAL",), join=lambda argument: argument.replace(" ", ".", 1)):
     return [join(argument) for instruction, argument, _ in pickletools.genops(data) if instruction.name in wanted]
 
 
-def once(names):
-    return list(dict.fromkeys(names))
+def names_in(data, **how):
+    """Each once."""
+    return list(dict.fromkeys(all_names(data, **how)))
+
+
+def each(function, **how):
+    return lambda pickles: [function(data, **how) for data in pickles]
 
 
 def imports(module, pickles):
@@ -209,33 +198,29 @@ def imports(module, pickles):
     return [list(names) if isinstance(names, (tuple, list)) else names for names in found]
 
 
-def in_imports(name, sentence, wrong):
-    return Mistake(name, sentence, lambda right, pickles: [wrong(data) for data in pickles])
-
-
 IMPORTS_OF = Exercise(
-    "13.3", "imports_of", ("names",), lambda pickles: [once(names_in(data)) for data in pickles],
+    "13.3", "imports_of", ("names",), each(names_in),
     example=(([pickle.dumps(OrderedDict(a=1), protocol=2), pickle.dumps([1, "os system"], protocol=2)],),
              [["collections.OrderedDict"], []]),
     cases=lambda rng: ([program(rng) for _ in range(3)],), call=imports,
-    mistakes=(
-        in_imports("every name as often as it comes", "Some names are in the list more than once. Each is asked for "
-                   "once.", names_in),
-        in_imports("in alphabetical order", "The names are sorted. They are asked for in the order in which they "
-                   "first come, which tells more about a program.", lambda data: sorted(once(names_in(data)))),
-        in_imports("a space instead of a dot", "Module and name still have a space in between. \"os.system\" is what "
-                   "it means: put a dot.", lambda data: once(names_in(data, join=str))),
-        in_imports("without the module", "The names lack their module. os.system and platform.system are different "
-                   "things.", lambda data: once(names_in(data, join=lambda argument: argument.split(" ")[1]))),
-        in_imports("only the module", "These are the modules alone. What is taken out of them is the dangerous part.",
-                   lambda data: once(names_in(data, join=lambda argument: argument.split(" ")[0]))),
-        in_imports("texts are taken for imports", "Texts are in the list, too. A text is only data; what imports is "
-                   "the instruction GLOBAL.", lambda data: once(names_in(data, ("GLOBAL", "BINUNICODE")))),
-        in_imports("only the first", "Only the first name is there: is a `return` inside the loop?",
-                   lambda data: once(names_in(data))[:1]),
-        in_imports("nothing is found", "No name was found. Compare instruction.name with \"GLOBAL\": the instruction "
-                   "itself is an object.", lambda data: []),
-    ))
+    mistakes=[
+        ("every name as often as it comes", "Some names are in the list more than once. Each is asked for once.",
+         each(all_names)),
+        ("in alphabetical order", "The names are sorted. They are asked for in the order in which they first come.",
+         each(lambda data: sorted(names_in(data)))),
+        ("a space instead of a dot", "Module and name are still separated by a space: \"os.system\".",
+         each(names_in, join=str)),
+        ("without the module", "The names lack their module. os.system and platform.system are different things.",
+         each(names_in, join=lambda argument: argument.split(" ")[1])),
+        ("only the module", "These are the modules alone. What is imported from them is the dangerous part.",
+         each(names_in, join=lambda argument: argument.split(" ")[0])),
+        ("texts are taken for imports", "Texts are in the list, too. A text is only data; what imports is the "
+         "instruction GLOBAL.", each(names_in, wanted=("GLOBAL", "BINUNICODE"))),
+        ("only the first", "Only the first name is there: is a `return` inside the loop?",
+         each(lambda data: names_in(data)[:1])),
+        ("nothing is found", "No name was found. Compare instruction.name with \"GLOBAL\": the instruction itself is "
+         "an object.", each(lambda data: [])),
+    ])
 
 
 # ------------------------------------------------------------------------------------------------------------ strided
@@ -243,10 +228,6 @@ IMPORTS_OF = Exercise(
 def view(storage, offset, size, strides):
     index = np.indices(size)
     return storage[offset + sum(i * stride for i, stride in zip(index, strides, strict=True))]
-
-
-def in_view(name, sentence, wrong):
-    return Mistake(name, sentence, lambda right, *inputs: wrong(*inputs))
 
 
 def by_bytes(storage, offset, size, strides):
@@ -259,30 +240,25 @@ def some_view(rng):
     order = rng.permutation(3)
     while (order == np.arange(3)).all():
         order = rng.permutation(3)
-    strides = tuple(strides[order].tolist())
     offset = int(rng.integers(3, 9))
-    return rng.standard_normal(offset + 140), offset, size, strides
+    return rng.standard_normal(offset + 140), offset, size, tuple(strides[order].tolist())
 
-
-TENS = np.arange(0.0, 80, 10)
 
 STRIDED = Exercise(
-    "13.4", "strided", ("tensor",), view, example=((TENS, 2, (2, 2), (3, 1)), np.array([[20.0, 30], [50, 60]])),
-    cases=some_view,
-    mistakes=(
-        in_view("the offset is forgotten", "The tensor begins at the first number of the storage. It begins at "
-                "storage[offset].", lambda storage, offset, size, strides: view(storage, 0, size, strides)),
-        in_view("the strides are not used", "The numbers were taken one after another. To the next row it is "
-                "strides[0] numbers, to the next column strides[1].",
-                lambda storage, offset, size, strides: storage[offset:offset + int(np.prod(size))].reshape(size)),
-        in_view("the strides are not used", "The numbers were taken one after another, from the first on. The tensor "
-                "begins at offset, and to the next row it is strides[0] numbers.",
-                lambda storage, offset, size, strides: storage[:int(np.prod(size))].reshape(size)),
-        in_view("the strides the other way round", "The strides were used from the last axis to the first. "
-                "strides[0] belongs to axis 0.",
-                lambda storage, offset, size, strides: view(storage, offset, size, strides[::-1])),
-        in_view("strides in bytes", "The strides were taken for bytes. They count numbers: as_strided wants them "
-                "times storage.itemsize.", by_bytes),
-    ))
+    "13.4", "strided", ("tensor",), view, cases=some_view,
+    example=((np.arange(0.0, 80, 10), 2, (2, 2), (3, 1)), np.array([[20.0, 30], [50, 60]])),
+    mistakes=[
+        ("the offset is forgotten", "The tensor begins at the first number of the storage. It begins at "
+         "storage[offset].", lambda storage, size, strides: view(storage, 0, size, strides)),
+        ("the strides are not used", "The numbers were taken one after another. To the next row it is strides[0] "
+         "numbers, to the next column strides[1].",
+         lambda storage, offset, size: storage[offset:offset + int(np.prod(size))].reshape(size)),
+        ("the strides are not used", "The numbers were taken one after another, from the first. Begin at offset; the "
+         "next row is strides[0] numbers on.", lambda storage, size: storage[:int(np.prod(size))].reshape(size)),
+        ("the strides the other way round", "The strides were used from the last axis to the first. strides[0] belongs "
+         "to axis 0.", lambda storage, offset, size, strides: view(storage, offset, size, strides[::-1])),
+        ("strides in bytes", "The strides were taken as bytes. They count numbers: as_strided wants them times "
+         "storage.itemsize.", by_bytes),
+    ])
 
 EXERCISES = (READ_HEADER, READ_SAFETENSORS, IMPORTS_OF, STRIDED)

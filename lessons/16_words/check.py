@@ -1,11 +1,13 @@
 """What lesson 16 asks for."""
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 
 from minicap import Linear, SoftmaxCrossEntropy
-from minicap.learn.exercises import Exercise, Mistake, gradient_exercise
+from minicap.learn import catalogue as known
+from minicap.learn.exercises import Exercise, gradient_exercise
 
 PAD, START, END, UNK = range(4)
 SPECIAL = ["<pad>", "<start>", "<end>", "<unk>"]
@@ -17,21 +19,14 @@ def counts(captions):
     return Counter(word for caption in captions for word in caption)
 
 
-def vocabulary_of(captions, min_count):
-    return SPECIAL + by_frequency(counts(captions), min_count)
-
-
-def by_frequency(count_of, min_count):
-    return sorted((word for word in count_of if count_of[word] >= min_count), key=lambda word: (-count_of[word], word))
-
-
-def in_order_of_appearance(captions, min_count):
-    return SPECIAL + [word for word, count in counts(captions).most_common() if count >= min_count]
+def vocabulary_of(captions, min_count, order=lambda word, count: (-count, word)):
+    """SPECIAL and the frequent words, in this order, or as they come where it is the same for all."""
+    pairs = sorted(counts(captions).items(), key=lambda pair: order(*pair))
+    return SPECIAL + [word for word, count in pairs if count >= min_count]
 
 
 def sorted_upside_down(captions, min_count):
-    count_of = counts(captions)
-    pairs = sorted(((count, word) for word, count in count_of.items()), reverse=True)
+    pairs = sorted(((count, word) for word, count in counts(captions).items()), reverse=True)
     return SPECIAL + [word for count, word in pairs if count >= min_count]
 
 
@@ -55,61 +50,56 @@ def list_from(module, captions, min_count):
 
 
 BUILD_VOCABULARY = Exercise(
-    "16.1", "build_vocabulary", ("the vocabulary",), vocabulary_of,
+    "16.1", "build_vocabulary", ("the vocabulary",), lambda captions, min_count: vocabulary_of(captions, min_count),
     example=(([["a", "dog", "sleeps"], ["a", "cat", "runs", "home"], ["a", "dog", "runs"]], 2),
              [*SPECIAL, "a", "dog", "runs"]),
     cases=captions_of, call=list_from,
-    mistakes=(
-        Mistake("the list is empty", "The list is empty: nothing was put into it, or it was made again in the loop.",
-                lambda right, captions, min_count: []),
-        Mistake("the special words are missing", "SPECIAL is not in it. <pad>, <start>, <end> and <unk> need numbers "
-                "like any other word, and the batch counts on 0, 1, 2 and 3: begin the list with SPECIAL.",
-                lambda right, captions, min_count: right[4:]),
-        Mistake("the special words are at the end", "SPECIAL stands behind the words. Then its numbers change with the "
-                "captions, and PAD = 0 is an ordinary word. Put it in front.",
-                lambda right, captions, min_count: right[4:] + SPECIAL),
-        Mistake("rare words are kept", "It keeps every word, also those that occur fewer than min_count times. They "
-                "are what <unk> is for.", lambda right, captions, min_count: vocabulary_of(captions, 1)),
-        Mistake("more than min_count instead of at least", "Words that occur exactly min_count times are missing: the "
-                "comparison is `>=`, at least, and not `>`.",
-                lambda right, captions, min_count: vocabulary_of(captions, min_count + 1)),
-        Mistake("captions are counted instead of words", "It counts in how many captions a word occurs. A word that "
-                "stands twice in a caption has to count twice; is there a set() on the way?",
-                lambda right, captions, min_count: vocabulary_of([set(caption) for caption in captions], min_count)),
-        Mistake("ties in order of appearance", "Equally frequent words stand in the order in which they came, as "
-                "Counter.most_common leaves them. Then the same captions in another order give other numbers, and "
-                "weights that were trained with one list do not fit the other. Sort by (-count, word).",
-                lambda right, captions, min_count: in_order_of_appearance(captions, min_count)),
-        Mistake("ties backwards", "Equally frequent words stand in the order z to a: reverse=True turned the alphabet "
-                "round together with the counts. Leave it out and sort by (-count, word).",
-                lambda right, captions, min_count: sorted_upside_down(captions, min_count)),
-        Mistake("the rarest first", "The rarest word comes first. Sort by falling count: the key is -count.",
-                lambda right, captions, min_count: SPECIAL + sorted(
-                    right[4:], key=lambda word: (counts(captions)[word], word))),
-        Mistake("in alphabetical order", "All words are in alphabetical order. The alphabet is only there for equally "
-                "frequent ones; the count comes first.",
-                lambda right, captions, min_count: SPECIAL + sorted(right[4:])),
-        Mistake("in the order the captions have them", "The words stand in the order in which the captions bring them. "
-                "They have to be sorted: many before few.",
-                lambda right, captions, min_count: SPECIAL + [word for word in counts(captions) if word in right]),
-    ))
+    mistakes=[
+        ("the list is empty", "The list is empty: nothing was put into it, or it was made again in the loop.",
+         lambda: []),
+        ("the special words are missing", "SPECIAL is missing. <pad>, <start>, <end> and <unk> need the numbers 0 to "
+         "3: begin the list with SPECIAL.", lambda right: right[4:]),
+        ("the special words are at the end", "SPECIAL stands behind the words, so its numbers change with the "
+         "captions. Put it in front.", lambda right: right[4:] + SPECIAL),
+        ("rare words are kept", "It keeps every word, also those that occur fewer than min_count times. They are what "
+         "<unk> is for.", lambda captions: vocabulary_of(captions, 1)),
+        ("more than min_count instead of at least", "Words that occur exactly min_count times are missing: `>=`, and "
+         "not `>`.", lambda captions, min_count: vocabulary_of(captions, min_count + 1)),
+        ("captions are counted instead of words", "It counts in how many captions a word occurs. A word twice in a "
+         "caption counts twice; is there a set()?",
+         lambda captions, min_count: vocabulary_of([set(caption) for caption in captions], min_count)),
+        ("ties in order of appearance", "Equally frequent words stand in the order they came, as from "
+         "Counter.most_common, so numbers change with the order of the captions. Sort by (-count, word).",
+         partial(vocabulary_of, order=lambda word, count: -count)),
+        ("ties backwards", "Equally frequent words run from z to a: reverse=True reversed the alphabet, too. Sort by "
+         "(-count, word).", sorted_upside_down),
+        ("the rarest first", "The rarest word comes first. Sort by falling count: the key is -count.",
+         lambda right, captions: SPECIAL + sorted(right[4:], key=lambda word: (counts(captions)[word], word))),
+        ("in alphabetical order", "All words are in alphabetical order. That is only for equally frequent ones; the "
+         "count comes first.", lambda right: SPECIAL + sorted(right[4:])),
+        ("in the order the captions have them", "The words stand in the order of the captions. Sort them: the most "
+         "frequent first.", partial(vocabulary_of, order=lambda word, count: 0)),
+    ])
 
 
 # --------------------------------------------------------------------------------------------------------- 16.2
 
-def batch_of(captions, vocabulary, start=True, end=True, unknown=UNK):
+PAD_FOR_UNK = "An unknown word became 0, <pad>, which the mask takes for the end of the caption. It is <unk>, 3."
+
+
+def batch_of(captions, vocabulary, *, start=True, end=True, unknown=UNK):
     """What make_batch has to give; without ``start``, ``end``, or with another number for unknown words, on request."""
     N, T = len(captions), max(map(len, captions)) + 1
     tokens, targets, mask = np.full((N, T), PAD), np.full((N, T), PAD), np.zeros((N, T), bool)
     for n, caption in enumerate(captions):
         words = [vocabulary.index(word) if word in vocabulary else unknown for word in caption]
-        read, said = [START] * start + words, words + [END] * end
-        tokens[n, :len(read)], targets[n, :len(said)], mask[n, :len(words) + 1] = read, said, True
+        read, wanted = [START] * start + words, words + [END] * end
+        tokens[n, :len(read)], targets[n, :len(wanted)], mask[n, :len(words) + 1] = read, wanted, True
     return tokens, targets, mask
 
 
-def known(captions, vocabulary):
-    return [[word for word in caption if word in vocabulary] for caption in captions]
+def only_known(captions, vocabulary):
+    return batch_of([[word for word in caption if word in vocabulary] for caption in captions], vocabulary)
 
 
 def in_front(right, captions):
@@ -150,54 +140,40 @@ MAKE_BATCH = Exercise(
              (np.array([[1, 4, 3, 5], [1, 5, 6, 0]]), np.array([[4, 3, 5, 2], [5, 6, 2, 0]]),
               np.array([[True, True, True, True], [True, True, True, False]]))),
     cases=captions_and_vocabulary, call=batch_from,
-    mistakes=(
-        Mistake("tokens and targets are the same", "tokens is what targets has to be. A network that reads the word it "
-                "is to say learns to copy: what it reads stands one place behind, after <start>.",
-                lambda right, captions, vocabulary: batch_of(captions, vocabulary)[1]),
-        Mistake("no <start>", "The rows of tokens begin with the caption's first word. Before that word something has "
-                "to be read too, or nobody would know how captions begin: <start>.",
-                lambda right, captions, vocabulary: batch_of(captions, vocabulary, start=False)[0]),
-        Mistake("an unknown word is left out", "A word that is not in the vocabulary was skipped. What stands around "
-                "it would become neighbours: put <unk> in its place.",
-                lambda right, captions, vocabulary: batch_of(known(captions, vocabulary), vocabulary)[0]),
-        Mistake("an unknown word is <pad>", "A word that is not in the vocabulary became 0, which is <pad>. The mask "
-                "would take it for the end of the caption. It is <unk>, 3.",
-                lambda right, captions, vocabulary: batch_of(captions, vocabulary, unknown=PAD)[0]),
-        Mistake("an unknown word is -1", "A word that is not in the vocabulary became -1. NumPy reads -1 as the last "
-                "row of the table, which belongs to another word. It is <unk>, 3.",
-                lambda right, captions, vocabulary: batch_of(captions, vocabulary, unknown=-1)[0]),
-        Mistake("the padding is in front", "The padding stands in front of the caption. Then every caption would begin "
-                "with words that are none; put <pad> behind.",
-                lambda right, captions, vocabulary: in_front(right, captions)),
-        Mistake("<end> is read", "There is an <end> in tokens. It is the last thing to be said, and after it nothing "
-                "is read: a row of tokens is <start> and the caption. (The mask would hide it, so this costs nothing "
-                "but clarity.)", lambda right, captions, vocabulary: with_end(right, captions)),
-        Mistake("the rows are sorted", "The rows are in another order than the captions, the longest first. What "
-                "belongs to a caption, its picture for one, would have to be sorted with it: keep the order.",
-                lambda right, captions, vocabulary: right[np.argsort([-len(caption) for caption in captions])]),
-        Mistake("one place too short", "The batch is as wide as the longest caption. It has one thing more to say than "
-                "it has words, <end>: T is the longest length plus 1.",
-                lambda right, captions, vocabulary: right[:, :-1]),
-        Mistake("targets and tokens are the same", "targets is what tokens has to be, with <start> in front. What has "
-                "to be said at a place is the next word: the caption and <end>.",
-                lambda right, captions, vocabulary: batch_of(captions, vocabulary)[0], of="targets"),
-        Mistake("no <end>", "There is no <end> in targets. A network that is never shown where a caption ends does not "
-                "stop writing.",
-                lambda right, captions, vocabulary: batch_of(captions, vocabulary, end=False)[1], of="targets"),
-        Mistake("an unknown word is <pad>", "In targets a word that is not in the vocabulary became 0, which is <pad>. "
-                "It is <unk>, 3, as in tokens.",
-                lambda right, captions, vocabulary: batch_of(captions, vocabulary, unknown=PAD)[1], of="targets"),
-        Mistake("the mask leaves out <end>", "The mask ends one place too early, at the last word. <end> has to be "
-                "learned as well, or captions do not stop.",
-                lambda right, captions, vocabulary: right & (batch_of(captions, vocabulary)[1] != END), of="mask"),
-        Mistake("the mask is upside down", "The mask is True at the padding. True is for what counts.",
-                lambda right, captions, vocabulary: ~right, of="mask"),
-        Mistake("the mask is True everywhere", "The mask is True at the padding, too. There is nothing to say: False.",
-                lambda right, captions, vocabulary: np.ones_like(right), of="mask"),
-        Mistake("the mask leaves out <unk>", "The mask is False where the word is <unk>. That is a word as well, one "
-                "of the rare ones, and has to be said; only padding is left out.",
-                lambda right, captions, vocabulary: right & (batch_of(captions, vocabulary)[1] != UNK), of="mask"),
-    ))
+    mistakes={"tokens": [
+        ("tokens and targets are the same", known.reads_its_target("tokens is what targets has to be", "<start>"),
+         lambda captions, vocabulary: batch_of(captions, vocabulary)[1]),
+        ("no <start>", "The rows of tokens begin with the caption's first word. Something has to be read before it, "
+         "too: <start>.", partial(batch_of, start=False)),
+        ("an unknown word is left out", "A word that is not in the vocabulary was skipped, and its neighbours were "
+         "joined. Put <unk> in its place.", only_known),
+        ("an unknown word is <pad>", PAD_FOR_UNK, partial(batch_of, unknown=PAD)),
+        ("an unknown word is -1", "An unknown word became -1, which NumPy reads as the last row of the table, another "
+         "word's. It is <unk>, 3.", partial(batch_of, unknown=-1)),
+        ("the padding is in front", "The padding stands in front, so that every caption begins with it: put <pad> "
+         "behind.", in_front),
+        ("<end> is read", "There is an <end> in tokens. After it nothing is read. (The mask would hide it, so this "
+         "costs only clarity.)", with_end),
+        ("the rows are sorted", "The rows are in another order, the longest first. The pictures would have to be "
+         "sorted, too: keep the order.",
+         lambda right, captions: right[np.argsort([-len(caption) for caption in captions])]),
+        ("one place too short", "The batch is as wide as the longest caption. The targets have one more, <end>: T is "
+         "the longest length plus 1.", lambda right: right[:, :-1]),
+    ], "targets": [
+        ("targets and tokens are the same", "targets is what tokens has to be, with <start> in front. The target is "
+         "the next word: the caption and <end>.", lambda captions, vocabulary: batch_of(captions, vocabulary)[0]),
+        ("no <end>", "There is no <end> in targets. A network that is never shown where captions end does not stop.",
+         partial(batch_of, end=False)),
+        ("an unknown word is <pad>", PAD_FOR_UNK, partial(batch_of, unknown=PAD)),
+    ], "mask": [
+        ("the mask leaves out <end>", "The mask ends one place too early. <end> has to be learned as well, or captions "
+         "do not stop.", lambda right, captions, vocabulary: right & (batch_of(captions, vocabulary)[1] != END)),
+        ("the mask is upside down", known.mask_upside_down(), lambda right: ~right),
+        ("the mask is True everywhere", "The mask is True at the padding, too. Nothing counts there: False.",
+         lambda right: np.ones_like(right)),
+        ("the mask leaves out <unk>", "The mask is False where the word is <unk>. That is a word as well; only padding "
+         "is left out.", lambda right, captions, vocabulary: right & (batch_of(captions, vocabulary)[1] != UNK)),
+    ]})
 
 
 # --------------------------------------------------------------------------------------------------------- 16.3
@@ -211,7 +187,7 @@ def words_table_dy(rng):
 
 def lost_in(groups):
     """What `dW[words] += dy` gives when it is done once for each of the groups of places."""
-    def wrong(right, words, W, dy):
+    def wrong(words, W, dy):
         dW = np.zeros_like(W)
         for places in groups(words):
             dW[words[places]] += dy[places]
@@ -219,17 +195,8 @@ def lost_in(groups):
     return wrong
 
 
-def mean_of_places(right, words, W, dy):
-    count = np.bincount(words.ravel(), minlength=len(W))
-    return right / np.maximum(count, 1)[:, None]
-
-
-def without(row):
-    def wrong(right, words, W, dy):
-        right = right.copy()
-        right[row] = 0
-        return right
-    return wrong
+def mean_of_places(right, words, W):
+    return right / np.maximum(np.bincount(words.ravel(), minlength=len(W)), 1)[:, None]
 
 
 def learns_which_word_follows(module):
@@ -259,39 +226,29 @@ EMBEDDING_BACKWARD = gradient_exercise(
              np.array([[0.0, 0.0]] * 4 + [[5.0, 50.0], [2.0, 20.0]])),
     cases=words_table_dy, call=lambda module, words, W, dy: module.embedding_backward(dy, words, len(W)),
     learns=learns_which_word_follows,
-    mistakes=(
-        Mistake("a repeated word keeps one gradient", "A word that occurs several times has only the gradient of its "
-                "last place; each place was written over the one before. `dW[words] = dy` does that, and so does "
-                "`dW[words] += dy`: NumPy reads all rows, adds, and then writes all rows. Every place has to be "
-                "added: a loop over the places, or np.add.at.", lost_in(lambda words: [(slice(None), slice(None))])),
-        Mistake("a word repeated in a caption keeps one gradient", "Captions are added one by one, but a word that "
-                "occurs twice in the same caption has only the gradient of its last place. `dW[words[n]] += dy[n]` "
-                "writes each row once, however often its number is in words[n]. Go through the places, or use "
-                "np.add.at.", lost_in(lambda words: range(len(words)))),
-        Mistake("a word repeated at one step keeps one gradient", "Steps are added one by one, but of several captions "
-                "that have the same word at the same step only the last one counts. `dW[words[:, t]] += dy[:, t]` "
-                "writes each row once. Go through the places, or use np.add.at.",
-                lost_in(lambda words: [(slice(None), t) for t in range(words.shape[1])])),
-        Mistake("a mean over a word's places", "Each row is the mean of what the word's places want. They all pull at "
-                "the same row, and pulls add up.", mean_of_places),
-        Mistake("divided by the number of places", "Everything is divided by N · T, all places of the batch. What a "
-                "mean divides by is in the loss, and has come with dy.",
-                lambda right, words, W, dy: right / words.size),
-        Mistake("the row of <pad> is left out", "Row 0 got nothing. That a word is padding is the business of the "
-                "mask: where it is False, dy has come as 0 already. The table treats all words alike.", without(0)),
-        Mistake("every row has the sum of everything", "All V rows are the same, the sum over all places. A row has "
-                "only been read at the places of its own word.",
-                lambda right, words, W, dy: np.broadcast_to(dy.sum(axis=(0, 1)), W.shape)),
-        Mistake("dy is returned", "It is dy. A gradient has the shape of what it is the gradient of, and W has a row "
-                "for each of V words, not for each place of the batch.", lambda right, words, W, dy: dy),
-    ))
+    mistakes=[
+        ("a repeated word keeps one gradient", "A repeated word has only the gradient of its last place. `dW[words] += "
+         "dy` reads all rows, adds, then writes each once. Add place by place: a loop, or np.add.at.",
+         lost_in(lambda words: [(slice(None), slice(None))])),
+        ("a word repeated in a caption keeps one gradient", "A word twice in one caption has only its last place's "
+         "gradient: `dW[words[n]] += dy[n]` writes each row once. Go place by place, or use np.add.at.",
+         lost_in(lambda words: range(len(words)))),
+        ("a word repeated at one step keeps one gradient", "Of captions with the same word at one step only the last "
+         "counts: `dW[words[:, t]] += dy[:, t]` writes each row once. Go place by place, or use np.add.at.",
+         lost_in(lambda words: [(slice(None), t) for t in range(words.shape[1])])),
+        ("a mean over a word's places", known.mean("Each row", "the word's places"), mean_of_places),
+        ("divided by the number of places", "Everything is divided by N · T. What a mean divides by is in the loss, "
+         "and came with dy.", lambda right, words: right / words.size),
+        ("the row of <pad> is left out", "Row 0 got nothing. Padding is up to the mask, where dy is 0 already. The "
+         "table treats all words alike.", lambda right: np.where(np.arange(len(right))[:, None] == 0, 0, right)),
+        ("every row has the sum of everything", "All V rows are the sum over all places. A row was only read at the "
+         "places of its own word.", lambda W, dy: np.broadcast_to(dy.sum(axis=(0, 1)), W.shape)),
+        ("dy is returned", "It is dy. The gradient has the shape of W, a row for each of V words, not for each place "
+         "of the batch.", lambda dy: dy),
+    ])
 
 
 # --------------------------------------------------------------------------------------------------------- 16.4
-
-def masked_mean(losses, mask):
-    return (losses * mask).sum() / mask.sum(), mask / mask.sum()
-
 
 def losses_and_mask(rng):
     lengths = rng.permutation([6, 2, 5, 3])
@@ -299,40 +256,36 @@ def losses_and_mask(rng):
 
 
 MASKED_MEAN = Exercise(
-    "16.4", "masked_mean", ("mean", "dlosses"), masked_mean,
+    "16.4", "masked_mean", ("mean", "dlosses"),
+    lambda losses, mask: ((losses * mask).sum() / mask.sum(), mask / mask.sum()),
     example=((np.array([[1.0, 2.0, 9.0], [3.0, 9.0, 9.0]]), np.array([[True, True, False], [True, False, False]])),
              (2.0, np.array([[1 / 3, 1 / 3, 0], [1 / 3, 0, 0]]))),
     cases=losses_and_mask,
-    mistakes=(
-        Mistake("the padding counts", "It is the mean of all losses, those of the padding among them. What the network "
-                "says there means nothing.", lambda right, losses, mask: losses.mean()),
-        Mistake("divided by all places", "The sum leaves out the padding, and is then divided by N · T, all places. "
-                "The more padding a batch has, the smaller its loss would be: divide by mask.sum(). (np.mean of "
-                "losses * mask does this, too.)", lambda right, losses, mask: (losses * mask).mean()),
-        Mistake("divided by the number of captions", "The sum is right, and divided by N. That is the mean per "
-                "caption, which grows with its length; the mean per word divides by mask.sum().",
-                lambda right, losses, mask: (losses * mask).sum() / len(losses)),
-        Mistake("the mean of the captions' means", "It is the mean of one mean for each caption. A word in a short "
-                "caption then counts more than one in a long caption. Sum over the whole batch, then divide once.",
-                lambda right, losses, mask: ((losses * mask).sum(axis=1) / mask.sum(axis=1)).mean()),
-        Mistake("a sum instead of a mean", "It is the sum of the losses that count; divide by how many there are.",
-                lambda right, losses, mask: (losses * mask).sum()),
-        Mistake("the mask is upside down", "It is the mean over the padding: mask is True where a place counts.",
-                lambda right, losses, mask: losses[~mask].mean()),
-        Mistake("the padding gets a gradient", "dlosses is the same everywhere. The losses of the padding were not "
-                "added, so the mean does not move with them: their gradient is 0.",
-                lambda right, losses, mask: np.full_like(losses, 1 / mask.sum()), of="dlosses"),
-        Mistake("the gradient of the plain mean", "dlosses is 1 / (N T) everywhere, as if the padding counted.",
-                lambda right, losses, mask: np.full_like(losses, 1 / mask.size), of="dlosses"),
-        Mistake("dlosses divided by all places", "dlosses is mask / (N T). The mean was divided by mask.sum(), and so "
-                "is its gradient.", lambda right, losses, mask: mask / mask.size, of="dlosses"),
-        Mistake("dlosses divided by the number of captions", "dlosses is mask / N. The mean was divided by mask.sum(), "
-                "and so is its gradient.", lambda right, losses, mask: mask / len(mask), of="dlosses"),
-        Mistake("dlosses is the mask", "dlosses is the mask itself, the gradient of the sum. A mean passes on the "
-                "share 1 / mask.sum().", lambda right, losses, mask: mask * 1.0, of="dlosses"),
-        Mistake("the loss instead of its gradient", "dlosses holds the losses. The mean is a sum of losses, each times "
-                "1 / mask.sum(): that factor is the gradient, whatever the loss is.",
-                lambda right, losses, mask: losses * right, of="dlosses"),
-    ))
+    mistakes={"mean": [
+        ("the padding counts", "It is the mean of all losses, those of the padding among them, which mean nothing.",
+         lambda losses: losses.mean()),
+        ("divided by all places", known.divided_by_places("The sum", "mask.sum()"),
+         lambda losses, mask: (losses * mask).mean()),
+        ("divided by the number of captions", "The sum is divided by N. That is the mean per caption; the mean per "
+         "word divides by mask.sum().", lambda losses, mask: (losses * mask).sum() / len(losses)),
+        ("the mean of the captions' means", known.mean_of_means("mask.sum()"),
+         lambda losses, mask: ((losses * mask).sum(axis=1) / mask.sum(axis=1)).mean()),
+        ("a sum instead of a mean", "It is the sum of the losses that count; divide by how many there are.",
+         lambda losses, mask: (losses * mask).sum()),
+        ("the mask is upside down", known.mask_upside_down(), lambda losses, mask: losses[~mask].mean()),
+    ], "dlosses": [
+        ("the padding gets a gradient", known.padding_gradient("dlosses"),
+         lambda losses, mask: np.full_like(losses, 1 / mask.sum())),
+        ("the gradient of the plain mean", "dlosses is 1 / (N T) everywhere, as if the padding counted.",
+         lambda losses, mask: np.full_like(losses, 1 / mask.size)),
+        ("dlosses divided by all places", "dlosses is mask / (N T). The mean was divided by mask.sum(), and so is its "
+         "gradient.", lambda mask: mask / mask.size),
+        ("dlosses divided by the number of captions", "dlosses is mask / N. The mean was divided by mask.sum(), and so "
+         "is its gradient.", lambda mask: mask / len(mask)),
+        ("dlosses is the mask", "dlosses is the mask, the gradient of the sum. A mean passes on the share 1 / "
+         "mask.sum().", lambda mask: mask * 1.0),
+        ("the loss instead of its gradient", "dlosses holds the losses. The mean is a sum of losses times 1 / "
+         "mask.sum(): that factor is the gradient.", lambda right, losses: losses * right),
+    ]})
 
 EXERCISES = (BUILD_VOCABULARY, MAKE_BATCH, EMBEDDING_BACKWARD, MASKED_MEAN)

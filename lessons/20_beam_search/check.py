@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 
 from minicap.captioning.text.vocabulary import END, PAD, START, UNK
-from minicap.learn.exercises import Exercise, Mistake
+from minicap.learn import catalogue as known
+from minicap.learn.exercises import Exercise
+from minicap.learn.recurring import things
 
 # The README's table: 4 a, 5 two, 6 dog, 7 runs, 8 cat, 9 dogs, 10 ball, 11 cats, 12 run.
 TABLE = {START: {4: 0.55, 5: 0.45}, 4: {6: 0.4, 8: 0.3, 10: 0.3}, 5: {9: 0.9, 11: 0.1}, 6: {7: 0.6, END: 0.4},
@@ -39,32 +41,20 @@ def model(rng, V=9, H=4):
     return step, (rng.standard_normal((1, H)),)
 
 
+def arranged(found):
+    """(words, number) of every problem as (numbers, words), because most mistakes show in the numbers."""
+    return (np.array([float(np.reshape(number, ())) for _, number in found]),
+            [[int(word) for word in words] for words, _ in found])
+
+
 def answers(name, second):
-    """Call the function for every problem; the numbers come first, because most mistakes show there."""
-    def call(module, problems):
-        given = []
-        for problem in problems:
-            answer = getattr(module, name)(*problem)
-            if not (isinstance(answer, (tuple, list)) and len(answer) == 2):
-                raise TypeError(f"{name} has to return two things, `return words, {second}`, and not "
-                                f"{type(answer).__name__}")
-            given.append(answer)
-        return (np.array([float(np.reshape(number, ())) for _, number in given]),
-                [[int(word) for word in words] for words, _ in given])
-    return call
+    """Call the learner's function for every problem."""
+    return lambda module, problems: arranged([things(getattr(module, name)(*problem), name, "words", second)
+                                              for problem in problems])
 
 
-def for_every(function, **options):
-    """From (*problem) -> (words, number) to (right, problems) -> the numbers, or the words, of all."""
-    def wrong(right, problems):
-        found = [function(*problem, **options) for problem in problems]
-        return (np.array([number for _, number in found]) if isinstance(right, np.ndarray)
-                else [[int(word) for word in words] for words, _ in found])
-    return wrong
-
-
-def right_of(function):
-    return lambda problems: (for_every(function)(np.zeros(0), problems), for_every(function)([], problems))
+def every(function, **options):
+    return lambda problems: arranged([function(*problem, **options) for problem in problems])
 
 
 def ends(words):
@@ -75,7 +65,7 @@ def ends(words):
 
 def greedy(step, state, max_length, *, forgets=False, deaf=False, goes_on=False, least=False, early=0,
            add=lambda logp: logp, add_end=True, keep_end=False, keep_start=False):
-    said, total, word = [START] * keep_start, 0.0, START
+    found, total, word = [START] * keep_start, 0.0, START
     for _ in range(max_length - early):
         after, log_p = step(state, np.array([START if deaf else word]))
         state = state if forgets else after
@@ -83,10 +73,10 @@ def greedy(step, state, max_length, *, forgets=False, deaf=False, goes_on=False,
         if word != END or add_end:
             total += add(log_p[0, word])
         if word == END and not goes_on:
-            said += [END] * keep_end
+            found += [END] * keep_end
             break
-        said.append(word)
-    return said, total
+        found.append(word)
+    return found, total
 
 
 def greedy_problems(rng):
@@ -99,44 +89,48 @@ def greedy_problems(rng):
     return problems
 
 
-def mistake(name, sentence, function, of, **options):
-    return Mistake(name, sentence, for_every(function, **options), of)
-
-
 GREEDY = Exercise(
-    "20.1", "greedy", ("logp", "words"), right_of(greedy),
+    "20.1", "greedy", ("logp", "words"), every(greedy),
     example=(([(table_step, NOTHING, 10), (table_step, NOTHING, 2)],),
              (np.log([0.55 * 0.4 * 0.6, 0.55 * 0.4]), [[4, 6, 7], [4, 6]])),
     cases=lambda rng: (greedy_problems(rng),), call=answers("greedy", "logp"),
-    mistakes=(
-        mistake("the state is not handed on", "Every call of step got the state of the beginning, so the model forgets "
-                "what it has said. What step returns as its state goes into the next call.", greedy, "logp",
-                forgets=True),
-        mistake("the word is not read back", "Every call of step read START. The word that was chosen is what step "
-                "reads next.", greedy, "logp", deaf=True),
-        mistake("it goes on after END", "It went on after END until max_length. END is the model's full stop: add its "
-                "log p and leave the loop.", greedy, "logp", goes_on=True),
-        mistake("the log p of END is missing", "logp lacks log p of END. To stop here is a choice like any word; "
-                "without it a caption that stops at an unlikely place looks too good.", greedy, "logp", add_end=False),
-        mistake("the least probable word", "It looks like the smallest log p. Logarithms of probabilities are "
-                "negative, and the largest is the one nearest to 0: argmax.", greedy, "logp", least=True),
-        mistake("probabilities are added", "logp is a sum of probabilities. The probability of a caption is a product, "
-                "so its logarithm is the sum of log p.", greedy, "logp", add=np.exp),
-        mistake("one word too few", "It stops one call of step before max_length. `for _ in range(max_length)` makes "
-                "max_length calls.", greedy, "logp", early=1),
-        mistake("END is among the words", "logp is right, and the words still hold END. It is no word of the caption: "
-                "leave the loop before it is appended.", greedy, "words", keep_end=True),
-        mistake("START is among the words", "logp is right, and the words begin with START. START is what the model "
-                "reads first, and nothing it says.", greedy, "words", keep_start=True),
-    ))
+    mistakes={"logp": [
+        ("the state is not handed on", "Every call of step got the initial state, so the model forgets its words. Pass "
+         "on the state that step returns.", every(greedy, forgets=True)),
+        ("the word is not read back", "Every call of step read START. The word that was chosen is what step reads "
+         "next.", every(greedy, deaf=True)),
+        ("it goes on after END", "It went on after END until max_length. END is the end: add its log p and leave the "
+         "loop.", every(greedy, goes_on=True)),
+        ("the log p of END is missing", "logp lacks log p of END. Ending is a choice like any word; otherwise captions "
+         "that end unexpectedly look too good.", every(greedy, add_end=False)),
+        ("the least probable word", "It is the smallest log p. They are negative, and the most probable is nearest to "
+         "0: argmax.", every(greedy, least=True)),
+        ("probabilities are added", "logp is a sum of probabilities. The probability of a caption is a product, so its "
+         "logarithm is the sum of log p.", every(greedy, add=np.exp)),
+        ("one word too few", "It stops one call of step before max_length. `for _ in range(max_length)` makes "
+         "max_length calls.", every(greedy, early=1)),
+    ], "words": [
+        ("END is among the words", "The words still hold END, which is no word of the caption: leave the loop before "
+         "it is appended.", every(greedy, keep_end=True)),
+        ("START is among the words", "The words begin with START, which the model reads first and never predicts.",
+         every(greedy, keep_start=True)),
+    ]})
 
 
 # ------------------------------------------------------------------------------------------------- best_continuations
 
-def best_continuations(sums, log_p, k, order=lambda ways, k: np.argsort(-ways)[:k]):
+def best_continuations(sums, log_p, k, order=lambda ways, k: np.argsort(-ways)[:k], divide=np.divmod):
     ways = (sums[:, None] + log_p).ravel()
     best = order(ways, k)
-    return ways[best], *np.divmod(best, log_p.shape[1])
+    return ways[best], *divide(best, log_p.shape[1])
+
+
+def in_order(order):
+    return lambda sums, log_p, k: best_continuations(sums, log_p, k, order)
+
+
+def dividing(divide):
+    return lambda sums, log_p, k: best_continuations(sums, log_p, k, divide=divide)
 
 
 ORDERS = (lambda ways, k: np.argsort(ways)[-k:], lambda ways, k: np.sort(np.argsort(-ways)[:k]),
@@ -144,49 +138,38 @@ ORDERS = (lambda ways, k: np.argsort(ways)[-k:], lambda ways, k: np.sort(np.args
           lambda ways, k: np.argpartition(ways, -k)[-k:])
 
 
-def in_another_order(order):
-    return Mistake("not in order", "These are the k best, but not the best first: sort them by their sum, the largest "
-                   "in front.", lambda right, sums, log_p, k: best_continuations(sums, log_p, k, order)[0])
-
-
-def one_for_each(sums_of):
-    return Mistake("one way for each beginning", "This is the best word after each beginning, one for each. All B · V "
-                   "ways compete with each other: a good beginning may go on in several ways, a poor one in none.",
-                   lambda right, sums, log_p, k: sums_of(sums, log_p))
-
-
 BEST_CONTINUATIONS = Exercise(
     "20.2", "best_continuations", ("sums", "parents", "words"), best_continuations,
     example=((np.array([-1.0, -2.0]), np.array([[-3, -2.5, -1], [-4, -0.5, -1.5]]), 2),
              (np.array([-2.0, -2.5]), np.array([0, 1]), np.array([2, 1]))),
     cases=lambda rng: (-4 * rng.random(6), -4 * rng.random((6, 25)), 11),
-    mistakes=(
-        Mistake("the sums of the beginnings are forgotten", "These are the largest log p alone. What came before "
-                "counts too: sums[b] + log_p[b, w] is what is compared. (With log_p alone every turn forgets those "
-                "before it.)", lambda right, sums, log_p, k: -np.sort(-log_p.ravel())[:k]),
-        Mistake("multiplied instead of added", "The sums are multiplied by log p. Probabilities are multiplied; their "
-                "logarithms are added.", lambda right, sums, log_p, k: -np.sort(-(sums[:, None] * log_p).ravel())[:k]),
-        Mistake("the worst are taken", "These are the k least probable ways. argsort puts the smallest first: sort by "
-                "the negative sums, or take the end of the order, turned round.",
-                lambda right, sums, log_p, k: np.sort((sums[:, None] + log_p).ravel())[:k]),
-        one_for_each(lambda sums, log_p: sums + log_p.max(axis=1)),
-        one_for_each(lambda sums, log_p: -np.sort(-(sums + log_p.max(axis=1)))),
-        Mistake("the best of each beginning apart", "It sorted every row for itself. All B · V ways compete with each "
-                "other: make one long row of them (ravel) before you sort.",
-                lambda right, sums, log_p, k: -np.sort(-(sums[:, None] + log_p), axis=1)[:, :k]),
-        Mistake("parents and words changed places", "parents are the words and words are the parents. In the long row "
-                "the V ways of beginning 0 come first: position // V is the beginning, position % V the word.",
-                lambda right, sums, log_p, k: best_continuations(sums, log_p, k)[2], "parents"),
-        Mistake("divided by the number of beginnings", "The position in the long row was divided by B. A beginning "
-                "takes V places in it, one for each word: position // V.", lambda right, sums, log_p, k:
-                np.argsort(-(sums[:, None] + log_p).ravel())[:k] // len(sums), "parents"),
-        Mistake("parents are positions", "parents are the positions in the long row of all B · V ways. position // V "
-                "is the beginning.", lambda right, sums, log_p, k:
-                np.argsort(-(sums[:, None] + log_p).ravel())[:k], "parents"),
-        Mistake("words are positions", "words are the positions in the long row of all B · V ways. position % V is the "
-                "word.", lambda right, sums, log_p, k: np.argsort(-(sums[:, None] + log_p).ravel())[:k], "words"),
-        *map(in_another_order, ORDERS),
-    ))
+    mistakes={"sums": [
+        ("the sums of the beginnings are forgotten", "These are the largest log p alone. Compare sums[b] + log_p[b, "
+         "w], or every turn forgets those before it.", lambda log_p, k: -np.sort(-log_p.ravel())[:k]),
+        ("multiplied instead of added", "The sums are multiplied by log p. Probabilities are multiplied; their "
+         "logarithms are added.", lambda sums, log_p, k: -np.sort(-(sums[:, None] * log_p).ravel())[:k]),
+        ("the worst are taken", "These are the k least probable ways. argsort puts the smallest first: sort by the "
+         "negative sums.", lambda sums, log_p, k: np.sort((sums[:, None] + log_p).ravel())[:k]),
+        ("one way for each beginning", "This is the best word after each beginning, one for each. All B · V ways "
+         "compete with each other: a good beginning may have several of them, a poor one none.",
+         (lambda sums, log_p: sums + log_p.max(axis=1), lambda sums, log_p: -np.sort(-(sums + log_p.max(axis=1))))),
+        ("the best of each beginning apart", "It sorted every row for itself. All B · V ways compete with each other: "
+         "make one row of them (ravel), then sort.",
+         lambda sums, log_p, k: -np.sort(-(sums[:, None] + log_p), axis=1)[:, :k]),
+        ("not in order", "These are the k best, but not the best first: sort them by their sum, the largest in front.",
+         [in_order(order) for order in ORDERS]),
+    ], "parents": [
+        ("parents and words changed places", "parents and words are swapped. In the long row each beginning has V "
+         "ways: position // V is the parent, % V the word.", dividing(lambda best, V: np.divmod(best, V)[::-1])),
+        ("divided by the number of beginnings", "The position in the long row was divided by B. Each beginning has V "
+         "places in it: position // V.",
+         lambda sums, log_p, k: dividing(lambda best, V: np.divmod(best, len(sums)))(sums, log_p, k)),
+        ("parents are positions", "parents are positions in the long row of all B · V ways. position // V is the "
+         "beginning.", dividing(lambda best, V: (best, best))),
+    ], "words": [
+        ("words are positions", "words are positions in the long row of all B · V ways. position % V is the word.",
+         dividing(lambda best, V: (best, best))),
+    ]})
 
 
 # ------------------------------------------------------------------------------------------------------- best_caption
@@ -195,6 +178,10 @@ def best_caption(finished, alpha, *, score=lambda logp, words, alpha: logp / len
                  best=max, keep_end=False):
     words, logp = best(finished, key=lambda caption: (key or score)(caption[1], caption[0], alpha))
     return [word for word in words if word != END or keep_end], score(logp, words, alpha)
+
+
+def scored(score):
+    return every(best_caption, score=score)
 
 
 def finished_problems(rng):
@@ -211,31 +198,28 @@ def finished_problems(rng):
 TWO = [([5, 9, 2], -1.5017), ([5, 9, 12, 2], -1.7024)]
 
 BEST_CAPTION = Exercise(
-    "20.3", "best_caption", ("score", "words"), right_of(best_caption),
+    "20.3", "best_caption", ("score", "words"), every(best_caption),
     example=(([(TWO, 0), (TWO, 1)],), (np.array([-1.5017, -1.7024 / 4]), [[5, 9], [5, 9, 12]])),
     cases=lambda rng: (finished_problems(rng),), call=answers("best_caption", "score"),
-    mistakes=(
-        mistake("END is not counted", "The length is that without END. To end was a choice too, and its log p is in "
-                "the sum: a caption that has ended is one longer than its words.", best_caption, "score",
-                score=lambda logp, words, alpha: logp / (len(words) - ends(words))**alpha),
-        mistake("END is counted twice", "The length is one too many where a caption ended. The list still holds END: "
-                "its length is what is asked for.", best_caption, "score",
-                score=lambda logp, words, alpha: logp / (len(words) + ends(words))**alpha),
-        mistake("multiplied by the length", "The sum is multiplied by length^alpha. Log probabilities are negative: "
-                "that makes long captions worse still. Divide.", best_caption, "score",
-                score=lambda logp, words, alpha: logp * len(words)**alpha),
-        mistake("alpha is not used", "The score is the plain sum, as with alpha = 0.", best_caption, "score",
-                score=lambda logp, words, alpha: logp),
-        mistake("always the mean", "The sum is divided by the length, as with alpha = 1. It is length to the power of "
-                "alpha.", best_caption, "score", score=lambda logp, words, alpha: logp / len(words)),
-        mistake("the worst caption", "This is the caption with the lowest score. All scores are negative, and the best "
-                "one is nearest to 0: max.", best_caption, "score", best=min),
-        mistake("chosen by the plain sum", "The score is that of its caption, but the caption is the one with the "
-                "largest sum. The scores are what has to be compared.", best_caption, "score",
-                key=lambda logp, words, alpha: logp),
-        mistake("END is among the words", "The score is right, and the words still hold END: leave it out.",
-                best_caption, "words", keep_end=True),
-    ))
+    mistakes={"score": [
+        ("END is not counted", "The length is that without END. Ending was a choice too, whose log p is in the sum: "
+         "one more than its words.", scored(lambda logp, words, alpha: logp / (len(words) - ends(words))**alpha)),
+        ("END is counted twice", "The length is one too many where a caption ended. The list still holds END: take its "
+         "length.", scored(lambda logp, words, alpha: logp / (len(words) + ends(words))**alpha)),
+        ("multiplied by the length", "The sum is multiplied by length^alpha. Log probabilities are negative, so long "
+         "captions get still worse: divide.", scored(lambda logp, words, alpha: logp * len(words)**alpha)),
+        ("alpha is not used", known.not_used("alpha", "The score is the plain sum, as with alpha = 0"),
+         scored(lambda logp, words, alpha: logp)),
+        ("always the mean", "The sum is divided by the length, as with alpha = 1. Divide by length to the power of "
+         "alpha.", scored(lambda logp, words, alpha: logp / len(words))),
+        ("the worst caption", "This is the caption with the lowest score. All scores are negative, and the best one is "
+         "nearest to 0: max.", every(best_caption, best=min)),
+        ("chosen by the plain sum", "The score is that of its caption, but the caption is the one with the largest "
+         "sum. Compare the scores.", every(best_caption, key=lambda logp, words, alpha: logp)),
+    ], "words": [
+        ("END is among the words", "The score is right, and the words still hold END: leave it out.",
+         every(best_caption, keep_end=True)),
+    ]})
 
 
 # -------------------------------------------------------------------------------------------------------- beam_search
@@ -318,39 +302,37 @@ def nothing_ends(module):
 
 
 BEAM_SEARCH = Exercise(
-    "20.4", "beam_search", ("score", "words"), right_of(beam_search),
+    "20.4", "beam_search", ("score", "words"), every(beam_search),
     example=(([(table_step, NOTHING, 1, 10, 0), (table_step, NOTHING, 2, 10, 0), (table_step, NOTHING, 2, 10, 1)],),
              (np.array([np.log(0.132), np.log(0.45 * 0.9 * 0.55), np.log(0.45 * 0.9 * 0.45) / 4]),
               [[4, 6, 7], [5, 9], [5, 9, 12]])),
     cases=lambda rng: (beam_problems(rng),), call=answers("beam_search", "score"), learns=nothing_ends,
     needs=("best_continuations", "best_caption"),
-    mistakes=(
-        mistake("the states are not their parents'", "The words move between the rows and the states do not: row b of "
-                "the state remembers another beginning than the one row b goes on with. Pick state[parents], for every "
-                "array in it.", beam_search_in_B_rows, "score", move_state=False),
-        mistake("all rows begin alike", "All B rows begin with sum 0. They are one and the same beginning, so the B "
-                "best ways are B times the same one: greedy search, B times as dear. Begin with one row (or give the "
-                "others the sum -inf).", beam_search_in_B_rows, "score", others=0.0),
-        mistake("it goes on after END", "Captions that ended went on as beginnings. What stands after END is no "
-                "sentence: put them aside, and go on with the others.", beam_search, "score", goes_on=True),
-        mistake("the first to end wins", "It stops as soon as a caption ends. Others are still under way, and may come "
-                "out with a higher score: note the one that ended and go on.", beam_search, "score", first_end=True),
-        mistake("the beam shrinks", "Every caption that ended took a place in the beam along, so fewer ways were "
-                "looked at from then on. (Some programs do that.) Here it is B ways in every turn, as long as anything "
-                "goes on.", beam_search, "score", shrinks=True),
-        mistake("cut captions are forgotten", "Captions that had not ended after max_length turns are missing among "
-                "the finished ones. They count, as they are.", beam_search, "score", cut=False),
-        mistake("START counts as a word", "The lists given to best_caption still begin with START, which makes every "
-                "length one too many. START was read, not said.", beam_search, "score", start_counts=True),
-        mistake("alpha is not used", "The finished captions were compared by their plain sums: hand alpha to "
-                "best_caption.", beam_search, "score", use_alpha=False),
-        mistake("the words are not their parents'", "The scores are right, and the words are those of other captions: "
-                "a new word was appended to what stood in its row. It belongs to the words of its parent.",
-                beam_search_in_B_rows, "words", move_words=False),
-        *(mistake("two beginnings share one list", "The words of two captions stand in one list. When two ways come "
-                  "from the same parent, `captions[parent].append(word)` writes into the same list twice: make a new "
-                  "one, `captions[parent] + [word]`.", beam_search, "score", shared=shared)
-          for shared in itertools.product((False, True), repeat=3)),
-    ))
+    mistakes={"score": [
+        ("the states are not their parents'", "The words move between the rows and the states do not. Take "
+         "state[parents], for every array in it.", every(beam_search_in_B_rows, move_state=False)),
+        ("all rows begin alike", "All B rows begin with sum 0, so they all find the same word: greedy search at B "
+         "times the cost. Begin with one row (or give the others the sum -inf).",
+         every(beam_search_in_B_rows, others=0.0)),
+        ("it goes on after END", "Captions that ended went on. Nothing follows END: put them aside, and go on with the "
+         "others.", every(beam_search, goes_on=True)),
+        ("the first to end wins", "It stops as soon as a caption ends. Others may still get a higher score: keep the "
+         "one that ended and go on.", every(beam_search, first_end=True)),
+        ("the beam shrinks", "Every caption that ended reduced the beam. (Some programs do that.) Here it is B ways in "
+         "every turn.", every(beam_search, shrinks=True)),
+        ("cut captions are forgotten", "Captions not ended after max_length turns are missing among the finished ones. "
+         "They count, as they are.", every(beam_search, cut=False)),
+        ("START counts as a word", "The lists given to best_caption still begin with START, so every length is one too "
+         "many. START is no word.", every(beam_search, start_counts=True)),
+        ("alpha is not used",
+         known.not_used("alpha", "The finished captions were compared by their plain sums: pass alpha to best_caption"),
+         every(beam_search, use_alpha=False)),
+        ("two beginnings share one list", "The words of two captions stand in one list. When two ways come from the "
+         "same parent, `captions[parent].append(word)` writes into the same list twice: `captions[parent] + [word]`.",
+         [every(beam_search, shared=shared) for shared in itertools.product((False, True), repeat=3)]),
+    ], "words": [
+        ("the words are not their parents'", "The scores are right, and the words are those of other captions. Append "
+         "a new word to the words of its parent.", every(beam_search_in_B_rows, move_words=False)),
+    ]})
 
 EXERCISES = (GREEDY, BEST_CONTINUATIONS, BEST_CAPTION, BEAM_SEARCH)

@@ -3,7 +3,10 @@
 import numpy as np
 
 from minicap.conv import conv2d, pad
-from minicap.learn.exercises import Exercise, Mistake
+from minicap.learn import catalogue as known
+from minicap.learn.exercises import Exercise
+from minicap.learn.recurring import floats, keeps_float32, normal, whole_number
+from minicap.learn.windows import EDGE, as_many, picture
 
 BT = np.array([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
@@ -73,43 +76,34 @@ def products(x, w):
 
 
 def from_products(*signs):
-    """What comes out with other factors at the four products: (right, x, w) -> y."""
-    return lambda right, x, w: AT @ (products(x, w) * np.array(signs))
+    """What comes out with other factors at the four products."""
+    return lambda x, w: AT @ (products(x, w) * np.array(signs))
 
 
-def row_case(rng):
-    return rng.standard_normal(4), rng.standard_normal(3)
-
-
-WRONG_SIGN = "product {} has the wrong sign"
 WINOGRAD_ROW = Exercise(
     "23.1", "winograd_row", ("y",), lambda x, w: np.correlate(x, w, "valid"),
-    example=((np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 3])), np.array([14.0, 20])), cases=row_case,
+    example=(floats([1, 2, 3, 4], [1, 2, 3]), np.array([14.0, 20])), cases=normal(4, 3),
     learns=multiplies_at_most("winograd_row", 4, (4,), (3,)),
-    mistakes=(
-        Mistake("the kernel is turned round", "The kernel is back to front: w[0] meets the first of the three pixels.",
-                lambda right, x, w: np.convolve(x, w, "valid")),
-        Mistake(WRONG_SIGN.format("m0"), "The product with w[0] counts with the wrong sign. It is (x[0] - x[2]) w[0], "
-                "and is added.", from_products(-1, 1, 1, 1)),
-        Mistake(WRONG_SIGN.format("m2"), "The product of the two differences counts with the wrong sign. It is (x[2] - "
-                "x[1]) times (w[0] - w[1] + w[2]) / 2; y[0] adds it, y[1] subtracts it.", from_products(1, 1, -1, 1)),
-        Mistake(WRONG_SIGN.format("m3"), "The product with w[2] counts with the wrong sign. It is (x[1] - x[3]) w[2], "
-                "and is subtracted.", from_products(1, 1, 1, -1)),
-        Mistake("the halves are missing", "The two products in the middle count twice: their sums of weights are "
-                "divided by 2.", from_products(1, 2, 2, 1)),
-        Mistake("only one of the halves", "The product with w[0] + w[1] + w[2] counts twice: that sum is divided by 2, "
-                "as the other one is.", from_products(1, 2, 1, 1)),
-        Mistake("only one of the halves", "The product with w[0] - w[1] + w[2] counts twice: that sum is divided by 2, "
-                "as the other one is.", from_products(1, 1, 2, 1)),
-        Mistake("y[1] is a sum", "y[1] adds the product of the two differences; it subtracts it. This sign is the "
-                "whole trick: once added, once subtracted, the two products give both outputs.",
-                lambda right, x, w: right + np.array([0, 2 * products(x, w)[2]])),
-        Mistake("the outer products are missing", "The products with w[0] and with w[2] are missing. The two in the "
-                "middle pretend that x[0] is x[2] and that x[3] is x[1]; the outer ones make up for that.",
-                from_products(0, 1, 1, 0)),
-        Mistake("BT is transposed", "x was multiplied with BT transposed. BT is the matrix itself, named after what it "
-                "is in the formula: BT @ x.", lambda right, x, w: AT @ ((G @ w) * (BT.T @ x))),
-    ))
+    mistakes=[
+        ("the kernel is turned round", "The kernel is back to front: w[0] meets the first of the three pixels.",
+         lambda x, w: np.convolve(x, w, "valid")),
+        ("product m0 has the wrong sign", "The product with w[0] counts with the wrong sign. It is (x[0] - x[2]) w[0], "
+         "and is added.", from_products(-1, 1, 1, 1)),
+        ("product m2 has the wrong sign", "The product of the two differences has the wrong sign. It is (x[2] - x[1]) "
+         "(w[0] - w[1] + w[2]) / 2, added in y[0].", from_products(1, 1, -1, 1)),
+        ("product m3 has the wrong sign", "The product with w[2] counts with the wrong sign. It is (x[1] - x[3]) w[2], "
+         "and is subtracted.", from_products(1, 1, 1, -1)),
+        ("the halves are missing", "The two products in the middle count twice: their sums of weights are divided by "
+         "2.", from_products(1, 2, 2, 1)),
+        ("only one of the halves", "One of the two products in the middle counts twice: both sums of three weights are "
+         "divided by 2.", (from_products(1, 2, 1, 1), from_products(1, 1, 2, 1))),
+        ("y[1] is a sum", "y[1] adds the product of the two differences; it subtracts it. With this sign the same "
+         "products give both outputs.", lambda right, x, w: right + np.array([0, 2 * products(x, w)[2]])),
+        ("the outer products are missing", "The products with w[0] and with w[2] are missing. The two in the middle "
+         "alone treat x[0] as x[2] and x[3] as x[1].", from_products(0, 1, 1, 0)),
+        ("BT is transposed", "x was multiplied by BT transposed. BT is already the matrix of the formula: BT @ x.",
+         lambda x, w: AT @ ((G @ w) * (BT.T @ x))),
+    ])
 
 
 # ------------------------------------------------------------------------------------------------------- winograd_tile
@@ -118,45 +112,45 @@ def convolve(x, w):
     return conv2d(x[None, :, :, None], w[:, :, None, None], np.zeros(1))[0, :, :, 0]
 
 
-EXAMPLE_X = np.array([[1.0, 1, 5, 5], [1, 1, 5, 5], [1, 1, 5, 5], [1, 1, 1, 1]])
-EXAMPLE_W = np.array([[-1.0, 0, 1]] * 3)
+def transformed(tile=lambda x: BT @ x @ BT.T, multiply=np.multiply, back=lambda m: AT @ m @ AT.T):
+    """y by other transforms."""
+    return lambda x, w: back(multiply(G @ w @ G.T, tile(x)))
+
 
 WINOGRAD_TILE = Exercise(
     "23.2", "winograd_tile", ("y",), convolve,
-    example=((EXAMPLE_X, EXAMPLE_W), np.array([[12.0, 12], [8, 8]])),
-    cases=lambda rng: (rng.standard_normal((4, 4)), rng.standard_normal((3, 3))),
+    example=((EDGE[0][0, :, :, 0], EDGE[1][:, :, 0, 0]), np.array([[12.0, 12], [8, 8]])), cases=normal((4, 4), (3, 3)),
     learns=multiplies_at_most("winograd_tile", 16, (4, 4), (3, 3)),
-    mistakes=(
-        Mistake("the kernel is turned round", "The kernel lies upside down and back to front.",
-                lambda right, x, w: convolve(x, w[::-1, ::-1])),
-        Mistake("the kernel is transposed", "Rows and columns of the kernel changed places.",
-                lambda right, x, w: convolve(x, w.T)),
-        Mistake("a matrix product of the transforms", "The transformed tile and the transformed kernel were multiplied "
-                "with @. They are multiplied number by number, 16 products: *.",
-                lambda right, x, w: AT @ ((G @ w @ G.T) @ (BT @ x @ BT.T)) @ AT.T),
-        Mistake("a matrix product of the transforms", "The transformed tile and the transformed kernel were multiplied "
-                "with @. They are multiplied number by number, 16 products: *.",
-                lambda right, x, w: AT @ ((BT @ x @ BT.T) @ (G @ w @ G.T)) @ AT.T),
-        Mistake("BT on the right is not transposed", "The tile is BT x BT. On the right stands the transpose, which "
-                "does with rows what BT on the left does with columns: BT @ x @ BT.T.",
-                lambda right, x, w: AT @ ((G @ w @ G.T) * (BT @ x @ BT)) @ AT.T),
-        Mistake("BT on one side only", "The tile was transformed on one side only: BT @ x takes care of the columns, "
-                "and @ BT.T on the right of the rows.", lambda right, x, w: AT @ ((G @ w @ G.T) * (BT @ x)) @ AT.T),
-        Mistake("BT on one side only", "The tile was transformed on one side only: @ BT.T on the right takes care of "
-                "the rows, and BT @ x of the columns.", lambda right, x, w: AT @ ((G @ w @ G.T) * (x @ BT.T)) @ AT.T),
-        Mistake("AT on one side only", "The products were transformed on one side only: AT @ makes two rows of four, @ "
-                "AT.T two columns of four.", lambda right, x, w: AT @ ((G @ w @ G.T) * (BT @ x @ BT.T))),
-        Mistake("the transforms are missing", "It stops after the products: AT @ ... @ AT.T makes the four outputs of "
-                "the 16 products.", lambda right, x, w: (G @ w @ G.T) * (BT @ x @ BT.T)),
-        Mistake("BT on the wrong side", "The tile is BT.T x BT. The one on the left is BT as it is, the transpose "
-                "stands on the right.", lambda right, x, w: AT @ ((G @ w @ G.T) * (BT.T @ x @ BT)) @ AT.T),
-    ))
+    mistakes=[
+        ("the kernel is turned round", known.turned(), lambda x, w: convolve(x, w[::-1, ::-1])),
+        ("the kernel is transposed", known.kernel_transposed(), lambda x, w: convolve(x, w.T)),
+        ("a matrix product of the transforms", "The transforms were multiplied with @. Multiply them number by number, "
+         "16 products: *.", (transformed(multiply=np.matmul), transformed(multiply=lambda w, x: x @ w))),
+        ("BT on the right is not transposed", "The tile is BT x BT. On the right stands the transpose: BT @ x @ BT.T.",
+         transformed(tile=lambda x: BT @ x @ BT)),
+        ("BT on one side only", "The tile was transformed on one side only: BT @ x transforms the columns, @ BT.T the "
+         "rows.", (transformed(tile=lambda x: BT @ x), transformed(tile=lambda x: x @ BT.T))),
+        ("AT on one side only", "The products were transformed on one side only: AT @ makes two rows of four, @ AT.T "
+         "two columns of four.", transformed(back=lambda m: AT @ m)),
+        ("the transforms are missing", "It stops after the products: AT @ ... @ AT.T makes four outputs of the 16 "
+         "products.", transformed(back=lambda m: m)),
+        ("BT on the wrong side", "The tile is BT.T x BT. BT stands on the left, its transpose on the right.",
+         transformed(tile=lambda x: BT.T @ x @ BT)),
+    ])
 
 
 # ----------------------------------------------------------------------------------------------------- multiplications
 
-def count(H, W, C, F, m):
-    return -(-H // m) * -(-W // m) * (m + 2)**2 * C * F
+EACH_MEETS_EACH = "Each channel meets each kernel: times C and times F."
+
+
+def up(a, b):
+    """a / b, rounded up."""
+    return -(-a // b)
+
+
+def tiles(H, W, m):
+    return up(H, m) * up(W, m)
 
 
 def sizes(rng):
@@ -166,46 +160,31 @@ def sizes(rng):
     return H, W, int(rng.integers(11, 20)), int(rng.integers(23, 40)), m
 
 
-def is_whole(module):
-    found = module.multiplications(5, 4, 1, 1, 2)
-    if not isinstance(found, (int, np.integer)):
-        return (f"multiplications(5, 4, 1, 1, 2) is {found!r}, a {type(found).__name__}. The number is right, but "
-                "things that are counted are whole numbers: use //.")
-    return None
-
-
 MULTIPLICATIONS = Exercise(
-    "23.3", "multiplications", ("the number of multiplications",), count, example=((4, 4, 1, 1, 2), 64), cases=sizes,
-    learns=is_whole,
-    mistakes=(
-        Mistake("rounded down", "The number of tiles is rounded down, so that the last rows and columns of the picture "
-                "are not computed. A tile that hangs over the edge is still a tile: round up, -(-H // m).",
-                lambda right, H, W, C, F, m: (H // m) * (W // m) * (m + 2)**2 * C * F),
-        Mistake("not rounded", "The number of tiles is a fraction. A tile that hangs over the edge is computed whole: "
-                "round up, -(-H // m).", lambda right, H, W, C, F, m: H * W / m**2 * (m + 2)**2 * C * F),
-        Mistake("rounded after multiplying", "Tiles were counted by area, H · W / m², rounded up. They lie in rows and "
-                "columns: round H / m up, round W / m up, then multiply.",
-                lambda right, H, W, C, F, m: -(-H * W // m**2) * (m + 2)**2 * C * F),
-        Mistake("outputs instead of inputs", "A tile was counted with m · m products. There are as many products as "
-                "numbers in the transformed tile, and it is as large as the tile's input: (m + 2) · (m + 2).",
-                lambda right, H, W, C, F, m: -(-H // m) * -(-W // m) * m**2 * C * F),
-        Mistake("the direct way", "A tile was counted with nine products for each output. That is the direct way; "
-                "Winograd's has (m + 2) · (m + 2) products for a whole tile.",
-                lambda right, H, W, C, F, m: -(-H // m) * -(-W // m) * 9 * m**2 * C * F),
-        Mistake("tiles side by side", "The inputs of the tiles were laid side by side. They overlap: a tile has m + 2 "
-                "rows of inputs, but the next one begins m rows further down.",
-                lambda right, H, W, C, F, m: -(-H // (m + 2)) * -(-W // (m + 2)) * (m + 2)**2 * C * F),
-        Mistake("one row of products", "A tile was counted with m + 2 products, as in one row. In a picture it has (m "
-                "+ 2) rows of m + 2.", lambda right, H, W, C, F, m: -(-H // m) * -(-W // m) * (m + 2) * C * F),
-        Mistake("only tiles in one row", "Only the tiles from left to right were counted, or only those from top to "
-                "bottom. Multiply the two.", lambda right, H, W, C, F, m: -(-H // m) * (m + 2)**2 * C * F),
-        Mistake("the kernels are not counted", "Each channel meets each kernel: times C and times F.",
-                lambda right, H, W, C, F, m: right // F),
-        Mistake("the channels are not counted", "Each channel meets each kernel: times C and times F.",
-                lambda right, H, W, C, F, m: right // C),
-        Mistake("C + F", "Channels and kernels were added. Each channel meets each kernel: times C and times F.",
-                lambda right, H, W, C, F, m: right // (C * F) * (C + F)),
-    ))
+    "23.3", "multiplications", ("the number of multiplications",),
+    lambda H, W, C, F, m: tiles(H, W, m) * (m + 2)**2 * C * F, example=((4, 4, 1, 1, 2), 64), cases=sizes,
+    learns=whole_number("multiplications", 5, 4, 1, 1, 2),
+    mistakes=[
+        ("rounded down", "The number of tiles is rounded down. A tile that extends over the edge is still a tile: "
+         "round up, -(-H // m).", lambda H, W, C, F, m: (H // m) * (W // m) * (m + 2)**2 * C * F),
+        ("not rounded", "The number of tiles is a fraction. A tile that extends over the edge is computed whole: round "
+         "up, -(-H // m).", lambda H, W, C, F, m: H * W / m**2 * (m + 2)**2 * C * F),
+        ("rounded after multiplying", "H · W / m² was rounded up. Tiles lie in rows and columns: round H / m up, round "
+         "W / m up, then multiply.", lambda H, W, C, F, m: up(H * W, m**2) * (m + 2)**2 * C * F),
+        ("outputs instead of inputs", "A tile was counted with m · m products. There is one for each number of its "
+         "input: (m + 2) · (m + 2).", lambda H, W, C, F, m: tiles(H, W, m) * m**2 * C * F),
+        ("the direct way", "A tile was counted with nine products for each output. Winograd has (m + 2) · (m + 2) for "
+         "a whole tile.", lambda H, W, C, F, m: tiles(H, W, m) * 9 * m**2 * C * F),
+        ("tiles side by side", "The inputs of the tiles overlap: a tile has m + 2 rows of inputs, but the next one "
+         "begins m rows further down.", lambda H, W, C, F, m: tiles(H, W, m + 2) * (m + 2)**2 * C * F),
+        ("one row of products", "A tile was counted with m + 2 products, as in one row. In a picture it has m + 2 rows "
+         "of m + 2.", lambda H, W, C, F, m: tiles(H, W, m) * (m + 2) * C * F),
+        ("only tiles in one row", "Only the tiles in one direction were counted. Multiply the rows of tiles by the "
+         "columns.", lambda H, C, F, m: up(H, m) * (m + 2)**2 * C * F),
+        ("the kernels are not counted", EACH_MEETS_EACH, lambda right, F: right // F),
+        ("the channels are not counted", EACH_MEETS_EACH, lambda right, C: right // C),
+        ("C + F", EACH_MEETS_EACH, lambda right, C, F: right // (C * F) * (C + F)),
+    ])
 
 
 # ------------------------------------------------------------------------------------------------------- winograd_conv
@@ -219,94 +198,45 @@ def whole_tiles(x):
     return np.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0)))
 
 
-def pixels_misplaced(right, x, W, b):
+def from_tiles(change):
+    """change(y) of whole tiles, cut to the size of the picture."""
+    return lambda right, x, W, b: as_many(right, change(conv(whole_tiles(x), W, b)))
+
+
+def misplaced(y):
     """The 2 x 2 outputs of each tile in a row behind each other, cut into rows by reshape."""
-    y = conv(whole_tiles(x), W, b)
     N, H, Wd, F = y.shape
-    tiles = y.reshape(N, H // 2, 2, Wd // 2, 2, F).swapaxes(2, 3)
-    return tiles.reshape(N, H, Wd, F)[:, :x.shape[1], :x.shape[2]]
+    return y.reshape(N, H // 2, 2, Wd // 2, 2, F).swapaxes(2, 3).reshape(N, H, Wd, F)
 
 
-def parts_swapped(right, x, W, b):
+def swapped(y):
     """Rows and columns within each tile's outputs changed places."""
-    y = conv(whole_tiles(x), W, b)
-    swapped = y.copy()
-    swapped[:, 0::2, 1::2], swapped[:, 1::2, 0::2] = y[:, 1::2, 0::2], y[:, 0::2, 1::2]
-    return swapped[:, :x.shape[1], :x.shape[2]]
+    N, H, Wd, F = y.shape
+    return y.reshape(N, H // 2, 2, Wd // 2, 2, F).swapaxes(2, 4).reshape(N, H, Wd, F)
 
 
-def bias_transformed(right, x, W, b):
+def bias_transformed(right, b):
     """b added to the 16 products: the transform Aᵀ · A sums it with its signs."""
-    factor = np.outer(AT.sum(axis=1), AT.sum(axis=1))[:, :, None]
-    y = conv(whole_tiles(x), W, 0 * b)
-    for i, j in np.ndindex(2, 2):
-        y[:, i::2, j::2] += factor[i, j] * b
-    return y[:, :x.shape[1], :x.shape[2]]
+    factors = np.tile(np.outer(AT.sum(axis=1), AT.sum(axis=1)), right.shape[1:3])[:right.shape[1], :right.shape[2]]
+    return right + (factors[:, :, None] - 1) * b
 
 
-def shifted(right, x, W, b):
+def shifted(x, W, b):
     """Tiles that begin at pixel 0 instead of -1."""
     return conv2d(np.pad(x, ((0, 0), (0, 2), (0, 2), (0, 0))), W, b)
 
 
-def without_the_last(right, x, W, b):
+def even(right):
+    """The size of the whole tiles that fit into the picture."""
+    return 2 * (right.shape[1] // 2), 2 * (right.shape[2] // 2)
+
+
+def without_the_last(right):
     """Whole tiles only; zeros where there would have been another."""
     y = np.zeros_like(right)
-    H, Wd = 2 * (x.shape[1] // 2), 2 * (x.shape[2] // 2)
+    H, Wd = even(right)
     y[:, :H, :Wd] = right[:, :H, :Wd]
     return y
-
-
-def keeps_float32(module):
-    rng = np.random.default_rng(0)
-    x, W, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((1, 6, 6, 3), (3, 3, 3, 4), 4))
-    y = module.winograd_conv(x, W, b)
-    if y.dtype != np.float32:
-        return (f"the numbers are right, but float32 went in and {y.dtype} comes out. BT, G and AT are float64, and "
-                "whatever meets them becomes float64: convert them, BT.astype(x.dtype).")
-    return None
-
-
-WINOGRAD_CONV = Exercise(
-    "23.4", "winograd_conv", ("y",), conv,
-    example=((EXAMPLE_X[None, :, :, None], EXAMPLE_W[:, :, None, None], np.array([1.0])),
-             np.array([[3.0, 9, 9, -9], [4, 13, 13, -14], [4, 9, 9, -10], [3, 5, 5, -5]])[None, :, :, None]),
-    cases=lambda rng: (rng.standard_normal((3, 7, 9, 4)), rng.standard_normal((3, 3, 4, 5)), rng.standard_normal(5)),
-    learns=keeps_float32,
-    mistakes=(
-        Mistake("the bias is missing", "It is the sum without b: add b to every output.",
-                lambda right, x, W, b: right - b),
-        Mistake("the bias is transformed", "b was added to the 16 products, and came through the last transform: three "
-                "times, or with a minus, depending on the place in the tile. Add it behind that transform.",
-                bias_transformed),
-        Mistake("the kernel is turned round", "The kernel lies upside down and back to front.",
-                lambda right, x, W, b: conv(x, W[::-1, ::-1], b)),
-        Mistake("the kernel is transposed", "Rows and columns of the kernel changed places.",
-                lambda right, x, W, b: conv(x, W.transpose(1, 0, 2, 3), b)),
-        Mistake("only one channel counts", "Only channel 0 counts. The products are summed over all channels, before "
-                "the last transform.", lambda right, x, W, b: conv(x[..., :1], W[:, :, :1], b)),
-        Mistake("tiles begin at pixel 0", "Everything is shifted by one pixel: with padding 1 the first tile begins "
-                "one pixel above and left of the picture.", shifted),
-        Mistake("the outputs are not cut", "It still has the outputs of tiles that hang over the edge. Cut it to H "
-                "rows and W columns.", lambda right, x, W, b: conv(whole_tiles(x), W, b)),
-        Mistake("the last row of tiles is missing", "With an odd height or width there is one more tile, which hangs "
-                "over the edge: round up when you count tiles, and pad as much as it needs.",
-                lambda right, x, W, b: right[:, :2 * (x.shape[1] // 2), :2 * (x.shape[2] // 2)]),
-        Mistake("the last row of tiles is missing", "The last row and the last column are 0. With an odd height or "
-                "width there is one more tile, which hangs over the edge: round up when you count tiles, and pad as "
-                "much as it needs.",
-                without_the_last),
-        Mistake("outputs in the wrong places", "The outputs are right, but not where they belong: reshape has laid the "
-                "four outputs of a tile behind each other in one row. Output (i, j) of all tiles is y[:, i::2, j::2].",
-                pixels_misplaced),
-        Mistake("rows and columns within a tile", "Within each tile the outputs (0, 1) and (1, 0) changed places. i "
-                "counts rows and j columns: y[:, i::2, j::2].", parts_swapped),
-        Mistake("no padding", "It is the convolution without padding. Pad with a frame of one pixel first.",
-                lambda right, x, W, b: conv2d(x, W, b)),
-        Mistake("tiles padded each by itself", "The tiles are padded each by itself, so that their neighbours are "
-                "zeros. Pad the picture, then cut out tiles that overlap by two pixels.",
-                lambda right, x, W, b: tiles_by_themselves(x, W, b)),
-    ))
 
 
 def tiles_by_themselves(x, W, b):
@@ -318,5 +248,35 @@ def tiles_by_themselves(x, W, b):
         y[piece] = conv2d(pad(x[piece], 1), W, b)
     return y
 
+
+WINOGRAD_CONV = Exercise(
+    "23.4", "winograd_conv", ("y",), conv,
+    example=(EDGE[:3], picture([3, 9, 9, -9], [4, 13, 13, -14], [4, 9, 9, -10], [3, 5, 5, -5])),
+    cases=normal((3, 7, 9, 4), (3, 3, 4, 5), 5),
+    learns=keeps_float32("winograd_conv", [a.astype(np.float32) for a in normal(
+        (1, 6, 6, 3), (3, 3, 3, 4), 4)(np.random.default_rng(0))]),
+    mistakes=[
+        ("the bias is missing", known.no_bias("b to every output"), lambda right, b: right - b),
+        ("the bias is transformed", "b was added to the 16 products and went through the last transform. Add it after "
+         "that transform.", bias_transformed),
+        ("the kernel is turned round", known.turned(), lambda x, W, b: conv(x, W[::-1, ::-1], b)),
+        ("the kernel is transposed", known.kernel_transposed(), lambda x, W, b: conv(x, W.transpose(1, 0, 2, 3), b)),
+        ("only one channel counts", "Only channel 0 counts. The products are summed over all channels, before the last "
+         "transform.", lambda x, W, b: conv(x[..., :1], W[:, :, :1], b)),
+        ("tiles begin at pixel 0", "Everything is shifted by one pixel: with padding 1 the first tile begins one pixel "
+         "above and left of the picture.", shifted),
+        ("the outputs are not cut", "It still has the outputs of tiles that extend over the edge. Cut it to H rows and "
+         "W columns.", lambda x, W, b: conv(whole_tiles(x), W, b)),
+        ("the last row of tiles is missing", "With an odd height or width there is one more tile, which extends over "
+         "the edge: round up, and pad as much as it needs.",
+         (lambda right: right[:, :even(right)[0], :even(right)[1]], without_the_last)),
+        ("outputs in the wrong places", "reshape has put the four outputs of a tile in one row. Output (i, j) of all "
+         "tiles is y[:, i::2, j::2].", from_tiles(misplaced)),
+        ("rows and columns within a tile", "Within each tile outputs (0, 1) and (1, 0) are swapped. i counts rows and "
+         "j columns: y[:, i::2, j::2].", from_tiles(swapped)),
+        ("no padding", known.no_padding(), lambda x, W, b: conv2d(x, W, b)),
+        ("tiles padded each by itself", "Each tile is padded with zeros. Pad the picture, then cut out tiles that "
+         "overlap by two pixels.", tiles_by_themselves),
+    ])
 
 EXERCISES = (WINOGRAD_ROW, WINOGRAD_TILE, MULTIPLICATIONS, WINOGRAD_CONV)

@@ -2,11 +2,13 @@
 
 import contextlib
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from minicap.learn.exercises import Exercise, Mistake
+from minicap.learn import catalogue as known
+from minicap.learn.exercises import Exercise
 from minicap.learn.lessons import load
 
 card_py = load(Path(__file__).with_name("card.py"))
@@ -47,7 +49,7 @@ def module_for(names):
     return found.pop() if len(found) == 1 and found != {"nothing"} else "TypeError"
 
 
-def said(module, names):
+def answer_of(module, names):
     try:
         answer = module.array_module(*arrays_named(names))
     except TypeError:
@@ -65,14 +67,14 @@ def differences(calls, answer):
             if answer(names) != module_for(names)]
 
 
-def what_it_says_wrongly(module, calls):
+def what_it_answers_wrongly(module, calls):
     with with_card(module):
-        return differences(calls, lambda names: said(module, names))
+        return differences(calls, partial(answer_of, module))
 
 
 def calls_with(answer):
     """What comes out where another rule answers."""
-    return lambda right, calls: differences(calls, answer)
+    return lambda calls: differences(calls, answer)
 
 
 CALLS = [("NumPy",), ("card", "None", "card"), ("NumPy", "card"), ("NumPy", "list"), ("None",)]
@@ -86,8 +88,7 @@ def drawn_calls(rng):
 
 def of_first(names, none_too=False):
     """Only the first array is looked at (that is not None, or None as well)."""
-    names = [name for name in names if none_too or name != "None"][:1]
-    return module_for(names)
+    return module_for([name for name in names if none_too or name != "None"][:1])
 
 
 def of_any(names):
@@ -96,63 +97,45 @@ def of_any(names):
     return next((module for module in modules if module != "TypeError"), "TypeError")
 
 
-def strict_about_subclasses(names):
-    return "TypeError" if "map" in names else module_for(names)
-
-
 def numpy_otherwise(names):
     """Whatever is not of the card is taken for NumPy's."""
     answers = {"card" if name in ("card", "zero") else "np" for name in names if name != "None"}
     return answers.pop() if len(answers) == 1 else "TypeError"
 
 
-def card_if_any(names):
-    return "card" if {"card", "zero"} & set(names) else "np"
-
-
 ARRAY_MODULE = Exercise(
     "24.1", "array_module", ("what it answers wrongly",), lambda calls: [],
-    example=((CALLS,), []), cases=drawn_calls, call=what_it_says_wrongly,
-    mistakes=(
-        Mistake("always NumPy", "It answers np whatever comes. What counts is the type of the arrays: look it up in "
-                "MODULES.", calls_with(lambda names: "np")),
-        Mistake("only the first array is looked at",
-                "Only the first array is looked at. If the second one lies on another "
-                "device, it is better to hear of it here than from an operation far away: look at all of them.",
-                calls_with(of_first)),
-        Mistake("only the first array is looked at",
-                "Only the first argument is looked at. It may be None, which is to be skipped, and the others may lie "
-                "on another device: look at all of them.", calls_with(lambda names: of_first(names, none_too=True))),
-        Mistake("a mixture is not refused",
-                "An array of NumPy and one of the card came together, and it took the module of one of them. Such a "
-                "mixture has to be a TypeError: nobody meant it, and each copy would cost more than the computation.",
-                calls_with(of_any)),
-        Mistake("the card wins over NumPy", "It answers card as soon as one array is the card's, and np otherwise. A "
-                "mixture has to be a TypeError, and so has something that is no array.", calls_with(card_if_any)),
-        Mistake("a subclass is not recognised",
-                "Memory maps are arrays of NumPy as well, of a subclass: type(x) is not "
-                "np.ndarray then, and isinstance(x, np.ndarray) is True.", calls_with(strict_about_subclasses)),
-        Mistake("what is no array counts as NumPy's",
-                "A list, or nothing but None... whatever is unknown is taken for an "
-                "array of NumPy. A list would be computed with for a while, and then be slow or wrong: TypeError.",
-                calls_with(numpy_otherwise)),
-        Mistake("None is not skipped",
-                "None stands for an array that is not there, and is to be skipped; it is no reason "
-                "for an error if others are there.", calls_with(
-                    lambda names: "TypeError" if "None" in names else module_for(names))),
-        Mistake("nothing is returned", "It answers None: is there a `return` at the end?",
-                calls_with(lambda names: "None" if module_for(names) != "TypeError" else "TypeError")),
-        Mistake("None as an answer where an error is meant",
-                "Where there is no module to answer it answers None. Then the "
-                "caller's xp.exp fails with a message about None, somewhere else: raise TypeError here.",
-                calls_with(lambda names: module_for(names).replace("TypeError", "None"))),
-    ))
+    example=((CALLS,), []), cases=drawn_calls, call=what_it_answers_wrongly,
+    mistakes=[
+        ("always NumPy", "It always answers np. Look up the type of the arrays in MODULES.",
+         calls_with(lambda names: "np")),
+        ("only the first array is looked at", "Only the first array is looked at. The others may lie on another "
+         "device, and the first may be None: look at all of them.",
+         (calls_with(of_first), calls_with(partial(of_first, none_too=True)))),
+        ("a mixture is not refused", "A mixture of arrays of NumPy and the card has to be a TypeError: each copy would "
+         "cost more than the computation.", calls_with(of_any)),
+        ("the card wins over NumPy", "It answers card as soon as one array is the card's, else np. A mixture, and what "
+         "is no array, has to be a TypeError.",
+         calls_with(lambda names: "card" if {"card", "zero"} & set(names) else "np")),
+        ("a subclass is not recognised", "Memory maps are NumPy arrays as well, of a subclass: isinstance(x, "
+         "np.ndarray) instead of type(x).",
+         calls_with(lambda names: "TypeError" if "map" in names else module_for(names))),
+        ("what is no array counts as NumPy's", "What is unknown is taken for an array of NumPy. A list would be slow "
+         "or wrong later: TypeError.", calls_with(numpy_otherwise)),
+        ("None is not skipped", "None stands for an array that is not there: skip it, if there are others.",
+         calls_with(lambda names: "TypeError" if "None" in names else module_for(names))),
+        ("nothing is returned", known.no_return("It answers None"),
+         calls_with(lambda names: "None" if module_for(names) != "TypeError" else "TypeError")),
+        ("None as an answer where an error is meant", "Where there is no module it answers None, and the caller's "
+         "xp.exp fails somewhere else: raise TypeError here.",
+         calls_with(lambda names: module_for(names).replace("TypeError", "None"))),
+    ])
 
 
 # ---------------------------------------------------------------------------------------------------------------- 24.2
 
-def softmax_of(x, shift=True, axis=1):
-    e = np.exp(x - x.max(axis=1, keepdims=True) * shift)
+def softmax_of(x, subtracted=lambda x: x.max(axis=1, keepdims=True), axis=1):
+    e = np.exp(x - subtracted(x))
     return e / e.sum(axis=axis, keepdims=True)
 
 
@@ -172,52 +155,31 @@ def on_both(module, x):
 
 
 def logits(rng):
-    x = 3 * rng.standard_normal((4, 3))
-    x[1] += 1000
-    x[2] -= 1000
-    return (x,)
-
-
-P = ("p of an array of NumPy", "p of an array of the card", "between card and computer")
-
-
-def both_ways(name, sentence, function):
-    return Mistake(name, sentence, lambda right, x: function(x), of=P[0])
+    return (3 * rng.standard_normal((4, 3)) + np.array([[0], [1000], [-1000], [0]]),)
 
 
 SOFTMAX = Exercise(
-    "24.2", "softmax", P, lambda x: (softmax_of(x), softmax_of(x), "nothing moved"),
+    "24.2", "softmax", ("p of an array of NumPy", "p of an array of the card", "between card and computer"),
+    lambda x: (softmax_of(x), softmax_of(x), "nothing moved"),
     example=((np.array([[0.0, np.log(3)], [1000.0, 1000.0]]),),
              (np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([[0.25, 0.75], [0.5, 0.5]]), "nothing moved")),
     cases=logits, call=on_both, needs=("array_module",),
-    mistakes=(
-        both_ways("the maximum is not subtracted",
-                  "exp(1000) is infinite, and infinite / infinite is no number. Subtract the largest number of each "
-                  "row before: it changes nothing but the size of numerator and denominator.",
-                  lambda x: softmax_of(x, shift=False)),
-        both_ways("one maximum for all rows",
-                  "The largest number of all rows was subtracted from each. Then a row that lies "
-                  "far below has nothing but zeros left, and 0 / 0 is no number: axis=1, keepdims=True.",
-                  lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(axis=1, keepdims=True)),
-        both_ways("summed over the rows",
-                  "It was divided by the sum over axis 0. The probabilities of a row are to add up "
-                  "to 1: axis=1.", lambda x: softmax_of(x, axis=0)),
-        both_ways("summed over everything", "It was divided by the sum of everything. Each row has a sum of its own: "
-                  "axis=1, keepdims=True.", lambda x: softmax_of(x, axis=None)),
-        both_ways("not divided by the sum", "exp is right, and the division by the sum of the row is missing.",
-                  lambda x: np.exp(x - x.max(axis=1, keepdims=True))),
-        both_ways("the logarithm", "It is log softmax: return exp(...) / sum.", lambda x: np.log(softmax_of(x))),
-        Mistake("computed somewhere else",
-                "The answer is right, and for it something went from the card to the computer: "
-                "get(), float(...) or asarray. A transfer costs more than the whole softmax, and the card has to wait: "
-                "compute with xp alone.", lambda right, x: "something moved", of=P[2]),
-        Mistake("the answer is not on the card", "The array came from the card and the answer is one of NumPy. Whoever "
-                "goes on computing with it would mix the two: it has to stay where x is.",
-                lambda right, x: "the answer is no array of the card any more", of=P[2]),
-        Mistake("x is changed in place",
-                "x itself was changed, by -= or /=. Whoever called still needs it: e = x - ..., "
-                "which makes a new array.", lambda right, x: "x was changed in place", of=P[2]),
-    ))
+    mistakes={"p of an array of NumPy": [
+        ("the maximum is not subtracted", "exp(1000) is infinite, and infinite / infinite is nan. Subtract the largest "
+         "number of each row first.", partial(softmax_of, subtracted=lambda x: 0)),
+        ("one maximum for all rows", known.one_maximum(), partial(softmax_of, subtracted=np.max)),
+        ("summed over the rows", known.softmax_axis("exp"), partial(softmax_of, axis=0)),
+        ("summed over everything", known.softmax_everything("exp"), partial(softmax_of, axis=None)),
+        ("not divided by the sum", known.not_divided_by_sum("exp"), lambda x: np.exp(x - x.max(axis=1, keepdims=True))),
+        ("the logarithm", "It is log softmax: return exp(...) / sum.", lambda x: np.log(softmax_of(x))),
+    ], "between card and computer": [
+        ("computed somewhere else", "The answer is right, but data went from the card to the computer: get(), "
+         "float(...) or asarray. Compute with xp alone.", lambda: "something moved"),
+        ("the answer is not on the card", "The array is on the card and the answer is NumPy's. It has to stay where x "
+         "is.", lambda: "the answer is no array of the card any more"),
+        ("x is changed in place", "x itself was changed, by -= or /=. The caller still needs it: e = x - ... makes a "
+         "new array.", lambda: "x was changed in place"),
+    ]})
 
 
 # ---------------------------------------------------------------------------------------------------------------- 24.3
@@ -236,57 +198,39 @@ def grid(thread_function, threads, count, theta, g, m, s, beta1, beta2, lr, eps)
 
 
 def adam(block, thread, threads, theta, g, m, s, count, beta1, beta2, lr, eps, *,
-         index=lambda block, thread, threads: block * threads + thread, beyond=0, bound=True, old_m=False, old_s=False,
-         store=True, root=np.sqrt, square=lambda g: g * g, sign=-1, rest=True, eps_inside=False, keep_g=True):
+         index=lambda block, thread, threads: block * threads + thread, last=lambda count: count,
+         used=lambda old, new: new, store=True, root=lambda s, eps: np.sqrt(s) + eps, square=lambda g: g * g, sign=-1,
+         rest=True, keep_g=True):
     """As the docstring says, or with one of these mistakes."""
     i = index(block, thread, threads)
-    if bound and i >= count + beyond:
+    if i >= last(count):
         return
+    g_i = g[i]
     if not keep_g:
         g[i] *= 1 - beta1
-    new_m = beta1 * m[i] + ((1 - beta1) if rest else 1) * (g[i] if keep_g else g[i] / (1 - beta1))
-    new_s = beta2 * s[i] + ((1 - beta2) if rest else 1) * square(g[i] if keep_g else g[i] / (1 - beta1))
-    used_m, used_s = (m[i] if old_m else new_m), (s[i] if old_s else new_s)
-    theta[i] += sign * lr * used_m / (np.sqrt(used_s + eps) if eps_inside else root(used_s) + eps)
+    new = (beta1 * m[i] + ((1 - beta1) if rest else 1) * g_i, beta2 * s[i] + ((1 - beta2) if rest else 1) * square(g_i))
+    used_m, used_s = used((m[i], s[i]), new)
+    theta[i] += sign * lr * used_m / root(used_s, eps)
     if store:
-        m[i], s[i] = new_m, new_s
+        m[i], s[i] = new
 
 
-def whole_arrays(block, thread, threads, theta, g, m, s, count, beta1, beta2, lr, eps):
-    m *= beta1
-    m += (1 - beta1) * g
-    s *= beta2
-    s += (1 - beta2) * g * g
-    theta -= lr * m / (np.sqrt(s) + eps)
-
-
-def whole_arrays_and_stops(block, thread, threads, theta, g, m, s, count, *numbers):
-    if block * threads + thread < count:
-        whole_arrays(block, thread, threads, theta, g, m, s, count, *numbers)
+def whole_arrays(block, thread, threads, theta, g, m, s, count, beta1, beta2, lr, eps, stops=False):
+    if not stops or block * threads + thread < count:
+        m *= beta1
+        m += (1 - beta1) * g
+        s *= beta2
+        s += (1 - beta2) * g * g
+        theta -= lr * m / (np.sqrt(s) + eps)
 
 
 def betas_exchanged(block, thread, threads, theta, g, m, s, count, beta1, beta2, lr, eps):
     adam(block, thread, threads, theta, g, m, s, count, beta2, beta1, lr, eps)
 
 
-def m_and_s_exchanged(block, thread, threads, theta, g, m, s, count, beta1, beta2, lr, eps):
-    i = block * threads + thread
-    if i < count:
-        m[i] = beta1 * m[i] + (1 - beta1) * g[i]
-        s[i] = beta2 * s[i] + (1 - beta2) * g[i]**2
-        theta[i] -= lr * s[i] / (np.sqrt(np.abs(m[i])) + eps)
-
-
-STEP = ("theta", "g", "m", "s")
-
-
-def slip(name, sentence, of="theta", function=adam, **options):
+def all_threads(function=adam, **mistake):
     """A mistake of one thread, as it shows when all of them have run."""
-    def wrong(right, threads, count, *others):
-        def one(*arguments):
-            function(*arguments, **options)
-        return grid(one, threads, count, *others)[STEP.index(of)]
-    return Mistake(name, sentence, wrong, of)
+    return lambda *inputs: grid(partial(function, **mistake), *inputs)
 
 
 def arrays_and_numbers(rng):
@@ -296,76 +240,71 @@ def arrays_and_numbers(rng):
             float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.1, 0.3)))
 
 
-ALL_BLOCKS_ALIKE = ("Every block worked on the first numbers again, and the others were left out: the number of the "
-                    "block is not in the index. In front of this block there are block · threads numbers.")
-BEYOND = ("A thread has written behind the last number. {}On a GPU no error tells: what stands there belongs to "
-          "somebody else, and is wrong from now on. Threads whose index is not below count have to return.")
+BEYOND = ("A thread has written behind the last number. {}. On a GPU no error says so, and other data is overwritten. "
+          "Threads whose index is not below count have to return.")
 
 ADAM_THREAD = Exercise(
-    "24.3", "adam_thread", STEP, lambda *inputs: grid(adam, *inputs),
+    "24.3", "adam_thread", ("theta", "g", "m", "s"), partial(grid, adam),
     example=((2, 3, np.array([1.0, 1, 5, 7]), np.array([0.0, 0, 4, 1]), np.zeros(4), np.zeros(4), 0.5, 0.75, 1.0, 0.5),
              (np.array([1, 1, 4.2, 7]), np.array([0.0, 0, 4, 1]), np.array([0.0, 0, 2, 0]),
               np.array([0.0, 0, 4, 0]))),
-    cases=arrays_and_numbers,
-    call=lambda module, *inputs: grid(module.adam_thread, *inputs),
-    mistakes=(
-        slip("no thread stops", BEYOND.format("The last block has more threads than numbers are left. "), bound=False),
-        slip("one number too far", BEYOND.format("The last one that is meant is number count - 1. "), beyond=1),
-        slip("the last number is left out", "The last number was left as it was: number count - 1 is still meant, so a "
-             "thread returns if i >= count.", beyond=-1),
-        slip("every block does the same", ALL_BLOCKS_ALIKE, index=lambda block, thread, threads: thread),
-        slip("one number a block",
-             "Every thread of a block worked on the same number: the number of the thread is not in "
-             "the index.", index=lambda block, thread, threads: block),
-        slip("one number a block", "Every thread of a block worked on the first number of the block: the number of the "
-             "thread is not in the index.", index=lambda block, thread, threads: block * threads),
-        slip("block and thread added",
-             "block + thread is the same number for many threads, and some numbers have none. In front of this block "
-             "there are block · threads numbers.", index=lambda block, thread, threads: block + thread),
-        slip("block and thread exchanged", "thread · threads + block: the two have changed places. The blocks lie one "
-             "behind the other, so the number of the block is the one that is multiplied by threads.",
-             index=lambda block, thread, threads: thread * threads + block),
-        slip("a thread works on the whole array",
-             "Each thread did the step for the whole array, so that it was done as often "
-             "as there are threads. A thread has one number: m[i], s[i], theta[i].", function=whole_arrays),
-        slip("a thread works on the whole array", "Each thread did the step for the whole array, so that it was done "
-             "as often as there are numbers. A thread has one number: m[i], s[i], theta[i].",
-             function=whole_arrays_and_stops),
-        slip("the old m",
-             "theta moved by m as it was before this step. The new m is what counts, it holds this gradient.",
-             old_m=True),
-        slip("the old s", "theta was divided by s as it was before this step; it is the new one.", old_s=True),
-        slip("the old m and s", "theta moved by m and s as they were before this step. Compute both first.", old_m=True,
-             old_s=True),
-        slip("m and s exchanged",
-             "m and s have changed places in the line of theta: m / √s.", function=m_and_s_exchanged),
-        slip("β1 and β2 exchanged", "β1 and β2 have changed places: β1 belongs to m and β2 to s.",
-             function=betas_exchanged),
-        slip("it climbs", "theta has moved uphill: subtract.", sign=1),
-        slip("the root is missing", "It was divided by s + ε; the root of s is what has the size of a gradient.",
-             root=lambda s: s),
-        slip("ε under the root", "ε stands under the root: √(s + ε). Here it is √s + ε.", eps_inside=True),
-        slip("g is not squared", "s collects the squares of g, and here it collected g itself.", square=lambda g: g),
-        slip("1 - β is missing",
-             "g was added to m and s in full: the new one gets the share 1 - β, so that m is a mean "
-             "and no sum.", rest=False),
-        slip("m and s are not kept",
-             "theta is right, and m is what it was before: the new values were not written into the "
-             "arrays. A name of your own is gone when the thread ends; m[i] = ... stays.", of="m", store=False),
-        slip("g is changed", "g was changed. Others may still need it: compute with a number of your own.", of="g",
-             keep_g=False),
-    ))
+    cases=arrays_and_numbers, call=lambda module, *inputs: grid(module.adam_thread, *inputs),
+    mistakes={"theta": [
+        ("no thread stops", BEYOND.format("The last block has more threads than numbers are left"),
+         all_threads(last=lambda count: np.inf)),
+        ("one number too far", BEYOND.format("Number count - 1 is the last one"),
+         all_threads(last=lambda count: count + 1)),
+        ("the last number is left out", "The last number was left as it was: count - 1 still counts, so a thread "
+         "returns if i >= count.", all_threads(last=lambda count: count - 1)),
+        ("every block does the same", "Every block worked on the first numbers: the block is missing in the index. It "
+         "begins at number block · threads.", all_threads(index=lambda block, thread, threads: thread)),
+        ("one number a block", "All threads of a block worked on one number: the thread is missing in the index.",
+         (all_threads(index=lambda block, thread, threads: block), all_threads(index=lambda block, thread, threads:
+         block * threads))),
+        ("block and thread added", "block + thread is the same for many threads, and some numbers have none. A block "
+         "begins at block · threads.", all_threads(index=lambda block, thread, threads: block + thread)),
+        ("block and thread exchanged", "thread · threads + block: the two are swapped. The blocks follow one another, "
+         "so block is multiplied by threads.",
+         all_threads(index=lambda block, thread, threads: thread * threads + block)),
+        ("a thread works on the whole array", "Each thread did the step for the whole array. A thread has one number: "
+         "m[i], s[i], theta[i].", (all_threads(whole_arrays), all_threads(whole_arrays, stops=True))),
+        ("the old m", "theta moved by m as it was before this step. The new m includes this gradient.",
+         all_threads(used=lambda old, new: (old[0], new[1]))),
+        ("the old s", "theta was divided by s as it was before this step; it is the new one.",
+         all_threads(used=lambda old, new: (new[0], old[1]))),
+        ("the old m and s", "theta moved by m and s as they were before this step. Compute both first.",
+         all_threads(used=lambda old, new: old)),
+        ("m and s exchanged", "m and s are swapped in the line of theta: m / √s.",
+         all_threads(used=lambda old, new: (new[1], np.abs(new[0])))),
+        ("β1 and β2 exchanged", "β1 and β2 are swapped: β1 belongs to m and β2 to s.", all_threads(betas_exchanged)),
+        ("it climbs", "theta has moved uphill: subtract.", all_threads(sign=1)),
+        ("the root is missing", "It was divided by s + ε; the root of s has the size of a gradient.",
+         all_threads(root=lambda s, eps: s + eps)),
+        ("ε under the root", "It is √(s + ε). ε is added after the root: √s + ε.",
+         all_threads(root=lambda s, eps: np.sqrt(s + eps))),
+        ("g is not squared", "s averages the squares of g, and here it averaged g itself.",
+         all_threads(square=lambda g: g)),
+        ("1 - β is missing", "g was added to m and s in full. In a mean the new number has the weight 1 - β.",
+         all_threads(rest=False)),
+    ], "m": [
+        ("m and s are not kept", "theta is right, and m was not written into the array: m[i] = ...",
+         all_threads(store=False)),
+    ], "g": [
+        ("g is changed", "g was changed. Others may still need it: compute with a number of your own.",
+         all_threads(keep_g=False)),
+    ]})
 
 
 # ---------------------------------------------------------------------------------------------------------------- 24.4
 
-def by_block(x, T, mine=lambda x, t, T: x[t::T], fold=None, total=None):
+def by_block(x, T, mine=lambda x, t, T: x[t::T], pair=lambda sums, t, half: sums[t] + sums[t + half], fold=None,
+             total=None):
+    """Each thread's own numbers, then the results folded until one is left, or taken by ``fold``."""
     sums = [(total or one_after_the_other)(mine(x, t, T)) for t in range(T)]
     if fold is not None:
         return fold(sums)
     while len(sums) > 1:
-        half = len(sums) // 2
-        sums = [sums[t] + sums[t + half] for t in range(half)]
+        sums = [pair(sums, t, len(sums) // 2) for t in range(len(sums) // 2)]
     return sums[0]
 
 
@@ -376,17 +315,12 @@ def one_after_the_other(numbers):
     return total
 
 
-def neighbours(sums):
-    while len(sums) > 1:
-        sums = [sums[t] + sums[t + 1] for t in range(0, len(sums), 2)]
-    return sums[0]
+def neighbours(sums, t, half):
+    return sums[2 * t] + sums[2 * t + 1]
 
 
-def from_the_end(sums):
-    while len(sums) > 1:
-        half = len(sums) // 2
-        sums = [sums[t] + sums[-1 - t] for t in range(half)]
-    return sums[0]
+def from_the_end(sums, t, half):
+    return sums[t] + sums[-1 - t]
 
 
 def chunk(x, t, T):
@@ -397,19 +331,19 @@ def chunk(x, t, T):
 
 ORDERS = (  # ways to add up the same numbers; Python's own sum() rounds less often from 3.12 on
     ("as asked", by_block),
-    ("as asked", lambda x, T: by_block(x, T, total=sum)),
+    ("as asked", partial(by_block, total=sum)),
     ("all at once", lambda x, T: one_after_the_other(x)),
     ("all at once", lambda x, T: sum(x)),
     ("all at once", lambda x, T: np.sum(x)),
     ("all at once", lambda x, T: math.fsum(x)),
-    ("the results from left to right", lambda x, T: by_block(x, T, fold=one_after_the_other)),
-    ("the results from left to right", lambda x, T: by_block(x, T, fold=sum, total=sum)),
-    ("runs of neighbours", lambda x, T: by_block(x, T, chunk)),
-    ("runs of neighbours", lambda x, T: by_block(x, T, chunk, total=sum)),
-    ("neighbours are folded", lambda x, T: by_block(x, T, fold=neighbours)),
-    ("neighbours are folded", lambda x, T: by_block(x, T, fold=neighbours, total=sum)),
-    ("folded like a sheet of paper", lambda x, T: by_block(x, T, fold=from_the_end)),
-    ("folded like a sheet of paper", lambda x, T: by_block(x, T, fold=from_the_end, total=sum)),
+    ("the results from left to right", partial(by_block, fold=one_after_the_other)),
+    ("the results from left to right", partial(by_block, fold=sum, total=sum)),
+    ("runs of neighbours", partial(by_block, mine=chunk)),
+    ("runs of neighbours", partial(by_block, mine=chunk, total=sum)),
+    ("neighbours are folded", partial(by_block, pair=neighbours)),
+    ("neighbours are folded", partial(by_block, pair=neighbours, total=sum)),
+    ("folded like a sheet of paper", partial(by_block, pair=from_the_end)),
+    ("folded like a sheet of paper", partial(by_block, pair=from_the_end, total=sum)),
 )
 
 
@@ -426,15 +360,8 @@ def sum_and_order(module, x, T):
     return module.block_sum(x.tolist(), T), found
 
 
-SUMS = ("the sum", "the order of the additions")
-
-
-def wrong_sum(name, sentence, function):
-    return Mistake(name, sentence, lambda right, x, T: function(x.tolist(), T), SUMS[0])
-
-
-def wrong_order(name, sentence):
-    return Mistake(name, sentence, lambda right, x, T: name, SUMS[1])
+def of_list(**how):
+    return lambda x, T: by_block(x.tolist(), T, **how)
 
 
 def numbers(rng):
@@ -444,46 +371,33 @@ def numbers(rng):
 
 
 BLOCK_SUM = Exercise(
-    "24.4", "block_sum", SUMS, lambda x, T: (by_block(x.tolist(), T), "as asked"),
+    "24.4", "block_sum", ("the sum", "the order of the additions"),
+    lambda x, T: (by_block(x.tolist(), T), "as asked"),
     example=((np.arange(1.0, 8.0), 4), (28.0, "as asked")), cases=numbers, call=sum_and_order,
-    mistakes=(
-        wrong_sum("only the first T numbers",
-                  "Only the first T numbers were added up. Thread t also has x[t + T], x[t + 2T] "
-                  "and so on.", lambda x, T: by_block(x, T, lambda x, t, T: x[t:t + 1])),
-        wrong_sum("the last numbers are left out",
-                  "The numbers behind the last full round are missing. N need not be a "
-                  "multiple of T: x[t::T] ends where the list ends.",
-                  lambda x, T: by_block(x, T, lambda x, t, T: x[t:len(x) // T * T:T])),
-        wrong_sum("folded only once",
-                  "The results were folded once, and the first of what was left was returned. Fold until "
-                  "one is left.", lambda x, T: by_block(x, T, fold=lambda s: s[0] + s[len(s) // 2])),
-        wrong_sum("the first thread's result",
-                  "It is what thread 0 has before the folding: the results of the other threads "
-                  "are still to be added.", lambda x, T: by_block(x, T, fold=lambda s: s[0])),
-        wrong_sum("each thread's first number twice",
-                  "The first number of each thread counts twice: a sum that begins with "
-                  "x[t] has to go on with x[t + T].", lambda x, T: by_block(
-                      x, T, lambda x, t, T: [x[t], *x[t::T]])),
-        wrong_order("all at once",
-                    "The sum is right, and it was added up by one loop or one call for all numbers. T threads cannot "
-                    "do that at once: each adds up its own numbers first, and the results are folded."),
-        wrong_order("the results from left to right",
-                    "Each thread has its sum, and then they were added up one after the "
-                    "other. Fold: T/2 additions at once, then T/4, and so on."),
-        wrong_order("runs of neighbours",
-                    "The sum is right, and each thread had a run of neighbours. Here thread t has x[t], x[t + T], "
-                    "...: then in every turn the threads read numbers that lie side by side, which memory is fast at."),
-        wrong_order("neighbours are folded",
-                    "The sum is right, and neighbours were added, results[0] + results[1]. The second half is to be "
-                    "folded onto the first, results[t] + results[t + half], so that the threads that still work are "
-                    "the first ones."),
-        wrong_order("folded like a sheet of paper",
-                    "The sum is right, and the last result was added to the first, as a sheet "
-                    "of paper is folded. Thread t takes results[t + half], and not the one from the end."),
-        wrong_order("another",
-                    "The sum is right to the last digits but one, and the order of the additions is another one. On a "
-                    "GPU that would be another number in every version of the program: first x[t] + x[t + T] + ... "
-                    "for each thread, from left to right, then the second half of the results onto the first."),
-    ))
+    mistakes={"the sum": [
+        ("only the first T numbers", "Only the first T numbers were added up. Thread t also has x[t + T], x[t + 2T] "
+         "and so on.", of_list(mine=lambda x, t, T: x[t:t + 1])),
+        ("the last numbers are left out", "The numbers after the last full round are missing. N need not be a multiple "
+         "of T: x[t::T].", of_list(mine=lambda x, t, T: x[t:len(x) // T * T:T])),
+        ("folded only once", "The results were folded once, and the first of what was left was returned. Fold until "
+         "one is left.", of_list(fold=lambda sums: sums[0] + sums[len(sums) // 2])),
+        ("the first thread's result", "It is what thread 0 has before folding: add the results of the other threads.",
+         of_list(fold=lambda sums: sums[0])),
+        ("each thread's first number twice", "The first number of each thread counts twice: a sum that begins with "
+         "x[t] goes on with x[t + T].", of_list(mine=lambda x, t, T: [x[t], *x[t::T]])),
+    ], "the order of the additions": [
+        ("all at once", "The sum is right, but added up by one loop or call. Each of T threads adds its own numbers, "
+         "then results are folded.", lambda: "all at once"),
+        ("the results from left to right", "Each thread has its sum, but these were added one after the other. Fold: "
+         "T/2 additions at once, then T/4, and so on.", lambda: "the results from left to right"),
+        ("runs of neighbours", "The sum is right, but each thread had a run of neighbours. Thread t has x[t], x[t + "
+         "T], ..., so that in each turn the threads read neighbours, which is fast.", lambda: "runs of neighbours"),
+        ("neighbours are folded", "The sum is right, but neighbours were added. Fold the second half onto the first, "
+         "results[t] + results[t + half], so that the first threads go on working.", lambda: "neighbours are folded"),
+        ("folded like a sheet of paper", "The sum is right, but the last result was added to the first. Thread t takes "
+         "results[t + half], not the one from the end.", lambda: "folded like a sheet of paper"),
+        ("another", "The sum is right, but its order is another, and on a GPU its last digits would be. First x[t] + "
+         "x[t + T] + ... for each thread, then the second half of the results onto the first.", lambda: "another"),
+    ]})
 
 EXERCISES = (ARRAY_MODULE, SOFTMAX, ADAM_THREAD, BLOCK_SUM)

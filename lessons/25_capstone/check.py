@@ -1,16 +1,20 @@
 """What lesson 25 asks for."""
 
+from functools import partial
+
 import numpy as np
 
-from minicap.learn.exercises import Exercise, Mistake
+from minicap.learn import catalogue as known
+from minicap.learn.exercises import Exercise
+from minicap.learn.recurring import things
 
 # ---------------------------------------------------------------------------------------------------------------- 25.1
 
 SPECIAL = ["<pad>", "<start>", "<end>", "<unk>"]
 
 
-def words_of(names, captions):
-    return {word for name in names for caption in captions[name] for word in caption}
+def words_of(splits, captions, *among):
+    return {word for split in among for name in splits[split] for caption in captions[name] for word in caption}
 
 
 def leaked_pictures(splits, among=("train", "dev", "test"), once=True, count_lists=False):
@@ -20,13 +24,10 @@ def leaked_pictures(splits, among=("train", "dev", "test"), once=True, count_lis
     return sorted(set(found) if once else found)
 
 
-def leaked_words(splits, captions, vocabulary, of=("train",), special=False):
-    seen = words_of([name for split in of for name in splits[split]], captions)
-    return sorted(word for word in vocabulary if word not in seen and (special or not word.startswith("<")))
-
-
-def right_leaks(splits, captions, vocabulary):
-    return leaked_pictures(splits), leaked_words(splits, captions, vocabulary)
+def leaked_words(splits, captions, vocabulary, of=("train",), special=False, among=None):
+    seen = words_of(splits, captions, *of)
+    return sorted(word for word in vocabulary if word not in seen and (special or not word.startswith("<"))
+                  and (among is None or word in words_of(splits, captions, *among)))
 
 
 def data_with_leaks(rng):
@@ -48,74 +49,52 @@ def data_with_leaks(rng):
 
 
 def lists_from(module, splits, captions, vocabulary):
-    answer = module.leaks({name: list(names) for name, names in splits.items()}, dict(captions), list(vocabulary))
-    if not (isinstance(answer, (tuple, list)) and len(answer) == 2):
-        raise TypeError(f"leaks has to return two lists, `return pictures, words`, and not {type(answer).__name__}")
+    answer = things(module.leaks({name: list(names) for name, names in splits.items()}, dict(captions),
+                                 list(vocabulary)), "leaks", "pictures", "words")
     for found in answer:
         if not isinstance(found, (list, tuple)):
             raise TypeError(f"leaks has to return two lists, and one of them is {found!r}; sorted(...) makes a list")
     return tuple(list(map(str, found)) for found in answer)
 
 
-def picture_slip(name, sentence, **wrong):
-    return Mistake(name, sentence, lambda right, splits, *others: leaked_pictures(splits, **wrong), of="pictures")
-
-
-def word_slip(name, sentence, function):
-    return Mistake(name, sentence, lambda right, *inputs: function(*inputs), of="words")
-
-
 LEAKS = Exercise(
-    "25.1", "leaks", ("pictures", "words"), right_leaks,
+    "25.1", "leaks", ("pictures", "words"),
+    lambda splits, captions, vocabulary: (leaked_pictures(splits), leaked_words(splits, captions, vocabulary)),
     example=(({"train": ["1.jpg", "2.jpg"], "dev": ["3.jpg"], "test": ["4.jpg", "1.jpg"]},
               {"1.jpg": [["a", "dog"]], "2.jpg": [["a", "cat"]], "3.jpg": [["a", "zebra"]], "4.jpg": [["a", "dog"]]},
               ["<pad>", "a", "dog", "cat", "zebra"]), (["1.jpg"], ["zebra"])),
     cases=data_with_leaks, call=lists_from,
-    mistakes=(
-        picture_slip("only train and test are compared",
-                     "Pictures that train and test share are found; those of dev are not "
-                     "looked at. Dev chooses the model: a picture that is in dev and in test has had its say, too.",
-                     among=("train", "test")),
-        Mistake("dev and test are not compared",
-                "Train is compared with dev and with test, and those two are not compared "
-                "with each other. Dev chooses the model: a picture that is in both has had its say.",
-                lambda right, splits, *others: sorted(set(splits["train"]) & {*splits["dev"], *splits["test"]})),
-        Mistake("only pictures of all three", "Only pictures that stand in all three splits are found. Two are enough.",
-                lambda right, splits, *others: sorted(set.intersection(*map(set, splits.values())))),
-        picture_slip("twice in one list",
-                     "A picture that stands twice in the *same* list counts as leaked. That is untidy, "
-                     "but nothing has leaked: make a set of each list first.", count_lists=True),
-        picture_slip("a picture is named several times", "A picture is named once for each split it is in. Each once.",
-                     once=False),
-        Mistake("not sorted", "These are the right pictures, in another order: sorted(...).",
-                lambda right, splits, *others: [name for name in dict.fromkeys(
-                    name for names in splits.values() for name in names) if name in right]),
-        word_slip("the special words are named",
-                  "<pad>, <unk> and so on are no words of anybody: leave out what begins with "
-                  "\"<\".", lambda *inputs: leaked_words(*inputs, special=True)),
-        word_slip("dev counts as seen",
-                  "Words that only dev has are not found. The vocabulary is made from train alone; "
-                  "dev, too, has to be new to the model.", lambda *inputs: leaked_words(*inputs, of=("train", "dev"))),
-        word_slip("every caption counts as seen",
-                  "Words that only dev or test has are not found: all captions were taken "
-                  "together. Only those of pictures in train count.",
-                  lambda *inputs: leaked_words(*inputs, of=("train", "dev", "test"))),
-        word_slip("only words of dev and test",
-                  "Words that dev or test have and train has not are found. A word of the vocabulary that nobody has "
-                  "came from somewhere else, other data perhaps, and is to be named as well.",
-                  lambda splits, captions, vocabulary: [
-                      word for word in leaked_words(splits, captions, vocabulary)
-                      if word in words_of([*splits["dev"], *splits["test"]], captions)]),
-        word_slip("what the vocabulary lacks",
-                  "These are words of dev and test that the vocabulary does *not* have. That is "
-                  "as it should be, they are <unk>. The question is what it has and should not have.",
-                  lambda splits, captions, vocabulary: sorted(
-                      words_of([*splits["dev"], *splits["test"]], captions) - set(vocabulary))),
-        word_slip("what train has and the vocabulary lacks",
-                  "These are words of train that the vocabulary does not have; "
-                  "rare words are left out on purpose. The question is what it has and train has not.",
-                  lambda splits, captions, vocabulary: sorted(words_of(splits["train"], captions) - set(vocabulary))),
-    ))
+    mistakes={"pictures": [
+        ("only train and test are compared", "Only train and test are compared. Dev chooses the model, so a picture in "
+         "dev and test has leaked, too.", partial(leaked_pictures, among=("train", "test"))),
+        ("dev and test are not compared", "Dev and test are not compared with each other. Dev chooses the model, so a "
+         "picture in both has leaked.",
+         lambda splits: sorted(set(splits["train"]) & {*splits["dev"], *splits["test"]})),
+        ("only pictures of all three", "Only pictures that are in all three splits are found. Two are enough.",
+         lambda splits: sorted(set.intersection(*map(set, splits.values())))),
+        ("twice in one list", "A picture twice in the *same* list counts as leaked, but nothing has leaked: make a set "
+         "of each list first.", partial(leaked_pictures, count_lists=True)),
+        ("a picture is named several times", "A picture is named once for each split it is in. Each once.",
+         partial(leaked_pictures, once=False)),
+        ("not sorted", "These are the right pictures, in another order: sorted(...).",
+         lambda right, splits: [name for name in dict.fromkeys(name for names in splits.values() for name in names)
+         if name in right]),
+    ], "words": [
+        ("the special words are named", "<pad>, <unk> and so on are in no caption: leave out what begins with \"<\".",
+         partial(leaked_words, special=True)),
+        ("dev counts as seen", "Words that only dev has are not found. The vocabulary is made from train alone; dev "
+         "has to be new to the model.", partial(leaked_words, of=("train", "dev"))),
+        ("every caption counts as seen", "Words that only dev or test has are not found. Only captions of pictures in "
+         "train count.", partial(leaked_words, of=("train", "dev", "test"))),
+        ("only words of dev and test", "Only words that dev or test has are found. A word that nobody has came from "
+         "other data, and is to be named as well.", partial(leaked_words, among=("dev", "test"))),
+        ("what the vocabulary lacks", "These are words of dev and test that the vocabulary does *not* have, as it "
+         "should be. Asked for is what it has too much.",
+         lambda splits, captions, vocabulary: sorted(words_of(splits, captions, "dev", "test") - set(vocabulary))),
+        ("what train has and the vocabulary lacks", "These are words of train that the vocabulary lacks, left out as "
+         "rare. Asked for is what it has and train has not.",
+         lambda splits, captions, vocabulary: sorted(words_of(splits, captions, "train") - set(vocabulary))),
+    ]})
 
 
 # ---------------------------------------------------------------------------------------------------------------- 25.2
@@ -123,32 +102,22 @@ LEAKS = Exercise(
 MISSING = "not said"
 
 
-def flat(recipe, prefix="", deep=True, between="."):
+def flat(recipe, prefix="", deep=True, between=".", outer=True):
+    """{"train.lr": ...}; or with names joined in another way, or without the outer ones."""
     settings = {}
     for name, value in recipe.items():
         if isinstance(value, dict) and deep:
-            settings |= flat(value, f"{prefix}{name}{between}", deep, between)
+            settings |= flat(value, f"{prefix}{name}{between}" if outer else "", deep, between, outer)
         else:
             settings[prefix + name] = value
     return settings
 
 
-def right_differences(mine, theirs, names=lambda mine, theirs: mine | theirs, missing=MISSING, differ=True, **options):
+def right_differences(mine, theirs, *, names=lambda mine, theirs: mine | theirs, missing=MISSING, differ=True,
+                      **options):
     mine, theirs = flat(mine, **options), flat(theirs, **options)
     pairs = {name: (mine.get(name, missing), theirs.get(name, missing)) for name in names(mine, theirs)}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] or not differ}
-
-
-def one_level(recipe):
-    """Only settings inside one dict, by their own name."""
-    settings = {}
-    for name, value in recipe.items():
-        settings |= one_level(value) if isinstance(value, dict) else {name: value}
-    return settings
-
-
-def without_outer_names(mine, theirs):
-    return right_differences(one_level(mine), one_level(theirs))
 
 
 def missing_groups_whole(mine, theirs, prefix=""):
@@ -186,49 +155,35 @@ def tidy(answer):
     return answer
 
 
-def difference_slip(name, sentence, function=right_differences, **wrong):
-    return Mistake(name, sentence, lambda right, mine, theirs: function(mine, theirs, **wrong))
-
-
 DIFFERENCES = Exercise(
-    "25.2", "differences", ("the differences",), right_differences,
+    "25.2", "differences", ("the differences",), lambda mine, theirs: right_differences(mine, theirs),
     example=(({"seed": 0, "train": {"lr": 0.003, "epochs": 13}},
               {"seed": 0, "train": {"lr": 0.001, "epochs": 13, "drop": None}, "search": {"beam": 3}}),
              {"train.lr": (0.003, 0.001), "train.drop": (MISSING, None), "search.beam": (MISSING, 3)}),
     cases=recipes, call=lambda module, mine, theirs: tidy(module.differences(mine, theirs)),
-    mistakes=(
-        difference_slip("only my settings",
-                        "Only settings that `mine` has are compared. What only the other recipe says is "
-                        "a difference, too, and the one that is overlooked most: go through the names of both.",
-                        names=lambda mine, theirs: mine),
-        difference_slip("only their settings",
-                        "Only settings that `theirs` has are compared. What only `mine` says is a "
-                        "difference, too: go through the names of both.", names=lambda mine, theirs: theirs),
-        difference_slip("only what both have",
-                        "Only settings that both recipes have are compared. What one of them does not "
-                        "say is the difference that is overlooked most.",
-                        names=lambda mine, theirs: [name for name in mine if name in theirs]),
-        difference_slip("not said is None",
-                        "A missing setting counts as None, so that it cannot be told from one that says "
-                        "None: .get(name, \"not said\").", missing=None),
-        difference_slip("the same ones are named, too", "Settings that are the same are among the differences.",
-                        differ=False),
-        difference_slip("dicts are not opened",
-                        "A group of settings is compared as one value. Then one learning rate makes "
-                        "all of \"train\" a difference, and nobody finds it: go into the dicts.", deep=False),
-        difference_slip("a missing group is one difference",
-                        "A group that one recipe lacks is named as a whole. Each of its "
-                        "settings is a difference of its own: make both recipes flat first.", missing_groups_whole),
-        difference_slip("the outer name is missing",
-                        "\"lr\" instead of \"train.lr\": settings of the same name in two groups "
-                        "could not be told apart.", without_outer_names),
-        difference_slip("joined by something else", "The names are joined by \"_\" or \"/\"; join them by a dot.",
-                        between="_"),
-        difference_slip("joined by something else", "The names are joined by \"_\" or \"/\"; join them by a dot.",
-                        between="/"),
-        Mistake("mine and theirs changed places", "The pairs are the other way round: my value comes first.",
-                lambda right, mine, theirs: {name: pair[::-1] for name, pair in right.items()}),
-    ))
+    mistakes=[
+        ("only my settings", "Only settings that `mine` has are compared. What only the other recipe says is a "
+         "difference, too: use both names.", partial(right_differences, names=lambda mine, theirs: mine)),
+        ("only their settings", "Only settings that `theirs` has are compared. What only `mine` says is a difference, "
+         "too: use both names.", partial(right_differences, names=lambda mine, theirs: theirs)),
+        ("only what both have", "Only settings that both recipes have are compared. What one of them does not say is a "
+         "difference, too.",
+         partial(right_differences, names=lambda mine, theirs: [name for name in mine if name in theirs])),
+        ("not said is None", "A missing setting counts as None, and cannot be told from one that says None: .get(name, "
+         "\"not said\").", partial(right_differences, missing=None)),
+        ("the same ones are named, too", "Settings that are the same are among the differences.",
+         partial(right_differences, differ=False)),
+        ("dicts are not opened", "A group of settings is compared as one value, so one learning rate makes all of "
+         "\"train\" a difference: go into the dicts.", partial(right_differences, deep=False)),
+        ("a missing group is one difference", "A group that one recipe lacks is named as a whole. Each of its settings "
+         "is a difference: flatten both recipes first.", missing_groups_whole),
+        ("the outer name is missing", "\"lr\" instead of \"train.lr\": settings of the same name in two groups could "
+         "not be told apart.", partial(right_differences, outer=False)),
+        ("joined by something else", "The names are joined by \"_\" or \"/\"; join them by a dot.",
+         (partial(right_differences, between="_"), partial(right_differences, between="/"))),
+        ("mine and theirs changed places", "The pairs are the other way round: my value comes first.",
+         lambda right: {name: pair[::-1] for name, pair in right.items()}),
+    ])
 
 
 # ---------------------------------------------------------------------------------------------------------------- 25.3
@@ -241,8 +196,8 @@ def scores_of(statistics, score, draws):
     return [score(statistics[rows].sum(axis=0)) for rows in draws]
 
 
-def ends(scores, low=0.025, high=0.975):
-    return tuple(np.quantile(scores, [low, high]))
+def interval(statistics, score, draws, low=0.025, high=0.975, of_draws=lambda draws: draws):
+    return tuple(np.quantile(scores_of(statistics, score, of_draws(draws)), [low, high]))
 
 
 def some_statistics(rng, N=9):
@@ -250,34 +205,22 @@ def some_statistics(rng, N=9):
     return np.stack([rng.binomial(total, rng.uniform(0.2, 0.9, N)), total], axis=1).astype(float)
 
 
-def draws_of(rng):
-    return some_statistics(rng), share, rng.integers(0, 9, (60, 9))
-
-
-def interval_slips(name, sentence, function):
-    """A mistake that moves both ends; it shows in the lower one first."""
-    return [Mistake(name, sentence, lambda right, *inputs, end=end: function(*inputs)[end], of=of)
-            for end, of in enumerate(("low", "high"))]
-
-
-def normal_interval(statistics, score, draws):
-    scores = scores_of(statistics, score, draws)
-    middle = score(statistics.sum(axis=0))
-    return middle - 1.96 * np.std(scores), middle + 1.96 * np.std(scores)
-
-
-def normal_interval_around_mean(statistics, score, draws):
-    scores = scores_of(statistics, score, draws)
-    return np.mean(scores) - 1.96 * np.std(scores), np.mean(scores) + 1.96 * np.std(scores)
+def normal_interval(middle):
+    """middle(the score of all pictures, the drawn scores) plus and minus 1.96 standard deviations"""
+    def wrong(statistics, score, draws):
+        scores = scores_of(statistics, score, draws)
+        around = middle(score(statistics.sum(axis=0)), scores)
+        return around - 1.96 * np.std(scores), around + 1.96 * np.std(scores)
+    return wrong
 
 
 def means_of_scores(statistics, score, draws):
     each = np.array([score(row) for row in statistics])
-    return ends([each[rows].mean() for rows in draws])
+    return tuple(np.quantile([each[rows].mean() for rows in draws], [0.025, 0.975]))
 
 
 def of_pictures(statistics, score, draws):
-    return ends([score(row) for row in statistics])
+    return tuple(np.quantile([score(row) for row in statistics], [0.025, 0.975]))
 
 
 def picked(at):
@@ -287,58 +230,39 @@ def picked(at):
     return wrong
 
 
-PICKED = "These are two of the R scores, picked from the sorted list. np.quantile goes between two of them where that "
-"is meant."
+PICKED = ("These are two of the R scores, picked from the sorted list. np.quantile interpolates between two of them "
+          "where that is meant.")
 
 BOOTSTRAP_INTERVAL = Exercise(
-    "25.3", "bootstrap_interval", ("low", "high"), lambda *inputs: ends(scores_of(*inputs)),
+    "25.3", "bootstrap_interval", ("low", "high"), interval,
     example=((np.array([[1.0, 2.0], [3.0, 4.0]]), share, np.array([[0, 1], [0, 0], [1, 1]])),
              (0.5 + 0.05 * (2 / 3 - 0.5), 2 / 3 + 0.95 * (0.75 - 2 / 3))),
-    cases=draws_of,
-    mistakes=(
-        *interval_slips("low and high changed places", "The larger one comes first: (low, high).",
-                        lambda *inputs: ends(scores_of(*inputs))[::-1]),
-        *interval_slips("90 %",
-                        "These are the quantiles 0.05 and 0.95, between which 90 % lie. For 95 % half of the "
-                        "remaining 5 % is cut off at each end: 0.025 and 0.975.",
-                        lambda *inputs: ends(scores_of(*inputs), 0.05, 0.95)),
-        *interval_slips("99 %",
-                        "These are the quantiles 0.005 and 0.995, between which 99 % lie. For 95 %: 0.025 and 0.975.",
-                        lambda *inputs: ends(scores_of(*inputs), 0.005, 0.995)),
-        *interval_slips("percent and fractions",
-                        "np.percentile wants percent, 2.5 and 97.5; 0.025 percent is nearly the "
-                        "smallest score of all. np.quantile wants fractions.",
-                        lambda *inputs: ends(scores_of(*inputs), 0.00025, 0.00975)),
-        *interval_slips("the smallest and the largest",
-                        "These are the smallest and the largest of all scores. The more draws, "
-                        "the farther apart they are; quantiles stay where they are.",
-                        lambda *inputs: ends(scores_of(*inputs), 0, 1)),
-        *interval_slips("a mean of scores",
-                        "It averaged the scores of single pictures. Such a score is no mean: a picture with "
-                        "many words weighs more. Add up the rows first, then ask for the score of the sums.",
-                        means_of_scores),
-        *interval_slips("the scores of single pictures",
-                        "It is the spread of single pictures, not that of a score over N of "
-                        "them: draws was not used. One picture varies much more than N together.", of_pictures),
-        *interval_slips("each picture at most once",
-                        "Pictures that were drawn several times count once: is there a set, or a mask, on the way? "
-                        "With replacement means that a picture may count twice, and another not at all.",
-                        lambda statistics, score, draws: ends(scores_of(statistics, score, map(np.unique, draws)))),
-        *interval_slips("rows and columns of draws",
-                        "It walked through the columns of draws. A test set is a row, draws[r].",
-                        lambda statistics, score, draws: ends(scores_of(statistics, score, draws.T))),
-        *interval_slips("1.96 standard deviations",
-                        "It is a middle plus and minus 1.96 standard deviations. That holds if the "
-                        "scores lie like a bell; quantiles need no such assumption.", normal_interval),
-        *interval_slips("1.96 standard deviations", "It is a middle plus and minus 1.96 standard deviations. That "
-                        "holds if the scores lie like a bell; quantiles need no such assumption.",
-                        normal_interval_around_mean),
-        *interval_slips("picked from the sorted scores", PICKED, picked(lambda R: (int(0.025 * R), int(0.975 * R)))),
-        *interval_slips("picked from the sorted scores",
-                        PICKED, picked(lambda R: (int(0.025 * R), int(0.975 * R) - 1))),
-        *interval_slips("picked from the sorted scores", PICKED,
-                        picked(lambda R: (round(0.025 * (R - 1)), round(0.975 * (R - 1))))),
-    ))
+    cases=lambda rng: (some_statistics(rng), share, rng.integers(0, 9, (60, 9))),
+    mistakes={("low", "high"): [
+        ("low and high changed places", "The larger one comes first: (low, high).",
+         lambda *inputs: interval(*inputs)[::-1]),
+        ("90 %", "These are the quantiles 0.05 and 0.95, which leave out 10 %. For 95 %: 0.025 and 0.975.",
+         partial(interval, low=0.05, high=0.95)),
+        ("99 %", "These are the quantiles 0.005 and 0.995, which leave out 1 %. For 95 %: 0.025 and 0.975.",
+         partial(interval, low=0.005, high=0.995)),
+        ("percent and fractions", "np.percentile wants percent, 2.5 and 97.5; np.quantile wants fractions.",
+         partial(interval, low=0.00025, high=0.00975)),
+        ("the smallest and the largest", "These are the smallest and the largest scores. More draws move them apart; "
+         "quantiles stay where they are.", partial(interval, low=0, high=1)),
+        ("a mean of scores", known.mean_of_scores("It averaged the scores of single pictures"), means_of_scores),
+        ("the scores of single pictures", "It is the spread of single pictures: draws was not used. One picture varies "
+         "much more than N together.", of_pictures),
+        ("each picture at most once", "Pictures drawn several times count once: is there a set, or a mask? Drawn with "
+         "replacement, a picture counts each time.", partial(interval, of_draws=lambda draws: map(np.unique, draws))),
+        ("rows and columns of draws", "It took the columns of draws. A test set is a row, draws[r].",
+         partial(interval, of_draws=np.transpose)),
+        ("1.96 standard deviations", "It is a middle plus and minus 1.96 standard deviations, which assumes a normal "
+         "distribution. Quantiles do not.",
+         (normal_interval(lambda whole, scores: whole), normal_interval(lambda whole, scores: np.mean(scores)))),
+        ("picked from the sorted scores", PICKED,
+         (picked(lambda R: (int(0.025 * R), int(0.975 * R))), picked(lambda R: (int(0.025 * R), int(0.975 * R) - 1)),
+         picked(lambda R: (round(0.025 * (R - 1)), round(0.975 * (R - 1)))))),
+    ]})
 
 
 # ---------------------------------------------------------------------------------------------------------------- 25.4
@@ -353,10 +277,10 @@ def real_difference(a, b, score):
     return score(a.sum(axis=0)) - score(b.sum(axis=0))
 
 
-def share_as_large(a, b, score, swaps, compare=lambda d, real: abs(d) >= abs(real), one=1, **options):
+def share_as_large(a, b, score, swaps, *, compare=lambda d, real: abs(d) >= abs(real), one=1, below=1, **options):
     real = real_difference(a, b, score)
     found = sum(compare(d, real) for d in swapped_differences(a, b, score, swaps, **options))
-    return (one + found) / (one + len(swaps))
+    return (one + found) / (below + len(swaps))
 
 
 def means_of_pictures(a, b, score, swaps):
@@ -377,54 +301,37 @@ def two_captioners(rng):
             return a, b, share, swaps
 
 
-def p_slip(name, sentence, function, **wrong):
-    return Mistake(name, sentence, lambda right, *inputs: function(*inputs, **wrong), of="p")
-
-
 PAIRED_TEST = Exercise(
     "25.4", "paired_test", ("difference", "p"),
     lambda a, b, score, swaps: (real_difference(a, b, score), share_as_large(a, b, score, swaps)),
     example=((np.array([[1.0], [1.0], [0.0]]), np.array([[0.0], [1.0], [0.0]]), lambda sums: sums[0] / 3,
               np.array([[False, False, False], [True, False, True], [False, True, True]])), (1 / 3, 1.0)),
     cases=two_captioners,
-    mistakes=(
-        Mistake("the size of the difference",
-                "The difference has lost its sign. p asks for its size; what is returned says "
-                "who was better.", lambda right, *inputs: abs(right)),
-        Mistake("B minus A", "It is the score of B minus that of A.", lambda right, a, b, score, swaps: -right),
-        Mistake("a mean of scores", "It averaged the differences of single pictures. Such a score is no mean: add up "
-                "the rows of all pictures, and ask for the score of the sums.",
-                lambda right, *inputs: means_of_pictures(*inputs)[0]),
-        p_slip("only one direction",
-               "Only experiments count in which the difference is at least as large *upwards*. Chance "
-               "could have made B the better one as well: compare absolute values.", share_as_large,
-               compare=lambda d, real: d >= real),
-        p_slip("only one direction", "Only experiments count in which the difference is at least as large "
-               "*downwards*. Chance could have made A the better one as well: compare absolute values.", share_as_large,
-               compare=lambda d, real: d <= real),
-        p_slip("the real difference without abs",
-               "The sizes in the experiments are compared with the real difference as it "
-               "is. If B is better, that is negative, and everything is larger: abs on both sides.", share_as_large,
-               compare=lambda d, real: abs(d) >= real),
-        p_slip("larger instead of at least as large",
-               "Experiments with exactly the real difference do not count: `>=`, and "
-               "not `>`.", share_as_large, compare=lambda d, real: abs(d) > abs(real)),
-        p_slip("the share of smaller ones",
-               "It is the share of experiments in which the difference is *smaller*. p says how "
-               "often chance does as much: a small p is what a real difference has.", share_as_large,
-               compare=lambda d, real: abs(d) <= abs(real)),
-        p_slip("without the 1",
-               "It is count / R. What really happened is one of the possible experiments, so it counts above and "
-               "below: (1 + count) / (1 + R). Otherwise p could be 0, which no finite number of experiments can show.",
-               share_as_large, one=0),
-        p_slip("only above the line", "It is (1 + count) / R: the 1 belongs below the line as well.",
-               lambda *inputs: share_as_large(*inputs) * (1 + len(inputs[3])) / len(inputs[3])),
-        p_slip("only A is changed",
-               "In the experiments A gets rows of B, and B keeps its own. They *swap*: B gets A's rows of "
-               "the same pictures.", share_as_large, both=False),
-        p_slip("a mean of scores", "In the experiments the differences of single pictures were averaged. Add up the "
-               "rows of all pictures, and ask for the score of the sums.",
-               lambda *inputs: means_of_pictures(*inputs)[1]),
-    ))
+    mistakes={"difference": [
+        ("the size of the difference", "The difference has lost its sign, which says who was better. Only p uses its "
+         "size.", lambda right: abs(right)),
+        ("B minus A", "It is the score of B minus that of A.", lambda right: -right),
+        ("a mean of scores", known.mean_of_scores("It averaged the differences of single pictures"), means_of_pictures),
+    ], "p": [
+        ("only one direction", "Only differences in one direction count. Chance could have favoured the other one as "
+         "well: compare absolute values.",
+         (partial(share_as_large, compare=lambda d, real: d >= real), partial(share_as_large, compare=lambda d, real:
+         d <= real))),
+        ("the real difference without abs", "The sizes are compared with the real difference. Where B is better that "
+         "is negative: abs on both sides.", partial(share_as_large, compare=lambda d, real: abs(d) >= real)),
+        ("larger instead of at least as large", "Experiments with exactly the real difference do not count: `>=`, and "
+         "not `>`.", partial(share_as_large, compare=lambda d, real: abs(d) > abs(real))),
+        ("the share of smaller ones", "It is the share of *smaller* differences. p says how often chance does as much: "
+         "a real difference has a small p.", partial(share_as_large, compare=lambda d, real: abs(d) <= abs(real))),
+        ("without the 1", "It is count / R. What really happened is a possible experiment, too: (1 + count) / (1 + R), "
+         "which is never 0.", partial(share_as_large, one=0, below=0)),
+        ("only above the line", "It is (1 + count) / R: the 1 belongs below the line as well.",
+         partial(share_as_large, below=0)),
+        ("only A is changed", "A gets rows of B, and B keeps its own. They *swap*: B gets A's rows of the same "
+         "pictures.", partial(share_as_large, both=False)),
+        ("a mean of scores",
+         known.mean_of_scores("In the experiments the differences of single pictures were averaged"),
+         means_of_pictures),
+    ]})
 
 EXERCISES = (LEAKS, DIFFERENCES, BOOTSTRAP_INTERVAL, PAIRED_TEST)

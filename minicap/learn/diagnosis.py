@@ -40,18 +40,24 @@ def place(name, index):
 
 def diagnose(exercise, name, inputs, given, right):
     """The known mistake that explains what the learner has in all these cases, or None."""
-    of_it = [mistake for mistake in exercise.mistakes if (mistake.of or exercise.gives[0]) == name]
+    of_it = [mistake for mistake in exercise.mistakes if name in mistake.of]
     general = GENERAL if is_numeric(right[0]) else ()
     with np.errstate(all="ignore"):
-        return next((mistake for mistake in (*of_it, *general) if explains(mistake, inputs, given, right)), None)
+        return next((mistake for mistake in (*of_it, *general) for wrong in ways(mistake)
+                     if explains(exercise, wrong, name, inputs, given, right)), None)
 
 
-def explains(mistake, inputs, given, right):
+def ways(mistake):
+    """The functions that make a mistake, of which there are mostly one."""
+    return mistake.wrong if isinstance(mistake.wrong, (tuple, list)) else (mistake.wrong,)
+
+
+def explains(exercise, wrong_way, name, inputs, given, right):
     """Does the mistake give what the learner has, every time, and anywhere something else than the right answer?"""
     different = False
     for case, got, wanted in zip(inputs, given, right, strict=True):
         try:
-            wrong = mistake.wrong(np.asarray(wanted) if is_numeric(wanted) else wanted, *case)
+            wrong = exercise.mistaken(wrong_way, name, np.asarray(wanted) if is_numeric(wanted) else wanted, case)
         except Exception:  # a mistake that cannot be made with these inputs
             return False
         if not is_numeric(wanted):  # captions, lists of words
@@ -72,7 +78,7 @@ def explains(mistake, inputs, given, right):
 # ------------------------------------------------------------------------------- mistakes that any function may have
 
 def _times(factor):
-    return lambda right, *inputs: factor * right
+    return lambda right: factor * right
 
 
 def _batch(inputs):
@@ -80,7 +86,7 @@ def _batch(inputs):
     return next(len(x) for x in inputs if isinstance(x, np.ndarray) and x.ndim)
 
 
-def _swapped(right, *inputs):
+def _swapped(right):
     return right.T if right.ndim == 2 else None
 
 
@@ -95,7 +101,7 @@ GENERAL = (
     Mistake("sign", "Every number has the wrong sign: a minus is missing, or there is one too many.", _times(-1)),
     Mistake("nothing was filled in",
             "Every number is 0: the array was made, but nothing was written into it, or it was made again inside the "
-            "loop.", lambda right, *inputs: np.zeros_like(right) if right.any() else None),
+            "loop.", lambda right: np.zeros_like(right) if right.any() else None),
     Mistake("half",
             "Everything is half of what it should be. Is there a 1/2 whose square was already differentiated?",
             _times(0.5)),

@@ -1,6 +1,7 @@
 """What a lesson's check.py is made of: an exercise, the mistakes that are known of it, and what is raised on one."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 
@@ -19,14 +20,16 @@ class Mistake:
 
     name       a few words, "dW transposed"
     sentence   what happened, why it is wrong, and what to look at
-    wrong      (right answer, *inputs) -> what the mistake gives in its place, or None where it cannot be made
-    of         the name of the array it shows in; by default the first
+    wrong      what the mistake gives instead: a function, or several where people make the mistake in several ways. Its
+               arguments are asked for by name: the exercise's inputs, and ``right``, the right answer. It returns the
+               wrong array, or all the arrays of the exercise, or None where the mistake cannot be made
+    of         the names of the arrays it shows in; by default the first
     """
 
     name: str
     sentence: str
     wrong: object
-    of: str | None = None
+    of: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +41,9 @@ class Exercise:
     right          (*inputs) -> the right answer: an array, or a tuple as ``gives`` has them
     example        (inputs, answer): the worked example of the docstring
     cases          (rng) -> inputs, float64 arrays and whatever else; called several times
-    mistakes       the known ones; those that any function may have (diagnosis.py) are tried as well
+    mistakes       the known ones, [(name, sentence, wrong), ...] as Mistake has them; where there are several arrays,
+                   {"dW": [...], ("dx", "dW"): [...]}. Those that any function may have (diagnosis.py) are tried as well
+    inputs         names of the inputs; by default those of ``right``'s arguments
     call           (module, *inputs) -> the answer; by default the function of that name is called with the inputs
     loss           for a gradient: (*inputs) -> the number whose slopes are asked for
     slopes         for a gradient: {name of an array it gives: index of the input whose slope it is}
@@ -52,12 +57,20 @@ class Exercise:
     right: object
     example: tuple | None = None
     cases: object = None
-    mistakes: tuple = ()
+    mistakes: object = ()
+    inputs: tuple = ()
     call: object = None
     loss: object = None
     slopes: dict = dataclasses.field(default_factory=dict)
     learns: object = None
     needs: tuple = ()
+
+    def __post_init__(self):
+        by_array = self.mistakes if isinstance(self.mistakes, dict) else {self.gives[0]: self.mistakes}
+        object.__setattr__(self, "mistakes", tuple(
+            Mistake(*mistake, of if isinstance(of, tuple) else (of,)) for of in by_array for mistake in by_array[of]))
+        if not self.inputs and self.right is not None:
+            object.__setattr__(self, "inputs", _positional(self.right))
 
     def run(self, module, inputs):
         """What the learner's code answers, always as a tuple."""
@@ -67,6 +80,25 @@ class Exercise:
     def answer(self, inputs):
         right = self.right(*inputs)
         return right if len(self.gives) > 1 else (right,)
+
+    def mistaken(self, wrong, of, right, inputs):
+        """What a mistake gives for the array ``of``; ``wrong`` gets those of the inputs, and ``right``, that it names.
+
+        A function with ``*inputs`` gets all of them, in order.
+        """
+        names = list(inspect.signature(wrong).parameters.values())
+        if any(name.kind is name.VAR_POSITIONAL for name in names):
+            answer = wrong(*[right] * (names[0].name == "right"), *inputs)
+        else:
+            known = dict(zip(self.inputs, inputs, strict=True)) | {"right": right}
+            answer = wrong(**{name: known[name] for name in _positional(wrong)})
+        return answer[self.gives.index(of)] if isinstance(answer, tuple) and len(self.gives) > 1 else answer
+
+
+def _positional(function):
+    """The names of a function's arguments, but for those that can be left out."""
+    return tuple(name.name for name in inspect.signature(function).parameters.values()
+                 if name.kind is name.POSITIONAL_OR_KEYWORD and name.default is name.empty)
 
 
 def slopes(loss, inputs, i, step=1e-5):
@@ -97,4 +129,5 @@ def gradient_exercise(number, name, forward, wrt, **options):
         found = tuple(slopes(loss, inputs, i) for i in wrt.values())
         return found if len(found) > 1 else found[0]
 
+    options = {"inputs": (*_positional(forward), "dy")} | options
     return Exercise(number, name, tuple(wrt), right, loss=loss, slopes=dict(wrt), **options)

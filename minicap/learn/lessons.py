@@ -51,7 +51,11 @@ class Lesson:
 
     def exercises(self):
         """What the checker asks for, in order."""
-        return load(self.path / "check.py").EXERCISES
+        return self._check.EXERCISES
+
+    @cached_property
+    def _check(self):
+        return load(self.path / "check.py")
 
     def __str__(self):
         return f"{self.number} {self.title}"

@@ -1,12 +1,15 @@
 """What the checker says of exercises no lesson has: without an example, with lists, and what stops in odd places."""
 
+import itertools
 import types
 
 import numpy as np
 import pytest
 
 from minicap.learn.checker import check
-from minicap.learn.exercises import CheckError, Exercise, Mistake
+from minicap.learn.diagnosis import is_numeric, ways
+from minicap.learn.exercises import CheckError, Exercise
+from minicap.learn.lessons import find_lessons, shipped_lessons
 
 
 def module(**functions):
@@ -69,11 +72,54 @@ def test_general_mistakes_are_about_numbers_alone():
 def test_a_mistake_is_named_only_if_it_explains_every_case():
     exercise = Exercise("1.1", "double", ("y",), lambda x: 2 * x, example=((np.array([2.0]),), np.array([4.0])),
                         cases=lambda rng: (rng.standard_normal(5),),
-                        mistakes=(Mistake("squared", "It is x².", lambda right, x: x * x + 0 * right),
-                                  Mistake("two added", "It is x + 2.", lambda right, x: x + 2)))
-    assert failure(exercise, lambda x: x + 2).mistake == "two added"
+                        mistakes=[("squared", "It is x².", lambda right, x: x * x + 0 * right),
+                                  ("two added", "It is x + 2.", (lambda x: x - 2, lambda x: x + 2))])
+    assert failure(exercise, lambda x: x + 2).mistake == failure(exercise, lambda x: x - 2).mistake == "two added"
     assert failure(exercise, lambda x: -2 * x).mistake == "sign"
     assert failure(exercise, lambda x: np.where(x > 0, x + 2, 2 * x + 1)).mistake is None
+
+
+def test_a_mistake_gets_what_it_names_and_gives_one_array_or_all():
+    inputs = np.array([1.0, 2]), np.array([3.0, 5])
+    exercise = Exercise(
+        "1.1", "both", ("sum", "difference"), lambda a, b: (a + b, a - b),
+        example=(inputs, (np.array([4.0, 7]), np.array([-2.0, -3]))),
+        mistakes={("sum", "difference"): [
+            ("b tripled", "It is 3 b.", lambda b, a, factor=3: (a + factor * b, a - factor * b)),
+            ("a squared", "It is a².", lambda *inputs: (inputs[0]**2 + inputs[1], inputs[0]**2 - inputs[1]))],
+            "difference": [("sizes", "The sign is lost.", lambda right: abs(right)), ("b", "It is b.", lambda b: b)]})
+    assert failure(exercise, lambda a, b: (a + 3 * b, a - b)).mistake == "b tripled"
+    assert failure(exercise, lambda a, b: (a + b, a - 3 * b)).mistake == "b tripled"
+    assert failure(exercise, lambda a, b: (a * a + b, a - b)).mistake == "a squared"
+    assert failure(exercise, lambda a, b: (a + b, abs(a - b))).mistake == "sizes"
+    assert failure(exercise, lambda a, b: (a + b, b)).mistake == "b"
+    assert failure(exercise, lambda a, b: (b, a - b)).mistake is None
+
+
+@pytest.mark.parametrize("lesson", find_lessons(shipped_lessons()), ids=lambda lesson: lesson.path.name)
+def test_every_known_mistake_can_be_made_and_is_one(lesson):
+    """On some of an exercise's own inputs it gives something, and something else than the right answer."""
+    for exercise in lesson.exercises():
+        rng = np.random.default_rng(0)
+        inputs = [exercise.cases(rng) for _ in range(3)] if exercise.cases else []
+        inputs += [exercise.example[0]] if exercise.example else []
+        for mistake in exercise.mistakes:
+            assert set(mistake.of) <= set(exercise.gives), (exercise.number, mistake.name)
+            tries = itertools.product(ways(mistake), mistake.of, inputs)
+            assert any([differs(exercise, *a_try) for a_try in tries]), (exercise.number, mistake.name)
+
+
+def differs(exercise, wrong, of, inputs):
+    right = exercise.answer(inputs)[exercise.gives.index(of)]
+    right = np.asarray(right) if is_numeric(right) else right
+    try:
+        with np.errstate(all="ignore"):
+            found = exercise.mistaken(wrong, of, right, inputs)
+    except (ValueError, IndexError):  # the shapes of these inputs do not allow it
+        return False
+    if found is None or not is_numeric(right):
+        return found is not None and found != right
+    return np.shape(found) != right.shape or not np.allclose(found, right)
 
 
 @pytest.mark.parametrize(("function", "words"), [

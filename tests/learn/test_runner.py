@@ -108,7 +108,7 @@ def test_a_known_mistake_is_explained_and_the_exercises_after_it_wait(folder, ca
     out = said(capsys, "check", "3", code=1)
     lines = out.splitlines()
     assert "3.1 linear_forward" in lines[1] and "3.2 linear_backward" in lines[2] and "3.3" in lines[-1]
-    assert "mean of dy over the batch" in " ".join(out.split()) and "python -m minicap.learn hint" in out
+    assert "db is a mean over the rows" in " ".join(out.split()) and "python -m minicap.learn hint" in out
 
 
 @pytest.mark.parametrize(("source", "sentence"), [

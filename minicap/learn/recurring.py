@@ -1,0 +1,99 @@
+"""What recurs in the lessons' checks: inputs by chance, answers that come with a cache, and things to learn."""
+
+import numpy as np
+
+# ------------------------------------------------------------------------------------------------------ making inputs
+
+def floats(*nested):
+    """An array of float64 for each of the nested lists."""
+    return tuple(np.array(numbers, np.float64) for numbers in nested)
+
+
+def normal(*shapes, scale=1.0):
+    """(rng) -> an array of random numbers for each shape, what an exercise has as ``cases``."""
+    return lambda rng: tuple(scale * rng.standard_normal(shape) for shape in shapes)
+
+
+# ----------------------------------------------------------------------------------------------------- taking answers
+
+def things(answer, function, *names):
+    """The answer, if it has a thing for each name; TypeError says what the function has to return."""
+    if isinstance(answer, (tuple, list)) and len(answer) == len(names):
+        return answer
+    got = f"{len(answer)} things" if isinstance(answer, (tuple, list)) else type(answer).__name__
+    count = {2: "two", 3: "three"}[len(names)]
+    raise TypeError(f"{function} has to return {count} things, `return {', '.join(names)}`, and not {got}")
+
+
+def without_cache(function, *gives):
+    """(module, *inputs) -> what a forward pass returns in front of its cache."""
+    def call(module, *inputs):
+        *found, _ = things(getattr(module, function)(*inputs), function, *gives, "cache")
+        return tuple(found) if len(found) > 1 else found[0]
+    return call
+
+
+def after_forward(backward, forward, arriving=1):
+    """(module, *inputs, dy) -> backward(dy, cache), the cache being that of forward(*inputs)."""
+    def call(module, *inputs):
+        cache = getattr(module, forward)(*inputs[:-arriving])[-1]
+        return getattr(module, backward)(*inputs[-arriving:], cache)
+    return call
+
+
+def accepted(verdicts, function):
+    """The names of those whose verdict is True; None if there is a verdict missing."""
+    for name, verdict in verdicts.items():
+        if not isinstance(verdict, (bool, np.bool_, type(None))):
+            raise TypeError(f"{function} has to return True or False, and not {verdict!r} (that was for: {name})")
+    return None if None in verdicts.values() else [name for name, verdict in verdicts.items() if verdict]
+
+
+# ---------------------------------------------------------------------------------- learns: what else has to be right
+
+def whole_number(function, *inputs):
+    """What is counted is a whole number."""
+    def learns(module):
+        number = getattr(module, function)(*inputs)
+        if not isinstance(number, (int, np.integer)):
+            return (f"{function}{inputs} is {number!r}, a {type(number).__name__}. The number is right, but what is "
+                    "counted is a whole number: divide with //, which rounds down.")
+        return None
+    return learns
+
+
+def keeps_float32(function, inputs, gives=("the result",)):
+    """float32 in, float32 out."""
+    def learns(module):
+        answer = getattr(module, function)(*inputs)
+        for name, array in zip(gives, answer if len(gives) > 1 else (answer,), strict=True):
+            if array.dtype != np.float32:
+                return (f"the numbers are right, but float32 went in and {name} is {array.dtype}, twice the memory and "
+                        "half the speed. np.zeros and np.empty make float64 unless told, dtype=x.dtype, and whatever "
+                        "meets a float64 array becomes float64: array.astype(x.dtype).")
+        return None
+    return learns
+
+
+def remembers_the_first_sign(shapes, rate, run):
+    """A recurrent network learns to say the first of four signs, from all sequences of four there are.
+
+    run(module, x (16, 4, 1), *weights) -> its last state, and the function from that state's gradient to the weights'.
+    The last of the weights leads from the state to the answer, and is not the network's.
+    """
+    def learns(module):
+        rng = np.random.default_rng(0)
+        x = np.stack(np.meshgrid(*[[-1.0, 1.0]] * 4, indexing="ij"), axis=-1).reshape(-1, 4, 1)
+        weights, seen = [0.6 * rng.standard_normal(shape) for shape in shapes], []
+        for _ in range(60):
+            *of_network, v = weights
+            h, back = run(module, x, *of_network)
+            off = h @ v - x[:, 0, 0]
+            found = [*back(2 * off[:, None] * v / len(x)), h.T @ (2 * off / len(x))]
+            weights = [w - rate * dw for w, dw in zip(weights, found, strict=True)]
+            seen.append(float((off**2).mean()))
+        if not seen[-1] < 0.2:
+            return ("a network that learns to say the first of four signs does not get there: after 60 steps its "
+                    f"squared error is {seen[-1]:.2f}, it began at {seen[0]:.2f}")
+        return None
+    return learns
