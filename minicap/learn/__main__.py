@@ -64,9 +64,9 @@ def main(argv=None):
             commands.start(progress, console, lesson)
         return 0
     if arguments.command == "train":
-        from . import mine
+        from . import own_functions
 
-        mine.main(console, progress, arguments.mine.split(","), others)
+        own_functions.main(console, progress, arguments.mine.split(","), others)
         return 0
     lesson = progress.current if arguments.number is None else the_lesson(progress.lessons, arguments.number)
     if arguments.command == "start":

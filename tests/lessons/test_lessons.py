@@ -21,7 +21,7 @@ from minicap.learn import readme
 from minicap.learn.checker import check
 from minicap.learn.exercises import CheckError
 from minicap.learn.lessons import LEVELS, find_lessons, load
-from minicap.learn.path import page
+from minicap.learn.overview import page
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -184,7 +184,7 @@ def test_a_known_mistake_is_named(lesson, one, run_planted):
 # ------------------------------------------------------------------------------------------------------------ the path
 
 def test_the_page_of_all_lessons_is_up_to_date():
-    """`python -m minicap.learn.path` writes it."""
+    """`python -m minicap.learn.overview` writes it."""
     assert (ROOT / "lessons" / "README.md").read_text(encoding="utf-8") == page(LESSONS)
 
 

@@ -11,7 +11,7 @@ import tiny_captioner
 from minicap import conv, recurrent, train
 from minicap.captioning.models.show_tell import small_cnn
 from minicap.errors import UserError
-from minicap.learn import mine
+from minicap.learn import own_functions
 from minicap.learn.console import Console
 from minicap.learn.progress import Progress
 from minicap.recurrent import LSTM
@@ -94,8 +94,8 @@ def course(tmp_path):
 
 
 def functions(course, number):
-    lesson = mine.the_lesson(course.lessons, number)
-    return mine.functions_of(lesson, mine.part_of(number))
+    lesson = own_functions.the_lesson(course.lessons, number)
+    return own_functions.functions_of(lesson, own_functions.part_of(number))
 
 
 def gradients(layer, dy, *inputs, **options):
@@ -117,7 +117,7 @@ def test_a_cnn_gives_the_same_with_their_convolution_which_is_called_and_then_fo
     x, dy = (rng.standard_normal(shape).astype(np.float32) for shape in ((3, 16, 16, 3), (3, 5)))
     expected, before = gradients(cnn, dy, x), (conv.conv2d, conv.conv2d_backward)
     theirs = functions(course, 9)
-    with mine.swapped(mine.convolution_replacements(theirs)):
+    with own_functions.swapped(own_functions.convolution_replacements(theirs)):
         found = gradients(cnn, dy, x)
     assert_same(found, expected)
     calls = theirs["conv2d"].__globals__["CALLS"]
@@ -136,7 +136,7 @@ def test_an_lstm_gives_the_same_with_their_step(course, rng, options):
         dy[np.arange(5) >= given["lengths"][:, None]] = 0
     expected = gradients(layer, (dy, dh, dc), x, h, c, **given)
     theirs = functions(course, 18)
-    with mine.swapped(mine.lstm_replacements(theirs)):
+    with own_functions.swapped(own_functions.lstm_replacements(theirs)):
         found = gradients(layer, (dy, dh, dc), x, h, c, **given)
     assert_same(found, expected)
     assert theirs["lstm_step"].__globals__["CALLS"].count("lstm_step_backward") == 5
@@ -145,9 +145,9 @@ def test_an_lstm_gives_the_same_with_their_step(course, rng, options):
 
 def test_a_captioner_is_trained_with_what_they_wrote(course, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "show", lambda *_: None)
-    swapped_in, replacements = [], mine.lstm_replacements
-    monkeypatch.setattr(mine, "PARTS", mine.PARTS | {"18": dataclasses.replace(
-        mine.PARTS["18"], replace=lambda functions: (swapped_in.append(functions), replacements(functions))[1])})
+    swapped_in, parts, replacements = [], own_functions.PARTS, own_functions.lstm_replacements
+    monkeypatch.setattr(own_functions, "PARTS", parts | {"18": dataclasses.replace(
+        parts["18"], replace=lambda functions: (swapped_in.append(functions), replacements(functions))[1])})
     data = (tiny_captioner.write_folder(tmp_path / "pictures"),
             tiny_captioner.write_features(tmp_path / "features.npy"))
     losses = []
@@ -156,7 +156,7 @@ def test_a_captioner_is_trained_with_what_they_wrote(course, tmp_path, monkeypat
         arguments = tiny_captioner.train_arguments(out, *data, "--epochs", 2, "--drop", 0)
         if theirs:
             console = io.StringIO()
-            mine.main(Console(console), course, ["18"], arguments)
+            own_functions.main(Console(console), course, ["18"], arguments)
             assert "LSTM: the same numbers as the library's; yours takes" in console.getvalue()
         else:
             train.main(arguments)
@@ -168,7 +168,7 @@ def test_a_captioner_is_trained_with_what_they_wrote(course, tmp_path, monkeypat
 def test_loops_are_compared_and_told_why_they_are_not_trained_with(course, monkeypatch):
     monkeypatch.setattr(train, "main", lambda *_: pytest.fail("trained"))
     console = io.StringIO()
-    mine.main(Console(console), course, ["07"], [])
+    own_functions.main(Console(console), course, ["07"], [])
     said = " ".join(console.getvalue().split())
     assert "convolution by loops: the same numbers" in said and "in Python loops that would take days" in said
 
@@ -178,10 +178,10 @@ def test_what_cannot_be_swapped_in_is_refused_with_a_sentence(course):
     (course.folder / "03_linear").mkdir()
     (course.folder / "03_linear" / "exercise.py").write_text("")
     with pytest.raises(UserError, match=r"nothing of lesson 3 has a place in the captioner; --mine takes 07, 08, 09,"):
-        mine.main(Console(io.StringIO()), Progress(course.folder), ["3"], [])
+        own_functions.main(Console(io.StringIO()), Progress(course.folder), ["3"], [])
     lesson.exercise.write_text(CONVOLUTION.replace("b + sum(", "sum("))
     with pytest.raises(UserError, match=r"does not give what the library gives \(result 1 is off by"):
-        mine.main(Console(io.StringIO()), course, ["09"], [])
+        own_functions.main(Console(io.StringIO()), course, ["09"], [])
     lesson.exercise.write_text("def conv2d(x, W, b):\n    raise NotImplementedError('exercise 9.1 is still to do')\n")
     with pytest.raises(UserError, match="conv2d of lesson 09 is still to do"):
-        mine.main(Console(io.StringIO()), course, ["09"], [])
+        own_functions.main(Console(io.StringIO()), course, ["09"], [])

@@ -1,4 +1,4 @@
-"""python -m minicap.learn.path: writes lessons/README.md, the path on one page, from what the lessons say."""
+"""python -m minicap.learn.overview: writes lessons/README.md, the path on one page, from what the lessons say."""
 
 from pathlib import Path
 
