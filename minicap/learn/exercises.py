@@ -68,7 +68,8 @@ class Exercise:
     def __post_init__(self):
         by_array = self.mistakes if isinstance(self.mistakes, dict) else {self.gives[0]: self.mistakes}
         object.__setattr__(self, "mistakes", tuple(
-            Mistake(*mistake, of if isinstance(of, tuple) else (of,)) for of in by_array for mistake in by_array[of]))
+            mistake if isinstance(mistake, Mistake) else Mistake(*mistake, of if isinstance(of, tuple) else (of,))
+            for of in by_array for mistake in by_array[of]))
         if not self.inputs and self.right is not None:
             object.__setattr__(self, "inputs", _positional(self.right))
 
