@@ -126,8 +126,9 @@ UNBROADCAST = Exercise(
         ("only the last copy counts", known.last_only("It", "copy"), one_copy(-1)),
         ("the axes in front are still there", "dy still has the axes in front that the shape has not. Along them the "
          "array was copied: sum over them first.",
-         (lambda dy: dy, lambda dy, shape: dy.sum(axis=tuple(i - len(shape) for i in stretched(shape)),
-         keepdims=True), lambda dy, shape: dy.sum(axis=stretched(shape), keepdims=True))),
+         (lambda dy: dy,
+          lambda dy, shape: dy.sum(axis=tuple(i - len(shape) for i in stretched(shape)), keepdims=True),
+          lambda dy, shape: dy.sum(axis=stretched(shape), keepdims=True))),
         ("only one axis in front is summed", "One axis in front was summed over. There may be several: go on until dy "
          "has as many axes as the shape.", one_axis_in_front),
         ("axes of length 1 are not summed", "Where the shape has a 1 and dy has more, the array was copied, too: sum "

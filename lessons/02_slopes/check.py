@@ -99,8 +99,8 @@ NUMERICAL_GRADIENT = Exercise(
         ("divided by h instead of 2h", "It is twice too large: the two places are 2h apart.", lambda right: 2 * right),
         ("one-sided", "Each number is moved to one side alone. Move it to both sides: f(x + h) - f(x - h), divided by "
          "2h.",
-         (lambda f, x, h: each(f, x, lambda at: (at(h) - at(0)) / h), lambda f, x, h: each(f, x, lambda at: (at(0)
-         - at(-h)) / h))),
+         (lambda f, x, h: each(f, x, lambda at: (at(h) - at(0)) / h),
+          lambda f, x, h: each(f, x, lambda at: (at(0) - at(-h)) / h))),
         ("moved back by h only", "It is (f(x + h) - f(x)) / 2h. After a step up by h, a step back by h leads to x "
          "itself: go back by 2h.", lambda f, x, h: each(f, x, lambda at: (at(h) - at(0)) / (2 * h))),
         ("not divided", "These are the differences f(x + h) - f(x - h). A slope is the difference per distance: divide "

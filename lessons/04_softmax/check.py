@@ -166,8 +166,8 @@ CROSS_ENTROPY = Exercise(
          "wrong: take the p of the target.", lambda z: -log_softmax(z).max(axis=1).mean()),
         ("the maximum was subtracted in one place only", "It is log Σ exp(z - maximum) - z[target]. Either both z are "
          "shifted, or the maximum is added again.",
-         lambda z, targets: (np.log(np.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1)) - of_target(z,
-         targets)).mean()),
+         lambda z, targets: (np.log(np.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1))
+             - of_target(z, targets)).mean()),
         ("logarithm to the base 2", known.other_logarithm("2"), lambda right: right / np.log(2)),
         ("logarithm to the base 10", known.other_logarithm("10"), lambda right: right / np.log(10)),
         ("1 - p instead of -log p", "It is the mean of 1 - p, which is hardly larger for a p of 1e-6 than for one of "

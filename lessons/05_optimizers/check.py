@@ -46,7 +46,7 @@ MOMENTUM_STEP = Exercise(
         ("the learning rate is in the velocity", "The new v contains lr, as in other books. Here v is made of "
          "gradients alone, and lr comes with the step.",
          (velocity(lambda v, g, lr, momentum: momentum * v + lr * g, lambda v, lr: v),
-         velocity(lambda v, g, lr, momentum: momentum * v - lr * g, lambda v, lr: -v))),
+          velocity(lambda v, g, lr, momentum: momentum * v - lr * g, lambda v, lr: -v))),
         ("the learning rate is in the velocity", "lr was multiplied into v, and the next step begins with that. Keep v "
          "as it is: theta - lr * v.", velocity(lambda v, g, lr, momentum: lr * (momentum * v + g), lambda v, lr: v)),
         ("momentum at the gradient", "The new v is v + momentum · g. Momentum says how much of the old velocity stays: "

@@ -30,7 +30,7 @@ OUTPUT_SIZE = Exercise(
     mistakes=[
         ("the first window is not counted", "It is one too few. The division counts the steps from the first window to "
          "the last: + 1 for the first one.", lambda right: right - 1),
-        ("the 1 is divided, too", "The + 1 stands inside the division. Divide first, then add 1 for the first window.",
+        ("the 1 is divided, too", "The + 1 is inside the division. Divide first, then add 1 for the first window.",
          lambda H, K, S, P: (H + 2 * P - K + 1) // S),
         ("rounded up", "It is rounded up. A window that does not fit whole is left out: // rounds down.",
          lambda H, K, S, P: -(-(H + 2 * P - K) // S) + 1),

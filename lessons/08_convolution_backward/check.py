@@ -4,19 +4,9 @@ import numpy as np
 
 from minicap import conv
 from minicap.learn import catalogue as known
+from minicap.learn import windows
 from minicap.learn.exercises import Exercise, slopes
 from minicap.learn.recurring import floats, normal
-from minicap.learn.windows import (
-    BACKWARD,
-    BACKWARD_OUTPUT,
-    OF_BIAS,
-    OF_KERNEL,
-    ORDER,
-    cropped,
-    framed,
-    gradients,
-    loss,
-)
 
 # ------------------------------------------------------------------------------------------------------ conv1d_backward
 
@@ -68,7 +58,7 @@ CONV1D_BACKWARD = Exercise(
 
 # ------------------------------------------------------------------------------------------------ conv2d_loops_backward
 
-def windows(dy, x, W, S, P):
+def each_window(dy, x, W, S, P):
     """n, rows, columns and dy (F,) of every window, in reading order."""
     N, OH, OW, F = dy.shape
     for n, oh, ow in np.ndindex(N, OH, OW):
@@ -79,20 +69,20 @@ def padded_dx(dy, x, W, S, P, part=lambda dy, W, window: W @ dy, overwrite=False
     """dx with its frame, made of ``part`` (K, K, C) of each window; ``step``: instead of S."""
     x = conv.pad(x, P)
     dx = np.zeros_like(x)
-    for n, rows, columns, d in windows(dy, x, W, step or S, P):
+    for n, rows, columns, d in each_window(dy, x, W, step or S, P):
         dx[n, rows, columns] = part(d, W, x[n, rows, columns]) + (0 if overwrite else dx[n, rows, columns])
     return dx
 
 
 def dW_of(dy, x, W, S, P):
     padded, dW = conv.pad(x, P), np.zeros_like(W)
-    for n, rows, columns, d in windows(dy, x, W, S, P):
+    for n, rows, columns, d in each_window(dy, x, W, S, P):
         dW += padded[n, rows, columns, :, None] * d
     return dW
 
 
 def last_window(dy, x, W, S, P):
-    *_, (n, rows, columns, d) = windows(dy, x, W, S, P)
+    *_, (n, rows, columns, d) = each_window(dy, x, W, S, P)
     return conv.pad(x, P)[n, rows, columns, :, None] * d
 
 
@@ -113,36 +103,37 @@ def learns_a_kernel(module):
 
 
 CONV2D_LOOPS_BACKWARD = Exercise(
-    "8.2", "conv2d_loops_backward", ("dx", "dW", "db"), gradients, loss=loss, slopes={"dx": 1, "dW": 2},
-    example=(BACKWARD, BACKWARD_OUTPUT), learns=learns_a_kernel,
+    "8.2", "conv2d_loops_backward", ("dx", "dW", "db"), windows.gradients, loss=windows.loss, slopes={"dx": 1, "dW": 2},
+    example=(windows.BACKWARD, windows.BACKWARD_OUTPUT), learns=learns_a_kernel,
     # stride 2 and padding 1; windows overlap, and the last column of the picture is seen by no window
     cases=lambda rng: (*normal((4, 3, 2, 5), (4, 5, 4, 2), (3, 3, 2, 5))(rng), 2, 1),
     mistakes={"dx": [
-        ORDER,
-        *framed(padded_dx),
+        windows.ORDER,
+        *windows.framed(padded_dx),
         ("windows overwrite each other", known.overwritten("In dx only the last window of each pixel is left"),
-         cropped(padded_dx, overwrite=True)),
+         windows.cropped(padded_dx, overwrite=True)),
         ("windows and kernels overwrite each other",
          known.overwritten("In dx only the last kernel of the last window of each pixel is left"),
-         cropped(padded_dx, part=lambda dy, W, window: W[..., -1] * dy[-1], overwrite=True)),
+         windows.cropped(padded_dx, part=lambda dy, W, window: W[..., -1] * dy[-1], overwrite=True)),
         ("only the last kernel counts in dx", "dx holds the contribution of the last kernel. All F kernels have seen "
-         "every window: add up all of them.", cropped(padded_dx, part=lambda dy, W, window: W[..., -1] * dy[-1])),
+         "every window: add up all of them.",
+         windows.cropped(padded_dx, part=lambda dy, W, window: W[..., -1] * dy[-1])),
         ("the kernel is turned round in dx", "In dx the kernel is turned round. Here the pixels of a window get the "
          "weights they were multiplied by: W as it is. (It is turned when a pixel collects, in 8.3.)",
-         cropped(padded_dx, part=lambda dy, W, window: W[::-1, ::-1] @ dy)),
+         windows.cropped(padded_dx, part=lambda dy, W, window: W[::-1, ::-1] @ dy)),
         ("the kernel is transposed in dx", known.kernel_transposed(),
-         cropped(padded_dx, part=lambda dy, W, window: W.transpose(1, 0, 2, 3) @ dy)),
+         windows.cropped(padded_dx, part=lambda dy, W, window: W.transpose(1, 0, 2, 3) @ dy)),
         ("x instead of W in dx", "dx is made with x. A pixel affects an output by the weight it is multiplied by: dy "
-         "times W.", cropped(padded_dx, part=lambda dy, W, window: window * dy.sum())),
-        ("the stride is ignored in dx", known.stride_of("dx"), cropped(padded_dx, step=1)),
+         "times W.", windows.cropped(padded_dx, part=lambda dy, W, window: window * dy.sum())),
+        ("the stride is ignored in dx", known.stride_of("dx"), windows.cropped(padded_dx, step=1)),
     ], "dW": [
         ("the stride is ignored in dW", known.stride_of("dW"), lambda dy, x, W, P: dW_of(dy, x, W, 1, P)),
         ("only the last window counts in dW", known.last_only("dW", "window"), last_window),
         ("W instead of x in dW", "dW is made with W. A weight affects an output by the pixel it is multiplied by: dy "
          "times the window of x.", lambda dy, W: W * dy.sum(axis=(0, 1, 2))),
-        *OF_KERNEL,
+        *windows.OF_KERNEL,
     ], "db": [
-        *OF_BIAS,
+        *windows.OF_BIAS,
         ("db counts every product", "db is K · K · C times too large: it grew inside the loops over the window. Add dy "
          "once for each output.", lambda right, W: right * W[..., 0].size),
     ]})
@@ -166,7 +157,8 @@ def turned(W):
 
 
 DX_BY_CONVOLUTION = Exercise(
-    "8.3", "dx_by_convolution", ("dx",), dx_right, example=((BACKWARD[0], BACKWARD[2], 0), BACKWARD_OUTPUT[0]),
+    "8.3", "dx_by_convolution", ("dx",), dx_right,
+    example=((windows.BACKWARD[0], windows.BACKWARD[2], 0), windows.BACKWARD_OUTPUT[0]),
     cases=lambda rng: (rng.standard_normal((4, 5, 6, 3)), rng.standard_normal((4, 4, 2, 3)), int(rng.integers(1, 3))),
     mistakes=[
         ("the kernel is not turned round", "A pixel collects from the outputs around it, and the one above it used the "

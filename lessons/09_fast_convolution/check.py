@@ -7,24 +7,9 @@ from threadpoolctl import threadpool_limits
 
 from minicap import conv
 from minicap.learn import catalogue as known
+from minicap.learn import windows
 from minicap.learn.exercises import Exercise
 from minicap.learn.recurring import keeps_float32, normal
-from minicap.learn.windows import (
-    BACKWARD,
-    BACKWARD_OUTPUT,
-    EDGE,
-    EDGE_OUTPUT,
-    FORWARD,
-    OF_BIAS,
-    OF_KERNEL,
-    ORDER,
-    as_many,
-    cropped,
-    framed,
-    gradients,
-    inside,
-    loss,
-)
 
 # ------------------------------------------------------------------------------------------------------ is it fast, too
 
@@ -101,7 +86,8 @@ IM2COL = Exercise(
          lambda right, x: np.moveaxis(places(right, x), (3, 4), (0, 1)).reshape(right.shape)),
         ("every place holds the first pixel", "All K · K places of a window hold its first pixel. The slice for place "
          "(kh, kw) begins at row kh and column kw.", lambda right, x: first_pixel_only(right, x)),
-        ("the stride is ignored", known.stride(), lambda right, x, K, P: as_many(right, conv.im2col(x, K, 1, P))),
+        ("the stride is ignored", known.stride(),
+         lambda right, x, K, P: windows.as_many(right, conv.im2col(x, K, 1, P))),
         ("no padding", known.no_padding(), lambda x, K, S: conv.im2col(x, K, S, 0)),
     ])
 
@@ -120,16 +106,16 @@ def last_place(right, x, W, S, P):
 
 def of_columns(change=lambda columns, x: columns, rows=lambda W: W.reshape(-1, W.shape[3]), stride=lambda S: S):
     """y made of other columns, of a kernel with other rows, or with another stride."""
-    return lambda right, x, W, b, S, P: as_many(
+    return lambda right, x, W, b, S, P: windows.as_many(
         right, change(conv.im2col(x, len(W), stride(S), P), x) @ rows(W) + b)
 
 
 CONV2D = Exercise(
-    "9.2", "conv2d", ("y",), conv.conv2d_loops, inputs=("x", "W", "b", "S", "P"), example=(EDGE, EDGE_OUTPUT),
-    cases=lambda rng: (*normal((3, 7, 6, 4), (3, 3, 4, 5), 5)(rng), 2, 1),
+    "9.2", "conv2d", ("y",), conv.conv2d_loops, inputs=("x", "W", "b", "S", "P"),
+    example=(windows.EDGE, windows.EDGE_OUTPUT), cases=lambda rng: (*normal((3, 7, 6, 4), (3, 3, 4, 5), 5)(rng), 2, 1),
     learns=keeps_float32_and_is_fast("conv2d", (PICTURES, KERNEL, BIAS, 1, 1), ("y",), conv.conv2d_im2col),
     mistakes=[
-        *FORWARD,
+        *windows.FORWARD,
         ("the bias is missing", known.no_bias("b once"), lambda right, b: right - b),
         ("the bias is added too often", "The bias was added inside the loop, once for each place or row of the kernel. "
          "Add it once to each output.",
@@ -163,7 +149,7 @@ def padded_dx(dy, x, W, S, P, turn=lambda W: W, step=None, overwrite=False):
 def reference(dy, x, W, S, P):
     """All three gradients by im2col and what leads back from it: how long it may take."""
     dW = dW_by(W, dy, conv.im2col(x, len(W), S, P))
-    return inside(padded_dx(dy, x, W, S, P), x, P), dW, dy.sum(axis=(0, 1, 2))
+    return windows.inside(padded_dx(dy, x, W, S, P), x, P), dW, dy.sum(axis=(0, 1, 2))
 
 
 def dW_by(right, dy, columns):
@@ -171,25 +157,25 @@ def dW_by(right, dy, columns):
 
 
 CONV2D_BACKWARD = Exercise(
-    "9.3", "conv2d_backward", ("dx", "dW", "db"), gradients, loss=loss, slopes={"dx": 1, "dW": 2},
-    example=(BACKWARD, BACKWARD_OUTPUT),
+    "9.3", "conv2d_backward", ("dx", "dW", "db"), windows.gradients, loss=windows.loss, slopes={"dx": 1, "dW": 2},
+    example=(windows.BACKWARD, windows.BACKWARD_OUTPUT),
     cases=lambda rng: (*normal((4, 3, 2, 5), (4, 5, 4, 2), (3, 3, 2, 5))(rng), 2, 1),
     learns=keeps_float32_and_is_fast("conv2d_backward", (DY, PICTURES, KERNEL, 1, 1), ("dx", "dW", "db"), reference),
     mistakes={"dx": [
-        ORDER,
-        *framed(padded_dx),
+        windows.ORDER,
+        *windows.framed(padded_dx),
         ("places overwrite each other",
          known.overwritten("In dx only the last place of the kernel is left for each pixel"),
-         cropped(padded_dx, overwrite=True)),
+         windows.cropped(padded_dx, overwrite=True)),
         ("the kernel is turned round in dx", "In dx the kernel is turned round. The gradient of place (kh, kw) goes to "
          "the pixels it was multiplied by, those of the slice that begins at row kh and column kw.",
-         cropped(padded_dx, turn=lambda W: W[::-1, ::-1])),
+         windows.cropped(padded_dx, turn=lambda W: W[::-1, ::-1])),
         ("the kernel is transposed in dx", known.kernel_transposed(),
-         cropped(padded_dx, turn=lambda W: W.transpose(1, 0, 2, 3))),
-        ("the stride is ignored in dx", known.stride_of("dx"), cropped(padded_dx, step=1)),
+         windows.cropped(padded_dx, turn=lambda W: W.transpose(1, 0, 2, 3))),
+        ("the stride is ignored in dx", known.stride_of("dx"), windows.cropped(padded_dx, step=1)),
     ], "dW": [
         ("the stride is ignored in dW", known.stride_of("dW"),
-         lambda right, dy, x, W, P: dW_by(right, dy, as_many(dy, conv.im2col(x, len(W), 1, P)))),
+         lambda right, dy, x, W, P: dW_by(right, dy, windows.as_many(dy, conv.im2col(x, len(W), 1, P)))),
         ("channels and kernels changed places in dW", "dW has F before C: it is dyᵀ times the pixels. dW[kh, kw] is "
          "(C, F) like W[kh, kw]: the pixels, transposed, times dy.", lambda right: right.swapaxes(2, 3)),
         ("dW is in another order", "The numbers of dW are K·K·C rows in the order c, kh, kw. Before the reshape they "
@@ -197,9 +183,9 @@ CONV2D_BACKWARD = Exercise(
          lambda right, dy, x, W, S, P: dW_by(right, dy, channels_first(conv.im2col(x, len(W), S, P), x))),
         ("dW is the same at every place", "All K · K places of dW hold what belongs to the last one: was dW set where "
          "dW[kh, kw] was meant?", lambda right: np.broadcast_to(right[-1, -1], right.shape)),
-        *OF_KERNEL,
+        *windows.OF_KERNEL,
     ], "db": [
-        *OF_BIAS,
+        *windows.OF_BIAS,
         ("db counts every place of the kernel", "db is K · K times too large: it grew inside the loop over the places "
          "of the kernel. Add dy once for each output.", lambda right, W: right * len(W) ** 2),
     ]})

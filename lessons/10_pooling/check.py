@@ -179,10 +179,6 @@ def avg_pool_backward(dy, shape, K, S, P):
     return layer.backward(dy, layer.forward(np.zeros(shape))[1])
 
 
-def without_padding(dy, shape, K, S, P):
-    return spread(dy * K**2 / pixels_of_the_picture(shape, K, S, P), shape, K, S, P)
-
-
 def spread_to_first(dy, shape, K, S, P):
     """dx with its frame; all of a window's gradient goes to its first pixel."""
     dx = np.zeros((len(dy), shape[1] + 2 * P, shape[2] + 2 * P, shape[3]))
@@ -201,7 +197,8 @@ AVG_POOL2D_BACKWARD = Exercise(
         ("divided by K", "Every pixel gets dy / K. A window has K · K pixels, and each of them moves the mean by a "
          "share of 1 / K².", lambda right, K: right * K),
         ("the padding does not count", "At the edges dy is divided by the pixels inside the picture. Padding counts as "
-         "zeros in the mean: K · K.", cropped(without_padding)),
+         "zeros in the mean: K · K.",
+         cropped(lambda dy, shape, K, S, P: spread(dy * K**2 / pixels_of_the_picture(shape, K, S, P), shape, K, S, P))),
         ("only the first pixel gets it", "The first pixel of each window gets everything. All pixels of a window have "
          "moved its mean by the same share.", cropped(spread_to_first)),
         (*LAST_WINDOW, cropped(spread, overwrite=True)),

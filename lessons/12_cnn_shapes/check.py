@@ -5,28 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from minicap import (
-    SGD,
-    Adam,
-    AvgPool2d,
-    BatchNorm2d,
-    Buffer,
-    Conv2d,
-    Flatten,
-    Layer,
-    Linear,
-    MaxPool2d,
-    Parameter,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    SoftmaxCrossEntropy,
-    Tanh,
-)
+import minicap
 from minicap.captioning.data.shapes import ShapesDataset
 from minicap.learn import catalogue as known
 from minicap.learn.exercises import Exercise
-from minicap.learn.recurring import floats
+from minicap.learn.recurring import floats, normal
 from minicap.losses import log_softmax
 
 # --------------------------------------------------------------------------------------------------------------- 12.1
@@ -38,13 +21,13 @@ def shapes_of(side, classes, D=None, filters=(3, 8, 16), kernel=3):
     return [*convolutions, ((side // 4)**2 * filters[-1] if D is None else D, classes), (classes,)]
 
 
-def network(side, classes, *, act=(ReLU, ReLU), pool=MaxPool2d, last=(), pools_at_end=False):
+def network(side, classes, *, act=(minicap.ReLU, minicap.ReLU), pool=minicap.MaxPool2d, last=(), pools_at_end=False):
     """The network as it should be, with mistakes on request; its weights are filled in later."""
     between, end = ([], [pool(2), pool(2)]) if pools_at_end else ([pool(2)], [pool(2)])
     acts = [[make()] if make else [] for make in act]
-    return Sequential(Conv2d(3, 8, padding=1, rng=None), *acts[0], *between,
-                      Conv2d(8, 16, padding=1, rng=None), *acts[1], *end,
-                      Flatten(), Linear((side // 4)**2 * 16, classes, rng=None), *last)
+    return minicap.Sequential(minicap.Conv2d(3, 8, padding=1, rng=None), *acts[0], *between,
+                              minicap.Conv2d(8, 16, padding=1, rng=None), *acts[1], *end,
+                              minicap.Flatten(), minicap.Linear((side // 4)**2 * 16, classes, rng=None), *last)
 
 
 def computed_by(net, weights, x):
@@ -60,7 +43,7 @@ def right_network(side, classes, weights, x):
 
 def network_of(module, side, classes, weights, x):
     net = module.make_cnn(side, classes, np.random.default_rng(0))
-    if not isinstance(net, Layer):
+    if not isinstance(net, minicap.Layer):
         raise TypeError(f"make_cnn has to return a Sequential, and not {type(net).__name__}: is there a `return`?")
     shapes = [tuple(parameter.shape) for parameter in net.parameters()]
     fits = shapes == [data.shape for data in weights]
@@ -72,10 +55,6 @@ def weights_and_pictures(rng, side, classes):
     return side, classes, weights, rng.standard_normal((3, side, side, 3))
 
 
-def cases_of_a_network(rng):
-    return weights_and_pictures(rng, int(rng.choice([12, 16, 20])), int(rng.integers(3, 7)))
-
-
 def instead(**options):
     return lambda side, classes, weights, x: computed_by(network(side, classes, **options), weights, x)
 
@@ -85,7 +64,7 @@ def reads(D, **options):
     return lambda side, classes: shapes_of(side, classes, D(side), **options)
 
 
-class Behind(Layer):
+class Behind(minicap.Layer):
     """A function behind Linear, where none belongs."""
 
     def __init__(self, function):
@@ -99,7 +78,8 @@ EXAMPLE = weights_and_pictures(np.random.default_rng(0), 8, 5)
 
 MAKE_CNN = Exercise(
     "12.1", "make_cnn", ("the list of its parameters' shapes", "what it computes"), right_network,
-    example=(EXAMPLE, right_network(*EXAMPLE)), cases=cases_of_a_network, call=network_of,
+    example=(EXAMPLE, right_network(*EXAMPLE)), call=network_of,
+    cases=lambda rng: weights_and_pictures(rng, int(rng.choice([12, 16, 20])), int(rng.integers(3, 7))),
     mistakes={"the list of its parameters' shapes": [
         ("no padding", "Linear reads what is left without padding. A 3 x 3 window costs two pixels of height and width "
          "each time: padding=1.", reads(lambda side: max(((side - 2) // 2 - 2) // 2, 0)**2 * 16)),
@@ -128,22 +108,23 @@ MAKE_CNN = Exercise(
          "that the first one makes.", lambda right: [*right[:2], (3, 3, 3, 16), *right[3:]]),
     ], "what it computes": [
         ("no ReLU after the first convolution", "ReLU is missing after the first convolution. Without it the two "
-         "convolutions are one larger convolution.", instead(act=(None, ReLU))),
+         "convolutions are one larger convolution.", instead(act=(None, minicap.ReLU))),
         ("no ReLU after the second convolution", "ReLU is missing after the second convolution.",
-         instead(act=(ReLU, None))),
+         instead(act=(minicap.ReLU, None))),
         ("no ReLU", "ReLU is missing after both convolutions. Without it only the pooling is not linear.",
          instead(act=(None, None))),
         ("ReLU at the end", "There is a ReLU after Linear. Logits below 0 then get no gradient; the loss needs them as "
-         "they are.", instead(last=(ReLU(),))),
+         "they are.", instead(last=(minicap.ReLU(),))),
         ("softmax at the end", "There is a softmax after Linear. The loss has one already, and a softmax of a softmax "
          "can hardly tell classes apart.", instead(last=(Behind(lambda x: np.exp(log_softmax(x))),))),
         ("log-softmax at the end", "There is a log-softmax after Linear. The loss has one already: give it the output "
          "of Linear as it is.", instead(last=(Behind(log_softmax),))),
-        ("average pooling", "Pooling takes the mean. Max pooling is asked for.", instead(pool=AvgPool2d)),
+        ("average pooling", "Pooling takes the mean. Max pooling is asked for.", instead(pool=minicap.AvgPool2d)),
         ("both poolings at the end", "Both poolings come after the second convolution. One between the two lets the "
          "second see twice as far, for less work.", instead(pools_at_end=True)),
-        ("tanh for ReLU", "There is tanh where ReLU is asked for.", instead(act=(Tanh, Tanh))),
-        ("a sigmoid for ReLU", "There is a sigmoid where ReLU is asked for.", instead(act=(Sigmoid, Sigmoid))),
+        ("tanh for ReLU", "There is tanh where ReLU is asked for.", instead(act=(minicap.Tanh, minicap.Tanh))),
+        ("a sigmoid for ReLU", "There is a sigmoid where ReLU is asked for.",
+         instead(act=(minicap.Sigmoid, minicap.Sigmoid))),
     ]})
 
 
@@ -152,15 +133,16 @@ MAKE_CNN = Exercise(
 def networks(rng):
     """A network with batch norm, a part inside, and a layer without a bias."""
     a, b, c, d = (int(n) for n in rng.permutation([2, 3, 5, 7]))
-    inside = Sequential(Conv2d(a, b, rng=rng), BatchNorm2d(b), ReLU())
-    return (Sequential(first=inside, flatten=Flatten(), second=Linear(b, c, bias=False, rng=rng),
-                       third=Linear(c, d, rng=rng)),)
+    inside = minicap.Sequential(minicap.Conv2d(a, b, rng=rng), minicap.BatchNorm2d(b), minicap.ReLU())
+    return (minicap.Sequential(
+        first=inside, flatten=minicap.Flatten(), second=minicap.Linear(b, c, bias=False, rng=rng),
+        third=minicap.Linear(c, d, rng=rng)),)
 
 
 def of_children(net):
     """Without going into the layers inside layers."""
     values = [value for _, layer in net.children() for value in vars(layer).values()]
-    return sum(value.data.size for value in values if isinstance(value, Parameter))
+    return sum(value.data.size for value in values if isinstance(value, minicap.Parameter))
 
 
 def called(*names):
@@ -170,7 +152,7 @@ def called(*names):
 
 COUNT_PARAMETERS = Exercise(
     "12.2", "count_parameters", ("the number",), lambda net: sum(parameter.data.size for parameter in net.parameters()),
-    example=((Linear(10, 3, rng=np.random.default_rng(0)),), 33), cases=networks,
+    example=((minicap.Linear(10, 3, rng=np.random.default_rng(0)),), 33), cases=networks,
     mistakes=[
         ("arrays are counted", "It counts the parameters' arrays. Each holds many numbers: its size.",
          lambda net: len(net.parameters())),
@@ -179,7 +161,7 @@ COUNT_PARAMETERS = Exercise(
         ("only W", "Only W is counted. Biases, and batch norm's γ and β, are learned as well.", called("W")),
         ("running statistics are counted", "Batch norm's running mean and variance are counted. They are not learned: "
          "named_parameters() leaves them out.",
-         lambda net: sum(p.data.size for _, p in net._named((Parameter, Buffer)))),
+         lambda net: sum(p.data.size for _, p in net._named((minicap.Parameter, minicap.Buffer)))),
         ("the length instead of the size", "It adds up len(array), the first axis alone. The size is the product of "
          "all axes.", lambda net: sum(len(p.data) for p in net.parameters())),
         ("axes added up", "It adds up the sizes of the axes. An array of shape (3, 8) holds 3 · 8 numbers, not 3 + 8.",
@@ -195,9 +177,9 @@ COUNT_PARAMETERS = Exercise(
 
 def after_steps(step, x, targets, W, b):
     """The losses that three calls of ``step`` return, and W and b afterwards."""
-    net, loss = Linear(*W.shape, rng=None), SoftmaxCrossEntropy()
+    net, loss = minicap.Linear(*W.shape, rng=None), minicap.SoftmaxCrossEntropy()
     net.W.data, net.b.data = W.copy(), b.copy()
-    optimizer, losses = SGD(net.named_parameters(), lr=1.0), []
+    optimizer, losses = minicap.SGD(net.named_parameters(), lr=1.0), []
     for _ in range(3):
         value = step(net, loss, optimizer, x, targets)
         if value is None or np.ndim(value) != 0:
@@ -222,20 +204,16 @@ def three_steps(**mistake):
     return partial(after_steps, partial(a_step, **mistake))
 
 
-def cases_of_a_step(rng):
-    return rng.standard_normal((5, 4)), rng.integers(3, size=5), rng.standard_normal((4, 3)), rng.standard_normal(3)
-
-
 def learns_a_handful(module):
     """Ten pictures are learned by heart."""
     data = ShapesDataset(train=10, dev=0, test=0, side=16)
     x = np.stack([data.image(name) for name in data.splits["train"]]) / 255 - 0.5
     targets = np.arange(10) % 3
-    net, loss = module.make_cnn(16, 3, np.random.default_rng(0)).astype(np.float64), SoftmaxCrossEntropy()
-    optimizer = Adam(net.named_parameters(), lr=0.02)
+    net, loss = module.make_cnn(16, 3, np.random.default_rng(0)).astype(np.float64), minicap.SoftmaxCrossEntropy()
+    optimizer = minicap.Adam(net.named_parameters(), lr=0.02)
     seen = [float(module.training_step(net, loss, optimizer, x, targets)) for _ in range(16)]
     if not seen[-1] < 0.3:
-        return ("ten pictures should be learned by heart in 16 steps, whatever is said about them. The loss began at "
+        return ("ten pictures should be learned by heart in 16 steps, whatever their labels are. The loss began at "
                 f"{seen[0]:.2f} and is still {seen[-1]:.2f}")
 
 
@@ -243,18 +221,19 @@ ZEROS = np.ones((1, 1)), np.array([0]), *floats([[0, 0]], [0, 0])
 
 TRAINING_STEP = Exercise(
     "12.3", "training_step", ("the loss of three steps", "W after them", "b after them"), three_steps(),
-    example=(ZEROS, three_steps()(*ZEROS)), cases=cases_of_a_step,
+    example=(ZEROS, three_steps()(*ZEROS)),
+    cases=lambda rng: (rng.standard_normal((5, 4)), rng.integers(3, size=5), *normal((4, 3), 3)(rng)),
     call=lambda module, *inputs: after_steps(module.training_step, *inputs), needs=("make_cnn",),
     learns=learns_a_handful,
     mistakes=[
-        ("nothing moves", "Nothing has moved. optimizer.step() or net.backward is missing, or zero_grad() stands "
+        ("nothing moves", "Nothing has moved. optimizer.step() or net.backward is missing, or zero_grad() comes "
          "between the two.", three_steps(move=0)),
         ("gradients are not cleared", known.never_cleared(), three_steps(clear=False)),
         ("the loss as its own gradient", "loss.backward got the value of the loss. It asks for the gradient of the "
          "loss with respect to itself, 1.", three_steps(dloss=lambda value, N: float(value))),
         ("the loss after the step", known.loss_after_step(), three_steps(late=True)),
         ("two steps at once", "optimizer.step() was called twice with the same gradients.", three_steps(move=2)),
-        ("uphill", "The loss grows: the gradient has the wrong sign. loss.backward wants 1, and the optimizer "
+        ("uphill", "The loss grows: the gradient has the wrong sign. loss.backward takes 1, and the optimizer "
          "subtracts.", three_steps(dloss=lambda value, N: -1.0)),
         ("the gradient is divided by the batch once more", "Every step is N times too small. The loss is a mean "
          "already, its 1/N comes with dlogits.", three_steps(dloss=lambda value, N: 1 / N)),

@@ -61,8 +61,8 @@ READ_HEADER = Exercise(
     example=(SMALL, (69, {"b": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}})),
     cases=some_file, call=header,
     mistakes={"begin": [
-        ("the first 8 bytes are not counted", "begin is the length of the JSON. Before the JSON stand the 8 bytes that "
-         "say its length: add 8.", lambda right: right - 8),
+        ("the first 8 bytes are not counted", "begin is the length of the JSON. The 8 bytes before the JSON say its "
+         "length: add 8.", lambda right: right - 8),
         ("the 8 bytes are counted twice", "begin is 8 too large: is the 8 added twice?", lambda right: right + 8),
         ("the JSON is not counted", "begin is 8, where the JSON begins. The numbers begin after it.", lambda: 8),
         ("the end of the file", "begin is the length of the file. The numbers begin right after the JSON.",
@@ -230,10 +230,6 @@ def view(storage, offset, size, strides):
     return storage[offset + sum(i * stride for i, stride in zip(index, strides, strict=True))]
 
 
-def by_bytes(storage, offset, size, strides):
-    return np.lib.stride_tricks.as_strided(storage[offset:], size, strides)
-
-
 def some_view(rng):
     """Axes of a larger box in a mixed order, as a transposed kernel's, beginning somewhere."""
     size, strides = (2, 3, 4), np.array([30, 6, 1])
@@ -257,8 +253,9 @@ STRIDED = Exercise(
          "next row is strides[0] numbers on.", lambda storage, size: storage[:int(np.prod(size))].reshape(size)),
         ("the strides the other way round", "The strides were used from the last axis to the first. strides[0] belongs "
          "to axis 0.", lambda storage, offset, size, strides: view(storage, offset, size, strides[::-1])),
-        ("strides in bytes", "The strides were taken as bytes. They count numbers: as_strided wants them times "
-         "storage.itemsize.", by_bytes),
+        ("strides in bytes", "The strides were taken as bytes. They count numbers: as_strided takes them times "
+         "storage.itemsize.",
+         lambda storage, offset, size, strides: np.lib.stride_tricks.as_strided(storage[offset:], size, strides)),
     ])
 
 EXERCISES = (READ_HEADER, READ_SAFETENSORS, IMPORTS_OF, STRIDED)

@@ -54,8 +54,8 @@ OUR_NAME = Exercise(
          partial(named, convolution="conv{i}")),
         ("kernel and bias keep their names", "kernel has to become W and bias b, as the layers of minicap call them.",
          partial(named, kinds={})),
-        ("everything is a W", "A bias became W, and would be put where the kernel belongs: look at what stands after "
-         "the slash.", partial(named, kinds={"kernel": "W", "bias": "W"})),
+        ("everything is a W", "A bias became W, and would be put where the kernel belongs: look at what follows the "
+         "slash.", partial(named, kinds={"kernel": "W", "bias": "W"})),
         ("the slash is still there", "The slash between layer and kind has to become a dot.",
          partial(named, between="/")),
     ])
@@ -103,7 +103,7 @@ FC6_FROM_TORCH = Exercise(
         ("only transposed", "W was transposed, and its rows are still in PyTorch's order, channel 0 first. Reshape to "
          "C, H, W, move C last, and join.", lambda W: W.T),
         ("the result is not transposed", "The order within a row is right, but the outputs are still rows. y = x W "
-         "wants them as columns: (H·W·C, F).",
+         "needs them as columns: (H·W·C, F).",
          lambda W, pool5: W.reshape(-1, pool5[2], *pool5[:2]).transpose(0, 2, 3, 1).reshape(len(W), -1)),
         ("it is returned as it was", "It is W as it came, (F, C·H·W). Here the inputs are rows, in another order.",
          lambda W: W),
@@ -141,7 +141,7 @@ PREPROCESS = Exercise(
              floats([[[[1, 1, 0]]]], [[[[-1, 1, 1]]]])), cases=photographs,
     call=lambda module, images, *numbers: tuple(module.preprocess(images, order, *numbers) for order in ("RGB", "BGR")),
     mistakes={"y for RGB": [  # it shows in both, and so first in that for RGB
-        ("always turned round", "The channels were reversed for a network that wants RGB. Reverse them only if order "
+        ("always turned round", "The channels were reversed for a network that expects RGB. Reverse them only if order "
          "is \"BGR\".", partial(prepared, order="BGR")),
         ("not divided by scale", "The division by scale is missing. A network trained on numbers from 0 to 1 gets some "
          "up to 255.", lambda images, mean, std: prepared(images, 1, mean, std)),
@@ -160,7 +160,7 @@ PREPROCESS = Exercise(
         ("divided by scale as a whole number", "`//` cuts off the fraction, and a few grey levels are left. Divide by "
          "`/`.", lambda images, scale, mean, std: (images // scale - np.array(mean)) / np.array(std)),
     ], "y for BGR": [
-        ("the channels are not turned round", "This network wants BGR and gets RGB, so red looks blue to it. Reverse "
+        ("the channels are not turned round", "This network expects BGR and gets RGB, so red looks blue to it. Reverse "
          "the last axis, images[..., ::-1].", prepared),
         ("the picture is mirrored", "The picture is mirrored, and the colours are as they were: images[:, :, ::-1] "
          "reverses axis 2, the columns. Use axis 3.", lambda images, *numbers: prepared(images[:, :, ::-1], *numbers)),

@@ -329,8 +329,8 @@ FEATURES_OF = Exercise(
          "wrong captions. Do not sort the rows.", partial(features, change=np.sort)),
         ("a picture that is asked for twice comes once", "A picture that is in names several times comes only once. A "
          "batch may hold several captions of it: a row for each name.",
-         (partial(features, change=np.unique), lambda array, row_of, names: features(array, row_of,
-         dict.fromkeys(names)))),
+         (partial(features, change=np.unique),
+          lambda array, row_of, names: features(array, row_of, dict.fromkeys(names)))),
         ("the first rows of the file", "These are the first rows of the file, whatever the names: row_of says where "
          "each picture stands.", partial(features, change=lambda rows: slice(len(rows)))),
         ("the place in row_of instead of its value", "The place of a name in the dict is not its row: row_of[name].",

@@ -59,8 +59,8 @@ BUILD_VOCABULARY = Exercise(
          lambda: []),
         ("the special words are missing", "SPECIAL is missing. <pad>, <start>, <end> and <unk> need the numbers 0 to "
          "3: begin the list with SPECIAL.", lambda right: right[4:]),
-        ("the special words are at the end", "SPECIAL stands behind the words, so its numbers change with the "
-         "captions. Put it in front.", lambda right: right[4:] + SPECIAL),
+        ("the special words are at the end", "SPECIAL comes after the words, so its numbers change with the captions. "
+         "Put it in front.", lambda right: right[4:] + SPECIAL),
         ("rare words are kept", "It keeps every word, also those that occur fewer than min_count times. They are what "
          "<unk> is for.", lambda captions: vocabulary_of(captions, 1)),
         ("more than min_count instead of at least", "Words that occur exactly min_count times are missing: `>=`, and "
@@ -68,7 +68,7 @@ BUILD_VOCABULARY = Exercise(
         ("captions are counted instead of words", "It counts in how many captions a word occurs. A word twice in a "
          "caption counts twice; is there a set()?",
          lambda captions, min_count: vocabulary_of([set(caption) for caption in captions], min_count)),
-        ("ties in order of appearance", "Equally frequent words stand in the order they came, as from "
+        ("ties in order of appearance", "Equally frequent words are in the order they came, as from "
          "Counter.most_common, so numbers change with the order of the captions. Sort by (-count, word).",
          partial(vocabulary_of, order=lambda word, count: -count)),
         ("ties backwards", "Equally frequent words run from z to a: reverse=True reversed the alphabet, too. Sort by "
@@ -77,7 +77,7 @@ BUILD_VOCABULARY = Exercise(
          lambda right, captions: SPECIAL + sorted(right[4:], key=lambda word: (counts(captions)[word], word))),
         ("in alphabetical order", "All words are in alphabetical order. That is only for equally frequent ones; the "
          "count comes first.", lambda right: SPECIAL + sorted(right[4:])),
-        ("in the order the captions have them", "The words stand in the order of the captions. Sort them: the most "
+        ("in the order the captions have them", "The words are in the order of the captions. Sort them: the most "
          "frequent first.", partial(vocabulary_of, order=lambda word, count: 0)),
     ])
 
@@ -96,10 +96,6 @@ def batch_of(captions, vocabulary, *, start=True, end=True, unknown=UNK):
         read, wanted = [START] * start + words, words + [END] * end
         tokens[n, :len(read)], targets[n, :len(wanted)], mask[n, :len(words) + 1] = read, wanted, True
     return tokens, targets, mask
-
-
-def only_known(captions, vocabulary):
-    return batch_of([[word for word in caption if word in vocabulary] for caption in captions], vocabulary)
 
 
 def in_front(right, captions):
@@ -146,12 +142,14 @@ MAKE_BATCH = Exercise(
         ("no <start>", "The rows of tokens begin with the caption's first word. Something has to be read before it, "
          "too: <start>.", partial(batch_of, start=False)),
         ("an unknown word is left out", "A word that is not in the vocabulary was skipped, and its neighbours were "
-         "joined. Put <unk> in its place.", only_known),
+         "joined. Put <unk> in its place.",
+         lambda captions, vocabulary:
+             batch_of([[word for word in caption if word in vocabulary] for caption in captions], vocabulary)),
         ("an unknown word is <pad>", PAD_FOR_UNK, partial(batch_of, unknown=PAD)),
         ("an unknown word is -1", "An unknown word became -1, which NumPy reads as the last row of the table, another "
          "word's. It is <unk>, 3.", partial(batch_of, unknown=-1)),
-        ("the padding is in front", "The padding stands in front, so that every caption begins with it: put <pad> "
-         "behind.", in_front),
+        ("the padding is in front", "The padding comes first, so that every caption begins with it: put <pad> at the "
+         "end.", in_front),
         ("<end> is read", "There is an <end> in tokens. After it nothing is read. (The mask would hide it, so this "
          "costs only clarity.)", with_end),
         ("the rows are sorted", "The rows are in another order, the longest first. The pictures would have to be "

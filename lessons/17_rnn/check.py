@@ -46,7 +46,7 @@ RNN_STEP = Exercise(
         ("the bias is missing", known.no_bias("b"), lambda x, h, W, U: np.tanh(x @ W + h @ U)),
         ("the bias is added twice", "It is tanh(x W + h U + 2 b). One bias serves both products.",
          lambda x, h, W, U, b: np.tanh(x @ W + h @ U + 2 * b)),
-        ("U transposed", "It is h U^T. U is square, so no shape tells: h is a row and stands on the left, h @ U.",
+        ("U transposed", "It is h U^T. U is square, so no shape tells: h is a row and comes on the left, h @ U.",
          lambda x, h, W, U, b: np.tanh(x @ W + h @ U.T + b)),
         ("tanh of x W alone", "h U was added after tanh, so the state is not kept between -1 and 1. Everything belongs "
          "inside.", lambda x, h, W, U, b: np.tanh(x @ W + b) + h @ U),
@@ -91,7 +91,7 @@ RNN_STEP_BACKWARD = gradient_exercise(
     ], "db": [
         ("db not summed over the batch", known.not_summed("db", "da", "b was added to all N rows", "axis=0"), da_of),
         ("db is a mean over the batch", known.mean("db", "the rows"), lambda *inputs: da_of(*inputs).mean(axis=0)),
-        ("db without the slope", "db is dh summed over the batch. b stands inside tanh: sum da, and not dh.",
+        ("db without the slope", "db is dh summed over the batch. b is inside tanh: sum da, and not dh.",
          lambda dh: dh.sum(axis=0)),
     ]})
 

@@ -45,11 +45,11 @@ def cut_as(order):
                 "order is i, f, o, g, and f says how much of the old is kept, i how much of the new is written.")
     note = " (That is the order of PyTorch and Keras.)" if order == "ifgo" else ""
     return (f"The blocks of z were taken in the order {', '.join(order)}. Here they are i, f, o, g, so that the three "
-            f"that go through the sigmoid stand side by side.{note}")
+            f"that go through the sigmoid are side by side.{note}")
 
 
 def put_together_as(order):
-    return (f"The blocks of dz stand in the order {', '.join(order)}. z was cut as i, f, o, g, and dz has to be put "
+    return (f"The blocks of dz are in the order {', '.join(order)}. z was cut as i, f, o, g, and dz has to be put "
             "together the same way.")
 
 
@@ -82,9 +82,9 @@ LSTM_STEP = Exercise(
         ("tanh for the gates", "All four blocks went through tanh. A gate is a share, between 0 and 1: i, f and o go "
          "through the sigmoid.",
          of_step(lambda s: np.tanh(s.parts["o"]) * np.tanh(np.tanh(s.parts["f"]) * s.c + np.tanh(s.parts["i"]) * s.g))),
-        ("the gates without a sigmoid", "i, f and o were used as they stand in z. A gate is a share, between 0 and 1: "
+        ("the gates without a sigmoid", "i, f and o were used as they are in z. A gate is a share, between 0 and 1: "
          "sigmoid.", of_step(lambda s: s.parts["o"] * np.tanh(s.parts["f"] * s.c + s.parts["i"] * s.g))),
-        ("the candidate without tanh", "g was used as it stands in z. It has to go through tanh.",
+        ("the candidate without tanh", "g was used as it is in z. It has to go through tanh.",
          of_step(lambda s: shown(s.f * s.c + s.i * s.parts["g"], s))),
         ("no tanh on the way out", "h' is o c'. The memory can be of any size; tanh brings it between -1 and 1: o "
          "tanh(c').", of_step(lambda s: s.o * s.c2)),
@@ -152,8 +152,8 @@ FACTORS = {  # for one gate or the old memory: name, sentence, (s, dh, dc, the g
     "di": [
         ("di times the wrong factor", OTHER_FACTOR("di", "the gradient of c' times i", "i g", "g"),
          lambda s, dh, dc, all_dc: all_dc * s.i),
-        ("di and df changed places", "di is the gradient of c' times c, which is df's. In c' = f c + i g, i stands "
-         "beside g.", lambda s, dh, dc, all_dc: all_dc * s.c)],
+        ("di and df changed places", "di is the gradient of c' times c, which is df's. In c' = f c + i g, i is "
+         "multiplied by g.", lambda s, dh, dc, all_dc: all_dc * s.c)],
     "df": [
         ("df from the new memory", "df is the gradient of c' times c'. The forget gate was multiplied by the memory "
          "before the step, c.", lambda s, dh, dc, all_dc: all_dc * s.c2),
@@ -164,7 +164,7 @@ FACTORS = {  # for one gate or the old memory: name, sentence, (s, dh, dc, the g
          "by tanh(c').", lambda s, dh, dc, all_dc: dh * np.tanh(s.c)),
         ("do without tanh", "do is dh c'. In h' = o tanh(c') the gate was multiplied by tanh(c').",
          lambda s, dh, dc, all_dc: dh * s.c2),
-        ("do from the gradient of c'", "do is the gradient of c' times tanh(c'). The output gate stands in h' alone: "
+        ("do from the gradient of c'", "do is the gradient of c' times tanh(c'). The output gate is in h' alone: "
          "dh tanh(c').", lambda s, dh, dc, all_dc: all_dc * s.tanh_c),
         ("do times the wrong factor", OTHER_FACTOR("do", "dh h'", "o tanh(c')", "tanh(c'), without o"),
          lambda s, dh, dc, all_dc: dh * s.h2)],
@@ -312,8 +312,8 @@ LSTM_STEP_BACKWARD = Exercise(
         *((name, sentence, wrong(road=road)) for name, sentence, road in ROADS),
         *((name, sentence, wrong(factors={of: factor})) for of in FACTORS if of != "dc"
           for name, sentence, factor in FACTORS[of]),
-        ("di and df changed places", "di is the gradient of c' times c, and df that times g. In c' = f c + i g, i "
-         "stands beside g, and f beside c.",
+        ("di and df changed places", "di is the gradient of c' times c, and df that times g. In c' = f c + i g, i is "
+         "multiplied by g, and f by c.",
          wrong(factors={"di": lambda s, dh, dc, all_dc: all_dc * s.c, "df": lambda s, dh, dc, all_dc: all_dc * s.g})),
     ], "dh": [
         ("dh is handed back as it came", known.dh_unchanged("dz U^T"), lambda dh: dh),

@@ -51,14 +51,14 @@ TEACHER_FORCING = Exercise(
     cases=lambda rng: (random_captions(rng),),
     mistakes={"tokens": [
         ("it reads what it should say", known.reads_its_target("tokens are the targets", "START"), rows(predicted)),
-        ("START is missing", "tokens begin with the first word. Something has to be read before it: START stands in "
-         "front.", lambda captions: padded(captions)),
+        ("START is missing", "tokens begin with the first word. START is read before it: put it in front.",
+         lambda captions: padded(captions)),
         ("END is read", "tokens end with END. After END nothing is read: START and the words.",
          rows(lambda words: [START, *words, END])),
         ("the last word is not read", "The last word of every caption is missing in tokens. It is read, too, and END "
          "is its target.",
          (rows(lambda words: [START, *words[:-1]]), rows(lambda words: [START, *words[:-1]], wider=1))),
-        ("padding in front", "PAD stands in front of the short captions. It belongs behind: the words follow the image "
+        ("padding in front", "PAD comes before the short captions. It belongs after them: the words follow the image "
          "at once.", rows(read, front=True)),
         ("filled with END", "The rows are filled up with END. The filler is PAD.", rows(read, fill=END)),
     ], "targets": [
@@ -66,12 +66,12 @@ TEACHER_FORCING = Exercise(
          (rows(lambda words: words), rows(lambda words: words, wider=1))),
         ("it has to say START", "targets begin with START. It is read, and never a target: the first target is the "
          "first word.", (rows(read), rows(lambda words: [START, *words, END]))),
-        ("padding in front", "PAD stands in front of the short captions. It belongs behind.",
+        ("padding in front", "PAD comes before the short captions. It belongs after them.",
          rows(predicted, front=True)),
         ("filled with END", "The rows are filled up with END. The filler is PAD, which is never a target that counts.",
          rows(predicted, fill=END)),
-        ("END at the end of the row", "END stands in the last column of every row, behind the padding. It comes right "
-         "after the last word.", lambda captions: np.insert(padded(captions), max(map(len, captions)), END, axis=1)),
+        ("END at the end of the row", "END is in the last column of every row, after the padding. It comes right after "
+         "the last word.", lambda captions: np.insert(padded(captions), max(map(len, captions)), END, axis=1)),
     ], "lengths": [
         ("END is not counted", "lengths are those of the captions without END. END is a target, too: one more.",
          lambda right: right - 1),
@@ -125,8 +125,8 @@ LOG_FREQUENCIES = Exercise(
          "probabilities. (For the softmax alone it would make no difference.)", partial(frequencies, total=1)),
         ("no logarithm",
          known.no_logarithm("These are the shares", "The bias is added to logits, and logits are logarithms"),
-         (lambda *inputs: counts_of(*inputs) / counts_of(*inputs).sum(), partial(frequencies, log=lambda share:
-         share))),
+         (lambda *inputs: counts_of(*inputs) / counts_of(*inputs).sum(),
+          partial(frequencies, log=lambda share: share))),
         ("one is added", "One was added to every count. Here words that never occur get NEVER instead.",
          lambda *inputs: logs(counts_of(*inputs) + 1)),
         ("another logarithm", known.natural_logarithm(), partial(frequencies, log=np.log10)),
@@ -294,7 +294,7 @@ TRAINING_STEP = Exercise(
          "each row has lengths + 1 steps.", with_step(more=0)),
         ("it reads what it should say", "targets were embedded where tokens belong: the model reads the answer.",
          with_step(reads=lambda tokens, targets: targets)),
-        ("the image is read last", "The image stands behind the words. The lstm reads it first.",
+        ("the image is read last", "The image comes after the words. The lstm reads it first.",
          with_step(image="last")),
         ("the image does not matter", "The image changes nothing: the lstm reads zeros for it, or reads it after the "
          "words. It reads it first.", with_step(image="zeros")),

@@ -1,6 +1,7 @@
 """What lesson 20 asks for. An input is a list of problems: a case holds short captions, long ones and cut ones."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 
@@ -125,14 +126,6 @@ def best_continuations(sums, log_p, k, order=lambda ways, k: np.argsort(-ways)[:
     return ways[best], *divide(best, log_p.shape[1])
 
 
-def in_order(order):
-    return lambda sums, log_p, k: best_continuations(sums, log_p, k, order)
-
-
-def dividing(divide):
-    return lambda sums, log_p, k: best_continuations(sums, log_p, k, divide=divide)
-
-
 ORDERS = (lambda ways, k: np.argsort(ways)[-k:], lambda ways, k: np.sort(np.argsort(-ways)[:k]),
           lambda ways, k: np.argpartition(-ways, k - 1)[:k], lambda ways, k: np.argpartition(-ways, k)[:k],
           lambda ways, k: np.argpartition(ways, -k)[-k:])
@@ -157,18 +150,19 @@ BEST_CONTINUATIONS = Exercise(
          "make one row of them (ravel), then sort.",
          lambda sums, log_p, k: -np.sort(-(sums[:, None] + log_p), axis=1)[:, :k]),
         ("not in order", "These are the k best, but not the best first: sort them by their sum, the largest in front.",
-         [in_order(order) for order in ORDERS]),
+         [partial(best_continuations, order=order) for order in ORDERS]),
     ], "parents": [
         ("parents and words changed places", "parents and words are swapped. In the long row each beginning has V "
-         "ways: position // V is the parent, % V the word.", dividing(lambda best, V: np.divmod(best, V)[::-1])),
+         "ways: position // V is the parent, % V the word.",
+         partial(best_continuations, divide=lambda best, V: np.divmod(best, V)[::-1])),
         ("divided by the number of beginnings", "The position in the long row was divided by B. Each beginning has V "
          "places in it: position // V.",
-         lambda sums, log_p, k: dividing(lambda best, V: np.divmod(best, len(sums)))(sums, log_p, k)),
+         lambda sums, log_p, k: best_continuations(sums, log_p, k, divide=lambda best, V: np.divmod(best, len(sums)))),
         ("parents are positions", "parents are positions in the long row of all B · V ways. position // V is the "
-         "beginning.", dividing(lambda best, V: (best, best))),
+         "beginning.", partial(best_continuations, divide=lambda best, V: (best, best))),
     ], "words": [
         ("words are positions", "words are positions in the long row of all B · V ways. position % V is the word.",
-         dividing(lambda best, V: (best, best))),
+         partial(best_continuations, divide=lambda best, V: (best, best))),
     ]})
 
 
@@ -327,8 +321,8 @@ BEAM_SEARCH = Exercise(
         ("alpha is not used",
          known.not_used("alpha", "The finished captions were compared by their plain sums: pass alpha to best_caption"),
          every(beam_search, use_alpha=False)),
-        ("two beginnings share one list", "The words of two captions stand in one list. When two ways come from the "
-         "same parent, `captions[parent].append(word)` writes into the same list twice: `captions[parent] + [word]`.",
+        ("two beginnings share one list", "The words of two captions are in one list. When two ways come from the same "
+         "parent, `captions[parent].append(word)` writes into the same list twice: `captions[parent] + [word]`.",
          [every(beam_search, shared=shared) for shared in itertools.product((False, True), repeat=3)]),
     ], "words": [
         ("the words are not their parents'", "The scores are right, and the words are those of other captions. Append "

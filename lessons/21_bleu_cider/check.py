@@ -55,10 +55,6 @@ def unclipped(candidate, references, n, count=lambda count: count):
     return sum(count(c) for gram, c in grams(candidate, n).items() if gram in allowed)
 
 
-def best_reference(candidate, references, n):
-    return max(clipped(candidate, [reference], n) for reference in references)
-
-
 def total(candidate, references, n):
     return max(0, len(candidate) - n + 1)
 
@@ -95,7 +91,8 @@ CLIPPED_MATCHES = Exercise(
         ("each n-gram once", "Every different n-gram counts once, as in a set. A caption may say \"a\" twice if a "
          "reference does.", every(unclipped, count=lambda count: 1)),
         ("the best reference alone", "The best of the references' numbers of matches was taken. Take the largest count "
-         "for each n-gram by itself.", every(best_reference)),
+         "for each n-gram by itself.",
+         every(lambda candidate, references, n: max(clipped(candidate, [reference], n) for reference in references))),
         ("the last n-gram is lost", "The n-gram at the end of a caption is missing. There are len(words) - n + 1 of "
          "them.", every(clipped, lost=1)),
     ], "total": [
@@ -182,8 +179,8 @@ BREVITY_PENALTY = Exercise(
          "long caption makes up for a short one.", every(mean_over_captions(brevity))),
         ("the fraction is upside down", "The exponent is 1 - c/r. It is 1 - r/c: the shorter the captions, the further "
          "below 0.",
-         (in_brevity(penalty=lambda c, r: math.exp(min(0, 1 - c / r))), in_brevity(penalty=lambda c, r: 1 if c >= r
-         else math.exp(1 - c / r)))),
+         (in_brevity(penalty=lambda c, r: math.exp(min(0, 1 - c / r))),
+          in_brevity(penalty=lambda c, r: 1 if c >= r else math.exp(1 - c / r)))),
         ("long captions are rewarded", "Captions longer than their references get a factor above 1. Precision has "
          "punished them already: at most 1.", in_brevity(penalty=lambda c, r: math.exp(1 - r / c))),
         ("no exponential", "It is the fraction c/r itself. The penalty is exp(1 - r/c), which falls faster.",
@@ -209,10 +206,6 @@ def of_set(candidates, references, N, combine=lambda p: math.prod(p)**(1 / len(p
 
 def in_bleu(**instead):
     return every(of_set, **instead)
-
-
-def penalty_in_root(candidates, references, N):
-    return (brevity(candidates, references) * math.prod(precisions(candidates, references, N)))**(1 / N)
 
 
 def changed(rng, words, changes):
@@ -276,7 +269,9 @@ BLEU = Exercise(
         ("the brevity penalty is missing", "The brevity penalty is missing. Precision ignores what was left out: \"a\" "
          "alone would be a perfect caption.", in_bleu(penalty=lambda candidates, references: 1)),
         ("the brevity penalty inside the root", "The brevity penalty is under the N-th root, too. The root is for the "
-         "precisions alone.", every(penalty_in_root)),
+         "precisions alone.",
+         every(lambda candidates, references, N:
+             (brevity(candidates, references) * math.prod(precisions(candidates, references, N)))**(1 / N))),
         ("smoothed", "Something is added to matches and totals. Smoothing is for single sentences; published scores "
          "are not smoothed.", in_bleu(precisions=functools.partial(precisions, smooth=1))),
         ("only the first order", "It is p_1 for every N. Is there a `return` inside the loop over n, or is n always 1?",

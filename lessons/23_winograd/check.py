@@ -126,7 +126,7 @@ WINOGRAD_TILE = Exercise(
         ("the kernel is transposed", known.kernel_transposed(), lambda x, w: convolve(x, w.T)),
         ("a matrix product of the transforms", "The transforms were multiplied with @. Multiply them number by number, "
          "16 products: *.", (transformed(multiply=np.matmul), transformed(multiply=lambda w, x: x @ w))),
-        ("BT on the right is not transposed", "The tile is BT x BT. On the right stands the transpose: BT @ x @ BT.T.",
+        ("BT on the right is not transposed", "The tile is BT x BT. The one on the right is transposed: BT @ x @ BT.T.",
          transformed(tile=lambda x: BT @ x @ BT)),
         ("BT on one side only", "The tile was transformed on one side only: BT @ x transforms the columns, @ BT.T the "
          "rows.", (transformed(tile=lambda x: BT @ x), transformed(tile=lambda x: x @ BT.T))),
@@ -134,7 +134,7 @@ WINOGRAD_TILE = Exercise(
          "two columns of four.", transformed(back=lambda m: AT @ m)),
         ("the transforms are missing", "It stops after the products: AT @ ... @ AT.T makes four outputs of the 16 "
          "products.", transformed(back=lambda m: m)),
-        ("BT on the wrong side", "The tile is BT.T x BT. BT stands on the left, its transpose on the right.",
+        ("BT on the wrong side", "The tile is BT.T x BT. BT is on the left, its transpose on the right.",
          transformed(tile=lambda x: BT.T @ x @ BT)),
     ])
 

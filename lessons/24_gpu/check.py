@@ -154,16 +154,13 @@ def on_both(module, x):
         return here, None if answer is None else answer.data, "nothing moved" if not transfers else "something moved"
 
 
-def logits(rng):
-    return (3 * rng.standard_normal((4, 3)) + np.array([[0], [1000], [-1000], [0]]),)
-
-
 SOFTMAX = Exercise(
     "24.2", "softmax", ("p of an array of NumPy", "p of an array of the card", "between card and computer"),
     lambda x: (softmax_of(x), softmax_of(x), "nothing moved"),
     example=((np.array([[0.0, np.log(3)], [1000.0, 1000.0]]),),
              (np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([[0.25, 0.75], [0.5, 0.5]]), "nothing moved")),
-    cases=logits, call=on_both, needs=("array_module",),
+    cases=lambda rng: (3 * rng.standard_normal((4, 3)) + np.array([[0], [1000], [-1000], [0]]),), call=on_both,
+    needs=("array_module",),
     mistakes={"p of an array of NumPy": [
         ("the maximum is not subtracted", "exp(1000) is infinite, and infinite / infinite is nan. Subtract the largest "
          "number of each row first.", partial(softmax_of, subtracted=lambda x: 0)),
@@ -259,8 +256,8 @@ ADAM_THREAD = Exercise(
         ("every block does the same", "Every block worked on the first numbers: the block is missing in the index. It "
          "begins at number block · threads.", all_threads(index=lambda block, thread, threads: thread)),
         ("one number a block", "All threads of a block worked on one number: the thread is missing in the index.",
-         (all_threads(index=lambda block, thread, threads: block), all_threads(index=lambda block, thread, threads:
-         block * threads))),
+         (all_threads(index=lambda block, thread, threads: block),
+          all_threads(index=lambda block, thread, threads: block * threads))),
         ("block and thread added", "block + thread is the same for many threads, and some numbers have none. A block "
          "begins at block · threads.", all_threads(index=lambda block, thread, threads: block + thread)),
         ("block and thread exchanged", "thread · threads + block: the two are swapped. The blocks follow one another, "

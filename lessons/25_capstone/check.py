@@ -78,7 +78,7 @@ LEAKS = Exercise(
          partial(leaked_pictures, once=False)),
         ("not sorted", "These are the right pictures, in another order: sorted(...).",
          lambda right, splits: [name for name in dict.fromkeys(name for names in splits.values() for name in names)
-         if name in right]),
+             if name in right]),
     ], "words": [
         ("the special words are named", "<pad>, <unk> and so on are in no caption: leave out what begins with \"<\".",
          partial(leaked_words, special=True)),
@@ -87,7 +87,7 @@ LEAKS = Exercise(
         ("every caption counts as seen", "Words that only dev or test has are not found. Only captions of pictures in "
          "train count.", partial(leaked_words, of=("train", "dev", "test"))),
         ("only words of dev and test", "Only words that dev or test has are found. A word that nobody has came from "
-         "other data, and is to be named as well.", partial(leaked_words, among=("dev", "test"))),
+         "other data, and has to be named as well.", partial(leaked_words, among=("dev", "test"))),
         ("what the vocabulary lacks", "These are words of dev and test that the vocabulary does *not* have, as it "
          "should be. Asked for is what it has too much.",
          lambda splits, captions, vocabulary: sorted(words_of(splits, captions, "dev", "test") - set(vocabulary))),
@@ -219,10 +219,6 @@ def means_of_scores(statistics, score, draws):
     return tuple(np.quantile([each[rows].mean() for rows in draws], [0.025, 0.975]))
 
 
-def of_pictures(statistics, score, draws):
-    return tuple(np.quantile([score(row) for row in statistics], [0.025, 0.975]))
-
-
 def picked(at):
     def wrong(statistics, score, draws):
         scores = sorted(scores_of(statistics, score, draws))
@@ -245,13 +241,14 @@ BOOTSTRAP_INTERVAL = Exercise(
          partial(interval, low=0.05, high=0.95)),
         ("99 %", "These are the quantiles 0.005 and 0.995, which leave out 1 %. For 95 %: 0.025 and 0.975.",
          partial(interval, low=0.005, high=0.995)),
-        ("percent and fractions", "np.percentile wants percent, 2.5 and 97.5; np.quantile wants fractions.",
+        ("percent and fractions", "np.percentile takes percent, 2.5 and 97.5; np.quantile takes fractions.",
          partial(interval, low=0.00025, high=0.00975)),
         ("the smallest and the largest", "These are the smallest and the largest scores. More draws move them apart; "
          "quantiles stay where they are.", partial(interval, low=0, high=1)),
         ("a mean of scores", known.mean_of_scores("It averaged the scores of single pictures"), means_of_scores),
         ("the scores of single pictures", "It is the spread of single pictures: draws was not used. One picture varies "
-         "much more than N together.", of_pictures),
+         "much more than N together.",
+         lambda statistics, score: tuple(np.quantile([score(row) for row in statistics], [0.025, 0.975]))),
         ("each picture at most once", "Pictures drawn several times count once: is there a set, or a mask? Drawn with "
          "replacement, a picture counts each time.", partial(interval, of_draws=lambda draws: map(np.unique, draws))),
         ("rows and columns of draws", "It took the columns of draws. A test set is a row, draws[r].",
@@ -261,7 +258,7 @@ BOOTSTRAP_INTERVAL = Exercise(
          (normal_interval(lambda whole, scores: whole), normal_interval(lambda whole, scores: np.mean(scores)))),
         ("picked from the sorted scores", PICKED,
          (picked(lambda R: (int(0.025 * R), int(0.975 * R))), picked(lambda R: (int(0.025 * R), int(0.975 * R) - 1)),
-         picked(lambda R: (round(0.025 * (R - 1)), round(0.975 * (R - 1)))))),
+          picked(lambda R: (round(0.025 * (R - 1)), round(0.975 * (R - 1)))))),
     ]})
 
 
@@ -315,8 +312,8 @@ PAIRED_TEST = Exercise(
     ], "p": [
         ("only one direction", "Only differences in one direction count. Chance could have favoured the other one as "
          "well: compare absolute values.",
-         (partial(share_as_large, compare=lambda d, real: d >= real), partial(share_as_large, compare=lambda d, real:
-         d <= real))),
+         (partial(share_as_large, compare=lambda d, real: d >= real),
+          partial(share_as_large, compare=lambda d, real: d <= real))),
         ("the real difference without abs", "The sizes are compared with the real difference. Where B is better that "
          "is negative: abs on both sides.", partial(share_as_large, compare=lambda d, real: abs(d) >= real)),
         ("larger instead of at least as large", "Experiments with exactly the real difference do not count: `>=`, and "

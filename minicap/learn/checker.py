@@ -148,8 +148,8 @@ def check_shapes(exercise, module, inputs):
     again = answer_of(exercise, module, inputs)
     for name, got, second in zip(exercise.gives, answer, again, strict=True):
         if is_numeric(got) and not np.array_equal(got, second, equal_nan=True):
-            raise CheckError(exercise, "shape", f"{name} is another one when the same is asked again: something is "
-                             "kept from call to call, in a global variable or a default argument",
+            raise CheckError(exercise, "shape", f"{name} changes when the function is called again with the same "
+                             "inputs: something is kept from call to call, in a global variable or a default argument",
                              "something is kept from call to call")
 
 

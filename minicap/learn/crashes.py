@@ -27,7 +27,7 @@ EXPLAINED = (  # (exception, pattern of its message, what it means)
      "with; the first line of yours, its def, has to have the same ones."),
     (TypeError, r"cannot be interpreted as an integer|indices must be integers|only integers|sequence of integers",
      "Lengths and indices are whole numbers, and / gives a fraction even where it comes out even: use //."),
-    (TypeError, r"object is not callable", "Round brackets behind it call it as a function; an index stands in [ ]."),
+    (TypeError, r"object is not callable", "Round brackets after it call it as a function; an index goes in [ ]."),
     (NameError, "", "Is it spelled as where it was made? Was it made in another function, or does an import lack?"),
     (AttributeError, r"'NoneType'", "Something is None there. A function without a return gives that."),
     (RecursionError, "", "The function calls itself without end."),

@@ -33,7 +33,7 @@ def write(console, lesson, out=None):
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # not random: the same lesson makes the same file
     nbformat.write(notebook, out)
-    console.say(f"{out}: open it with `jupyter lab`; your functions stand before its last cell, which checks them")
+    console.say(f"{out}: open it with `jupyter lab`; write your functions above its last cell, which checks them")
 
 
 def cells(lesson):

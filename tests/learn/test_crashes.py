@@ -25,7 +25,7 @@ CRASHES = {  # the line as a learner writes it: a few words of what it means
     "answer(y=1)": "the first line of yours",
     "np.zeros(x.shape[0] / 2)": "use //",
     "list(x)[1 / 1]": "use //",
-    "x(0)": "an index stands in [ ]",
+    "x(0)": "an index goes in [ ]",
     "xx": "spelled",
     "[].append(1).shape": "without a return",
     "answer(x)": "without end",
