@@ -7,6 +7,7 @@ from minicap.learn.exercises import Exercise
 from minicap.learn.recurring import accepted
 
 SMALL = 1e-5  # where a slope is the slope
+NO_BRACKETS = "`/ 2 * h` goes from left to right: it divides by 2 and multiplies by h. Write / (2 * h)."
 STEP_OF_ITS_OWN = "It is measured with another step: did you write one of your own? Use the h that is given."
 
 
@@ -33,8 +34,7 @@ SLOPE = Exercise(
          "sides, or divide by h.", lambda f, x, h: (f(x + h) - f(x)) / (2 * h)),
         ("not divided", "It is f(x + h) - f(x - h). A slope is how much f grows per distance: divide by 2 * h.",
          lambda f, x, h: f(x + h) - f(x - h)),
-        ("brackets around 2h are missing", "`/ 2 * h` goes from left to right: it divides by 2 and multiplies by h. "
-         "Write / (2 * h).", lambda f, x, h: (f(x + h) - f(x - h)) / 2 * h),
+        ("brackets around 2h are missing", NO_BRACKETS, lambda f, x, h: (f(x + h) - f(x - h)) / 2 * h),
         ("brackets around the difference are missing", known.brackets("f(x + h) - f(x - h) / 2h", "the difference"),
          lambda f, x, h: f(x + h) - f(x - h) / (2 * h)),
         ("half a step", "It is a central difference with a step of h / 2 to each side. Go h to each side, and divide "
@@ -105,8 +105,7 @@ NUMERICAL_GRADIENT = Exercise(
          "itself: go back by 2h.", lambda f, x, h: each(f, x, lambda at: (at(h) - at(0)) / (2 * h))),
         ("not divided", "These are the differences f(x + h) - f(x - h). A slope is the difference per distance: divide "
          "by 2 * h.", lambda right, h: 2 * h * right),
-        ("brackets around 2h are missing", "`/ 2 * h` goes from left to right: it divides by 2 and multiplies by h. "
-         "Write / (2 * h).", lambda right, h: right * h * h),
+        ("brackets around 2h are missing", NO_BRACKETS, lambda right, h: right * h * h),
         ("another step than h", STEP_OF_ITS_OWN, lambda f, x: numerical_gradient(f, x, SMALL)),
         ("flat", "The slopes are right, but in one long row. The gradient has the shape of x: reshape it.",
          lambda right, x: right.ravel() if x.ndim > 1 else right),
@@ -142,12 +141,15 @@ RELATIVE_ERROR = Exercise(
          "> 0, larger, 1).", lambda: np.nan),
         ("the absolute error", "It is the largest difference. A difference of 10 is little where the numbers are 200, "
          "and 1 is much where they are 2.", lambda a, b: np.abs(a - b).max()),
-        ("divided by |a| alone", "It is divided by |a|, so the order of a and b matters and a small a makes the error "
-         "huge. Take the larger of the two.", lambda a, b: errors(a, b, lambda a, b: a).max()),
-        ("divided by |b| alone", "It is divided by |b|, so the order of a and b matters and a small b makes the error "
-         "huge. Take the larger of the two.", lambda a, b: errors(a, b, lambda a, b: b).max()),
-        ("divided by |a| + |b|", "It is divided by |a| + |b|, which is used too, and gives half as much. Here it is "
-         "the larger of the two.", lambda a, b: errors(a, b, np.add).max()),
+        ("divided by |a| alone",
+         known.divided_by("It", "|a|, so that the order matters and a small a makes it huge", "the larger of the two"),
+         lambda a, b: errors(a, b, lambda a, b: a).max()),
+        ("divided by |b| alone",
+         known.divided_by("It", "|b|, so that the order matters and a small b makes it huge", "the larger of the two"),
+         lambda a, b: errors(a, b, lambda a, b: b).max()),
+        ("divided by |a| + |b|",
+         known.divided_by("It", "|a| + |b|, which is used too, and gives half as much", "the larger of the two"),
+         lambda a, b: errors(a, b, np.add).max()),
         ("divided by the smaller one", "It is divided by the smaller of |a| and |b|: np.maximum, and not np.minimum.",
          lambda a, b: errors(a, b, np.minimum).max()),
         ("a mean over all places", "It is the mean of the relative errors. One wrong number among a million would not "

@@ -179,9 +179,9 @@ CROSS_ENTROPY = Exercise(
          "by 1 / M.", lambda right, z: right * len(z)),
         ("dz divided twice by the batch", "dz is M times too small. One 1 / M is that of the mean; where does the "
          "other come from?", lambda right, z: right / len(z)),
-        ("dz divided by the number of classes", "dz is divided by V. The mean is taken over the samples: divide by M = "
-         "len(z).", lambda right, z: right * len(z) / z.shape[1]),
-        ("dz divided by everything", "dz is divided by M V. The mean is taken over the M samples alone.",
+        ("dz divided by the number of classes", known.divided_by("dz", "V", "the number of samples, M = len(z)"),
+         lambda right, z: right * len(z) / z.shape[1]),
+        ("dz divided by everything", known.divided_by("dz", "M V", "the number of samples, M = len(z)"),
          lambda right, z: right / z.shape[1]),
         ("the target is not subtracted", "dz is p / M, which lowers all classes, the right one too. Subtract 1 at the "
          "target first.", lambda z: softmax(z) / len(z)),

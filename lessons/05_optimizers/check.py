@@ -287,8 +287,7 @@ TRAIN = Exercise(
     cases=lesson, call=losses_of, learns=learns, needs=("batches",),
     mistakes=[
         ("the gradients are never cleared", known.never_cleared(), partial(train, zero_grad="never")),
-        ("nothing is learned", "The weights never change. optimizer.step() or backward is missing, or zero_grad() "
-         "comes between the two.", partial(train, zero_grad="too soon")),
+        ("nothing is learned", known.nothing_moves(), partial(train, zero_grad="too soon")),
         ("the step comes before backward", "The step is made with the gradients of the batch before. First backward, "
          "then step.", partial(train, step="before", zero_grad="never")),
         ("backward was given the loss", "The loss layer's backward was given the loss. It asks for the gradient of the "

@@ -42,11 +42,11 @@ CONV1D_BACKWARD = Exercise(
         ("the kernel lies the wrong way round in dx", "In dx the kernel points the wrong way: the first pixel of each "
          "window has to get w[0] times dy. (It is turned round only if each pixel collects from the outputs around "
          "it.)", lambda dy, w: np.convolve(dy, w[::-1])),
-        ("x instead of w in dx", "dx is made with x. A pixel affects an output by the weight it is multiplied by: "
-         "dy[i] times w.", spread1d(lambda dy, w, window: dy * window)),
+        ("x instead of w in dx", known.made_with("dx", "x", "pixel", "weight", "dy[i] times w"),
+         spread1d(lambda dy, w, window: dy * window)),
     ], "dw": [
-        ("w instead of x in dw", "dw is made with w. A weight affects an output by the pixel it is multiplied by: "
-         "dy[i] times the window of x.", lambda dy, w: dy.sum() * w),
+        ("w instead of x in dw", known.made_with("dw", "w", "weight", "pixel", "dy[i] times the window of x"),
+         lambda dy, w: dy.sum() * w),
         ("only the last window counts in dw", known.last_only("dw", "window"), lambda dy, x, w: dy[-1] * x[-len(w):]),
         ("dw is a mean over the windows", known.mean("dw", "the windows"), lambda right, dy: right / len(dy)),
         ("the window does not move in dw", "dw looks at the first window all the time. Output i saw the window that "
@@ -123,14 +123,14 @@ CONV2D_LOOPS_BACKWARD = Exercise(
          windows.cropped(padded_dx, part=lambda dy, W, window: W[::-1, ::-1] @ dy)),
         ("the kernel is transposed in dx", known.kernel_transposed(),
          windows.cropped(padded_dx, part=lambda dy, W, window: W.transpose(1, 0, 2, 3) @ dy)),
-        ("x instead of W in dx", "dx is made with x. A pixel affects an output by the weight it is multiplied by: dy "
-         "times W.", windows.cropped(padded_dx, part=lambda dy, W, window: window * dy.sum())),
+        ("x instead of W in dx", known.made_with("dx", "x", "pixel", "weight", "dy times W"),
+         windows.cropped(padded_dx, part=lambda dy, W, window: window * dy.sum())),
         ("the stride is ignored in dx", known.stride_of("dx"), windows.cropped(padded_dx, step=1)),
     ], "dW": [
         ("the stride is ignored in dW", known.stride_of("dW"), lambda dy, x, W, P: dW_of(dy, x, W, 1, P)),
         ("only the last window counts in dW", known.last_only("dW", "window"), last_window),
-        ("W instead of x in dW", "dW is made with W. A weight affects an output by the pixel it is multiplied by: dy "
-         "times the window of x.", lambda dy, W: W * dy.sum(axis=(0, 1, 2))),
+        ("W instead of x in dW", known.made_with("dW", "W", "weight", "pixel", "dy times the window of x"),
+         lambda dy, W: W * dy.sum(axis=(0, 1, 2))),
         *windows.OF_KERNEL,
     ], "db": [
         *windows.OF_BIAS,

@@ -157,7 +157,7 @@ AVG_POOL2D = Exercise(
     mistakes=[
         ("the sum", "It is the sum of each window. The mean divides it by the number of pixels, K · K.",
          lambda right, K: right * K**2),
-        ("divided by K", "The sum of each window is divided by K. A window has K · K pixels.",
+        ("divided by K", known.divided_by("The sum of each window", "K", "the number of its pixels, K · K"),
          lambda right, K: right * K),
         ("the padding does not count", "At the edges it is divided by the pixels inside the picture, a possible rule. "
          "Here padding counts as zeros: K · K.",
@@ -194,8 +194,8 @@ AVG_POOL2D_BACKWARD = Exercise(
     mistakes=[
         ("not divided", "Every pixel gets all of dy. A pixel is one of K · K in a mean, and moves it by a share of 1 / "
          "K².", cropped(spread, whole=True)),
-        ("divided by K", "Every pixel gets dy / K. A window has K · K pixels, and each of them moves the mean by a "
-         "share of 1 / K².", lambda right, K: right * K),
+        ("divided by K", known.divided_by("dy", "K", "the number of pixels in a window, K · K"),
+         lambda right, K: right * K),
         ("the padding does not count", "At the edges dy is divided by the pixels inside the picture. Padding counts as "
          "zeros in the mean: K · K.",
          cropped(lambda dy, shape, K, S, P: spread(dy * K**2 / pixels_of_the_picture(shape, K, S, P), shape, K, S, P))),

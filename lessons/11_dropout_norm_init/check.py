@@ -172,9 +172,11 @@ BATCH_NORM_BACKWARD = gradient_exercise(
          "is from μ: times x̂.", dy_minus(lambda p: p.mean + p.along)),
         ("sums instead of means", "dbeta and dgamma, which are sums, were subtracted. Divide them by M = N · H · W "
          "first.", dy_minus(lambda p: p.M * (p.mean + p.x_hat * p.along))),
-        ("divided by the batch instead of all pixels", "The sums were divided by N. Mean and variance were taken over "
-         "all M = N · H · W numbers of a channel.", dy_minus(lambda p: (p.mean + p.x_hat * p.along) * p.M / p.N)),
-        ("divided by everything", "The sums were divided by all numbers in dy. A channel has M = N · H · W of them.",
+        ("divided by the batch instead of all pixels",
+         known.divided_by("Each sum", "N", "M = N · H · W, the numbers of a channel"),
+         dy_minus(lambda p: (p.mean + p.x_hat * p.along) * p.M / p.N)),
+        ("divided by everything",
+         known.divided_by("Each sum", "the number of all numbers in dy", "M = N · H · W, those of a channel"),
          dy_minus(lambda p: (p.mean + p.x_hat * p.along) / p.C)),
         ("γ is missing", "dx is that of x̂ alone. y is γ x̂ + β, so the gradient of x̂ is γ dy.",
          dx_of(lambda p: p.scale * p.right)),

@@ -122,9 +122,8 @@ MAKE_CNN = Exercise(
         ("average pooling", "Pooling takes the mean. Max pooling is asked for.", instead(pool=minicap.AvgPool2d)),
         ("both poolings at the end", "Both poolings come after the second convolution. One between the two lets the "
          "second see twice as far, for less work.", instead(pools_at_end=True)),
-        ("tanh for ReLU", "There is tanh where ReLU is asked for.", instead(act=(minicap.Tanh, minicap.Tanh))),
-        ("a sigmoid for ReLU", "There is a sigmoid where ReLU is asked for.",
-         instead(act=(minicap.Sigmoid, minicap.Sigmoid))),
+        ("tanh for ReLU", known.in_place_of("tanh", "ReLU"), instead(act=(minicap.Tanh, minicap.Tanh))),
+        ("a sigmoid for ReLU", known.in_place_of("a sigmoid", "ReLU"), instead(act=(minicap.Sigmoid, minicap.Sigmoid))),
     ]})
 
 
@@ -226,8 +225,7 @@ TRAINING_STEP = Exercise(
     call=lambda module, *inputs: after_steps(module.training_step, *inputs), needs=("make_cnn",),
     learns=learns_a_handful,
     mistakes=[
-        ("nothing moves", "Nothing has moved. optimizer.step() or net.backward is missing, or zero_grad() comes "
-         "between the two.", three_steps(move=0)),
+        ("nothing moves", known.nothing_moves(), three_steps(move=0)),
         ("gradients are not cleared", known.never_cleared(), three_steps(clear=False)),
         ("the loss as its own gradient", "loss.backward got the value of the loss. It asks for the gradient of the "
          "loss with respect to itself, 1.", three_steps(dloss=lambda value, N: float(value))),

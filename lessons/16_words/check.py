@@ -264,8 +264,9 @@ MASKED_MEAN = Exercise(
          lambda losses: losses.mean()),
         ("divided by all places", known.divided_by_places("The sum", "mask.sum()"),
          lambda losses, mask: (losses * mask).mean()),
-        ("divided by the number of captions", "The sum is divided by N. That is the mean per caption; the mean per "
-         "word divides by mask.sum().", lambda losses, mask: (losses * mask).sum() / len(losses)),
+        ("divided by the number of captions",
+         known.divided_by("The sum", "N, which makes it a mean per caption", "mask.sum()"),
+         lambda losses, mask: (losses * mask).sum() / len(losses)),
         ("the mean of the captions' means", known.mean_of_means("mask.sum()"),
          lambda losses, mask: ((losses * mask).sum(axis=1) / mask.sum(axis=1)).mean()),
         ("a sum instead of a mean", "It is the sum of the losses that count; divide by how many there are.",
@@ -276,10 +277,10 @@ MASKED_MEAN = Exercise(
          lambda losses, mask: np.full_like(losses, 1 / mask.sum())),
         ("the gradient of the plain mean", "dlosses is 1 / (N T) everywhere, as if the padding counted.",
          lambda losses, mask: np.full_like(losses, 1 / mask.size)),
-        ("dlosses divided by all places", "dlosses is mask / (N T). The mean was divided by mask.sum(), and so is its "
-         "gradient.", lambda mask: mask / mask.size),
-        ("dlosses divided by the number of captions", "dlosses is mask / N. The mean was divided by mask.sum(), and so "
-         "is its gradient.", lambda mask: mask / len(mask)),
+        ("dlosses divided by all places", known.divided_by("dlosses", "N · T", "mask.sum(), as the mean is"),
+         lambda mask: mask / mask.size),
+        ("dlosses divided by the number of captions", known.divided_by("dlosses", "N", "mask.sum(), as the mean is"),
+         lambda mask: mask / len(mask)),
         ("dlosses is the mask", "dlosses is the mask, the gradient of the sum. A mean passes on the share 1 / "
          "mask.sum().", lambda mask: mask * 1.0),
         ("the loss instead of its gradient", "dlosses holds the losses. The mean is a sum of losses times 1 / "

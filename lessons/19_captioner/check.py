@@ -113,8 +113,9 @@ LOG_FREQUENCIES = Exercise(
          "real.", lambda *inputs: logs(counts_of(*inputs, every=True))),
         ("padding is in the total", "Every share is too small: the counts were divided by N · T, padding included. "
          "Divide by Σ lengths.", lambda targets, lengths, V: frequencies(targets, lengths, V, total=targets.size)),
-        ("the total is V", "The counts were divided by the size of the vocabulary. Divide by the number of real "
-         "targets, Σ lengths.", lambda targets, lengths, V: frequencies(targets, lengths, V, total=V)),
+        ("the total is V",
+         known.divided_by("Every count", "the size of the vocabulary", "the number of real targets, Σ lengths"),
+         lambda targets, lengths, V: frequencies(targets, lengths, V, total=V)),
         ("END is not counted", "The last real target of each row, END, was left out. A model has to know how often "
          "captions end.", lambda *inputs: logs(counts_of(*inputs, extra=-1))),
         ("minus infinity", "A word that is never a target has log 0 = -inf, whose loss is infinite and whose gradient "
@@ -169,7 +170,7 @@ MASKED_LOSS = Exercise(
          "good for the wrong reason. Only the first lengths[n] columns of row n count.", every),
         ("divided by all places", known.divided_by_places("The sum", "Σ lengths"),
          partial(masked, share=lambda N, T, lengths: 1 / (N * T))),
-        ("divided by the captions", "The sum was divided by N. It is a mean over words: divide by Σ lengths.",
+        ("divided by the captions", known.divided_by("The sum", "N, which makes it a mean per caption", "Σ lengths"),
          partial(masked, share=lambda N, T, lengths: 1 / N)),
         ("not divided", "It is the sum over all real targets. Divide by their number, Σ lengths.",
          partial(masked, share=lambda N, T, lengths: 1)),
@@ -193,9 +194,9 @@ MASKED_LOSS = Exercise(
          (lambda *inputs: every(*inputs)[1] * (inputs[1].size / inputs[2].sum()), every)),
         ("not divided", "dlogits is Σ lengths times too large: the loss is a mean, so its gradient is divided by that, "
          "too.", partial(masked, share=lambda N, T, lengths: 1)),
-        ("divided by all places", "dlogits was divided by N · T. The loss is divided by Σ lengths.",
+        ("divided by all places", known.divided_by("dlogits", "N · T", "Σ lengths, as the loss is"),
          partial(masked, share=lambda N, T, lengths: 1 / (N * T))),
-        ("divided by the captions", "dlogits was divided by N. The loss is divided by Σ lengths.",
+        ("divided by the captions", known.divided_by("dlogits", "N", "Σ lengths, as the loss is"),
          partial(masked, share=lambda N, T, lengths: 1 / N)),
         ("one minus p", "dlogits is one_hot - p. The target's gradient is negative, so that a step makes it more "
          "probable: p - one_hot.", lambda *inputs: -masked(*inputs)[1]),

@@ -80,10 +80,9 @@ ATTENTION_FORWARD = Exercise(
         ("z and alpha changed places", "alpha is z. The order is (z, alpha), cache.",
          lambda *inputs: forward(*inputs)[1]),
     ], "z": [
-        ("alpha is not used", "z is the mean of the regions. Each region has the weight alpha_i.",
-         z_of(lambda alpha, regions, keys: regions.mean(axis=1))),
-        ("alpha is not used", "z is the sum of the regions. Each region has the weight alpha_i.",
-         z_of(lambda alpha, regions, keys: regions.sum(axis=1))),
+        ("alpha is not used", "z is the mean or the sum of the regions. Each region has the weight alpha_i.",
+         (z_of(lambda alpha, regions, keys: regions.mean(axis=1)),
+          z_of(lambda alpha, regions, keys: regions.sum(axis=1)))),
         ("only the best region", "z is the region with the largest share. That is hard attention, with no gradient; "
          "soft attention mixes all regions.",
          z_of(lambda alpha, regions, keys: regions[np.arange(len(regions)), alpha.argmax(axis=1)])),
@@ -227,11 +226,11 @@ DOUBLY_STOCHASTIC = Exercise(
          partial(doubly, missing=lambda a: 1 - a.mean(axis=1))),
         ("not divided by the words", "It is a sum over all captions. Divide by the number of words, N · T, as in the "
          "cross-entropy.", partial(doubly, divide=lambda N, T, L: 1)),
-        ("divided by the captions", "The loss was divided by N. It is divided by the number of words, N · T.",
+        ("divided by the captions", known.divided_by("The loss", "N", "the number of words, N · T"),
          partial(doubly, divide=lambda N, T, L: N)),
         ("a mean over the regions", "The squares were averaged over captions and regions. Sum them, and divide by the "
          "number of words, N · T.", partial(doubly, divide=lambda N, T, L: N * L)),
-        ("divided by everything", "The loss was divided by N · T · L. It is divided by the number of words, N · T.",
+        ("divided by everything", known.divided_by("The loss", "N · T · L", "the number of words, N · T"),
          partial(doubly, divide=lambda N, T, L: N * T * L)),
         ("no square", "The gaps 1 - Σ_t were added without their squares, so positive and negative ones cancel.",
          partial(doubly, cost=lambda gap: gap)),

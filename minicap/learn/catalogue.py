@@ -42,6 +42,8 @@ old_returned = says("{name} is the {name} that came in. The next step needs the 
 no_return = says("{what}: is there a `return` at the end, on every way through the function?")
 time_first = says("The axes are {axes}. The batch comes first: {how}.")
 brackets = says("It is {formula}: Python divides before it subtracts. Put brackets around {part}.")
+made_with = says("{array} is made with {wrong}. A {one} affects an output by the {other} it is multiplied by: {right}.")
+divided_by = says("{array} is divided by {wrong}. Divide by {right}.")
 multiplied = says("{x} was multiplied by {by}: divide.")
 not_used = says("{name} is not used. {why}.")
 
@@ -110,6 +112,9 @@ across_channels = says("Every channel has the {result} of all of them. Pool each
 
 never_cleared = says("Each step contains the gradients of all steps before it, because backward adds: "
                      "model.zero_grad() after each step.")
+nothing_moves = says("Nothing has moved. optimizer.step() or backward is missing, or zero_grad() comes between the "
+                     "two.")
+in_place_of = says("There is {wrong} where {right} is asked for.")
 loss_after_step = says("It is the loss after the step, which takes a second forward pass. Asked for is the one "
                        "before.")
 upside_down = says("What is right is refused and the rest gets through: the answer is whether the {number} is "

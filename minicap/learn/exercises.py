@@ -23,7 +23,7 @@ class Mistake:
     wrong      what the mistake gives instead: a function, or several where people make the mistake in several ways. Its
                arguments are asked for by name: the exercise's inputs, and ``right``, the right answer. It returns the
                wrong array, or all the arrays of the exercise, or None where the mistake cannot be made
-    of         the names of the arrays it shows in; by default the first
+    of         the names of the arrays it shows in
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What recurs in the lessons' checks: inputs by chance, answers that come with a cache, and things to learn."""
+"""What recurs in the lessons' checks: random inputs, answers that come with a cache, and what else has to be right."""
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def after_forward(backward, forward, arriving=1):
 
 
 def accepted(verdicts, function):
-    """The names of those whose verdict is True; None if there is a verdict missing."""
+    """The names of those whose verdict is True; None if a verdict is missing."""
     for name, verdict in verdicts.items():
         if not isinstance(verdict, (bool, np.bool_, type(None))):
             raise TypeError(f"{function} has to return True or False, and not {verdict!r} (that was for: {name})")

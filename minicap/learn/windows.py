@@ -1,6 +1,6 @@
-"""What the lessons on windows over a picture share (7 to 10): examples, gradients, and mistakes made in all of them.
+"""What the lessons on windows over a picture share (7 to 10, and 23): examples, gradients, and mistakes made in all.
 
-The inputs of every function here end with P, the padding.
+Where a function is passed in, its last input is P, the padding.
 """
 
 import numpy as np
