@@ -1,4 +1,4 @@
-"""The picture of lesson 1: broadcasting copies, and the way back sums."""
+"""The figure of lesson 1: broadcasting copies, and the backward pass sums."""
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -38,7 +38,7 @@ words(there, 5.5, -0.45, "used again\nfor the second row", fontsize=11, color="0
 words(there, 7.5, 1, "=", fontsize=18)
 table(there, 8, 2, [[1.1, 10.2, 5.3], [3.1, 30.2, 25.3]], SAMPLE)
 words(there, 9.5, 2.5, "y  (2, 3)")
-words(there, 5.5, 3.6, "there: b is copied to both rows", fontsize=14, fontweight="bold")
+words(there, 5.5, 3.6, "forward: b is copied to both rows", fontsize=14, fontweight="bold")
 
 table(back, 0, 2, [[1, 2, 3], [10, 20, 30]], PULL)
 words(back, -0.75, 1, "dy\n(2, 3)")
@@ -48,7 +48,7 @@ for column in range(3):
 table(back, 0, -0.85, [[11, 22, 33]], GIVEN)
 words(back, -0.75, -1.35, "db\n(3,)")
 words(back, 3.5, -0.45, "sum", fontsize=12, color="0.4")
-words(back, 1.6, 3.6, "back: the copies are summed", fontsize=14, fontweight="bold")
+words(back, 1.6, 3.6, "backward: the copies are summed", fontsize=14, fontweight="bold")
 
 for ax, right in ((there, 11.2), (back, 5.4)):
     ax.set(xlim=(-1.5 if ax is back else -0.2, right), ylim=(-2.1, 4.1), aspect="equal")

@@ -25,7 +25,7 @@ def numerical_gradient(f, x, h):
 
 
 def relative_error(a, b):
-    """The largest relative error of all places: |a - b| / max(|a|, |b|), and 0 where both are 0.
+    """The largest relative error of all elements: |a - b| / max(|a|, |b|), and 0 where both are 0.
 
     a, b: arrays of one shape. Returns a number.
 
@@ -41,7 +41,7 @@ def passes(forward, backward, x, rng):
 
     forward(x) gives y; backward(x, dy) gives dx. The shapes of x and y may differ, and x may be float32: compute in
     float64. Draw output weights dy shaped like y with rng.standard_normal, compare backward(x, dy) with the numerical
-    gradient of the loss (forward(x) * dy).sum(), h = 1e-5, and answer whether the relative error is below 1e-6.
+    gradient of the loss (forward(x) * dy).sum(), h = 1e-5, and return whether the relative error is below 1e-6.
 
         forward(x) = x², backward(x, dy) = 2 x dy:    True
         forward(x) = x², backward(x, dy) = x dy:      False

@@ -1,4 +1,4 @@
-"""The picture of lesson 2: how wrong a difference quotient is, by the size of its step."""
+"""The figure of lesson 2: how wrong a difference quotient is, by the size of its step."""
 
 import matplotlib
 import numpy as np

@@ -3,10 +3,10 @@
 
 
 def linear_forward(x, W, b):
-    """y = x W + b for a batch, and what the way back will need.
+    """y = x W + b for a batch, and what the backward pass will need.
 
     x: (N, D), N samples of D numbers each; W: (D, H); b: (H,). Returns (y, cache): y of shape (N, H), and in ``cache``
-    whatever your linear_backward wants to find there; a tuple is fine.
+    whatever your linear_backward needs; a tuple is fine.
 
         x = [[1, 2]]    W = [[1, 0, 1],    b = [10, 20, 30]
                              [0, 1, 1]]
@@ -28,7 +28,7 @@ def linear_backward(dy, cache):
 
 
 def two_layers_backward(x, W1, b1, W2, b2, dy):
-    """The gradients of two linear layers, one behind the other: y = (x W1 + b1) W2 + b2.
+    """The gradients of two linear layers, one after the other: y = (x W1 + b1) W2 + b2.
 
     x: (N, D), W1: (D, H), W2: (H, F), dy: (N, F). Use linear_forward and linear_backward, each twice. Returns
     (dx, dW1, db1, dW2, db2).

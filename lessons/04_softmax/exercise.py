@@ -4,9 +4,9 @@ import numpy as np
 
 
 def relu_backward(dy, y):
-    """The gradient of x, where y = max(x, 0).
+    """The gradient with respect to x of y = max(x, 0).
 
-    dy, y: arrays of one shape. Returns dx of the same shape. y is all you get, and it is enough.
+    dy, y: arrays of the same shape. Returns dx of that shape. You are given y but not x; that is enough.
 
         x = [[2, -3, 1]]    y = [[2, 0, 1]]    dy = [[5, 6, -7]]    dx = [[5, 0, -7]]
     """
@@ -16,7 +16,7 @@ def relu_backward(dy, y):
 def softmax(z):
     """The probabilities of V classes for each of M samples: p = exp(z) / (the sum of exp(z) over the classes).
 
-    z: (M, V), any finite numbers, also 1000 and -1000. Returns (M, V); each row has the sum 1.
+    z: (M, V), any finite numbers, 1000 and -1000 included. Returns (M, V); each row sums to 1.
 
         z = [[0, log 2, log 5],       p = [[1/8, 2/8, 5/8],
              [7,     7,     7]]            [1/3, 1/3, 1/3]]
@@ -25,7 +25,7 @@ def softmax(z):
 
 
 def softmax_backward(dp, p):
-    """The gradient of z, where p = softmax(z).
+    """The gradient with respect to z of p = softmax(z).
 
     dp, p: (M, V). Returns dz: (M, V).
 

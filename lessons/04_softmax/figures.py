@@ -1,4 +1,4 @@
-"""The picture of lesson 4: from logits to probabilities to the gradient."""
+"""The figure of lesson 4: from logits to probabilities to the gradient."""
 
 import matplotlib
 import numpy as np
