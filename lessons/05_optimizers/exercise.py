@@ -8,8 +8,8 @@ from minicap import SoftmaxCrossEntropy
 def momentum_step(theta, g, v, lr, momentum):
     """One step of gradient descent with momentum: v = momentum · v + g, then theta = theta - lr · v.
 
-    theta, g, v: arrays of one shape, the parameters, their gradient, and the velocity so far; lr, momentum: numbers.
-    Returns (v, theta), both new. With momentum 0 it is plain gradient descent.
+    theta, g, v: arrays of the same shape, the parameters, their gradient, and the velocity so far; lr, momentum:
+    numbers. Returns (v, theta), both new. With momentum 0 it is plain gradient descent.
 
         theta = [10, 20]    g = [2, -1]    v = [5, 0]    lr = 0.1    momentum = 0.9
         the new v = [6.5, -1]    the new theta = [9.35, 20.1]
@@ -24,7 +24,7 @@ def adam_step(theta, g, m, s, t, lr, beta1, beta2, eps):
         s = beta2 · s + (1 - beta2) · g²        s_hat = s / (1 - beta2^t)
         theta = theta - lr · m_hat / (sqrt(s_hat) + eps)
 
-    theta, g, m, s: arrays of one shape. Returns (m, s, theta), all new; m and s as the next step needs them.
+    theta, g, m, s: arrays of the same shape. Returns (m, s, theta), all new; m and s as the next step needs them.
 
         theta = [1, 1]    g = [4, 0.5]    m = s = [0, 0]
         t = 1    lr = 0.1    beta1 = 0.9    beta2 = 0.999    eps = 1e-8
@@ -36,8 +36,8 @@ def adam_step(theta, g, m, s, t, lr, beta1, beta2, eps):
 def batches(N, size, rng):
     """One epoch: the numbers 0 to N - 1 in random order, in pieces of ``size``; the last piece may be shorter.
 
-    rng: a NumPy Generator, which gives another order with every call. Returns a list of arrays of whole numbers. Every
-    number occurs exactly once.
+    rng: a NumPy Generator, which gives a different order with every call. Returns a list of arrays of whole numbers.
+    Every number occurs exactly once.
 
         batches(5, 2, rng) may be [array([3, 0]), array([4, 1]), array([2])]
     """
@@ -45,11 +45,11 @@ def batches(N, size, rng):
 
 
 def train(model, optimizer, x, targets, batches):
-    """Train a model of minicap, one step for each batch; returns the list of the losses.
+    """Train a minicap model, one step for each batch; returns the list of losses.
 
     model: a Layer with model.forward(x) -> (logits, cache), model.backward(dlogits, cache) and model.zero_grad();
-    optimizer: has step(); x: (N, ...), targets: (N,) whole numbers; batches: a list of arrays of indices. A loss is the
-    cross-entropy (SoftmaxCrossEntropy) of its batch before the step.
+    optimizer: has step(); x: (N, ...), targets: (N,) whole numbers; batches: a list of arrays of indices. Each loss is
+    the cross-entropy (SoftmaxCrossEntropy) of its batch before the step.
 
         model = Linear(1, 2) with weights 0, optimizer = SGD with lr 1
         x = [[1], [1]]    targets = [0, 0]    batches = [[0], [1]]

@@ -1,4 +1,4 @@
-"""The pictures of lesson 5: three ways down a valley, and a spiral that is learned."""
+"""The figures of lesson 5: three ways down a valley, and a spiral that is learned."""
 
 import matplotlib
 import numpy as np
@@ -19,7 +19,7 @@ ARMS = ("#c0392b", "#2c6fbb", "#3a9a4b")
 # -------------------------------------------------------------------------------------------------------- the valley
 
 def path(kind, lr, steps):
-    """The places of 1/2 (x² + 25 y²) that an optimiser comes to from (-10, 2)."""
+    """The points that an optimiser visits on 1/2 (x² + 25 y²), from (-10, 2)."""
     theta, v, s, places = np.array([-10.0, 2.0]), np.zeros(2), np.zeros(2), []
     for t in range(1, steps + 1):
         places.append(theta.copy())
@@ -88,7 +88,7 @@ def draw_spiral():
     points.pcolormesh(across, across, found, cmap=ListedColormap(ARMS), alpha=0.25, shading="nearest", linewidth=0,
                       rasterized=True)
     points.scatter(*x.T, c=targets, cmap=ListedColormap(ARMS), s=12, edgecolors="white", linewidths=0.4)
-    points.set(aspect="equal", xticks=[], yticks=[], xlabel="the answers after 200 steps of Adam")
+    points.set(aspect="equal", xticks=[], yticks=[], xlabel="predictions after 200 steps of Adam")
 
     for kind, lr in zip(NAMES, (0.1, 0.1, 0.03), strict=True):
         curves.semilogy(learn(kind, lr, 200)[1], color=COLOURS[kind], label=f"{kind}, lr {lr:g}")

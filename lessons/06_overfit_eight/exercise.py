@@ -8,8 +8,9 @@ from minicap import SoftmaxCrossEntropy
 def baselines(targets, V):
     """Two losses that need no picture: that of equal probabilities, and that of each class's frequency.
 
-    targets: (N,) whole numbers from 0 to V - 1, the right classes. Returns two numbers: the cross-entropy of giving
-    every class 1 / V, and that of giving every class its share of the targets. A class that never occurs counts 0.
+    targets: (N,) whole numbers from 0 to V - 1, the right classes. Returns two numbers: the cross-entropy when every
+    class gets the probability 1 / V, and when every class gets its relative frequency among the targets. A class that
+    never occurs contributes 0.
 
         targets = [0, 0, 0, 1], V = 3
         baselines(targets, V) = (log 3, -(3/4 log 3/4 + 1/4 log 1/4)) = (1.099, 0.562)
@@ -18,7 +19,7 @@ def baselines(targets, V):
 
 
 def starts_right(model, x, targets, V):
-    """Is the loss before any training what guessing costs? True if it is within 10 % of log V, else False.
+    """Is the loss before any training that of guessing? True if it is within 10 % of log V, else False.
 
     model: model(x) gives the logits, one row for each sample; targets: (N,) whole numbers; V: the number of classes.
     The loss is the cross-entropy (SoftmaxCrossEntropy()(logits, targets)).
@@ -31,7 +32,7 @@ def starts_right(model, x, targets, V):
 
 
 def can_overfit(model, optimizer, x, targets):
-    """Can the model learn these few samples by heart? Train it on all of them at once, 50 steps; then look.
+    """Can the model memorise these few samples? Train it on all of them at once for 50 steps, then look at the loss.
 
     model: a Layer, with forward, backward and zero_grad; optimizer: has step(). Returns True if the cross-entropy of
     the last step is below 0.05, else False.
@@ -46,8 +47,8 @@ def with_shuffled_labels(fit, x, targets, x_dev, targets_dev, rng):
     """Accuracy on dev after training on the labels as they are, and after training on the same labels shuffled.
 
     fit(x, targets) trains a fresh model and returns a function predict; predict(x) gives the class of each sample.
-    Accuracy is the share of dev samples whose predicted class is right. Shuffle the training labels alone, with rng, so
-    that pictures and labels no longer belong together; targets itself has to stay as it is. Returns two numbers.
+    Accuracy is the fraction of dev samples whose predicted class is right. Shuffle only the training labels, with rng,
+    so that pictures and labels no longer match; targets itself has to stay as it is. Returns two numbers.
 
         4 dev samples. Labels as they are: 3 of 4 right. Shuffled: 1 of 4.
         with_shuffled_labels(...) = (0.75, 0.25)

@@ -1,4 +1,4 @@
-"""The pictures of lesson 6: the eight examples, and what the loss on them looks like, healthy and with one bug each."""
+"""The figures of lesson 6: the eight examples, and the loss on them, healthy and with one bug each."""
 
 import matplotlib
 import numpy as np
@@ -57,7 +57,7 @@ CASES = {
     "gradients never cleared": {"clear": False},
     "softmax before the loss": {"behind": (Softmax(),)},
     "the same picture eight times": {"x": np.repeat(x[:1], 8, axis=0)},
-    "labels do not belong to pictures": {"shuffle": True},
+    "labels do not match pictures": {"shuffle": True},
 }
 
 

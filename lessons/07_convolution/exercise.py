@@ -10,7 +10,7 @@ def output_size(H, K, S, P):
 
         output_size(7, 3, 2, 0) is 3: windows begin at pixels 0, 2 and 4
         output_size(6, 3, 2, 0) is 2: one that begins at pixel 4 would need pixel 6, and there is none
-        output_size(6, 3, 1, 1) is 6: with one more pixel at either end, the size stays what it was
+        output_size(6, 3, 1, 1) is 6: with one more pixel at either end, the size stays the same
     """
     raise NotImplementedError("exercise 7.1 is still to do")
 

@@ -1,4 +1,4 @@
-"""The pictures of lesson 7: what two kernels see, and where windows lie. Writes them into the current directory."""
+"""The figures of lesson 7: the outputs of two kernels, and where windows lie. Writes them where it is run."""
 
 import matplotlib
 

@@ -1,4 +1,4 @@
-"""Lesson 8: the way back through a convolution. Fill in what is still to do, then `python -m minicap.learn check`."""
+"""Lesson 8: the backward pass of a convolution. Fill in what is still to do, then `python -m minicap.learn check`."""
 
 import numpy as np  # for you to use
 

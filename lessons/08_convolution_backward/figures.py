@@ -1,4 +1,4 @@
-"""The picture of lesson 8: an output hands back, a pixel collects. Writes it into the current directory."""
+"""The figure of lesson 8: an output scatters, a pixel gathers. Writes it into the current directory."""
 
 import matplotlib
 
@@ -44,8 +44,8 @@ def draw(axis, title, pixel=None, output=None):
 
 plt.rcParams.update({"svg.hashsalt": "minicap", "font.family": "DejaVu Sans"})
 figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.0))
-draw(axes[0], "output 1 hands back", output=1)
-draw(axes[1], "pixel 3 collects", pixel=3)
+draw(axes[0], "output 1 scatters", output=1)
+draw(axes[1], "pixel 3 gathers", pixel=3)
 figure.tight_layout()
 figure.savefig("both_sides.svg", metadata={"Date": None})
 plt.close(figure)

@@ -1,4 +1,4 @@
-"""The picture of lesson 9: one window, and one place of the kernel in all windows. Writes it where it is run."""
+"""The figure of lesson 9: one window, and one kernel position in all windows. Writes it into the current directory."""
 
 import matplotlib
 
@@ -28,10 +28,10 @@ def draw(axis, title, marked, windows, place=None):
 
 plt.rcParams.update({"svg.hashsalt": "minicap", "font.family": "DejaVu Sans"})
 figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.9))
-draw(axes[0], "all places of\nwindow (0, 0)", {(row, column) for row in range(K) for column in range(K)}, [(0, 0)])
-draw(axes[1], "place (0, 1) of\nall nine windows, S = 1",
+draw(axes[0], "all pixels of\nwindow (0, 0)", {(row, column) for row in range(K) for column in range(K)}, [(0, 0)])
+draw(axes[1], "position (0, 1) of\nall nine windows, S = 1",
      {(row, column + 1) for row in range(3) for column in range(3)}, [(0, 0), (2, 2)])
-draw(axes[2], "place (0, 1) of\nall four windows, S = 2", {(row, column + 1) for row in (0, 2) for column in (0, 2)},
+draw(axes[2], "position (0, 1) of\nall four windows, S = 2", {(row, column + 1) for row in (0, 2) for column in (0, 2)},
      [(0, 0), (0, 2), (2, 0), (2, 2)])
 figure.tight_layout()
 figure.savefig("places.svg", metadata={"Date": None})

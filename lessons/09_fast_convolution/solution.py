@@ -38,7 +38,7 @@ def conv2d_backward(dy, x, W, S=1, P=0):
 
 
 def shifted(x, K, S, OH, OW):
-    """For each place of the kernel, the pixels that lie under it in all windows: views (N, OH, OW, C) of x."""
+    """For each position in the kernel, the pixels under it in all windows: views (N, OH, OW, C) of x."""
     for kh in range(K):
         for kw in range(K):
             yield (kh, kw), x[:, kh:kh + S * OH:S, kw:kw + S * OW:S]

@@ -20,10 +20,10 @@ def max_pool2d(x, K, S, P=0):
 
 
 def max_pool2d_backward(dy, x, y, K, S, P=0):
-    """The gradient of x, from dy = dL/dy; y is what max_pool2d(x, K, S, P) gave.
+    """The gradient of x, from dy = dL/dy; y is what max_pool2d(x, K, S, P) returned.
 
-    All of a window's gradient goes to its largest pixel, and of several equal ones to the first in reading order: the
-    upper one, in the same row the left one. dy, y: (N, OH, OW, C), x: (N, H, W, C). Returns dx, shaped like x.
+    All of a window's gradient goes to its largest pixel, and among several equal ones to the first in reading order:
+    the uppermost, and in the same row the leftmost. dy, y: (N, OH, OW, C), x: (N, H, W, C). Returns dx, shaped like x.
 
         x as in max_pool2d, K = S = 2     dy, as a picture:    1   10     dx:    0    0   10    0
                                                              100 1000            1    0    0    0

@@ -1,4 +1,4 @@
-"""The picture of lesson 10: what an edge detector sees, and what two poolings leave of it. Writes it here."""
+"""The figure of lesson 10: the output of an edge detector, pooled in two ways. Writes it where it is run."""
 
 import matplotlib
 
@@ -15,8 +15,8 @@ grey = data.image("train-00037").mean(axis=2)[None, :, :, None] / 255
 across = np.array([[-1.0, 0.0, 1.0]] * 3)
 kernels = np.stack([across, -across, across.T, -across.T], axis=2)[:, :, None]  # four directions
 seen = np.maximum(conv2d(grey, kernels, np.zeros(4), 1, 0), 0)  # ReLU
-panels = [("edges, 96 × 96", seen), ("the largest of 4 × 4, 24 × 24", MaxPool2d(4)(seen)),
-          ("the mean of 4 × 4, 24 × 24", AvgPool2d(4)(seen))]
+panels = [("edges: 96 × 96", seen), ("max pooling 4 × 4: 24 × 24", MaxPool2d(4)(seen)),
+          ("average pooling 4 × 4: 24 × 24", AvgPool2d(4)(seen))]
 
 plt.rcParams.update({"font.family": "DejaVu Sans"})
 figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.5))

@@ -15,7 +15,7 @@ def max_pool2d_backward(dy, x, y, K, S, P=0):
     N, H, W, C = x.shape
     x = pad(x, P, -np.inf)
     dx = np.zeros_like(x)
-    waiting = np.ones(dy.shape, bool)  # windows whose gradient has not found its pixel yet
+    waiting = np.ones(dy.shape, bool)  # windows whose largest pixel has not been found yet
     for seen, dseen in zip(places(x, K, S), places(dx, K, S), strict=True):
         found = waiting & (seen == y)
         dseen += dy * found
@@ -36,6 +36,6 @@ def avg_pool2d_backward(dy, shape, K, S, P=0):
 
 
 def places(x, K, S):
-    """Views (N, OH, OW, C) of x, already padded: each place of the window, in reading order, for all windows."""
+    """Views (N, OH, OW, C) of x, already padded: each position in the window, in reading order, for all windows."""
     OH, OW = (output_size(n, K, S, 0) for n in x.shape[1:3])
     return [x[:, kh:kh + S * OH:S, kw:kw + S * OW:S] for kh in range(K) for kw in range(K)]

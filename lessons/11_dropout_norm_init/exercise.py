@@ -1,10 +1,10 @@
-"""Lesson 11: where to begin, batch norm, dropout. Fill in what is still to do, then `python -m minicap.learn check`."""
+"""Lesson 11: initialisation, batch norm, dropout. Fill in what is still to do, then `python -m minicap.learn check`."""
 
 import numpy as np
 
 
 def he_std(shape):
-    """The standard deviation of starting weights that keeps the size of what goes through a layer and its ReLU.
+    """The standard deviation of initial weights that preserves the size of activations through a layer and its ReLU.
 
     shape: (D, H) of a linear layer, or (K, K, C, F) of a convolution, whose outputs each see K x K pixels of C
     channels. Returns one number.
@@ -39,9 +39,9 @@ def batch_norm_backward(dy, cache):
 
 
 def dropout(x, dy, noise, drop):
-    """Dropout on the way there and on the way back: (y, dx).
+    """Dropout, forward and backward: (y, dx).
 
-    x, dy, noise: arrays of one shape. ``noise`` is what rng.random(x.shape) has drawn, numbers between 0 and 1: an
+    x, dy, noise: arrays of the same shape. ``noise`` was drawn by rng.random(x.shape), numbers between 0 and 1: an
     element is dropped where its noise is less than ``drop``, and kept otherwise. What is kept is divided by 1 - drop.
 
         x = [[10, 20, 30]]  dy = [[1, 2, 3]]  noise = [[0.9, 0.1, 0.5]]  drop = 0.2

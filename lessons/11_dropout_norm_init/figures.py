@@ -1,4 +1,4 @@
-"""The picture of lesson 11: what ten layers make of the size of numbers and gradients. Writes sizes.png."""
+"""The figure of lesson 11: the size of activations and gradients through ten layers. Writes sizes.png."""
 
 import matplotlib
 import numpy as np
@@ -36,10 +36,10 @@ for name, std, colour in (("twice He", 2 * he, "tab:red"), ("He, √(2/D)", he, 
     forward, backward = sizes(std)
     for ax, found in zip(axes, (forward, backward), strict=True):
         ax.semilogy(found, "o-", color=colour, markersize=4, label=name)
-axes[0].set(xlabel="layers passed", ylabel="size (root mean square)")
-axes[1].set(xlabel="layers gone back")
-axes[0].text(0.03, 0.93, "numbers, on the way there →", transform=axes[0].transAxes)
-axes[1].text(0.97, 0.93, "← gradients, on the way back", transform=axes[1].transAxes, ha="right")
+axes[0].set(xlabel="layers passed, forward", ylabel="size (root mean square)")
+axes[1].set(xlabel="layers passed, backward")
+axes[0].text(0.03, 0.93, "activations →", transform=axes[0].transAxes)
+axes[1].text(0.97, 0.93, "← gradients", transform=axes[1].transAxes, ha="right")
 for ax in axes:
     ax.set_ylim(1e-4, 1e5)
     ax.spines[["top", "right"]].set_visible(False)

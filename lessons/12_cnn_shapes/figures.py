@@ -1,4 +1,4 @@
-"""The pictures of lesson 12: seen.png, what the network says of new pictures; maps.png, what its filters find."""
+"""The figures of lesson 12: seen.png, predictions for test pictures; maps.png, the outputs of its filters."""
 
 import matplotlib
 import numpy as np
@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 
 def windows(data, split, rng, size=24):
-    """A window around each object, which stands anywhere in it: (N, size, size, 3), and the numbers of the shapes."""
+    """A window around each object, which may be anywhere in it: (N, size, size, 3), and the class of each."""
     x, targets = [], []
     for name in data.splits[split]:
         picture, scene = data.image(name), data.scenes[name]

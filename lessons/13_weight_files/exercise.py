@@ -14,7 +14,7 @@ def read_header(data):
 
     data: the whole file, bytes. Its first 8 bytes are a whole number, little-endian: the length of the JSON text that
     follows. Returns (tensors, begin): what the JSON says, as a dictionary, without its entry "__metadata__" if there
-    is one; and the position in ``data`` of the first byte behind the JSON.
+    is one; and the position in ``data`` of the first byte after the JSON.
 
         data = the number 61 in 8 bytes,
                these 61 characters: {"b": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
@@ -28,8 +28,8 @@ def read_header(data):
 def read_safetensors(data):
     """All arrays of a .safetensors file: a dictionary, name -> array.
 
-    data: the whole file, bytes. The bytes of an array go from data_offsets[0] up to and without data_offsets[1],
-    counted from where read_header says that the numbers begin. KINDS says what NumPy calls a dtype.
+    data: the whole file, bytes. The bytes of an array go from data_offsets[0] up to, but not including,
+    data_offsets[1], counted from where read_header says that the numbers begin. KINDS has NumPy's name of each dtype.
 
         The file of read_header gives {"b": array([1, 2], dtype=float32)}.
     """
@@ -40,9 +40,9 @@ def imports_of(data):
     """The names that a pickle would import, without running it.
 
     data: a pickle of protocol 2, bytes, as torch.save writes them. ``pickletools.genops(data)`` goes through its
-    instructions and gives (instruction, argument, position) of each; instruction.name is "GLOBAL" for those that
+    instructions and yields (instruction, argument, position) for each; instruction.name is "GLOBAL" for those that
     import, and their argument is a module and a name with a space in between. Returns a list of "module.name", in the
-    order in which they first come, each once.
+    order of first appearance, each once.
 
         pickle.dumps(collections.OrderedDict(a=1), protocol=2) gives ["collections.OrderedDict"]
         pickle.dumps([1, "os system"], protocol=2)             gives []
@@ -51,7 +51,7 @@ def imports_of(data):
 
 
 def strided(storage, offset, size, strides):
-    """A tensor as PyTorch keeps it: element [i, j, ...] is storage[offset + i * strides[0] + j * strides[1] + ...].
+    """A tensor as PyTorch stores it: element [i, j, ...] is storage[offset + i * strides[0] + j * strides[1] + ...].
 
     storage: (n,), the numbers; offset: a whole number; size, strides: tuples with a number for each axis. offset and
     strides count numbers, not bytes. Returns an array of shape ``size``.

@@ -1,4 +1,4 @@
-"""The picture of lesson 13: the bytes of a .safetensors file. Writes safetensors.svg."""
+"""The figure of lesson 13: the bytes of a .safetensors file. Writes safetensors.svg."""
 
 import matplotlib
 

@@ -20,8 +20,8 @@ def our_name(name):
 def conv_from_torch(W):
     """A convolution's weights from PyTorch's layout to ours.
 
-    W: (F, C, K, K), where W[f, c, kh, kw] is what output f makes of channel c in row kh and column kw of the window.
-    Returns the same numbers as (K, K, C, F), at [kh, kw, c, f].
+    W: (F, C, K, K), where W[f, c, kh, kw] is the weight of output f for channel c in row kh and column kw of the
+    window. Returns the same numbers as (K, K, C, F), at [kh, kw, c, f].
 
         W = [[[[1, 2],          F = 1, C = 2, K = 2: the window of channel 0,
                [3, 4]],
@@ -56,11 +56,11 @@ def fc6_from_torch(W, pool5):
 
 
 def preprocess(images, order, scale, mean, std):
-    """From pictures to what a network was trained on: y = (channels in ``order`` / scale - mean) / std.
+    """Pictures prepared as a network expects them: y = (channels in ``order`` / scale - mean) / std.
 
     images: (N, H, W, 3) uint8, their channels in the order R, G, B; order: "RGB" or "BGR", the order in which the
-    network wants them; scale: a number; mean, std: three numbers each, in the *network's* order. Returns (N, H, W, 3)
-    floats.
+    network expects them; scale: a number; mean, std: three numbers each, in the *network's* order. Returns (N, H, W,
+    3) floats.
 
         images = [[[[200, 100, 0]]]]    one orange pixel
 

@@ -1,4 +1,4 @@
-"""The picture of lesson 14: VGG-16 block by block, and where its weights and multiplications are. Writes vgg16.svg."""
+"""The figure of lesson 14: VGG-16 block by block, and where its weights and multiplications are. Writes vgg16.svg."""
 
 import matplotlib
 

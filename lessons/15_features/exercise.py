@@ -8,31 +8,31 @@ import numpy as np
 
 
 def cache_key(weights, layer, preprocessing, images):
-    """A text that is another one whenever the features would be others, and the same whenever they would be the same.
+    """A string that changes whenever the features would change, and stays the same whenever they would stay the same.
 
-    weights: pathlib.Path of the network's file; layer: a text; preprocessing: a dict of texts, numbers and lists of
-    numbers; images: a list of names, in the order of the rows. What counts of the weights is what is *in* the file:
-    not its name, not its date. A dict with the same entries in another order is the same dict. Also in another process,
-    and tomorrow, the answer has to be the same.
+    weights: pathlib.Path of the network's file; layer: a string; preprocessing: a dict of strings, numbers and lists
+    of numbers; images: a list of names, in the order of the rows. Of the weights only the contents of the file count,
+    not its name or its date. A dict with the same entries in another order is the same dict. The result has to be the
+    same in another process, and tomorrow.
 
         a = cache_key(Path("vgg19.h5"), "fc7", {"order": "BGR", "scale": 1}, ["dog.jpg", "cat.jpg"])
         b = cache_key(Path("copy.h5"), "fc7", {"scale": 1, "order": "BGR"}, ["dog.jpg", "cat.jpg"])
         c = cache_key(Path("vgg19.h5"), "fc7", {"order": "BGR", "scale": 1}, ["cat.jpg", "dog.jpg"])
 
-        a == b, if copy.h5 is a copy of vgg19.h5; a != c: the rows of the two pictures have changed places
+        a == b, if copy.h5 is a copy of vgg19.h5; a != c: the rows of the two pictures are swapped
     """
     raise NotImplementedError("exercise 15.1 is still to do")
 
 
 def write_whole(path, pieces):
-    """Write a file so that nobody ever finds half of it.
+    """Write a file so that it is never found half-written.
 
-    path: pathlib.Path of the file, which may be there already; pieces: something to loop over that yields bytes, one
-    piece after the other, and may raise an exception at any time. Write the pieces under another name in the same
-    folder, and rename that file to ``path`` when it is complete. If anything fails, delete what was begun, leave
-    ``path`` as it was, and let the exception through.
+    path: pathlib.Path of the file, which may exist already; pieces: an iterable that yields bytes, one piece after the
+    other, and may raise an exception at any time. Write the pieces under another name in the same folder, and rename
+    that file to ``path`` when it is complete. If anything fails, delete the unfinished file, leave ``path`` as it was,
+    and let the exception through.
 
-        write_whole(path, [b"abc", b"def"])    path holds b"abcdef"; until then it held what it had held before
+        write_whole(path, [b"abc", b"def"])    path holds b"abcdef"; until then it holds its old contents
 
         def broken():
             yield b"abc"
@@ -44,10 +44,10 @@ def write_whole(path, pieces):
 
 
 def features_of(array, row_of, names):
-    """The features of some pictures, in the order in which they are asked for.
+    """The features of some pictures, in the order of the names.
 
     array: (images, ...) float16, a memory map: what you index is read from the disk, and nothing else; row_of: the row
-    of every picture, {name: row}; names: a list of names, in any order, some of them several times. Returns
+    of every picture, {name: row}; names: a list of names, in any order, possibly with repetitions. Returns
     (len(names), ...) float32. Read only the rows that are needed.
 
         array = [[1, 2],    row_of = {"dog.jpg": 0, "cat.jpg": 1, "man.jpg": 2}

@@ -1,4 +1,4 @@
-"""The picture of lesson 15: how far a number is from itself once it has been stored as float16. Writes float16.svg."""
+"""The figure of lesson 15: how far a number changes when it is stored as float16. Writes float16.svg."""
 
 import itertools
 

@@ -7,10 +7,10 @@ SPECIAL = ["<pad>", "<start>", "<end>", "<unk>"]
 
 
 def build_vocabulary(captions, min_count):
-    """The words that get a number: SPECIAL first, then those that occur at least ``min_count`` times in all captions.
+    """The words of the vocabulary: SPECIAL first, then those that occur at least ``min_count`` times in all captions.
 
-    captions: a list of captions, each a list of words (str). Returns a list of words; a word's number is its place in
-    the list. The most frequent word comes first; of equally frequent ones the first in the alphabet.
+    captions: a list of captions, each a list of words (str). Returns a list of words; a word's index is its position in
+    the list. The most frequent word comes first; equally frequent ones are in alphabetical order.
 
         captions = [["a", "dog", "sleeps"], ["a", "cat", "runs", "home"], ["a", "dog", "runs"]]    min_count = 2
         returns ["<pad>", "<start>", "<end>", "<unk>", "a", "dog", "runs"]
@@ -19,12 +19,12 @@ def build_vocabulary(captions, min_count):
 
 
 def make_batch(captions, vocabulary):
-    """Captions of different lengths as three rectangles: what is read, what has to be said, and where that counts.
+    """Captions of different lengths as three arrays: what is read, what has to be predicted, and where that counts.
 
     captions: N lists of words; vocabulary: a list of words, SPECIAL first. T is the longest caption's length plus 1.
     Returns (tokens, targets, mask), each an array of shape (N, T). A row of ``tokens`` is <start> and the caption, a
-    row of ``targets`` the caption and <end>, both with <pad> behind; a word that is not in the vocabulary is <unk>.
-    ``mask`` is True where there is something to say, False at the padding.
+    row of ``targets`` the caption and <end>, both padded with <pad>; a word that is not in the vocabulary is <unk>.
+    ``mask`` is True where there is a target, False at the padding.
 
         captions = [["a", "big", "dog"], ["dog", "runs"]]    vocabulary = [*SPECIAL, "a", "dog", "runs"]
         tokens = [[1, 4, 3, 5],    targets = [[4, 3, 5, 2],    mask = [[True, True, True, True],
@@ -48,8 +48,8 @@ def embedding_backward(dy, words, V):
 def masked_mean(losses, mask):
     """The mean of the losses that count, and its gradient.
 
-    losses: (N, T), one for each place of the batch; mask: (N, T), True where a place counts. Returns (mean, dlosses):
-    one number, and d mean / d losses of shape (N, T).
+    losses: (N, T), one for each position; mask: (N, T), True where a position counts. Returns (mean, dlosses): one
+    number, and d mean / d losses of shape (N, T).
 
         losses = [[1, 2, 9],    mask = [[True, True, False],
                   [3, 9, 9]]            [True, False, False]]

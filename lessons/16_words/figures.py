@@ -1,4 +1,4 @@
-"""The picture of lesson 16: what a table of 8 numbers for each word looks like after training. Writes table.png."""
+"""The figure of lesson 16: an embedding of 8 numbers for each word after training. Writes table.png."""
 
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 
 def trained_table():
-    """(words, W): a table that has learned which words stand before and behind each."""
+    """(words, W): an embedding that has learned which words come before and after each."""
     data = ShapesDataset(train=400, dev=0, test=0)
     captions = [tokenize(text) for name in data.splits["train"] for text in data.captions[name]]
     vocabulary = Vocabulary.from_captions(captions)
@@ -43,7 +43,7 @@ def trained_table():
 
 
 def in_a_plane(W):
-    """The rows seen along the two directions in which they differ most."""
+    """The rows projected onto the two directions in which they differ most (PCA)."""
     W = W - W.mean(axis=0)
     directions = np.linalg.svd(W, full_matrices=False)[2][:2]
     return W @ directions.T
