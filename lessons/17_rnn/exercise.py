@@ -4,10 +4,10 @@ import numpy as np
 
 
 def rnn_step(x, h, W, U, b):
-    """One step of a recurrent network: h' = tanh(x W + h U + b), and what the way back will need.
+    """One step of a recurrent network: h' = tanh(x W + h U + b), and what the backward pass will need.
 
-    x: (N, D), what is read; h: (N, H), the state before; W: (D, H); U: (H, H); b: (H,). Returns (h', cache): the state
-    after, of shape (N, H), and in ``cache`` whatever your rnn_step_backward wants to find there.
+    x: (N, D), the input; h: (N, H), the previous state; W: (D, H); U: (H, H); b: (H,). Returns (h', cache): the new
+    state, of shape (N, H), and in ``cache`` whatever your rnn_step_backward needs.
 
         x = [[2]]    h = [[0.5, 1]]    W = [[1, 2]]    U = [[0, 1],    b = [-3, -4]
                                                             [2, -1]]
@@ -19,8 +19,8 @@ def rnn_step(x, h, W, U, b):
 def rnn_step_backward(dh, cache):
     """The gradients of one step, from dh = dL/dh' and the cache of rnn_step.
 
-    dh: (N, H). Returns (dx, dh, dW, dU, db), shaped like x, h, W, U and b; the second one is the gradient of the state
-    before the step.
+    dh: (N, H). Returns (dx, dh, dW, dU, db), shaped like x, h, W, U and b; the second one is the gradient of the
+    previous state.
 
         x, h, W, U and b as above, dh = [[1, 10]]
         dx = [[16.149]]    dh = [[7.8645, -7.0245]]    dW = [[0.8399, 15.729]]

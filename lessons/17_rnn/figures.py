@@ -1,4 +1,4 @@
-"""The picture of lesson 17: how much of a gradient is left after so many steps back. Writes gradient.png."""
+"""The figure of lesson 17: how much of a gradient is left after so many steps back. Writes gradient.png."""
 
 import matplotlib
 import numpy as np

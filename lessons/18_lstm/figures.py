@@ -1,4 +1,4 @@
-"""The picture of lesson 18: how far a gradient gets in an LSTM's memory. Writes gradient.png."""
+"""The figure of lesson 18: how far a gradient gets in an LSTM's memory. Writes gradient.png."""
 
 import matplotlib
 import numpy as np

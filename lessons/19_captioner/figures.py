@@ -1,4 +1,4 @@
-"""The picture of lesson 19: what the LSTM reads and says, step by step. Writes unrolled.svg."""
+"""The figure of lesson 19: inputs and predictions of the LSTM, step by step. Writes unrolled.svg."""
 
 import matplotlib
 
@@ -35,7 +35,7 @@ for t, (read, said) in enumerate(zip(READS, SAYS, strict=True)):
     if 0 < t < len(READS) - 1:  # the word that is said is read next
         ax.plot([x + 0.75, x + 1.1, x + 1.1, x + 1.3], [3, 3, 0, 0], color="#999999", linestyle=(0, (4, 3)), zorder=0)
         arrow((x + 1.2, 0), (x + 1.45, 0), color="#999999")
-for y, text in ((0, "reads"), (3, "says")):
+for y, text in ((0, "input"), (3, "prediction")):
     ax.text(-1.2, y, text, ha="right", va="center", color="#555555")
 ax.text(0, 2.35, "nothing", ha="center", va="center", color="#999999", style="italic")
 ax.set(xlim=(-2.3, 9.7), ylim=(-0.5, 3.5), aspect="equal")

@@ -1,8 +1,8 @@
 """Lesson 20: greedy and beam search. Fill in what is still to do, then `python -m minicap.learn check`.
 
-A model is here a function ``step(state, words) -> (state, log_p)``. It reads one word in each of its B rows, words:
-(B,) whole numbers, and answers with log_p: (B, V), in row b log p of every word that may come next. What it remembers
-is ``state``, a tuple of arrays whose first axis is the row: row b of the new state is its memory after words[b].
+Here a model is a function ``step(state, words) -> (state, log_p)``. It reads one word in each of its B rows, words:
+(B,) whole numbers, and returns log_p: (B, V), in row b log p of every possible next word. Its memory is ``state``, a
+tuple of arrays whose first axis is the row: row b of the new state is the state after words[b].
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ from minicap.captioning.text.vocabulary import END, START  # whole numbers, the 
 def greedy(step, state, max_length):
     """The most probable word at every step, beginning with the word START.
 
-    ``state`` has one row. It ends when END was the most probable word, or after ``max_length`` calls of step. Returns
-    (words, logp): words is a list of whole numbers without START and END; logp is the sum of log p of all that was
-    chosen, END too.
+    ``state`` has one row. Stop when END was the most probable word, or after ``max_length`` calls of step. Returns
+    (words, logp): words is a list of whole numbers without START and END; logp is the sum of log p of all chosen
+    words, END included.
 
         With the table of the README, where 4 is "a", 6 is "dog" and 7 is "runs":
 
@@ -26,12 +26,12 @@ def greedy(step, state, max_length):
 
 
 def best_continuations(sums, log_p, k):
-    """The k most probable of all ways to go on.
+    """The k most probable of all continuations.
 
-    sums: (B,), the sum of log p of each of B beginnings; log_p: (B, V), log p of every next word after each of them. A
-    way to go on is a beginning and a word: there are B · V, and the sum of each is that of its beginning plus log p of
-    its word. Returns (sums, parents, words), each (k,), the best first: the sum of each way, the beginning it comes
-    from (0 ... B - 1), and its word (0 ... V - 1). k is at most B · V.
+    sums: (B,), the sum of log p of each of B hypotheses; log_p: (B, V), log p of every next word after each of them. A
+    continuation is a hypothesis and a word: there are B · V, and the sum of each is that of its hypothesis plus log p
+    of its word. Returns (sums, parents, words), each (k,), the best first: the sum of each continuation, the hypothesis
+    it continues (0 ... B - 1), and its word (0 ... V - 1). k is at most B · V.
 
         sums = [-1, -2]    log_p = [[-3, -2.5, -1  ],    k = 2
                                     [-4, -0.5, -1.5]]
@@ -59,11 +59,11 @@ def best_caption(finished, alpha):
 def beam_search(step, state, B, max_length, alpha):
     """The best caption that beam search finds.
 
-    ``state`` has one row. There is one beginning at first, [START], whose sum is 0. Each turn calls step once, with the
-    last word of every beginning, and takes the B best of all ways to go on (best_continuations). Those whose word is
-    END are finished captions; the others are the beginnings of the next turn. When no beginning is left it stops.
-    After ``max_length`` turns what has not ended is cut: it counts as finished as it is. Returns (words, score) of the
-    best_caption of all that finished.
+    ``state`` has one row. At first there is one hypothesis, [START], whose sum is 0. Each iteration calls step once,
+    with the last word of every hypothesis, and takes the B best of all continuations (best_continuations). Those whose
+    word is END are finished captions; the others are the hypotheses of the next iteration. The search stops when none
+    is left. After ``max_length`` iterations the unfinished ones are cut and count as finished as they are. Returns
+    (words, score) of the best_caption of all finished ones.
 
         With the table of the README, where 4 is "a", 5 is "two", 6 is "dog", 7 is "runs", 9 is "dogs", 12 is "run":
 

@@ -1,7 +1,7 @@
 """Lesson 21: BLEU and CIDEr. Fill in what is still to do, then `python -m minicap.learn check`.
 
-A caption is a list of words, ["a", "dog", "runs"]. ``ngram_counts(words, n)`` is a Counter of its runs of n words, how
-often each occurs: {("a", "dog"): 1, ("dog", "runs"): 1} for n = 2. It is finished and yours to use.
+A caption is a list of words, ["a", "dog", "runs"]. ``ngram_counts(words, n)`` is a Counter of its runs of n
+words, with the number of occurrences of each: {("a", "dog"): 1, ("dog", "runs"): 1} for n = 2. You can use it.
 """
 
 from collections import Counter
@@ -12,11 +12,11 @@ from minicap.captioning.scoring.ngrams import ngram_counts
 
 
 def clipped_matches(candidate, references, n):
-    """How many n-grams of a caption its references hold, and how many n-grams it has.
+    """How many n-grams of a caption are in its references, and how many n-grams it has.
 
-    candidate: a caption; references: a list of captions of the same picture. An n-gram of the candidate matches at most
-    as often as it occurs in the one reference that has most of it. Returns (matches, total), whole numbers; a caption
-    of fewer than n words has no n-gram.
+    candidate: a caption; references: a list of captions of the same picture. An n-gram of the candidate matches at
+    most as often as it occurs in the one reference that has it most often. Returns (matches, total), whole numbers; a
+    caption of fewer than n words has no n-grams.
 
         candidate   a dog and a dog and a dog        references   a dog and a cat
                                                                   the dog
@@ -28,7 +28,7 @@ def clipped_matches(candidate, references, n):
 
 
 def brevity_penalty(candidates, references):
-    """The factor below 1 for captions that are too short, of a whole set.
+    """The factor, for a whole set, that penalises captions that are too short.
 
     candidates: N captions; references: N lists of captions. c is the number of words in all candidates. r is the sum,
     over the pictures, of the length of the reference whose length is closest to the candidate's; of two that are
@@ -57,10 +57,10 @@ def bleu(candidates, references, N=4):
 
 
 def idf(references, n):
-    """The weight of every n-gram: log(number of pictures / number of pictures whose references hold it).
+    """The weight of every n-gram: log(number of pictures / number of pictures whose references contain it).
 
     references: for each picture a list of captions. Returns a dictionary, n-gram (a tuple) -> weight, with every n-gram
-    that occurs. A picture holds an n-gram once, however many of its captions have it, and however often.
+    that occurs. A picture counts once for an n-gram, however many of its captions have it, and however often.
 
         references   a dog runs, the dog is a dog       (picture 0)
                      a cat, a black cat                 (picture 1)

@@ -1,6 +1,6 @@
 """Lesson 22: soft attention. Fill in what is still to do, then `python -m minicap.learn check`.
 
-Each of N rows has an image of L regions, and one query: what has been said so far.
+Each of N rows has an image of L regions, and one query, which depends on the words so far.
 """
 
 import numpy as np
@@ -9,12 +9,12 @@ from minicap.attention import softmax  # over the last axis
 
 
 def attention_forward(regions, keys, query, v):
-    """Look: mix the regions by how well their keys fit the query.
+    """The sum of the regions, weighted by how well their keys fit the query.
 
         e_i = v · tanh(key_i + query)        alpha = softmax of e over the regions        z = Σ_i alpha_i region_i
 
     regions: (N, L, D); keys: (N, L, A); query: (N, A); v: (A,). Returns ((z, alpha), cache): z (N, D), alpha (N, L),
-    and in ``cache`` whatever your attention_backward wants to find there.
+    and in ``cache`` whatever your attention_backward needs.
 
         regions = [[[4, 0],    keys = [[[0     ],    query = [[0]]    v = [1]        tanh 0.8540 = 0.6931 = log 2
                     [0, 4],             [0.8540],
@@ -52,11 +52,12 @@ def attention_backward(dz, cache):
 
 
 def doubly_stochastic(alphas, weight):
-    """The term that asks for every region's share, and its gradient.
+    """The loss term that asks for attention to every region, and its gradient.
 
         loss = weight / (N · T) · Σ_n Σ_i (1 - Σ_t alphas[n, t, i])²
 
-    alphas: (N, T, L), where N captions of T words looked. Returns (loss, dalphas), a number and an array (N, T, L).
+    alphas: (N, T, L), the attention weights of N captions of T words. Returns (loss, dalphas), a number and an array
+    (N, T, L).
 
         alphas = [[[1, 0],       weight = 2       Σ_t is [[1.5, 0.5]], so both squares are 0.25
                    [0.5, 0.5]]]

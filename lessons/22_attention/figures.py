@@ -1,4 +1,4 @@
-"""The picture of lesson 22: where the model of the README looks before and after training. Writes where.png."""
+"""The figure of lesson 22: where the model of the README looks before and after training. Writes where.png."""
 
 from pathlib import Path
 

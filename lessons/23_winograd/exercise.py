@@ -40,10 +40,10 @@ def winograd_tile(x, w):
 
 
 def multiplications(H, W, C, F, m):
-    """How often F(m x m, 3 x 3) multiplies a number made of pixels with one made of weights.
+    """How often F(m x m, 3 x 3) multiplies a number computed from pixels by one computed from weights.
 
     For one picture of H x W pixels and C channels, F kernels of 3 x 3 and padding 1, so that there are H x W outputs.
-    Tiles of m x m outputs cover the picture; the last ones may hang over its edge, and are computed whole.
+    Tiles of m x m outputs cover the picture; the last ones may extend beyond its edge, and are computed in full.
 
         multiplications(4, 4, 1, 1, 2) is 64: four tiles of 16 multiplications
         multiplications(4, 4, 1, 1, 1) is 144: nine for each output, as without Winograd

@@ -1,4 +1,4 @@
-"""The picture of lesson 23: what larger tiles save, and what rounding makes of it. Writes it where it is run.
+"""The figure of lesson 23: what larger tiles save, and their rounding error. Writes it where it is run.
 
 The transforms of F(m x m, 3 x 3) are made from the points at which polynomials are evaluated (Toom and Cook; Lavin and
 Gray 2016 give those of m = 2 and 4): m + 1 numbers, and infinity.

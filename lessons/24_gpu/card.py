@@ -1,15 +1,15 @@
-"""A graphics card of make-believe: NumPy computes, and what a real card would be asked to do is counted.
+"""A simulated graphics card: NumPy computes, and everything that a real card would have to do is counted.
 
     x = card.asarray(numpy_array)    onto the card, a transfer
     y = card.exp(x) + 1              two launches; y is on the card
-    y.get()                          back, a transfer; float(y.sum()), too
+    y.get()                          back, a transfer, like float(y.sum())
     np.exp(x), x + numpy_array       TypeError, as with CuPy: nothing moves without being told to
 
-    card.launches                    how many operations the card was given
+    card.launches                    how many operations were launched
     card.traffic                     how many bytes they read from its memory and wrote into it
-    card.transfers                   how often something went to the card or came back
+    card.transfers                   how often something was sent to the card or back
 
-It is not fast, and it does not know everything that NumPy does.
+It is not fast, and it does not have all functions of NumPy.
 """
 
 import functools
@@ -37,7 +37,7 @@ class Card:
         return Array(np.array(x, dtype=dtype))
 
     def fuse(self, function):
-        """As cupy.fuse does: everything that function computes becomes one launch."""
+        """Like cupy.fuse: everything that function computes becomes one launch."""
         @functools.wraps(function)
         def fused(*arguments):
             arrays = [a for a in arguments if isinstance(a, Array)]
@@ -51,7 +51,7 @@ class Card:
         return fused
 
     def __getattr__(self, name):
-        """exp, maximum, zeros_like, ...: NumPy's, on what is inside the arrays."""
+        """exp, maximum, zeros_like, ...: NumPy's, applied to the data inside the arrays."""
         function = getattr(np, name)
         return lambda *inputs, **options: launch(function, *inputs, **options)
 

@@ -1,4 +1,4 @@
-"""The pictures of lesson 24: which thread has which number, how a block folds its sums. Writes index.svg, fold.svg."""
+"""The figures of lesson 24: which thread has which number, how a block reduces sums. Writes index.svg, fold.svg."""
 
 import matplotlib
 
@@ -41,7 +41,7 @@ for block in range(3):
             box(ax, i, 0.7, "", "0.9", dashed=True)
 ax.text(-0.8, 2.4, "thread", ha="right", va="center")
 ax.text(-0.8, 0.7, "number", ha="right", va="center")
-ax.text(10.5, 0.05, "somebody else's", ha="center", fontsize=9, color="0.3")
+ax.text(10.5, 0.05, "other memory", ha="center", fontsize=9, color="0.3")
 fig.tight_layout()
 fig.savefig("index.svg", metadata={"Date": None})
 

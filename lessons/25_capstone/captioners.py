@@ -1,4 +1,4 @@
-"""Captioners of make-believe: they see a drawn scene perfectly, but name the first colour wrongly now and then.
+"""Simulated captioners: they see a drawn scene perfectly, but name the first colour wrongly now and then.
 
     data = scenes(200)
     predictions = describe(data, wrong=0.1, seed=1)      # {image name: caption}, about one in ten with a wrong colour

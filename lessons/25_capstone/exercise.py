@@ -8,8 +8,8 @@ def leaks(splits, captions, vocabulary):
 
     splits: {"train": [image name, ...], "dev": [...], "test": [...]}; captions: {image name: [caption, ...]}, where a
     caption is a list of words; vocabulary: a list of words, among them special ones such as "<unk>", which begin with
-    "<". Returns (pictures, words), two sorted lists: the images that stand in more than one split, and the words of the
-    vocabulary, the special ones excepted, that no caption of an image in train has.
+    "<". Returns (pictures, words), two sorted lists: the images that are in more than one split, and the words of the
+    vocabulary, except the special ones, that are in no caption of an image in train.
 
         splits = {"train": ["1.jpg", "2.jpg"], "dev": ["3.jpg"], "test": ["4.jpg", "1.jpg"]}
         captions = {"1.jpg": [["a", "dog"]], "2.jpg": [["a", "cat"]],
@@ -21,11 +21,11 @@ def leaks(splits, captions, vocabulary):
 
 
 def differences(mine, theirs):
-    """In what two recipes differ.
+    """The differences between two recipes.
 
-    A recipe is a dict of settings, in which a value may be a dict of settings again. Returns {name: (my value, their
-    value)} of all settings that are not the same; a setting inside a dict is called "outer.inner". One that a recipe
-    does not have is "not said" there. That is a difference, too, also from None.
+    A recipe is a dict of settings, in which a value may again be a dict of settings. Returns {name: (my value, their
+    value)} of all settings that are not the same; a setting inside a dict is called "outer.inner". For a setting that
+    one recipe does not have, its value is "not said"; that is a difference, too, even from None.
 
         mine = {"seed": 0, "train": {"lr": 0.003, "epochs": 13}}
         theirs = {"seed": 0, "train": {"lr": 0.001, "epochs": 13, "drop": None}, "search": {"beam": 3}}
@@ -38,10 +38,10 @@ def differences(mine, theirs):
 
 
 def bootstrap_interval(statistics, score, draws):
-    """The interval that holds 95 % of the scores of test sets that were drawn again.
+    """The interval that contains 95 % of the scores of resampled test sets.
 
-    statistics: (N, K), what each of N pictures adds to the K sums that the score is made of; score: a function of the
-    sums (K,) that gives a number; draws: (R, N) integers, R test sets of N pictures each, drawn with replacement:
+    statistics: (N, K), what each of N pictures adds to the K sums that the score is computed from; score: a function of
+    the sums (K,) that returns a number; draws: (R, N) integers, R test sets of N pictures each, drawn with replacement:
     draws[r] are the rows of the r-th. Returns (low, high), the quantiles 0.025 and 0.975 (np.quantile) of the R scores.
 
         statistics = [[1, 2],    words that are right, words in all
@@ -54,13 +54,13 @@ def bootstrap_interval(statistics, score, draws):
 
 
 def paired_test(a, b, score, swaps):
-    """How often chance alone makes a difference as large as that between two captioners.
+    """How often chance alone produces a difference as large as that between two captioners.
 
     a, b: (N, K), the statistics of captioner A and of captioner B on the same N pictures; score: a function of sums
     (K,); swaps: (R, N) booleans. In the r-th experiment, A and B swap their rows of those pictures n for which
     swaps[r, n] is True. Returns (difference, p): the score of A minus that of B, and
 
-        p = (1 + experiments in which |difference| is at least as large as it really is) / (1 + R)
+        p = (1 + experiments in which |difference| is at least as large as the real one) / (1 + R)
 
         a = [[1], [1], [0]], b = [[0], [1], [0]]      score = lambda sums: sums[0] / 3
         swaps = [[False, False, False], [True, False, True], [False, True, True]]

@@ -1,4 +1,4 @@
-"""The picture of lesson 25: BLEU-4 of three captioners on test sets that were drawn again. Writes chance.svg."""
+"""The figure of lesson 25: BLEU-4 of three captioners on resampled test sets. Writes chance.svg."""
 
 from pathlib import Path
 
