@@ -38,9 +38,9 @@ def losses(steps=100, lr=0.003, behind=(), output=0.01, x=x, clear=True, sign=1.
     model = Sequential(*layers).astype(float)
     optimizer, loss_layer, found = Adam(model.named_parameters(), lr), SoftmaxCrossEntropy(), []
     for _ in range(steps):
-        wanted = rng.permutation(targets) if shuffle else targets
+        labels = rng.permutation(targets) if shuffle else targets
         logits, cache = model.forward(x)
-        loss, loss_cache = loss_layer.forward(logits, wanted)
+        loss, loss_cache = loss_layer.forward(logits, labels)
         found.append(float(loss))
         model.backward(loss_layer.backward(sign, loss_cache)[0], cache)
         optimizer.step()

@@ -11,7 +11,7 @@ from minicap.learn.measure import write
 
 
 def windows(data, split, rng, size=24):
-    """A window around each object, which stands anywhere in it: (N, size, size, 3), and the numbers of the shapes."""
+    """A window around each object, which may be anywhere in it: (N, size, size, 3), and the class of each."""
     x, targets = [], []
     for name in data.splits[split]:
         picture, scene = data.image(name), data.scenes[name]

@@ -1,10 +1,10 @@
-"""A small network of VGG's kind, trained on drawn objects in seconds: for whoever has no weights from Oxford.
+"""A small network of VGG's kind, trained on drawn objects in seconds: for readers without Oxford's weights.
 
-    pictures, colours = objects(200, seed=1)    # (N, 16, 16, 3) uint8 RGB; (N,), the places of their colours in COLOURS
+    pictures, colours = objects(200, seed=1)    # (N, 16, 16, 3) uint8 RGB; (N,), indices of their colours in COLOURS
     file = trained()                            # {"block1_conv1/kernel": (3, 3, 3, 8), ...}, as a Keras file has it
 
 What it is trained on are pixels as in Oxford's training: BGR, 0 to 255, minus the mean of ImageNet. It computes in
-float64, so that it comes out the same on every machine.
+float64, so that the result is the same on every machine.
 """
 
 import numpy as np

@@ -15,7 +15,7 @@ N, T, H = 16, 50, 64
 rng = np.random.default_rng(0)
 rotation = orthogonal(rng, (H, H))
 x = 0.3 * rng.standard_normal((T, N, H))
-last = rng.standard_normal((N, H))  # the gradient of what is remembered after the last step
+last = rng.standard_normal((N, H))  # the gradient of the memory after the last step
 
 
 def plain():

@@ -32,7 +32,7 @@ for t, (read, said) in enumerate(zip(READS, SAYS, strict=True)):
         arrow((x - 2.2 + 0.75, 1.5), (x - 0.75, 1.5))
         arrow((x, 1.81), (x, 2.69))
         box(x, 3, said, "#e0f2e4")
-    if 0 < t < len(READS) - 1:  # the word that is said is read next
+    if 0 < t < len(READS) - 1:  # the predicted word is the next input
         ax.plot([x + 0.75, x + 1.1, x + 1.1, x + 1.3], [3, 3, 0, 0], color="#999999", linestyle=(0, (4, 3)), zorder=0)
         arrow((x + 1.2, 0), (x + 1.45, 0), color="#999999")
 for y, text in ((0, "input"), (3, "prediction")):
