@@ -6,9 +6,9 @@ Show and Tell (Vinyals et al. 2015): a CNN encodes the image; an LSTM reads it b
 import numpy as np
 
 from minicap import LSTM, Adam, BatchNorm2d, Cache, Conv2d, Embedding, Flatten, Layer, Linear, MaxPool2d, ReLU
-from minicap.captioning.batches import CaptionBatches
-from minicap.captioning.shapes import ShapesDataset
-from minicap.captioning.vocabulary import PAD, START, Vocabulary
+from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.text.batches import CaptionBatches
+from minicap.captioning.text.vocabulary import PAD, START, Vocabulary
 from minicap.layer import Sequential
 from minicap.losses import SoftmaxCrossEntropy
 
