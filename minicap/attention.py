@@ -19,7 +19,7 @@ from .activations import sigmoid
 from .backend import array_module, op
 from .initializers import glorot
 from .layer import Cache, Layer, Parameter, expect_shape
-from .linear import Linear, sum_by_word
+from .linear import Linear, segment_sum
 
 
 @op
@@ -66,7 +66,7 @@ def weighted_sum_backward(regions, alpha, image_of, dy, dregions=None):
 
 def _add_by_image(total, d, image_of):
     """total[image_of[n]] += d[n], summed over the rows of an image. total: (I, L, ·), d: (N, L, ·)."""
-    total += sum_by_word(d.reshape(len(d), -1), image_of, len(total)).reshape(total.shape)
+    total += segment_sum(d.reshape(len(d), -1), image_of, len(total)).reshape(total.shape)
 
 
 def softmax(e):

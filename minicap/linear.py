@@ -43,10 +43,10 @@ class Linear(Layer):
 
 
 @op
-def sum_by_word(dy, words, V):
-    """(..., E), (...) -> (V, E): row w is the sum of dy over all positions where ``words`` is w."""
-    total = array_module(dy).zeros((V, dy.shape[-1]), dtype=dy.dtype)
-    array_module(dy).add.at(total, words, dy)  # `total[words] += dy` would add only one of a repeated word's gradients
+def segment_sum(x, segments, count):
+    """(..., E), (...) -> (count, E): row s is the sum of x over all positions where ``segments`` is s."""
+    total = array_module(x).zeros((count, x.shape[-1]), dtype=x.dtype)
+    array_module(x).add.at(total, segments, x)  # `total[segments] += x` would add only one row of a segment
     return total
 
 
@@ -67,7 +67,7 @@ class Embedding(Layer):
 
     def backward(self, dy, cache):
         (words,) = cache.spend(self)
-        self.W.accumulate(sum_by_word(dy, words, len(self.W.data)))
+        self.W.accumulate(segment_sum(dy, words, len(self.W.data)))
 
     def __repr__(self):
         return f"Embedding({self.W.shape[0]} words -> {self.W.shape[1]})"

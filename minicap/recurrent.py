@@ -87,48 +87,49 @@ class LSTMCell(Layer):
 
 
 def pack_by_time(lengths):
-    """(row, t, running): where the M real steps of N sequences are in (N, T), and how many sequences run at each t.
+    """(row, t, batch_sizes): where the M real steps of N sequences are in (N, T), and how many sequences have a step t.
 
-        a    dog  runs             packed:  a two | dog cats | runs         running: 2, 2, 1
+        a    dog  runs             packed:  a two | dog cats | runs         batch_sizes: 2, 2, 1
         two  cats
 
     All first steps, then all second ones, and so on, the longest sequence always first. row, t: NumPy integers (M,);
-    the first N of ``row`` are the sequences in order of decreasing length.
+    the first N of ``row`` are the sequences in order of decreasing length. (PyTorch's PackedSequence, by hand.)
     """
     lengths = np.asarray(lengths)
     order = np.argsort(-lengths, kind="stable")
-    running = [int((lengths > t).sum()) for t in range(lengths.max())]
-    return np.concatenate([order[:n] for n in running]), np.repeat(np.arange(len(running)), running), running
+    batch_sizes = [int((lengths > t).sum()) for t in range(lengths.max())]
+    row = np.concatenate([order[:n] for n in batch_sizes])
+    return row, np.repeat(np.arange(len(batch_sizes)), batch_sizes), batch_sizes
 
 
-def steps_of(running):
+def steps_of(batch_sizes):
     """For each step three slices: its rows in z, and the state before and after it in h, c and tanh_c.
 
-    The first ``running[t]`` rows take part in step t. z (M, 4H), M = Σ running, holds the steps one after another. h, c
-    and tanh_c (N + M, H) begin with the N given states, so that the state after row m of z is at N + m.
+    The first ``batch_sizes[t]`` rows take part in step t. z (M, 4H), M = Σ batch_sizes, holds the steps one after
+    another. h, c and tanh_c (N + M, H) begin with the N given states, so that the state after row m of z is at N + m.
     """
-    N, begin, before = running[0], 0, 0
-    for n in running:
+    N, begin, before = batch_sizes[0], 0, 0
+    for n in batch_sizes:
         yield slice(begin, begin + n), slice(before, before + n), slice(N + begin, N + begin + n)
         begin, before = begin + n, N + begin
 
 
 @op
-def lstm_steps(z, U, h, c, tanh_c, running):
+def lstm_steps(z, U, h, c, tanh_c, batch_sizes):
     """The steps one after another, in place: z, which holds x W + b, becomes the gates; h, c and tanh_c are filled."""
-    for now, before, after in steps_of(running):
+    for now, before, after in steps_of(batch_sizes):
         z[now] += h[before] @ U
         h[after], c[after], tanh_c[after] = gates_forward(z[now], c[before])
 
 
 @op
-def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
+def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, batch_sizes):
     """The gradient of :func:`lstm_steps`, from the last step to the first, in place: the gates become dz.
 
     dy (M, H) is the gradient of the outputs. dh, dc (N, H) hold that of each row's state after its last step, and in
     the end that of its state before the first.
     """
-    for now, before, after in reversed(list(steps_of(running))):
+    for now, before, after in reversed(list(steps_of(batch_sizes))):
         n = now.stop - now.start  # the other rows are shorter: their dh and dc are left until their own last step
         dz, dc[:n] = gates_backward(dh[:n] + dy[now], dc[:n], gates[now], c[before], tanh_c[after])
         dh[:n] = dz @ U.T
@@ -147,7 +148,7 @@ class LSTM(Layer):
 
     Whatever does not depend on the state is taken out of the time loop: x W + b is one product over all steps, and so
     are dW, dU and dx. Inside, the steps follow one another without padding, (M, ·) instead of (N, T, ·), and rows are
-    sorted by length, so that those still running are a prefix (see :func:`steps_of`). Derived in lessons 17 and 18,
+    sorted by length, so that those still batch_sizes are a prefix (see :func:`steps_of`). Derived in lessons 17 and 18,
     lessons/17_rnn and lessons/18_lstm.
     """
 
@@ -172,7 +173,7 @@ class LSTM(Layer):
         h = xp.empty((N + len(x), H), dtype=x.dtype)
         c, tanh_c = xp.empty_like(h), xp.empty_like(h)
         h[:N], c[:N] = (0 if state is None else state[at.order] for state in (h0, c0))
-        lstm_steps(z, U, h, c, tanh_c, at.running)
+        lstm_steps(z, U, h, c, tanh_c, at.batch_sizes)
         y = xp.zeros((N, T, H), dtype=x.dtype)
         y[at.row, at.t] = h[N:]
         return (y, h[at.last], c[at.last]), Cache(x=x, constant=constant, h=h, c=c, tanh_c=tanh_c, gates=z, at=at)
@@ -187,7 +188,7 @@ class LSTM(Layer):
         D = x.shape[1]
         xp = array_module(dy)
         dh, dc = (xp.zeros((N, H), dtype=dy.dtype) if d is None else d[at.order] for d in (dh, dc))
-        lstm_steps_backward(gates, U, c, tanh_c, dy[at.row, at.t], dh, dc, at.running)
+        lstm_steps_backward(gates, U, c, tanh_c, dy[at.row, at.t], dh, dc, at.batch_sizes)
         dz = gates
         dW = xp.empty_like(W)
         dW[:D] = x.T @ dz
@@ -198,7 +199,7 @@ class LSTM(Layer):
         inputs = dx, dh[at.back], dc[at.back]
         if constant is not None:
             total = xp.zeros((N, 4 * H), dtype=dy.dtype)  # Σ_t dz_t, as every step reads the constant
-            for now, _, _ in steps_of(at.running):
+            for now, _, _ in steps_of(at.batch_sizes):
                 total[:now.stop - now.start] += dz[now]
             dW[D:] = constant[at.order].T @ total
             inputs += ((total @ W[D:].T)[at.back],)
@@ -212,7 +213,7 @@ class LSTM(Layer):
 class Schedule(NamedTuple):
     """Where M steps of N sequences are, packed by time (see :func:`pack_by_time`)."""
 
-    running: list       # how many rows run at each step
+    batch_sizes: list   # how many rows take part in each step
     order: np.ndarray   # (N,) the rows by decreasing length
     back: np.ndarray    # (N,) the inverse permutation
     row: np.ndarray     # (M,) of each packed step, the sequence
@@ -226,9 +227,9 @@ def _schedule(lengths, N, T, xp):
     lengths = np.full(N, T) if lengths is None else np.asarray(lengths)
     if lengths.shape != (N,) or lengths.min() < 1 or lengths.max() > T:
         raise ValueError(f"lengths must be {N} integers from 1 to {T}, got {lengths}")
-    row, t, running = pack_by_time(lengths)
+    row, t, batch_sizes = pack_by_time(lengths)
     order = row[:N]
     back = np.argsort(order)
-    before = np.concatenate([np.arange(state.start, state.stop) for _, state, _ in steps_of(running)])
-    begin = np.cumsum([N, *running])
-    return Schedule(running, *map(xp.asarray, (order, back, row, t, before, begin[lengths - 1] + back)))
+    before = np.concatenate([np.arange(state.start, state.stop) for _, state, _ in steps_of(batch_sizes)])
+    begin = np.cumsum([N, *batch_sizes])
+    return Schedule(batch_sizes, *map(xp.asarray, (order, back, row, t, before, begin[lengths - 1] + back)))

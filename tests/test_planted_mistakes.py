@@ -26,7 +26,7 @@ from minicap.attention import (
 from minicap.conv import Conv2d, _fold_windows, conv2d_backward
 from minicap.gradcheck import GradientError
 from minicap.layer import Sequential
-from minicap.linear import Embedding, Flatten, Linear, sum_by_word
+from minicap.linear import Embedding, Flatten, Linear, segment_sum
 from minicap.losses import SoftmaxCrossEntropy, softmax_cross_entropy_backward
 from minicap.normalization import BatchNorm2d, L2Normalize, Standardize, batch_norm_backward
 from minicap.pooling import AvgPool2d, MaxPool2d, max_pool2d_backward
@@ -52,9 +52,9 @@ MISTAKES = [
     Mistake(Linear, "db forgotten", "self.b.accumulate(dy2.sum(axis=0))", "pass"),
 
     Mistake(Embedding, "a repeated word loses a gradient", "array_module(dy).add.at(total, words, dy)",
-            "total[words] += dy", sum_by_word),
+            "total[words] += dy", segment_sum),
     Mistake(Embedding, "a repeated word keeps its last gradient", "array_module(dy).add.at(total, words, dy)",
-            "total[words] = dy", sum_by_word),
+            "total[words] = dy", segment_sum),
 
     Mistake(Flatten, "pixels in another order", "dy.reshape(shape)",
             "dy.reshape(shape[0], shape[3], *shape[1:3]).transpose(0, 2, 3, 1)"),

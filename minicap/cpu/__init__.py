@@ -10,7 +10,7 @@ from .memory import keep_freed_memory
 TWINS = {
     "pointwise": "pointwise",
     "relu_backward": "activations",
-    "sum_by_word": "linear",
+    "segment_sum": "linear",
     "conv2d": "conv",
     "conv2d_backward": "conv",
     "max_pool2d": "pooling",

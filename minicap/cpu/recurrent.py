@@ -31,29 +31,29 @@ def gates_forward(z, c):
     return h_next, c_next, tanh_c
 
 
-def lstm_steps(z, U, h, c, tanh_c, running):
+def lstm_steps(z, U, h, c, tanh_c, batch_sizes):
     if any(a.dtype != np.float32 for a in (z, U, h, c)):
         return NotImplemented
     H = U.shape[0]
 
     def block(rows):
         product = scratch().empty("product", (rows.stop - rows.start, 4 * H))
-        for now, before, after in _steps_of(rows, running):
+        for now, before, after in _steps_of(rows, batch_sizes):
             gates = z[now]
             gates += np.matmul(h[before], U, out=product[:len(gates)])
             gates_(gates, c[before], c[after], tanh_c[after], h[after])
 
-    _share(block, running)
+    _divide_rows(block, batch_sizes)
     return None
 
 
-def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
+def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, batch_sizes):
     if any(a.dtype != np.float32 for a in (gates, U, dy, dh, dc)):
         return NotImplemented
     H = U.shape[0]
 
     def block(rows):
-        for now, before, after in reversed(list(_steps_of(rows, running))):
+        for now, before, after in reversed(list(_steps_of(rows, batch_sizes))):
             mine = slice(rows.start, rows.start + now.stop - now.start)
             dhs = dh[mine]
             dhs += dy[now]
@@ -61,18 +61,18 @@ def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
             # dh = dz Uᵀ, as its transpose: with the larger factor on the left OpenBLAS is up to twice as fast
             dhs.T[...] = np.matmul(U, gates[now].T, out=scratch().empty("dhT", (H, len(dhs))))
 
-    _share(block, running)
+    _divide_rows(block, batch_sizes)
     return None
 
 
-def _steps_of(rows, running):
-    """What :func:`minicap.recurrent.steps_of` says, of the given rows alone and as long as one of them is running."""
-    for places in steps_of(running):
-        count = places[0].stop - places[0].start
+def _steps_of(rows, batch_sizes):
+    """The slices of :func:`minicap.recurrent.steps_of` for the given rows alone, until the last of them has ended."""
+    for slices in steps_of(batch_sizes):
+        count = slices[0].stop - slices[0].start
         if count <= rows.start:
             return
         end = min(count, rows.stop)
-        yield [slice(place.start + rows.start, place.start + end) for place in places]
+        yield [slice(part.start + rows.start, part.start + end) for part in slices]
 
 
 @op
@@ -126,13 +126,13 @@ def _times_slope(dgate, gate, spare):
     gate *= spare
 
 
-def _share(block, running):
+def _divide_rows(block, batch_sizes):
     """Call ``block(rows)`` for slices of the rows that have about the same number of steps to compute, one a core."""
-    N = max(running, default=0)
+    N = max(batch_sizes, default=0)
     threads = min(thread_count(), N // MIN_ROWS)
     if threads < 2:
         block(slice(0, N))
         return
-    steps = np.cumsum([sum(n > row for n in running) for row in range(N)])
+    steps = np.cumsum([sum(n > row for n in batch_sizes) for row in range(N)])
     ends = [0, *np.searchsorted(steps, np.arange(1, threads) * steps[-1] / threads), N]
     run_blocks(block, [(slice(int(begin), int(end)),) for begin, end in itertools.pairwise(ends)])

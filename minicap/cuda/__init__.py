@@ -9,7 +9,7 @@ Every kernel adds in a fixed order and none uses atomics, so the same numbers co
 """
 
 TWINS = {
-    "sum_by_word": "linear",
+    "segment_sum": "linear",
     "conv2d": "conv",
     "conv2d_backward": "conv",
     "max_pool2d": "pooling",

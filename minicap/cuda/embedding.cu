@@ -11,7 +11,7 @@
 
 #define WARPS 4
 
-extern "C" __global__ void sum_by_word(const float* dy, const long long* words, float* total, int M, int E)
+extern "C" __global__ void segment_sum(const float* dy, const long long* words, float* total, int M, int E)
 {
     const int word = blockIdx.x, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int e = blockIdx.y * blockDim.x + threadIdx.x;

@@ -1,4 +1,4 @@
-"""The gradient of an embedding on a GPU: embedding.cu."""
+"""Sums of segments on a GPU, as for the gradient of an embedding: embedding.cu."""
 
 from ..backend import array_module
 from .kernels import fits, launch
@@ -6,13 +6,13 @@ from .kernels import fits, launch
 BLOCK = 128  # 32 · WARPS in embedding.cu
 
 
-def sum_by_word(dy, words, V):
-    if not fits(dy):
+def segment_sum(x, segments, count):
+    if not fits(x):
         return NotImplemented
-    xp = array_module(dy, words)
-    E = dy.shape[-1]
-    total = xp.empty((V, E), dtype=xp.float32)
-    words = xp.ascontiguousarray(words.astype(xp.int64, copy=False))
-    launch("embedding", "sum_by_word", (V, -(-E // BLOCK)), BLOCK, xp.ascontiguousarray(dy), words, total, words.size,
-           E)
+    xp = array_module(x, segments)
+    E = x.shape[-1]
+    total = xp.empty((count, E), dtype=xp.float32)
+    segments = xp.ascontiguousarray(segments.astype(xp.int64, copy=False))
+    launch("embedding", "segment_sum", (count, -(-E // BLOCK)), BLOCK, xp.ascontiguousarray(x), segments, total,
+           segments.size, E)
     return total

@@ -26,12 +26,12 @@ def gates_backward(dh, dc, gates, c, tanh_c):
     return gates, dc
 
 
-def lstm_steps(z, U, h, c, tanh_c, running):
+def lstm_steps(z, U, h, c, tanh_c, batch_sizes):
     if not fits(z, U, h, c, tanh_c):
         return NotImplemented
     H = U.shape[0]
-    product = array_module(z).empty((running[0], 4 * H), dtype=z.dtype)
-    for now, before, after in steps_of(running):
+    product = array_module(z).empty((batch_sizes[0], 4 * H), dtype=z.dtype)
+    for now, before, after in steps_of(batch_sizes):
         n = now.stop - now.start
         array_module(z).matmul(h[before], U, out=product[:n])
         launch("lstm", "gates_forward", *blocks_for(n * H), z[now], product[:n], c[before], c[after], tanh_c[after],
@@ -39,13 +39,13 @@ def lstm_steps(z, U, h, c, tanh_c, running):
     return None
 
 
-def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, running):
+def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, batch_sizes):
     if not fits(gates, U, c, tanh_c, dy, dh, dc):
         return NotImplemented
     xp = array_module(gates)
     H = U.shape[0]
     dy = xp.ascontiguousarray(dy)
-    for now, before, after in reversed(list(steps_of(running))):
+    for now, before, after in reversed(list(steps_of(batch_sizes))):
         n = now.stop - now.start
         launch("lstm", "gates_backward", *blocks_for(n * H), dh[:n], dy[now], dc[:n], gates[now], c[before],
                tanh_c[after], n, H)

@@ -11,7 +11,7 @@ from minicap.activations import relu_backward
 from minicap.backend import pointwise
 from minicap.cpu import losses, normalization, pooling
 from minicap.cpu import pointwise as pieces
-from minicap.linear import sum_by_word
+from minicap.linear import segment_sum
 from minicap.losses import log_softmax, softmax_cross_entropy, softmax_cross_entropy_backward
 from minicap.normalization import batch_norm, batch_norm_backward, channel_moments
 from minicap.pooling import max_pool2d, max_pool2d_backward
@@ -118,8 +118,8 @@ def test_logits_beyond_the_range_of_exp_are_no_trouble():
 def test_gradients_are_summed_by_word_as_by_the_plain_function(shape, V, E):
     words = np.random.default_rng(0).integers(0, V, shape)
     dy = normal(*shape, E)
-    total = sum_by_word(dy, words, V)
-    assert_close(total, sum_by_word.plain(dy, words, V))
+    total = segment_sum(dy, words, V)
+    assert_close(total, segment_sum.plain(dy, words, V))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -148,7 +148,7 @@ def test_double_precision_is_left_to_the_plain_functions():
     x = np.ones((1, 2, 2, 1))
     v = np.ones(1)
     calls = {
-        "sum_by_word": (x, np.zeros((1, 2, 2), int), 1),
+        "segment_sum": (x, np.zeros((1, 2, 2), int), 1),
         "max_pool2d": (x, 2, 2), "max_pool2d_backward": (x, x, x, 2, 2),
         "channel_moments": (x,), "batch_norm": (x, v, v, v, v), "batch_norm_backward": (x, x, v, v, v),
         "log_softmax": (x[0, 0],), "softmax_cross_entropy": (x[0, 0], np.zeros(2, int)),

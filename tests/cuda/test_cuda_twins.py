@@ -11,7 +11,7 @@ from minicap import cuda as cuda_twins
 from minicap.backend import to_numpy
 from minicap.conv import conv2d, conv2d_backward
 from minicap.cuda import conv, kernels, linear, winograd
-from minicap.linear import sum_by_word
+from minicap.linear import segment_sum
 from minicap.losses import log_softmax, softmax_cross_entropy, softmax_cross_entropy_backward
 from minicap.normalization import batch_norm, batch_norm_backward, channel_moments
 from minicap.pooling import max_pool2d, max_pool2d_backward
@@ -100,18 +100,18 @@ def test_gates_and_their_gradient(cuda, N, H):
     assert_equal(cuda, gates_backward, normal(N, H), normal(N, H, seed=1), gates, normal(N, H, seed=2), tanh_c)
 
 
-@pytest.mark.parametrize("N, H, running", [(1, 1, [1]), (5, 3, [5, 5, 2, 1]), (4, 33, [4, 3]), (3, 2, [3, 1, 1])])
-def test_the_steps_of_an_lstm_and_their_gradient(cuda, N, H, running):
-    M = sum(running)
+@pytest.mark.parametrize("N, H, batch_sizes", [(1, 1, [1]), (5, 3, [5, 5, 2, 1]), (4, 33, [4, 3]), (3, 2, [3, 1, 1])])
+def test_the_steps_of_an_lstm_and_their_gradient(cuda, N, H, batch_sizes):
+    M = sum(batch_sizes)
     z, U, h, c = normal(M, 4 * H), 0.5 * normal(H, 4 * H), np.zeros((N + M, H), np.float32), normal(N + M, H)
     c[N:] = 0
     h[:N] = normal(N, H, seed=3)
     arrays = [z, U, h, c, np.zeros_like(c)]
-    assert_equal(cuda, lstm_steps, *arrays, running)
-    lstm_steps.plain(*arrays, running)
+    assert_equal(cuda, lstm_steps, *arrays, batch_sizes)
+    lstm_steps.plain(*arrays, batch_sizes)
     z, U, h, c, tanh_c = arrays
     assert_equal(cuda, lstm_steps_backward, z, U, c, tanh_c, normal(M, H, seed=5), normal(N, H, seed=6),
-                 normal(N, H, seed=7), running, tolerance=5e-6)
+                 normal(N, H, seed=7), batch_sizes, tolerance=5e-6)
 
 
 # ---------------------------------------------------------------------------------------------------------- pooling
@@ -166,9 +166,9 @@ def test_normalisation_and_its_gradient(cuda, shape, frozen):
 
 @pytest.mark.parametrize("words_shape, V, E", [((1,), 1, 1), ((3, 4), 7, 5), ((130,), 4, 129), ((2, 200), 300, 40),
                                                ((300,), 1, 3), ((0,), 3, 4)])
-def test_sum_by_word(cuda, words_shape, V, E):
+def test_segment_sum(cuda, words_shape, V, E):
     words = np.random.default_rng(0).integers(0, V, words_shape)
-    assert_equal(cuda, sum_by_word, normal(*words_shape, E), words, V)
+    assert_equal(cuda, segment_sum, normal(*words_shape, E), words, V)
 
 
 # ----------------------------------------------------------------------------------------------------- convolution
@@ -223,7 +223,7 @@ def test_double_precision_and_sizes_beyond_32_bits_are_left_to_the_plain_functio
     x, v, words = (cuda.asarray(a) for a in (np.ones((1, 2, 2, 1)), np.ones(1), np.zeros((1, 2, 2), int)))
     m = x[0, 0]
     calls = {
-        "sum_by_word": (x, words, 1), "conv2d": (x, x, v), "conv2d_backward": (x, x, x),
+        "segment_sum": (x, words, 1), "conv2d": (x, x, v), "conv2d_backward": (x, x, x),
         "max_pool2d": (x, 2, 2), "max_pool2d_backward": (x, x, x, 2, 2),
         "channel_moments": (x,), "batch_norm": (x, v, v, v, v), "batch_norm_backward": (x, x, v, v, v),
         "gates_forward": (m, m), "gates_backward": (m, m, m, m, m), "lstm_steps": (x, m, x, x, x, [1]),
@@ -249,7 +249,7 @@ def test_arrays_that_are_not_one_run_of_memory_are_taken_too(cuda):
     np.testing.assert_allclose(to_numpy(channel_moments(turned)[0]), x.mean(axis=(0, 1, 2)), atol=1e-6)
     words = cuda.asarray(np.arange(24).reshape(4, 6)).T
     dy = cuda.asarray(normal(4, 6, 5)).transpose(1, 0, 2)
-    np.testing.assert_array_equal(to_numpy(linear.sum_by_word(dy, words, 24)), normal(4, 6, 5).reshape(24, 5))
+    np.testing.assert_array_equal(to_numpy(linear.segment_sum(dy, words, 24)), normal(4, 6, 5).reshape(24, 5))
 
 
 def test_the_same_numbers_come_out_of_every_run(cuda, monkeypatch):
@@ -258,7 +258,7 @@ def test_the_same_numbers_come_out_of_every_run(cuda, monkeypatch):
         x, dy = cuda.asarray(normal(2, 9, 9, 40)), cuda.asarray(normal(2, 9, 9, 40, seed=1))
         kernel, words = cuda.asarray(normal(3, 3, 40, 40)), cuda.asarray(np.arange(162).reshape(2, 9, 9) % 5)
         mean, variance = channel_moments(x)
-        arrays = [mean, variance, *batch_norm_backward(dy, x, mean, mean, variance), sum_by_word(dy, words, 6),
+        arrays = [mean, variance, *batch_norm_backward(dy, x, mean, mean, variance), segment_sum(dy, words, 6),
                   max_pool2d_backward(dy, x, max_pool2d(x, 3, 1, 1), 3, 1, 1), *conv2d_backward(dy, x, kernel, 1, 1),
                   *softmax_cross_entropy(x.reshape(-1, 360), words.reshape(-1)[:18])]
         return [to_numpy(a) for a in arrays]

@@ -11,7 +11,7 @@ from minicap.conv import conv2d, conv2d_backward
 from minicap.cpu.winograd import AT, BT, G
 from minicap.cuda import kernels
 from minicap.cuda.kernels import blocks_for, launch
-from minicap.linear import sum_by_word
+from minicap.linear import segment_sum
 from minicap.losses import log_softmax, softmax_cross_entropy, softmax_cross_entropy_backward
 from minicap.normalization import batch_norm, batch_norm_backward, channel_moments, inverse_deviation
 from minicap.pooling import max_pool2d, max_pool2d_backward
@@ -19,7 +19,7 @@ from minicap.recurrent import gates_backward, gates_forward
 
 # What each final kernel replaces. Version 2 only where there is a step between the first and the final one.
 REPLACED = {
-    "embedding": {"sum_by_word": ["sum_by_word_v1", "sum_by_word_v2"]},
+    "embedding": {"segment_sum": ["segment_sum_v1", "segment_sum_v2"]},
     "im2col": {"windows": ["windows_v1"], "pixels": ["pixels_v1"]},
     "lstm": {"gates_forward": ["gates_forward_v1_gates", "gates_forward_v1_cell", "gates_forward_v1_hidden"],
              "gates_backward": ["gates_backward_v1_cell", "gates_backward_v1_gates", "gates_backward_v1_before"]},
@@ -70,13 +70,13 @@ def assert_same(ours, final, tolerance=1e-5):
 # ------------------------------------------------------------------------------------------------------- the versions
 
 @pytest.mark.parametrize("M, V, E", [(1, 1, 1), (130, 4, 129), (300, 70, 5)])
-def test_sum_by_word(cuda, M, V, E):
+def test_segment_sum(cuda, M, V, E):
     words = np.random.default_rng(0).integers(0, V, M)
     dy, words = on(cuda, normal(M, E), words)
-    final = sum_by_word(dy, words, V)
+    final = segment_sum(dy, words, V)
     v1, v2 = zeros(cuda, V, E), empty(cuda, V, E)
-    launch("naive/embedding", "sum_by_word_v1", *blocks_for(M * E), dy, words, v1, M, E)
-    launch("naive/embedding", "sum_by_word_v2", *blocks_for(V * E), dy, words, v2, M, V, E)
+    launch("naive/embedding", "segment_sum_v1", *blocks_for(M * E), dy, words, v1, M, E)
+    launch("naive/embedding", "segment_sum_v2", *blocks_for(V * E), dy, words, v2, M, V, E)
     assert_same([v1, v2], [final, final])
 
 

@@ -21,7 +21,7 @@ from ...attention import DoublyStochastic, prepare_keys
 from ...backend import array_module
 from ...initializers import normal
 from ...layer import Cache, Layer, Sequential
-from ...linear import Embedding, Linear, sum_by_word
+from ...linear import Embedding, Linear, segment_sum
 from ...losses import SoftmaxCrossEntropy, log_softmax
 from ...normalization import L2Normalize, Standardize
 from ...recurrent import pack_by_time
@@ -98,7 +98,7 @@ class WordEncoder(Layer):
         c = cache.spend(self)
         dglobal = None
         if self.global_projection is not None:
-            dglobal = self.global_projection.backward(sum_by_word(dx, c.image_of, c.images), c.projection)
+            dglobal = self.global_projection.backward(segment_sum(dx, c.image_of, c.images), c.projection)
         self.embedding.backward(self.dropout.backward(dx, c.dropout), c.embedding)
         return None, dglobal, None
 
@@ -188,7 +188,7 @@ class ShowAttendTell(Layer):
         dx_of_output, dy, dz = self.output.backward(dlogits, c.output)                                # (5)
         dx, da, dkeys, _, dh, dc = self.lstm.backward((dy, dz, dattended), c.lstm)                    # (4)
         _, dglobal, _ = self.words.backward(dx + dx_of_output, c.words)                               # (3)
-        dstate = sum_by_word(xp.concatenate([dh, dc], axis=1), c.image_of, I)  # summed over an image's captions
+        dstate = segment_sum(xp.concatenate([dh, dc], axis=1), c.image_of, I)  # summed over an image's captions
         dregions = self.regions.backward((da, dkeys, dstate), c.regions)                              # (2), (1)
         if dregions is not None and dglobal is not None:
             dregions = xp.concatenate([dregions.reshape(I, -1), dglobal], axis=1)

@@ -22,7 +22,7 @@ from ...backend import array_module
 from ...conv import Conv2d
 from ...initializers import normal
 from ...layer import Cache, Layer, Sequential
-from ...linear import Embedding, Flatten, Linear, sum_by_word
+from ...linear import Embedding, Flatten, Linear, segment_sum
 from ...losses import SoftmaxCrossEntropy, log_softmax
 from ...normalization import BatchNorm2d, L2Normalize
 from ...pooling import MaxPool2d
@@ -86,7 +86,7 @@ class ShowTell(Layer):
         dx, _, _, *dimage = self.lstm.backward((dy, None, None), c.lstm)                       # (3)
         dembedded, dimage = (dx, *dimage) if self.image_every_step else (dx[:, 1:], dx[:, 0])
         self.embedding.backward(self.drop_words.backward(dembedded, c.drop_words), c.embedding)  # (2)
-        dencoded = sum_by_word(dimage, c.image_of, c.images)  # summed over the captions of an image
+        dencoded = segment_sum(dimage, c.image_of, c.images)  # summed over the captions of an image
         return self.encoder.backward(dencoded, c.encoder), None, None, None, None              # (1)
 
     def __call__(self, images, image_of, words, targets, lengths):

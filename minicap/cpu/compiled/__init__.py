@@ -10,7 +10,7 @@ environment does without them. The machine code is kept on disk by numba: it is 
 
 TWINS = {
     "mask": "activations",
-    "sum_by_word": "linear",
+    "segment_sum": "linear",
     "largest_of_windows": "pooling",
     "hand_back": "pooling",
     "sums_of_powers": "normalization",

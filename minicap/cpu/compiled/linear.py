@@ -1,4 +1,4 @@
-"""The gradient of an embedding: every core clears its rows of the table and adds what belongs there."""
+"""Sums of segments: every core clears its rows of the result and adds what belongs there."""
 
 import itertools
 
@@ -10,27 +10,27 @@ from .arithmetic import f4, kernel
 ZERO = f4(0)
 
 
-def sum_by_word(dy, words, V):
-    if dy.dtype != f4 or not dy.flags.c_contiguous:
+def segment_sum(x, segments, count):
+    if x.dtype != f4 or not x.flags.c_contiguous:
         return NotImplemented
-    E = dy.shape[-1]
-    total, words, dy = np.empty((V, E), f4), words.reshape(-1).astype(np.int64), dy.reshape(-1, E)
-    if words.size and not (words.min() >= -V and words.max() < V):
-        return NotImplemented  # the plain function says what is wrong
-    words %= V  # a negative word counts from the end
-    bounds = np.linspace(0, V, thread_count() + 1).astype(int)
-    run_blocks(lambda begin, end: _sum(total, words, dy, begin, end), itertools.pairwise(bounds))
+    E = x.shape[-1]
+    total, segments, x = np.empty((count, E), f4), segments.reshape(-1).astype(np.int64), x.reshape(-1, E)
+    if segments.size and not (segments.min() >= -count and segments.max() < count):
+        return NotImplemented  # the plain function raises the error
+    segments %= count  # a negative number counts from the end
+    bounds = np.linspace(0, count, thread_count() + 1).astype(int)
+    run_blocks(lambda begin, end: _sum(total, segments, x, begin, end), itertools.pairwise(bounds))
     return total
 
 
 @kernel
-def _sum(total, words, dy, begin, end):
-    for w in range(begin, end):
-        row = total[w]
+def _sum(total, segments, x, begin, end):
+    for s in range(begin, end):
+        row = total[s]
         for e in range(row.size):
             row[e] = ZERO
-    for m in range(words.size):
-        if begin <= words[m] < end:
-            row, d = total[words[m]], dy[m]
+    for m in range(segments.size):
+        if begin <= segments[m] < end:
+            row, addend = total[segments[m]], x[m]
             for e in range(row.size):
-                row[e] += d[e]
+                row[e] += addend[e]

@@ -7,7 +7,7 @@
 // same number at the same time, so the addition has to be atomic. That costs twice. Threads queue where a word is
 // frequent, and every caption has an "a"; and they add in the order in which they happen to arrive, so the last digits
 // differ from run to run. Besides, `total` has to be filled with zeros first, by a launch of its own.
-extern "C" __global__ void sum_by_word_v1(const float* dy, const long long* words, float* total, int M, int E)
+extern "C" __global__ void segment_sum_v1(const float* dy, const long long* words, float* total, int M, int E)
 {
     const int index = blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= M * E)
@@ -19,7 +19,7 @@ extern "C" __global__ void sum_by_word_v1(const float* dy, const long long* word
 // Version 2: one thread for each number of the result, which collects what belongs to it. Gained: every number has one
 // writer, so there are no atomics, the order of addition is that of the batch, and nothing has to be zeroed. Lost: each
 // of the V · E threads reads all M words, of which few are its own.
-extern "C" __global__ void sum_by_word_v2(const float* dy, const long long* words, float* total, int M, int V, int E)
+extern "C" __global__ void segment_sum_v2(const float* dy, const long long* words, float* total, int M, int V, int E)
 {
     const int index = blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= V * E)
