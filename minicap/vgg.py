@@ -40,7 +40,10 @@ FINE_TUNED = {"block5": ("pool4", "conv5_4")}
 
 
 class VGG(Sequential):
-    """conv1_1, [bn1_1,] relu1_1, ..., pool1, ..., pool5; with ``top`` flatten, fc6, relu6, drop6, fc7, ..., fc8."""
+    """conv1_1, [bn1_1,] relu1_1, ..., pool1, ..., pool5; with ``top`` flatten, fc6, relu6, drop6, fc7, ..., fc8.
+
+    Built in lesson 14, lessons/14_vgg.
+    """
 
     features = FEATURES
 

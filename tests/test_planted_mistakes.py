@@ -51,10 +51,10 @@ MISTAKES = [
     Mistake(Linear, "dx with W not transposed", "self.W.data.T", "self.W.data"),
     Mistake(Linear, "db forgotten", "self.b.accumulate(dy2.sum(axis=0))", "pass"),
 
-    Mistake(Embedding, "a repeated word loses a gradient", "array_module(dy).add.at(total, words, dy)",
-            "total[words] += dy", segment_sum),
-    Mistake(Embedding, "a repeated word keeps its last gradient", "array_module(dy).add.at(total, words, dy)",
-            "total[words] = dy", segment_sum),
+    Mistake(Embedding, "a repeated word loses a gradient", "array_module(x).add.at(total, segments, x)",
+            "total[segments] += x", segment_sum),
+    Mistake(Embedding, "a repeated word keeps its last gradient", "array_module(x).add.at(total, segments, x)",
+            "total[segments] = x", segment_sum),
 
     Mistake(Flatten, "pixels in another order", "dy.reshape(shape)",
             "dy.reshape(shape[0], shape[3], *shape[1:3]).transpose(0, 2, 3, 1)"),
