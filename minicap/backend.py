@@ -203,26 +203,31 @@ def cuda_problem():
         return "CuPy is not installed; pip install '.[cuda12]' or '.[cuda13]', by your driver's CUDA version"
     if len(wheels) > 1:
         return f"several CuPy packages are installed ({', '.join(wheels)}) and break each other; keep only one"
+    from .cuda.libraries import explain, try_out
+
     try:
         import cupy
 
         driver = cupy.cuda.runtime.driverGetVersion()
     except Exception as error:  # an ImportError of a library, or CUDA's own error types
-        return f"CuPy cannot be loaded ({_first_line(error)}); reinstall the package that fits your driver"
+        return explain(error, wheels[0]) or (f"CuPy cannot be loaded ({_first_line(error)}); reinstall the package "
+                                             "that fits your driver")
     if driver == 0:
         return "there is no NVIDIA driver on this machine; install one (nvidia-smi has to work)"
     runtime = cupy.cuda.runtime.runtimeGetVersion()
     if runtime // 1000 > driver // 1000:
+        fitting = f"cupy-cuda{driver // 1000}x, or " if driver // 1000 >= 12 else ""
         return (f"the CuPy package {wheels[0]} is built for CUDA {runtime // 1000}, the driver supports CUDA "
-                f"{driver // 1000}; install cupy-cuda{driver // 1000}x, or a newer driver")
+                f"{driver // 1000}; install {fitting}a newer driver")
     try:
         if cupy.cuda.runtime.getDeviceCount() == 0:
             return "the driver sees no GPU; check nvidia-smi and CUDA_VISIBLE_DEVICES"
-        (cupy.ones(2, np.float32) * 2).get()  # compiles a kernel: a missing NVRTC shows here and not an hour later
+        try_out(cupy)
     except Exception as error:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         hint = f" (CUDA_VISIBLE_DEVICES is {visible!r})" if visible is not None else ""
-        return f"the GPU does not answer{hint}: {_first_line(error)}; run python -m minicap.doctor"
+        return explain(error, wheels[0]) or (f"the GPU does not answer{hint}: {_first_line(error)}; run python -m "
+                                             "minicap.doctor")
     return None
 
 

@@ -7,7 +7,6 @@ taken separately, and whatever goes wrong during one becomes its line.
 """
 
 import contextlib
-import ctypes
 import dataclasses
 import importlib
 import io
@@ -19,6 +18,8 @@ from importlib import metadata
 from pathlib import Path
 
 from .cli import option, parse_settings, run_program
+from .cuda import checks as gpu
+from .cuda.checks import MissingError, two_parts
 
 PYTHON = (3, 10)
 LIBRARIES = {"scipy": "SciPy", "PIL": "Pillow", "h5py": "h5py", "safetensors": "safetensors", "tqdm": "tqdm",
@@ -48,14 +49,6 @@ class Finding:
     def line(self):
         cure = f": {self.cure}" if self.cure else ""
         return f"{'ok' if self.ok else 'MISSING' if self.needed else 'missing':8} {self.name:12} {self.detail}{cure}"
-
-
-class MissingError(Exception):
-    """What is looked for is not there: MissingError(what is wrong, cure)."""
-
-    def __init__(self, detail, cure):
-        super().__init__(detail)
-        self.detail, self.cure = detail, cure
 
 
 # --- What the CPU needs ---------------------------------------------------------------------------------------------
@@ -131,55 +124,6 @@ def numba():
     return f"{metadata.version('numba')}, inner loops are compiled"
 
 
-# --- A GPU ----------------------------------------------------------------------------------------------------------
-
-def driver():
-    """The CUDA version that the NVIDIA driver supports, asked of the driver itself: it tells which CuPy to install."""
-    number = ctypes.c_int(0)
-    try:
-        status = _load_driver().cuDriverGetVersion(ctypes.byref(number))
-    except (OSError, AttributeError) as error:
-        raise MissingError("no NVIDIA driver", "fine without a GPU, everything runs on the CPU; otherwise install "
-                           "the driver, until nvidia-smi works") from error
-    if status or not number.value:
-        raise MissingError(f"answers with error {status}", "reinstall the NVIDIA driver, until nvidia-smi works")
-    major = number.value // 1000
-    if major < 12:
-        raise MissingError(f"supports CUDA {_cuda(number.value)}, CuPy needs 12", "install a newer driver")
-    return f"supports CUDA {_cuda(number.value)}; CuPy comes with pip install '.[cuda{min(major, 13)}]'"
-
-
-def _load_driver():
-    return ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
-
-
-def cupy():
-    from .backend import cuda_problem, get_device, installed_cupy_wheels
-
-    problem = cuda_problem()
-    if problem is not None:
-        raise MissingError(*_two_parts(problem))
-    runtime = get_device("cuda").xp.cuda.runtime.runtimeGetVersion()
-    (wheel,) = installed_cupy_wheels()
-    return f"{wheel} {metadata.version(wheel)}, CUDA runtime {_cuda(runtime)}"
-
-
-def _cuda(number):
-    """12040 -> "12.4" """
-    return f"{number // 1000}.{number % 1000 // 10}"
-
-
-def gpu():
-    from .backend import cuda_problem, get_device
-
-    if cuda_problem() is not None:
-        raise MissingError("none that can be used", "see CuPy above; --device auto takes the CPU")
-    runtime = get_device("cuda").xp.cuda.runtime
-    gpus = [runtime.getDeviceProperties(i) for i in range(runtime.getDeviceCount())]
-    return "; ".join(f"cuda:{i} {gpu['name'].decode(errors='replace')}, {gpu['totalGlobalMem'] / 2**30:.0f} GiB"
-                     for i, gpu in enumerate(gpus))
-
-
 # --- Data and weights -----------------------------------------------------------------------------------------------
 
 def flickr8k():
@@ -193,18 +137,12 @@ def flickr8k():
         with contextlib.redirect_stderr(flaws):
             data = load_dataset("flickr8k")
     except UserError as error:
-        raise MissingError(*_two_parts(error)) from error
+        raise MissingError(*two_parts(error)) from error
     folder = data_folder()
     form = [_first_entry(folder, names) for names in (
         (*IMAGE_FOLDERS, *IMAGE_ARCHIVES), (*CAPTION_NAMES, "Flickr8k_text", "Flickr8k_text.zip"))]
     sizes = "/".join(str(len(names)) for names in data.splits.values())
     return f"{len(data.all_images):,} images, {sizes} in the splits; {', '.join(filter(None, form))} in {folder}"
-
-
-def _two_parts(problem):
-    """(what is wrong, the cure): the sentences of minicap's errors put a semicolon between them."""
-    detail, _, cure = str(problem).partition("; ")
-    return detail, cure
 
 
 def _first_entry(folder, names):
@@ -231,7 +169,7 @@ def weights():
     except RefusalError as error:
         raise MissingError(f"{path} {error}", fetch) from error
     except UserError as error:  # MINICAP_WEIGHTS names a file that is not there
-        raise MissingError(_two_parts(error)[0], fetch) from error
+        raise MissingError(two_parts(error)[0], fetch) from error
     return f"{path} ({format}, {path.stat().st_size / 1e6:.0f} MB)"
 
 
@@ -240,7 +178,7 @@ def weights():
 CHECKS = (("Python", python, True), ("minicap", minicap, True), ("NumPy", numpy, True),
           *((label, lambda name=name: _library(name), True) for name, label in LIBRARIES.items()),
           ("CPU", cpu, True), ("numba", numba, False),
-          ("CUDA driver", driver, False), ("CuPy", cupy, False), ("GPU", gpu, False),
+          *((label, check, False) for label, check in gpu.CHECKS),
           ("Flickr8k", flickr8k, False), ("VGG weights", weights, False))
 
 
@@ -262,11 +200,14 @@ def _look(name, check, needed):
 def main(argv=None):
     settings = parse_settings(DoctorSettings, "doctor", "What is there to work with, and what is missing.", argv)
     findings = examine()
-    works = all(f.ok for f in findings if f.needed)
+    works, config = all(f.ok for f in findings if f.needed), gpu.config()
     if settings.json:
-        print(json.dumps({"cpu": works, "findings": [dataclasses.asdict(f) for f in findings]}, ensure_ascii=False))
+        print(json.dumps({"cpu": works, "findings": [dataclasses.asdict(f) for f in findings],
+                          "cupy.show_config": config}, ensure_ascii=False))
     else:
         print("\n".join(f.line() for f in findings))
+        if config:
+            print("\n".join(["cupy.show_config:", *(f"    {line}" for line in config)]))
         absent = ", ".join(f.name for f in findings if not f.ok and not f.needed)
         if not works:
             print("The CPU path does not work: cure what is MISSING, from the top.")

@@ -78,6 +78,8 @@ class _FakeArray:
     def __mul__(self, other):
         return self
 
+    __matmul__ = __mul__
+
     def get(self):
         return np.ones(2)
 
@@ -127,10 +129,19 @@ def test_a_cupy_that_cannot_be_imported_shows_the_first_line_of_why(fake, monkey
     fake()
     monkeypatch.delitem(sys.modules, "cupy")
     (tmp_path / "cupy.py").write_text(
-        "raise ImportError('libnvrtc.so.12: cannot open shared object file\\nlong explanation')")
+        "raise ImportError('numpy.core is of another age\\nlong explanation')")
     monkeypatch.syspath_prepend(tmp_path)
-    assert ("CuPy cannot be loaded (ImportError: libnvrtc.so.12: cannot open shared object file); "
+    assert ("CuPy cannot be loaded (ImportError: numpy.core is of another age); "
             "reinstall the package that fits your driver") in refusal()
+
+
+def test_a_library_that_keeps_cupy_from_being_imported_is_named(fake, monkeypatch, tmp_path):
+    fake()
+    monkeypatch.delitem(sys.modules, "cupy")
+    (tmp_path / "cupy.py").write_text("raise ImportError('libcurand.so.10: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert ("cuRAND is missing or cannot be loaded (libcurand.so.10), a library of the CUDA toolkit; pip install "
+            "'cupy-cuda12x[ctk]>=14' brings it") in refusal()
 
 
 def test_a_machine_without_driver_is_told_apart(fake):
@@ -142,6 +153,11 @@ def test_a_cupy_newer_than_the_driver_names_the_package_that_fits(fake):
     fake(wheels=["cupy-cuda13x"], driver=12080, runtime=13000)
     assert ("the CuPy package cupy-cuda13x is built for CUDA 13, the driver supports CUDA 12; install cupy-cuda12x, "
             "or a newer driver") in refusal()
+
+
+def test_a_driver_too_old_for_any_cupy_has_to_be_replaced(fake):
+    fake(wheels=["cupy-cuda12x"], driver=11080, runtime=12090)
+    assert "the driver supports CUDA 11; install a newer driver" in refusal()
 
 
 def test_a_driver_newer_than_cupy_is_fine(fake):
@@ -160,6 +176,16 @@ def test_a_gpu_that_cannot_run_a_kernel_is_refused_before_an_hour_is_lost(fake, 
     assert "the GPU does not answer: RuntimeError: NVRTC missing; run python -m minicap.doctor" in refusal()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     assert "the GPU does not answer (CUDA_VISIBLE_DEVICES is '7')" in refusal()
+
+
+@pytest.mark.parametrize("message, told", [
+    ('Failure finding "libnvrtc.so.12": No such file', "NVRTC is missing or cannot be loaded (libnvrtc.so.12)"),
+    ('Failure finding "libcublasLt.so.12": No such file', "cuBLAS is missing or cannot be loaded (libcublasLt.so.12)"),
+    ("cudaErrorNoDevice: no CUDA-capable device is detected", "the driver sees no GPU"),
+    ("cudaErrorInsufficientDriver: CUDA driver version is insufficient", "the driver is too old for cupy-cuda12x")])
+def test_what_is_missing_is_said_where_the_first_kernel_fails(fake, message, told):
+    fake(kernel_error=RuntimeError(message))
+    assert f"--device cuda cannot be used: {told}" in refusal()
 
 
 def test_an_index_beyond_the_last_gpu_is_refused(fake):

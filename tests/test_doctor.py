@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from minicap import backend, doctor
+from minicap.cuda import checks
 from minicap.doctor import main
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -22,7 +23,7 @@ def nothing_there(monkeypatch, tmp_path):
     monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "nowhere"))
     monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
     monkeypatch.setattr(backend, "installed_cupy_wheels", list)
-    monkeypatch.setattr(doctor, "_load_driver", no_library)
+    monkeypatch.setattr(checks, "_load_driver", no_library)
 
 
 def no_library():
@@ -59,19 +60,20 @@ def test_one_line_each_and_exit_code_0_where_the_cpu_works(capsys):
     found, code = lines(capsys)
     assert code == 0
     assert list(found) == ["Python", "minicap", "NumPy", "SciPy", "Pillow", "h5py", "safetensors", "tqdm", "Matplotlib",
-                           "CPU", "numba", "CUDA driver", "CuPy", "GPU", "Flickr8k", "VGG weights", "last"]
+                           "CPU", "numba", "CUDA driver", "CuPy", "CUDA libs", "GPU", "Flickr8k", "VGG weights",
+                           "last"]
     assert found["Python"].startswith(f"ok       Python       {sys.version.split()[0]}")
     assert f" {np.__version__}, " in found["NumPy"] and " threads on " in found["NumPy"]
     assert metadata.version("pillow") in found["Pillow"]
     assert found["last"].startswith("The CPU path works. Absent, and not needed for it: ")
-    assert "CUDA driver, CuPy, GPU" in found["last"]
+    assert "CUDA driver, CuPy, CUDA libs, GPU" in found["last"]
 
 
 def test_what_is_missing_has_its_cure_on_the_same_line(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("minicap.backend.has_numba", lambda: False)
     found, _ = lines(capsys)
     missing = {name: line for name, line in found.items() if line.startswith("missing")}
-    assert list(missing) == ["numba", "CUDA driver", "CuPy", "GPU", "Flickr8k", "VGG weights"]
+    assert list(missing) == ["numba", "CUDA driver", "CuPy", "CUDA libs", "GPU", "Flickr8k", "VGG weights"]
     assert "pip install '.[fast]'" in missing["numba"]
     assert "pip install '.[cuda12]'" in missing["CuPy"]
     assert str(tmp_path / "nowhere") in missing["Flickr8k"]
@@ -153,7 +155,7 @@ def test_it_runs_where_numpy_does_not(tmp_path):
     (13010, "supports CUDA 13.1; CuPy comes with pip install '.[cuda13]'"),
     (14000, "supports CUDA 14.0; CuPy comes with pip install '.[cuda13]'")])
 def test_the_driver_says_which_cupy_fits(capsys, monkeypatch, version, detail):
-    monkeypatch.setattr(doctor, "_load_driver", driver_of(version))
+    monkeypatch.setattr(checks, "_load_driver", driver_of(version))
     found, _ = findings(capsys)
     assert found["CUDA driver"]["ok"] and found["CUDA driver"]["detail"] == detail
 
@@ -161,7 +163,7 @@ def test_the_driver_says_which_cupy_fits(capsys, monkeypatch, version, detail):
 @pytest.mark.parametrize("version, status, detail", [
     (11080, 0, "supports CUDA 11.8, CuPy needs 12"), (0, 0, "answers with error 0"), (12040, 999, "error 999")])
 def test_a_driver_that_does_not_work_is_missing(capsys, monkeypatch, version, status, detail):
-    monkeypatch.setattr(doctor, "_load_driver", driver_of(version, status))
+    monkeypatch.setattr(checks, "_load_driver", driver_of(version, status))
     found, code = findings(capsys)
     assert code == 0
     assert not found["CUDA driver"]["ok"] and detail in found["CUDA driver"]["detail"] and found["CUDA driver"]["cure"]
@@ -186,6 +188,74 @@ def test_two_cupy_packages_are_named_with_the_cure(capsys, monkeypatch):
     found, code = findings(capsys)
     assert code == 0 and not found["CuPy"]["ok"]
     assert "cupy-cuda12x, cupy-cuda13x" in found["CuPy"]["detail"] and "keep only one" in found["CuPy"]["cure"]
+
+
+class Report(SimpleNamespace):
+    """What cupyx.get_runtime_info() returns, with its own words."""
+
+    def __str__(self):
+        return "".join(f"{field:25} : {value}\n" for field, value in vars(self).items())
+
+
+ABSENT = {"nvrtc": 'DynamicLibNotFoundError(\'Failure finding "libnvrtc.so.13 or libnvrtc.so.12": No such file\')',
+          "cublas": 'ImportError(\'Failure finding "libcublasLt.so.13 or libcublasLt.so.12": No such file\')',
+          "curand": 'ImportError(\'Failure finding "libcurand.so.11 or libcurand.so.10": No such file\')',
+          "cufft": None, "cusolver": 'ImportError(\'Failure finding "libnvJitLink.so.13": No such file\')'}
+
+
+@pytest.fixture
+def cupy_report(monkeypatch):
+    """``cupy_report(**versions)``: a CuPy that reports these, as versions of its libraries, and has them otherwise."""
+    def install(**different):
+        versions = {"nvrtc": (13, 2), "cublas": 130201, "curand": 10401, "cufft": 12100, "cusolver": (12, 0, 7),
+                    "cusparse": 12600} | different
+        report = Report(**{f"{name}_version": version for name, version in versions.items()})
+        cupyx = SimpleNamespace(get_runtime_info=lambda *, full: report)
+        monkeypatch.setitem(sys.modules, "cupyx", cupyx)
+        monkeypatch.setattr(backend, "installed_cupy_wheels", lambda: ["cupy-cuda13x"])
+        monkeypatch.setattr(backend, "cuda_problem", lambda: "a problem; its cure")
+    return install
+
+
+def test_the_libraries_of_the_toolkit_are_named_with_their_versions(capsys, cupy_report):
+    cupy_report()
+    found, _ = findings(capsys)
+    assert found["CUDA libs"]["ok"]
+    assert found["CUDA libs"]["detail"] == ("NVRTC 13.2, cuBLAS 130201, cuRAND 10401, cuFFT 12100, cuSOLVER 12.0.7, "
+                                            "cuSPARSE 12600")
+
+
+@pytest.mark.parametrize("library, name", [("nvrtc", "NVRTC"), ("cublas", "cuBLAS")])
+def test_a_library_that_is_needed_and_missing_has_its_cure(capsys, cupy_report, library, name):
+    cupy_report(**{library: ABSENT[library]})
+    found, code = findings(capsys)
+    assert code == 0 and not found["CUDA libs"]["ok"]
+    assert found["CUDA libs"]["detail"].startswith(f"{name} missing; ")
+    assert found["CUDA libs"]["cure"] == "pip install 'cupy-cuda13x[ctk]>=14' brings it"
+
+
+@pytest.mark.parametrize("library, name", [("curand", "cuRAND"), ("cufft", "cuFFT"), ("cusolver", "cuSOLVER")])
+def test_a_library_that_nothing_here_calls_is_named_and_no_problem(capsys, cupy_report, library, name):
+    cupy_report(**{library: ABSENT[library]})
+    found, _ = findings(capsys)
+    assert found["CUDA libs"]["ok"] and f"without {name}, of which minicap needs none" in found["CUDA libs"]["detail"]
+
+
+def test_what_cupy_says_of_itself_stands_in_both_answers(capsys, cupy_report):
+    cupy_report()
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    begin = lines.index("cupy.show_config:")
+    assert lines[begin + 1] == "    nvrtc_version             : (13, 2)" and lines[-1].startswith("The CPU path works")
+    main(["--json"])
+    assert json.loads(capsys.readouterr().out)["cupy.show_config"] == [line[4:] for line in lines[begin + 1:-1]]
+
+
+def test_a_cupy_that_cannot_report_is_no_reason_to_stop(capsys, cupy_report, monkeypatch):
+    cupy_report()
+    monkeypatch.setitem(sys.modules, "cupyx", None)
+    found, code = lines(capsys)
+    assert code == 0 and found["CUDA libs"].startswith("missing") and "cupyx" in found["CUDA libs"]
 
 
 # --- Data and weights -----------------------------------------------------------------------------------------------
