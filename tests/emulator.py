@@ -151,7 +151,10 @@ class EmulatedModule(StrictModule):
         return StrictArray(array)
 
     def empty_like(self, x, dtype=None):
-        return self.empty(x.shape, dtype or x.dtype)
+        """As CuPy and NumPy have it, in the order of ``x`` in memory."""
+        array = np.empty_like(x._array, dtype=dtype)
+        array[...] = np.frombuffer(b"\xff" * array.itemsize, array.dtype)[0]
+        return StrictArray(array)
 
 
 xp = EmulatedModule()

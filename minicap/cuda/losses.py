@@ -9,7 +9,7 @@ def log_softmax(logits):
         return NotImplemented
     xp = array_module(logits)
     M, V = logits.shape
-    log_p = xp.empty_like(logits)
+    log_p = xp.empty((M, V), dtype=xp.float32)  # empty_like would take over the order of the logits in memory
     launch("softmax", "log_softmax", M, THREADS, xp.ascontiguousarray(logits), log_p, V)
     return log_p
 
@@ -19,7 +19,7 @@ def softmax_cross_entropy(logits, targets, smoothing=0.0):
         return NotImplemented
     xp = array_module(logits)
     M, V = logits.shape
-    p, loss = xp.empty_like(logits), xp.empty(M, dtype=xp.float32)
+    p, loss = xp.empty((M, V), dtype=xp.float32), xp.empty(M, dtype=xp.float32)
     launch("softmax", "cross_entropy", M, THREADS, xp.ascontiguousarray(logits), _int64(targets), p, loss, V,
            float(smoothing))
     return p, loss

@@ -247,6 +247,11 @@ def test_arrays_that_are_not_one_run_of_memory_are_taken_too(cuda):
     turned = cuda.asarray(x).transpose(0, 2, 1, 3)
     np.testing.assert_array_equal(to_numpy(max_pool2d(turned, 2, 2)), max_pool2d.plain(x.transpose(0, 2, 1, 3), 2, 2))
     np.testing.assert_allclose(to_numpy(channel_moments(turned)[0]), x.mean(axis=(0, 1, 2)), atol=1e-6)
+    logits, targets = cuda.asarray(normal(7, 5)).T, cuda.asarray(np.array([0, 6, 2, 3, 1]))
+    np.testing.assert_allclose(to_numpy(log_softmax(logits)), log_softmax.plain(normal(7, 5).T), rtol=1e-5)
+    for twin, plain in zip(softmax_cross_entropy(logits, targets),
+                           softmax_cross_entropy.plain(normal(7, 5).T, to_numpy(targets)), strict=True):
+        np.testing.assert_allclose(to_numpy(twin), plain, rtol=1e-5)
     words = cuda.asarray(np.arange(24).reshape(4, 6)).T
     dy = cuda.asarray(normal(4, 6, 5)).transpose(1, 0, 2)
     np.testing.assert_array_equal(to_numpy(linear.segment_sum(dy, words, 24)), normal(4, 6, 5).reshape(24, 5))
