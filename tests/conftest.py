@@ -35,6 +35,8 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "minicap")
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", choices=("cpu", "strict", "emulated", "cuda"),
                      help="where the tests of the core compute (default: cpu)")
+    parser.addoption("--no-pool", action="store_true", help="give every array on a GPU an allocation of its own, so "
+                     "that compute-sanitizer sees where it ends")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -69,9 +71,12 @@ def device(request):
         register_array_type(strict.StrictArray, emulator.xp)
         return emulator.DEVICE
     try:
-        return get_device(name)
+        device = get_device(name)
     except UserError as error:
         pytest.skip(str(error))
+    if request.config.getoption("--no-pool"):
+        device.xp.cuda.set_allocator(None)
+    return device
 
 
 @pytest.fixture

@@ -5,6 +5,29 @@ import pytest
 from strict import StrictArray
 
 from minicap import backend
+from minicap.cuda import kernels
+
+launched = set()
+
+
+@pytest.fixture(autouse=True)
+def remember_launches(monkeypatch):
+    """Which kernels of minicap/cuda/ were launched in all tests together is the last line of the summary."""
+    function = kernels._function
+
+    def remember(xp, code, name):
+        launched.add((code, name))
+        return function(xp, code, name)
+
+    monkeypatch.setattr(kernels, "_function", remember)
+
+
+def pytest_terminal_summary(terminalreporter):
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted(kernels.FOLDER.glob("*.cu"))}
+    names = [(source, name) for source in sources for name in kernels.declarations(source)]
+    missing = [f"{source}.cu: {name}" for source, name in names if (sources[source], name) not in launched]
+    terminalreporter.write_line(f"kernels launched: {len(names) - len(missing)} of {len(names)}"
+                                + (f"; not {', '.join(missing)}" if missing else ""))
 
 
 @pytest.fixture
