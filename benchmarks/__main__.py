@@ -1,5 +1,6 @@
 """python -m benchmarks: minicap and PyTorch at the same work, in turns, results compared first."""
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ class BenchmarkSettings:
     threads: int | None = option(None, "cores each side may use (default: all)", metavar="N")
     json: bool = option(False, "one JSON line for each row instead of a table")
     peer_keeps_memory: bool = option(False, "give PyTorch's process our setting of malloc, too (Linux)")
+    keep_processes: bool = option(False, "let a side stay in one process for all rows: starts faster, and on the CPU "
+                                  "finds its memory in another state")
+    go_on: bool = option(False, "go on with the next row after one that fails; the exit code is 1 then")
     ladder: bool = option(False, "one convolution from plain loops to Winograd instead of the rows")
     scaling: bool = option(False, "how cost grows with batch, threads, image side and vocabulary instead of the rows")
     small: bool = option(False, "sizes of a second: tries everything out, the times mean nothing")
@@ -62,23 +66,33 @@ def main(argv=None):
     settings = parse_settings(BenchmarkSettings, "benchmarks", "Compare minicap with PyTorch.", argv, package="")
     rows, note = chosen_rows(settings)
 
-    from .compare import check_peer_installed, inner_loops, machine, measure
+    from .compare import Workers, check_peer_installed, inner_loops, machine, measure
     from .row import Place
 
     check_peer_installed()
     place = Place(settings.device, settings.threads or available_cores(),
                   peer_keeps_memory=settings.peer_keeps_memory)
-    width = max(len(row.name) for row in rows)
-    for number, row in enumerate(rows):
-        measurement = measure(row, place, settings.repeat)
-        if settings.json:
-            print(json.dumps(measurement.to_json()), flush=True)
-            continue
-        if number == 0:
-            print(f"minicap and {measurement.peer}, {place.threads} thread(s), median of {settings.repeat} turns; "
-                  f"{machine()}, our inner loops: {inner_loops()}{'. ' + note if note else ''}")
-            print(line("", width, COLUMNS))
-        print(line(row.name, width, cells(measurement)), flush=True)
+    width, failed, heading = max(len(row.name) for row in rows), False, not settings.json
+    with Workers() if settings.keep_processes else contextlib.nullcontext() as workers:
+        for row in rows:
+            try:
+                measurement = measure(row, place, settings.repeat, workers)
+            except (UserError, RuntimeError) as error:
+                if not settings.go_on:
+                    raise
+                failed = True
+                print(json.dumps({"name": row.name, "error": str(error)}) if settings.json else error, flush=True)
+                continue
+            if settings.json:
+                print(json.dumps(measurement.to_json()), flush=True)
+                continue
+            if heading:
+                print(f"minicap and {measurement.peer}, {place.threads} thread(s), median of {settings.repeat} turns; "
+                      f"{machine()}, our inner loops: {inner_loops()}{'. ' + note if note else ''}")
+                print(line("", width, COLUMNS))
+            heading = False
+            print(line(row.name, width, cells(measurement)), flush=True)
+    return int(failed)
 
 
 def available_cores():

@@ -1,5 +1,6 @@
 """A row measured: results compared first, then both sides timed in turns, never both at once."""
 
+import contextlib
 import datetime
 import importlib.util
 import os
@@ -67,23 +68,58 @@ def check_peer_installed():
                         "pip install -e '.[peers]'")
 
 
-def measure(row, place, repeat):
-    """The :class:`Measurement` of ``row``. MismatchError, naming the row, when the results differ."""
+def measure(row, place, repeat, workers=None):
+    """The :class:`Measurement` of ``row``. MismatchError, naming the row, when the results differ.
+
+    ``workers``: a :class:`Workers` whose processes stay for the next row; else both sides get fresh ones.
+    """
     place = replace(place, threads=row.threads or place.threads, tf32=row.tf32)
     with tempfile.TemporaryDirectory(prefix="minicap-benchmark-") as folder:
         place = replace(place, folder=Path(folder))
         row.prepare(place.folder)
-        with Worker(row, "ours", place) as ours, Worker(row, "peer", place) as peer:
-            largest = check(row, ours("results"), peer("results"))
-            seconds = {ours: [], peer: []}
-            for worker in seconds:
-                worker("warm_up")
-            for turn in range(repeat):
-                for worker in (ours, peer) if turn % 2 == 0 else (peer, ours):  # no side always comes second
-                    time.sleep(PAUSE)
-                    seconds[worker].append(worker("turn"))
-            return Measurement(row, place, repeat, largest, 1e3 * statistics.median(seconds[ours]), peer.name,
-                               1e3 * statistics.median(seconds[peer]), ours("peak_mb"), peer("peak_mb"))
+        if workers is None:
+            with Workers() as fresh:
+                return _measure(row, place, repeat, *fresh.both(row, place))
+        try:
+            return _measure(row, place, repeat, *workers.both(row, place))
+        except Exception as error:
+            workers.__exit__(type(error), error, error.__traceback__)  # what state they are in, nobody knows
+            raise
+
+
+def _measure(row, place, repeat, ours, peer):
+    largest = check(row, ours("results"), peer("results"))
+    seconds = {ours: [], peer: []}
+    for worker in seconds:
+        worker("warm_up")
+    for turn in range(repeat):
+        for worker in (ours, peer) if turn % 2 == 0 else (peer, ours):  # no side always comes second
+            time.sleep(PAUSE)
+            seconds[worker].append(worker("turn"))
+    return Measurement(row, place, repeat, largest, 1e3 * statistics.median(seconds[ours]), peer.name,
+                       1e3 * statistics.median(seconds[peer]), ours("peak_mb"), peer("peak_mb"))
+
+
+class Workers(contextlib.ExitStack):
+    """The processes of both sides, by the settings they inherit; they end with the block."""
+
+    def __init__(self):
+        super().__init__()
+        self.started = {}
+
+    def __exit__(self, *error):
+        self.started.clear()
+        return super().__exit__(*error)
+
+    def both(self, row, place):
+        """(ours, peer), ready for ``row``. The two start up at the same time."""
+        key = place.threads, place.tf32, place.peer_keeps_memory
+        if key in self.started:
+            for worker in self.started[key]:
+                worker.begin(row, place)
+        else:
+            self.started[key] = [self.enter_context(Worker(row, side, place)) for side in ("ours", "peer")]
+        return self.started[key]
 
 
 def check(row, ours, peer):

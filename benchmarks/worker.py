@@ -12,6 +12,7 @@ cores.
 """
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
@@ -36,16 +37,27 @@ class Worker:
     """The parent's end. Raises UserError with the reason when the work fails or the process dies."""
 
     def __init__(self, row: Row, side: str, place: Place):
-        self.title = f"{row.name} ({side})"
+        self.title, self.side = f"{row.name} ({side})", side
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, row, side, place), daemon=True)
         with _settings_to_inherit(place, keep_memory=side == "ours" or place.peer_keeps_memory):
             self.process.start()
         theirs.close()
-        self.name = self._answer()
+
+    @functools.cached_property
+    def name(self):
+        """What computes. The first that is asked of the process, which has been starting up since it was made."""
+        return self._answer()
+
+    def begin(self, row, place):
+        """Let the same process do another row. It has to be one that inherits the same settings."""
+        assert self.name
+        self.title = f"{row.name} ({self.side})"
+        self((row, place))
 
     def __call__(self, command):
+        assert self.name
         self.connection.send(command)
         return self._answer()
 
@@ -75,13 +87,17 @@ class Worker:
 
 
 def serve(connection: Connection, row: Row, side: str, place: Place):
-    """The child: answer commands, names of methods of :class:`Session`, until None comes or the parent is gone."""
+    """The child: answer commands until None comes or the parent is gone.
+
+    A command is the name of a method of :class:`Session`, or (row, place) to begin with another row.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and the parent ends us
     try:
         session = Session(row, side, place)
         connection.send(("done", session.name))
         for command in iter(connection.recv, None):
-            connection.send(("done", getattr(session, command)()))
+            answer = getattr(session, command)() if isinstance(command, str) else session.begin(*command)
+            connection.send(("done", answer))
     except (EOFError, BrokenPipeError):
         pass
     except UserError as error:
@@ -94,7 +110,6 @@ class Session:
     """What the child can do; every method is a command."""
 
     def __init__(self, row, side, place):
-        self.units = row.units
         on_gpu = place.device != "cpu"
         if side == "ours":
             device = place.minicap()
@@ -106,9 +121,14 @@ class Session:
             self.name = row.start_peer(place)
             self.synchronize = _torch_synchronize() if on_gpu else lambda: None
             self.memory = TorchMemory() if on_gpu else ResidentMemory()
-        build = row.ours if side == "ours" else row.peer
+        self.side = side
+        self.begin(row, place)
+
+    def begin(self, row, place):
+        self.work = None  # its memory is free before the next one takes some
+        build = row.ours if self.side == "ours" else row.peer
         self.work = build(row.data(), place)  # what of the data is still needed, the work holds
-        self.calls = 1
+        self.units, self.calls = row.units, 1
 
     def results(self):
         return {name: as_numpy(x) for name, x in self.work.results().items()}

@@ -14,7 +14,7 @@ import tiny_vgg
 
 from benchmarks import __main__ as program
 from benchmarks import compare
-from benchmarks.compare import MismatchError, check, measure
+from benchmarks.compare import MismatchError, Workers, check, measure
 from benchmarks.ladder import LADDER
 from benchmarks.row import Place, Row, Work, as_numpy
 from benchmarks.rows import ROWS
@@ -107,6 +107,61 @@ def test_a_process_that_dies_is_reported():
         measure(Squares(fatal=True), Place("cpu", 1), repeat=1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Process(Squares):
+    """The results are who computes them."""
+
+    def ours(self, data, place):
+        return Work(lambda: None, lambda: {"process": np.array([os.getpid()])})
+
+    peer = ours
+
+
+def processes_of(row, workers):
+    ours, peer = workers.both(row, Place("cpu", 1))
+    return ours("results")["process"][0], peer("results")["process"][0]
+
+
+def test_processes_stay_for_the_rows_that_inherit_the_same_settings():
+    with Workers() as workers:
+        first, second = (processes_of(Process(name=name), workers) for name in "ab")
+        others = workers.both(Process(), Place("cpu", 1, tf32=True))
+        assert first == second and len(set(first)) == 2 and first[0] != others[0]("results")["process"][0]
+
+
+def test_after_a_row_that_fails_the_next_one_gets_fresh_processes(tmp_path):
+    with Workers() as workers:
+        before = measure(Squares(), Place("cpu", 1), 1, workers), processes_of(Process(), workers)
+        for failing in (Squares(peer_is_wrong=0.1), Squares(fatal=True), Squares(complaint="no")):
+            with pytest.raises(UserError):
+                measure(failing, Place("cpu", 1), 1, workers)
+        assert measure(Squares(), Place("cpu", 1), 1, workers).difference == before[0].difference
+        assert not set(before[1]) & set(processes_of(Process(), workers))
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_it_goes_on_after_a_row_that_fails_where_that_is_asked_for(capsys, monkeypatch, json_lines):
+    def measured(row, place, repeat, workers):
+        if row.name == "lstm_train":
+            raise MismatchError("lstm_train: y differs")
+        return compare.Measurement(row, place, repeat, 0.0, 2.0, "peer", 1.0, 0.0, 0.0)
+
+    monkeypatch.setattr(compare, "check_peer_installed", lambda: None)
+    monkeypatch.setattr(compare, "measure", measured)
+    arguments = ["--only", "adam_step,lstm_train", *["--json"] * json_lines]
+    with pytest.raises(MismatchError):
+        program.main(arguments)
+    capsys.readouterr()
+    assert program.main([*arguments, "--go-on"]) == 1
+    first, *_, last = capsys.readouterr().out.splitlines()
+    if json_lines:
+        assert json.loads(first) == {"name": "lstm_train", "error": "lstm_train: y differs"}
+        assert json.loads(last)["name"] == "adam_step"
+    else:
+        assert first == "lstm_train: y differs" and last.startswith("adam_step")
+    assert program.main(["--only", "adam_step", "--go-on"]) == 0
+
+
 @pytest.mark.parametrize(("ours", "peer", "words"), [
     ({"y": 1.0}, {"z": 1.0}, "one side computes y, z"),
     ({"y": np.ones(3)}, {"y": np.ones(4)}, r"y has shape \(3,\) on our side"),
@@ -184,7 +239,7 @@ def test_the_program_prints_a_json_line_for_a_row(capsys):
 
 
 def test_the_table_is_aligned(capsys, monkeypatch):
-    def measured(row, place, repeat):
+    def measured(row, place, repeat, workers):
         return compare.Measurement(row, place, repeat, 0.0, 1234.5, "numpy's twin", 1000.0, 12.3, 45.6)
 
     monkeypatch.setattr(compare, "check_peer_installed", lambda: None)
