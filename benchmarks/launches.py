@@ -29,6 +29,7 @@ NAMES = tuple(row.name for row in captioner.ROWS)
 WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize", "cudaMemcpy", "cudaMemset",
          "cuStreamSynchronize", "cuCtxSynchronize", "cuEventSynchronize")
 MARK = "one pass"
+NO_KERNELS = "the recorder saw no kernel, so nothing can be said of waits"
 NO_PROFILER = "PyTorch is not installed: without its profiler nothing is counted, only the wall clock is read"
 
 
@@ -147,7 +148,8 @@ def lines(name, steps, summary, seconds, shown):
     for kernel, (calls, microseconds) in summary.kernels.items():
         before = by_name[short(kernel)]
         by_name[short(kernel)] = before[0] + calls, before[1] + microseconds
-    for kernel, (calls, microseconds) in sorted(by_name.items(), key=lambda item: -item[1][1])[:shown]:
+    slowest = sorted(by_name.items(), key=lambda item: -item[1][1])
+    for kernel, (calls, microseconds) in slowest[:shown]:
         found.append(f"  {1e-3 * microseconds / steps:9.4f} ms {microseconds / summary.busy_us:6.1%} "
                      f"{calls / steps:7.1f} calls  {kernel}")
     return found
@@ -157,15 +159,20 @@ def main(argv=None):
     settings = parse_settings(LaunchSettings, "benchmarks.launches", "What a training step asks of a GPU.", argv,
                               package="")
     device = Place(settings.device).minicap()
-    waited, counted = [], False
+    waited, counted, seen = [], False, False
     for name, build in chosen(settings).items():
         run, steps = build(device)
         summary, seconds = record(run, device.synchronize)
         print("\n".join(lines(name, steps, summary, seconds, settings.kernels)), flush=True)
-        counted = counted or summary is not None
-        waited += [name] * bool(summary and summary.waits)
-    print(NO_PROFILER if not counted else f"the host waits in {', '.join(waited)}" if waited else
-          "the host never waits for the GPU")
+        if summary is not None:
+            counted, seen = True, seen or bool(summary.kernels)
+            waited += [name] * bool(summary.waits)
+    if not counted:
+        print(NO_PROFILER)
+    elif not seen:
+        print(NO_KERNELS)
+    else:
+        print(f"the host waits in {', '.join(waited)}" if waited else "the host never waits for the GPU")
 
 
 if __name__ == "__main__":

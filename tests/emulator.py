@@ -8,6 +8,8 @@ fresh arrays are full of NaN, so that an element nobody writes is found. It says
 
 import ctypes
 import functools
+import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -40,23 +42,30 @@ def problem():
 @functools.cache
 def _library(code):
     """``code`` compiled with a launcher for each kernel that takes its arguments as CUDA does: an array of pointers."""
-    folder = Path(tempfile.mkdtemp(prefix="minicap-emulator-"))
     launchers = []
     for name, parameters in kernels.DECLARATION.findall(code):
         types = [kernels.Parameter(name, p) for p in parameters.split(",")]
         values = ", ".join(f"*({p.ctype}{'*' * p.pointer}*)a[{i}]" for i, p in enumerate(types))
         launchers.append(f'extern "C" const char* launch_{name}(const unsigned* sizes, bool backwards, void** a)\n'
                          f"{{ return emulator::launch(sizes, backwards, [=] {{ {name}({values}); }}); }}\n")
-    source = folder / "kernels.cpp"
-    source.write_text('#include "emulator.h"\n' + code + "\n" + "".join(launchers))
+    source = '#include "emulator.h"\n' + code + "\n" + "".join(launchers)
     command = ["g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-Wall", "-Wno-unknown-pragmas", "-Wno-sign-compare",
-               f"-I{HERE}", str(source), "-o", str(folder / "kernels.so")]
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode:
-        raise KernelError(result.stderr)
-    library = ctypes.CDLL(str(folder / "kernels.so"))
-    shutil.rmtree(folder)
-    return library
+               f"-I{HERE}"]
+    with tempfile.TemporaryDirectory(prefix="minicap-emulator-") as folder:
+        folder = Path(folder)
+        cache = Path(os.environ.get("MINICAP_EMULATOR_CACHE") or folder)  # several processes may share one
+        everything = source + " ".join(command) + (HERE / "emulator.h").read_text()
+        compiled = cache / f"{hashlib.sha256(everything.encode()).hexdigest()[:16]}.so"
+        if not compiled.exists():
+            (folder / "kernels.cpp").write_text(source)
+            result = subprocess.run([*command, str(folder / "kernels.cpp"), "-o", str(folder / "kernels.so")],
+                                    capture_output=True, text=True)
+            if result.returncode:
+                raise KernelError(result.stderr)
+            partial = cache / f"{compiled.stem}.{os.getpid()}.partial"
+            shutil.copyfile(folder / "kernels.so", partial)
+            os.replace(partial, compiled)
+        return ctypes.CDLL(str(compiled))
 
 
 class _Guarded:

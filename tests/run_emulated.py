@@ -21,7 +21,8 @@ from minicap import backend  # noqa: E402
 # A spawned worker imports this file too, under another name: so what follows is at the top level.
 _get_device = backend.get_device
 backend.register_array_type(strict.StrictArray, emulator.xp)
-backend.get_device = lambda name="auto": emulator.DEVICE if str(name).startswith("cuda") else _get_device(name)
+backend.get_device = lambda name="auto": (
+    emulator.DEVICE if str(name).startswith(("cuda", "emulated")) else _get_device(name))
 
 
 class _Patch:
