@@ -41,14 +41,18 @@ class Step:
         self.begin = time.monotonic()
         say(f"== {self.name} (at most {self.limit:.0f} s): {' '.join(map(str, self.command))}")
         with open(self.path, "wb") as log:
-            self.process = subprocess.Popen(
-                list(map(str, self.command)), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                process_group=0, env=os.environ | {"PYTHONUNBUFFERED": "1"} | self.environment)
+            try:
+                self.process = subprocess.Popen(
+                    list(map(str, self.command)), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                    process_group=0, env=os.environ | {"PYTHONUNBUFFERED": "1"} | self.environment)
+            except OSError as error:  # no such program
+                self.process = None
+                log.write(str(error).encode())
 
     def finish(self):
         """Wait until it has ended, or end it at its limit."""
         try:
-            code = self.process.wait(max(0.0, self.begin + self.limit - time.monotonic()))
+            code = 127 if self.process is None else self.process.wait(max(0.0, self.begin + self.limit - time.monotonic()))
             self.outcome = "ok" if code == 0 else f"FAILED ({code})"
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)

@@ -1,9 +1,13 @@
-"""What benchmarks/parity.py and benchmarks/launches.py make of what they see. No GPU is needed."""
+"""What benchmarks/parity.py, launches.py and bounds.py make of what they see. No GPU is needed."""
+
+import re
 
 import numpy as np
 import pytest
+import tiny_flickr8k
+import tiny_vgg
 
-from benchmarks import launches, parity
+from benchmarks import bounds, launches, parity
 from minicap.errors import UserError
 
 
@@ -81,3 +85,18 @@ def test_what_is_not_on_a_par_is_found(monkeypatch, capsys, wrong, why):
     assert parity.main(["--device", "gpu", "--small", "--steps", "3"]) == 1
     out = capsys.readouterr().out
     assert why in out and out.endswith("PARITY IS BROKEN\n")
+
+
+def test_every_part_of_an_extraction_has_its_speed(monkeypatch, capsys, tmp_path):
+    tiny_vgg.shrink(monkeypatch, size=32)
+    tiny_flickr8k.make(tmp_path)
+    bounds.main(["--weights", str(tmp_path / tiny_flickr8k.WEIGHTS), "--data-dir", str(tmp_path), "--device", "cpu",
+                 "--images", "6", "--batch-size", "4"])
+    speeds = {what.strip(): float(speed.replace(",", "")) for what, speed in
+              re.findall(r"(?m)^(.*?)  +([\d,]+) images/s ", capsys.readouterr().out)}
+    parts = ["preprocess, batches of 4", "layers, batches of 4", "back, batches of 4"]
+    assert list(speeds)[-4:] == [*parts, "all but decoding, one after the other"]
+    assert {"decode, 1 thread(s)", "decode, 2 thread(s)"} <= speeds.keys() and min(speeds.values()) > 0
+    assert speeds["all but decoding, one after the other"] <= min(speeds[part] for part in parts) * 1.01 + 1
+    with pytest.raises(UserError, match="at least 1"):
+        bounds.main(["--images", "0"])

@@ -40,6 +40,12 @@ def test_a_step_that_fails_stops_nothing_and_fails_the_whole(steps, tmp_path, ca
     assert "why\n" in (tmp_path / "core.log").read_text()
 
 
+def test_a_program_that_is_not_there_is_a_step_that_fails(steps, tmp_path):
+    absent = steps.Step("absent", ["no-such-program"], 20)
+    assert steps.run("core", [[absent], [shell(steps, "next", "true")]], tmp_path, 60) == 1
+    assert absent.outcome == "FAILED (127)" and "no-such-program" in absent.line()
+
+
 def test_when_all_is_well_so_is_the_exit_code(steps, tmp_path):
     assert steps.run("core", [[shell(steps, "one", "true"), shell(steps, "two", "true")]], tmp_path, 60) == 0
 

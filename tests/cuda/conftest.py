@@ -23,6 +23,8 @@ def remember_launches(monkeypatch):
 
 
 def pytest_terminal_summary(terminalreporter):
+    if not launched:  # in other processes (pytest -n)
+        return
     sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted(kernels.FOLDER.glob("*.cu"))}
     names = [(source, name) for source in sources for name in kernels.declarations(source)]
     missing = [f"{source}.cu: {name}" for source, name in names if (sources[source], name) not in launched]
