@@ -52,7 +52,8 @@ class Step:
     def finish(self):
         """Wait until it has ended, or end it at its limit."""
         try:
-            code = 127 if self.process is None else self.process.wait(max(0.0, self.begin + self.limit - time.monotonic()))
+            left = max(0.0, self.begin + self.limit - time.monotonic())
+            code = 127 if self.process is None else self.process.wait(left)
             self.outcome = "ok" if code == 0 else f"FAILED ({code})"
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
