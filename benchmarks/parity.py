@@ -9,7 +9,9 @@ attention on made-up regions. Asked of the losses:
 The two add up in different orders, and training amplifies that: a rounding decides which of two pixels is the largest.
 How far is measured in the same run: the CPU trains again from weights changed by their last bit. The tolerance is
 SLACK times the largest difference that makes, and LEAST where it makes none to speak of. The first EARLY steps, after
-which a wrong gradient shows and chaos does not yet, have to agree to EARLY_TOLERANCE.
+which a wrong gradient shows and chaos does not yet, have to agree to EARLY_TOLERANCE. On the CPU a last bit makes 2e-4
+of the scenes' loss within 200 steps (and 5e-2 at ten times this learning rate) and 1e-6 with attention; in the first 20
+steps 1e-7.
 """
 
 import time
@@ -24,9 +26,9 @@ from .row import Place, as_numpy
 from .rows.captioner import AttendStep, SmallCNNStep
 
 SLACK, LEAST = 10, 1e-5
-EARLY, EARLY_TOLERANCE = 10, 1e-3
+EARLY, EARLY_TOLERANCE = 20, 1e-4
 LAST_BIT = 2**-23
-ROWS = (SmallCNNStep(name="scenes", batch=32, E=64, H=64),
+ROWS = (SmallCNNStep(name="scenes", batch=32, E=64, H=64, lr=1e-4),
         AttendStep(name="attention", batch=16, E=128, H=128, A=64, L=49, D=128, V=500))
 
 
