@@ -25,7 +25,7 @@ from minicap.errors import UserError
 from .row import Place, as_numpy
 from .rows.captioner import AttendStep, SmallCNNStep
 
-SLACK, LEAST = 10, 1e-5
+SLACK, LEAST = 10, 1e-4
 EARLY, EARLY_TOLERANCE = 20, 1e-4
 LAST_BIT = 2**-23
 ROWS = (SmallCNNStep(name="scenes", batch=32, E=64, H=64, lr=1e-4),

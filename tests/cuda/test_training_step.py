@@ -140,20 +140,21 @@ def losses_of(steps, device, kind, nudge=0.0, **settings):
     return np.array([float(to_numpy(trainer.step(batch)[0])) for batch in batches_of(trainer, steps)])
 
 
-@pytest.mark.parametrize("kind, epochs, lr", [("pixels", 100, 0.001), ("features", 50, 0.003)])
+@pytest.mark.parametrize("kind, epochs, lr", [("pixels", 100, 0.0007), ("features", 50, 0.003)])
 def test_the_losses_of_200_steps_are_those_of_the_cpu(cuda, kind, epochs, lr):
-    """Same seed, same data, no dropout: they agree to 1e-5 of each loss, or to ten times what the CPU does with itself.
+    """Same seed, same data, no dropout: they agree to 1e-5 of each loss, on a real GPU to 1e-4, or to ten times what
+    the CPU does with itself.
 
     Training is chaotic. In a small CNN a rounding decides which of two pixels is the largest, and the bias before a
     batch norm, whose gradient is nothing but rounding, makes Adam's full steps all the same. So the yardstick is how
-    far the CPU's own losses go apart when every weight is changed by its last bit.
+    far the CPU's own losses go apart when every weight is changed by its last bit: 1e-2 at lr = 0.001.
     """
     theirs, nudged, ours = (losses_of(200, *way, epochs=epochs, lr=lr) for way in (
         (CPU, kind), (CPU, kind, 2**-23), (cuda, kind)))
     assert theirs[-10:].mean() < 0.9 * theirs[:10].mean()  # it learns
-    np.testing.assert_allclose(ours[:2], theirs[:2], rtol=1e-5)
-    np.testing.assert_allclose(ours[:20], theirs[:20], rtol=1e-3)  # no wrong gradient gets so far
-    np.testing.assert_allclose(ours, theirs, rtol=max(1e-5, 10 * np.abs(nudged / theirs - 1).max()))
+    least = 1e-5 if cuda.name == "emulated" else 1e-4
+    np.testing.assert_allclose(ours[:20], theirs[:20], rtol=least)  # no wrong gradient gets so far
+    np.testing.assert_allclose(ours, theirs, rtol=max(least, 10 * np.abs(nudged / theirs - 1).max()))
 
 
 @pytest.mark.parametrize("kind", ["pixels", "features"])
