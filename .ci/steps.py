@@ -103,11 +103,11 @@ def run(title, groups, out, seconds):
 
 
 def table(title, steps, seconds):
-    """At most TABLE_LINES lines: one for each step, then their details as far as there is room."""
+    """At most TABLE_LINES lines: one for each step, then details as far as there is room, those of the last first."""
     width = max(len(step.name) for step in steps)
     lines = [f"{title}: {sum(step.outcome == 'ok' for step in steps)} of {len(steps)} steps ok, {seconds:.0f} s"]
     lines += [f"{step.name:{width}}  {step.outcome:10} {step.seconds:6.1f} s  {step.line()}"[:160] for step in steps]
-    for step in steps:
+    for step in reversed(steps):
         try:
             found = step.details(step.text)
         except Exception:  # as above

@@ -13,6 +13,7 @@ cores.
 
 import contextlib
 import functools
+import gc
 import multiprocessing
 import os
 import signal
@@ -125,7 +126,8 @@ class Session:
         self.begin(row, place)
 
     def begin(self, row, place):
-        self.work = None  # its memory is free before the next one takes some
+        self.work = None
+        gc.collect()  # the memory of the row before is free when this one takes some
         build = row.ours if self.side == "ours" else row.peer
         self.work = build(row.data(), place)  # what of the data is still needed, the work holds
         self.units, self.calls = row.units, 1

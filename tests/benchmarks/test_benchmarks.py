@@ -297,6 +297,11 @@ def test_the_table_is_made_of_the_printed_lines():
                          "| `b` | 1 | 1,234 | 2.35 | 1.01 | 10 / 20 | 1,234 | 2.35 | **0.50** | 10 / 20 |"]
 
 
+def test_a_row_that_failed_is_in_no_table(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"name": "a", "error": "a: y differs"}\n{"name": "b", "ratio": 1}\n')
+    assert list(read(tmp_path / "x.jsonl")) == ["b"]
+
+
 RECORDED = Path(__file__).resolve().parents[2] / "results" / "benchmarks"
 
 
