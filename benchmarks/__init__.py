@@ -6,9 +6,12 @@
     worker.py     one side in a process of its own: threads, clock, memory (memory.py)
     pytorch.py    PyTorch's settings and layouts; its models in pytorch_models.py, its search in pytorch_search.py
     ladder.py     one convolution from plain loops to Winograd (``--ladder``)
+    parity.py     does training on a GPU go as on the CPU? (python -m benchmarks.parity)
+    launches.py   a training step on a GPU, kernel by kernel (python -m benchmarks.launches)
+    bounds.py     what bounds the extraction of features (python -m benchmarks.bounds)
     scaling.py    how cost grows with batch, threads, image side and vocabulary (``--scaling``)
 
-PyTorch is imported in the peer's process alone.
+PyTorch is imported in the peer's process alone, and its profiler by launches.py.
 """
 
 import minicap  # noqa: F401  before NumPy: see minicap/__init__.py

@@ -1,6 +1,7 @@
 """The .cu files of this folder, compiled for the GPU at hand when one of their kernels is first launched.
 
-CuPy compiles with NVRTC, a library that comes with it, and keeps the result on disk: a second run starts at once.
+CuPy compiles with NVRTC, a library of the CUDA toolkit (libraries.py), and keeps the result on disk: a second run
+starts at once.
 """
 
 import functools
