@@ -78,8 +78,12 @@ def say(*lines):
         print(line[:240], flush=True)
 
 
-def run(title, groups, out, seconds):
-    """Run ``groups``, lists of steps that run side by side, within ``seconds``; the exit code: 0 if all were ok."""
+def run(title, groups, out, seconds, patience=1):
+    """Run ``groups``, lists of steps that run side by side, within ``seconds``; the exit code: 0 if all were ok.
+
+    ``patience``: all limits are so many times longer, for a machine that has other work.
+    """
+    seconds *= patience
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     begin, log = time.monotonic(), out / f"{title}.log"
@@ -89,6 +93,7 @@ def run(title, groups, out, seconds):
         if left < 1:
             break
         for step in group:
+            step.limit *= patience
             step.start(out, left)
         for step in group:
             step.finish()

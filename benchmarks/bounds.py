@@ -20,7 +20,6 @@ import numpy as np
 from minicap import extract as program
 from minicap.backend import to_numpy
 from minicap.cli import option, parse_settings, run_program
-from minicap.errors import UserError
 
 from .row import Place
 
@@ -30,10 +29,10 @@ class BoundsSettings:
     weights: str = option("", "VGG-19 weights", metavar="FILE")
     data: str = option("flickr8k", "data set", choices=("flickr8k", "folder"))
     data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
-    layer: str = option("conv5_4+fc7", "which outputs are kept")
+    layer: str = option("conv5_4+fc7", "layer whose outputs are computed")
     device: str = option("cuda", "where the layers compute")
-    images: int = option(1024, "of the data set", metavar="N")
-    batch_size: int = option(32, "images at a time", metavar="N")
+    images: int = option(1024, "of the data set", metavar="N", least=1)
+    batch_size: int = option(32, "images at a time", metavar="N", least=1)
 
 
 def images_per_second(run, count, repeat=3):
@@ -47,12 +46,15 @@ def images_per_second(run, count, repeat=3):
     return count / min(seconds)
 
 
+def read(extractor, dataset, name):
+    return extractor.read(dataset.image(name, at_least=extractor.size))
+
+
 def decoding(extractor, dataset, names, threads):
     """Images/s with so many threads."""
-    size = extractor.model.preprocessing.size
     with ThreadPoolExecutor(threads) as pool:
         begin = time.perf_counter()
-        for _ in pool.map(lambda name: extractor.prepare(dataset.image(name, at_least=size)), names):
+        for _ in pool.map(lambda name: read(extractor, dataset, name), names):
             pass
         return len(names) / (time.perf_counter() - begin)
 
@@ -86,8 +88,6 @@ def parts(extractor, pictures, device):
 def main(argv=None):
     settings = parse_settings(BoundsSettings, "benchmarks.bounds", "What bounds the extraction of features.", argv,
                               package="")
-    if min(settings.images, settings.batch_size) < 1:
-        raise UserError("--images and --batch-size have to be at least 1")
     device = Place(settings.device).minicap()
     dataset = program.load_dataset(settings.data, settings.data_dir)
     extractor = program.Extractor(settings.weights, settings.layer, device)
@@ -96,8 +96,7 @@ def main(argv=None):
     decoding(extractor, dataset, names[:settings.batch_size], cores)  # the files are in memory now, or some of them
     for threads in sorted({1, 2, cores}):
         show(f"decode, {threads} thread(s)", decoding(extractor, dataset, names, threads))
-    size = extractor.model.preprocessing.size
-    pictures = np.stack([extractor.prepare(dataset.image(name, at_least=size)) for name in names[:settings.batch_size]])
+    pictures = np.stack([read(extractor, dataset, name) for name in names[:settings.batch_size]])
     found = parts(extractor, pictures, device)
     for part, speed in found.items():
         show(f"{part}, batches of {len(pictures)}", speed)

@@ -185,7 +185,7 @@ def test_a_gpu_that_cannot_run_a_kernel_is_refused_before_an_hour_is_lost(fake, 
     ("cudaErrorInsufficientDriver: CUDA driver version is insufficient", "the driver is too old for cupy-cuda12x")])
 def test_what_is_missing_is_said_where_the_first_kernel_fails(fake, message, told):
     fake(kernel_error=RuntimeError(message))
-    assert f"--device cuda cannot be used: {told}" in refusal()
+    assert f"device='cuda' cannot be used: {told}" in refusal()
 
 
 def test_an_index_beyond_the_last_gpu_is_refused(fake):

@@ -30,7 +30,7 @@ def test_rows_are_trained_decoded_compared_and_kept(monkeypatch, tmp_path, capsy
                                                "mirror": ("--mirrored", "{mirrored}")})
     folder = tiny_captioner.write_folder(tmp_path / "pictures")
     regions = tiny_captioner.write_regions(tmp_path / "regions.npy")
-    mirrored = tiny_captioner.write_regions(tmp_path / "m.npy", resize=tiny_captioner.SOURCE["resize"] + ", mirrored")
+    mirrored = tiny_captioner.write_regions(tmp_path / "m.npy", resize=tiny_captioner.SOURCE.as_mirrored().resize)
     arguments = [str(a) for a in ("--data", "folder", "--data-dir", folder, "--features", regions, "--work",
                                   tmp_path / "work", "--epochs", 2)]
     ablation.main([*arguments, "--mirrored", str(mirrored), "--only", "drop"])
