@@ -91,6 +91,18 @@ def test_the_map_has_every_file_once_and_none_that_is_not_there():
     assert sorted(ORDER) == sorted(FILES)
 
 
+def test_the_walks_have_at_most_ten_stops_at_files_and_names_that_are_there():
+    _, *walks = re.split(r"(?m)^## ", (PACKAGE / "README.md").read_text(encoding="utf-8"))
+    assert len(walks) == 2
+    for walk in walks:
+        stops = re.findall(r"(?m)^\d+\. `([\w/]+\.py)`: (.*)$", walk)
+        assert 5 <= len(stops) <= 10
+        for file, sentence in stops:
+            source = (PACKAGE / file).read_text(encoding="utf-8")
+            for name in re.findall(r"`([\w.]+)`", sentence):
+                assert re.search(rf"(def|class) {name.rpartition('.')[2]}\b", source), f"{file} has no {name}"
+
+
 @pytest.mark.parametrize("source", [
     "from .conv import Conv2d", "from . import conv", "import minicap.conv", "from minicap.conv import pad",
     "from minicap import conv", "def f():\n    from .conv import pad", "from .captioning.scoring import bleu",

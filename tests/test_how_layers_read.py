@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # What the lesson calls it, where that is not the name of the class.
 IDEAS = {"AvgPool2d": "average pooling", "BatchNorm2d": "batch norm", "Conv2d": "convolution",
          "DoublyStochastic": "doubly stochastic", "Linear": "linear layer", "LSTMCell": "LSTM",
-         "MaxPool2d": "max pooling", "Sequential": "two layers", "SoftmaxCrossEntropy": "cross-entropy", "Standardize": "batch norm"}
+         "MaxPool2d": "max pooling", "Sequential": "two layers", "SoftmaxCrossEntropy": "cross-entropy",
+         "Standardize": "batch norm"}
 
 
 def subclasses(cls):
