@@ -49,31 +49,39 @@ class AttentionLSTM(nn.LSTM):
         return h, c, z, alpha
 
 
+class Part(nn.Module):
+    """Layers by name; not a ModuleDict, which has a method `keys`."""
+
+    def __init__(self, **layers):
+        super().__init__()
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+
 class ShowAttendTell(nn.Module):
     def __init__(self, V, E, H, D, A, *, drop, doubly_stochastic=0.0):
         super().__init__()
-        self.regions = nn.ModuleDict({"scale": Standardize(D), "keys": nn.Linear(D, A),
-                                      "init_state": nn.Linear(D, 2 * H)})
-        self.words = nn.ModuleDict({"embedding": nn.Embedding(V, E)})
+        self.regions = Part(scale=Standardize(D), keys=nn.Linear(D, A), init_state=nn.Linear(D, 2 * H))
+        self.words = Part(embedding=nn.Embedding(V, E))
         self.lstm = AttentionLSTM(E, D, H, A)
-        self.output = nn.ModuleDict({"hidden_to_output": nn.Linear(H, E),
-                                     "context_to_output": nn.Linear(D, E, bias=False), "vocabulary": nn.Linear(E, V)})
+        self.output = Part(hidden_to_output=nn.Linear(H, E), context_to_output=nn.Linear(D, E, bias=False),
+                           vocabulary=nn.Linear(E, V))
         self.drop, self.doubly_stochastic = nn.Dropout(drop), doubly_stochastic
 
     def encode(self, images):
         """(regions, keys, h, c) of each image."""
-        regions = self.regions["scale"](images)
-        state = self.regions["init_state"](regions.mean(dim=1)).tanh()
-        return regions, self.regions["keys"](regions), *state.chunk(2, dim=1)
+        regions = self.regions.scale(images)
+        state = self.regions.init_state(regions.mean(dim=1)).tanh()
+        return regions, self.regions.keys(regions), *state.chunk(2, dim=1)
 
     def logits(self, x, h, z):
         output = self.output
-        return output["vocabulary"](self.drop(x + output["hidden_to_output"](h) + output["context_to_output"](z)))
+        return output.vocabulary(self.drop(x + output.hidden_to_output(h) + output.context_to_output(z)))
 
     def forward(self, images, image_of, words, targets, lengths):
         """The loss; rows come with descending lengths, so those that go on at a step are the first ones."""
         regions, keys, h, c = (array[image_of] for array in self.encode(images))
-        embedded = self.drop(self.words["embedding"](words))
+        embedded = self.drop(self.words.embedding(words))
         states, contexts, alphas = [], [], []
         for t in range(words.shape[1]):
             n = int((lengths > t).sum())
@@ -93,6 +101,6 @@ class ShowAttendTell(nn.Module):
         return h, c
 
     def step(self, state, words):
-        x = self.words["embedding"](words)
+        x = self.words.embedding(words)
         h, c, z, _ = self.lstm.step(x, self.encoded_regions, self.encoded_keys, *state)
         return (h, c), self.logits(x, h, z).log_softmax(dim=1)

@@ -94,7 +94,7 @@ class TrainingStep(Row):
         model = pytorch.load(self.peer_model(settings), data["weights"]).to(place.device)
         parameters = [p for p in model.parameters() if p.requires_grad]
         adam = torch.optim.Adam(parameters, self.lr, fused=True)
-        put = pytorch.images if settings.input == "pixels" else pytorch.tensor
+        put = pytorch.images if settings.side else pytorch.tensor  # pixels, or features
         steps = [(put(images, place), *(pytorch.tensor(a, place) for a in arrays), torch.from_numpy(lengths))
                  for images, *arrays, lengths in data["steps"]]
 

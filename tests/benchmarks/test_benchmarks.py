@@ -203,7 +203,7 @@ def test_without_a_gpu_every_row_is_refused_in_a_sentence():
     if cuda_problem() is None:
         pytest.skip("there is a GPU")
     importlib.util.find_spec("torch") or pytest.skip("PyTorch is not installed")
-    with pytest.raises(UserError, match=r"^conv_train_7x7_s2_tf32 \(ours\): --device cuda cannot be used: .*; .*$"):
+    with pytest.raises(UserError, match=r"^conv_train_7x7_s2_tf32 \(ours\): device='cuda' cannot be used: .*; .*$"):
         program.main(["--device", "cuda", "--small", "--only", "conv_train_7x7_s2_tf32"])
 
 
