@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from model_checks import assert_captions_count_as_copies, assert_same_gradients, loss_and_gradients
 
 from minicap.backend import to_numpy
 from minicap.captioning.decoding.beam_search import beam_search, greedy
@@ -38,17 +39,6 @@ def inputs_of(rng, device, captions=CAPTIONS, n=3):
     return (*map(device.asarray, arrays), batch.lengths)
 
 
-def loss_and_gradients(model, *inputs, **options):
-    model.zero_grad()
-    loss, cache = model.forward(*inputs, **options)
-    dimages, *rest = model.backward(1.0, cache)
-    assert rest == [None] * 4
-    gradients = {name: to_numpy(p.grad).copy() for name, p in model.named_parameters()}
-    if dimages is not None:
-        gradients["images"] = to_numpy(dimages)
-    return float(to_numpy(loss)), gradients
-
-
 def loss_word_by_word(model, images, image_of, words, targets, lengths):
     """(mean cross-entropy of the words, read one after another, where it looked for each of them)"""
     total, alphas = 0.0, []
@@ -59,12 +49,6 @@ def loss_word_by_word(model, images, image_of, words, targets, lengths):
             total -= float(to_numpy(log_p)[0, int(to_numpy(targets)[n, t])])
             alphas.append(to_numpy(state.rows[3]))
     return total / lengths.sum(), alphas
-
-
-def assert_same_gradients(found, expected, rtol=1e-9):
-    assert found.keys() == expected.keys()
-    for name, gradient in expected.items():
-        np.testing.assert_allclose(found[name], gradient, rtol=rtol, atol=1e-12, err_msg=name)
 
 
 def value(x):
@@ -248,14 +232,7 @@ def test_what_stands_in_the_padding_and_the_order_of_the_rows_do_not_matter(devi
 @sentinels
 def test_an_image_with_several_captions_counts_as_often_as_copies_of_it(device, rng, sentinel):
     model = make_model(device, sentinel=sentinel, doubly_stochastic=0.3, input_gradient=True)
-    images, image_of, *rest = inputs_of(rng, device)
-    shared_loss, shared = loss_and_gradients(model, images, image_of, *rest)
-    N = len(image_of)
-    copied_loss, copied = loss_and_gradients(model, images[image_of], device.asarray(np.arange(N)), *rest)
-    assert copied_loss == pytest.approx(shared_loss, rel=1e-12)
-    summed = np.zeros_like(shared["images"])
-    np.add.at(summed, to_numpy(image_of), copied["images"])
-    assert_same_gradients(copied | {"images": summed}, shared)
+    assert_captions_count_as_copies(device, model, *inputs_of(rng, device))
 
 
 def test_in_single_precision_it_says_the_same(device, rng):

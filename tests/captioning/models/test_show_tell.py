@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from model_checks import assert_captions_count_as_copies, assert_same_gradients, loss_and_gradients
 
 from minicap.backend import to_numpy
 from minicap.captioning.decoding.beam_search import greedy
@@ -40,23 +41,6 @@ def inputs_of(kind, rng, device, captions=CAPTIONS, n=3):
     batch = make_batch(captions)
     arrays = make_images(kind, rng, n), batch.image_index, batch.tokens, batch.targets
     return (*map(device.asarray, arrays), batch.lengths)
-
-
-def loss_and_gradients(model, *inputs):
-    model.zero_grad()
-    loss, cache = model.forward(*inputs)
-    dimages, *rest = model.backward(1.0, cache)
-    assert rest == [None] * 4
-    gradients = {name: to_numpy(p.grad).copy() for name, p in model.named_parameters()}
-    if dimages is not None:  # pixels get none
-        gradients["images"] = to_numpy(dimages)
-    return float(to_numpy(loss)), gradients
-
-
-def assert_same_gradients(found, expected, rtol=1e-9):
-    assert found.keys() == expected.keys()
-    for name, gradient in expected.items():
-        np.testing.assert_allclose(found[name], gradient, rtol=rtol, atol=1e-12, err_msg=name)
 
 
 # ---------------------------------------------------------------------------------------------------------- gradients
@@ -117,14 +101,7 @@ def test_the_loss_is_the_mean_over_words_and_not_over_captions(device, rng, kind
 
 def test_an_image_with_several_captions_counts_as_often_as_copies_of_it(device, rng):
     model = make_model("features", device)
-    images, image_of, *rest = inputs_of("features", rng, device)
-    shared_loss, shared = loss_and_gradients(model, images, image_of, *rest)
-    N = len(image_of)
-    copied_loss, copied = loss_and_gradients(model, images[image_of], device.asarray(np.arange(N)), *rest)
-    assert copied_loss == pytest.approx(shared_loss, rel=1e-12)
-    summed = np.zeros_like(shared["images"])
-    np.add.at(summed, to_numpy(image_of), copied["images"])
-    assert_same_gradients(copied | {"images": summed}, shared)
+    assert_captions_count_as_copies(device, model, *inputs_of("features", rng, device))
 
 
 def test_features_are_scaled_to_one_length_so_their_scale_does_not_matter(device, rng):
