@@ -116,7 +116,7 @@ class Session:
             device = place.minicap()
             self.name, self.synchronize = "minicap", device.synchronize
             if backend.compiles():  # the first call loads numba's compiler: that is no memory of the row
-                optim.approach(np.zeros(1, np.float32), np.zeros(1, np.float32), 0.5)
+                optim.lerp_(np.zeros(1, np.float32), np.zeros(1, np.float32), 0.5)
             self.memory = CupyMemory(device) if on_gpu else ResidentMemory()
         else:
             self.name = row.start_peer(place)

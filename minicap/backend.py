@@ -1,16 +1,16 @@
-"""Which array library computes: NumPy on the CPU, CuPy on a CUDA GPU.
+"""The array library that computes: NumPy on the CPU, CuPy on a CUDA GPU.
 
-Layers never ask "is there a GPU?". They compute with the array module *of their input*:
+Layers never ask whether there is a GPU. They compute with the array module *of their input*:
 
     xp = array_module(x)          # numpy for a NumPy array, cupy for a CuPy array
     y = xp.maximum(x, 0)
 
-so the same line runs on both. Arrays of two devices never mix silently: that is an error, not a copy.
+so the same line runs on both. Arrays on different devices never mix silently: that is an error, not a copy.
 
-CuPy is imported here (and in ``minicap/cuda/``) alone, and only once somebody asks for a GPU.
+CuPy is imported only here and in ``minicap/cuda/``, and only when a GPU is asked for.
 
-Where that one line is not the fastest, an :func:`op` has a twin for the device: the same mathematics, arranged for its
-caches and cores, in ``minicap/cpu/`` or ``minicap/cuda/``.
+Where that one line is not the fastest way, an :func:`op` has a twin for the device: the same mathematics, arranged for
+its caches and cores, in ``minicap/cpu/`` or ``minicap/cuda/``.
 """
 
 import functools
@@ -34,7 +34,7 @@ def register_array_type(array_type, module):
 def array_module(*arrays):
     """The module (``numpy`` or ``cupy``) that ``arrays`` belong to. ``None`` entries are skipped.
 
-    Raises TypeError when the arrays live on different devices or are no arrays at all.
+    Raises TypeError when the arrays are on different devices, or something is not an array.
     """
     modules = {_module_of(x) for x in arrays if x is not None}
     if len(modules) != 1:
@@ -58,12 +58,12 @@ def _module_of(x):
 
 
 def op(plain):
-    """Let the function ``plain`` be replaced by a faster twin of the same name and arguments, if there is one.
+    """Let the function ``plain`` be replaced by a faster twin with the same name and arguments, if there is one.
 
-    The module of the first argument, an array, says where to look (``FOLDERS``, and ``TWINS`` in their
-    ``__init__.py``), and a twin is imported when it is first needed. One that answers NotImplemented was not made for
-    what it got: then the next one computes, and in the end ``plain``. Always ``plain`` does when the environment
-    variable MINICAP_PLAIN is set at the start, or by ``function.plain``; MINICAP_NUMBA=0 leaves out the compiled twins.
+    The array module of the first argument decides where twins are looked up (``FOLDERS``, and ``TWINS`` in their
+    ``__init__.py``); a twin is imported when it is first needed. A twin that returns NotImplemented does not support
+    its arguments: the next one is called, and finally ``plain``. ``function.plain`` always calls ``plain``, as does the
+    environment variable MINICAP_PLAIN, if set at the start, for all ops; MINICAP_NUMBA=0 leaves out the compiled twins.
     """
     @functools.wraps(plain)
     def faster(x, *args, **kwargs):
@@ -77,16 +77,16 @@ def op(plain):
     return faster
 
 
-FOLDERS = {"numpy": (".cpu.compiled", ".cpu"), "cupy": (".cuda",)}  # where an array module's twins are, fastest first
+FOLDERS = {"numpy": (".cpu.compiled", ".cpu"), "cupy": (".cuda",)}  # array module -> its twins, the fastest first
 
 
-# Read once: to look into the environment costs as much as a small op.
+# Read once: a lookup in the environment takes as long as a small op.
 plain_only = bool(os.environ.get("MINICAP_PLAIN"))
 without_numba = os.environ.get("MINICAP_NUMBA") == "0"
 
 
 def _twins(name, module):
-    """The functions that stand in for the op ``name`` on arrays of ``module``, in the order they are to be asked."""
+    """The twins of the op ``name`` for arrays of ``module``, in the order in which they are tried."""
     return () if plain_only else _find_twins(name, module, compiles())
 
 
@@ -99,13 +99,14 @@ def _find_twins(name, module, compiled):
 
 
 def compiles():
-    """Whether inner loops on the CPU are machine code: with numba, unless MINICAP_NUMBA=0."""
+    """Whether inner loops on the CPU are compiled: if numba is installed, unless MINICAP_NUMBA=0."""
     return not without_numba and has_numba()
 
 
 @functools.cache
 def has_numba():
-    """Whether numba (the extra `fast`) is installed, and works with this NumPy: it often needs an older one."""
+    """Whether numba (the extra `fast`) is installed and works with this version of NumPy; it often needs an older one.
+    """
     try:
         importlib.import_module("numba")
     except ImportError:
@@ -114,10 +115,10 @@ def has_numba():
 
 
 def fuse(function):
-    """Make one launch of ``function``, a pointwise formula of arrays and numbers; on NumPy it stays as it is.
+    """Turn ``function``, a pointwise formula of arrays and numbers, into one kernel launch; on NumPy it is unchanged.
 
-    CuPy follows the function once, with stand-ins for its arguments, and compiles what it saw. So a number that changes
-    from call to call has to be an argument: any other becomes a constant of the kernel, silently.
+    CuPy traces the function once, with placeholders for its arguments, and compiles the trace. So a number that changes
+    from call to call has to be an argument: any other is silently compiled into the kernel as a constant.
     """
     kernels = {}
 
@@ -132,23 +133,23 @@ def fuse(function):
 
 
 def tf32():
-    """May a GPU round the factors of matrix products to TF32 (10 bits of mantissa)? Only with MINICAP_TF32=1."""
+    """Whether a GPU may round the factors of matrix products to TF32 (10-bit mantissa): only with MINICAP_TF32=1."""
     return os.environ.get("MINICAP_TF32", "0") not in ("", "0")
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where parameters and batches live. ``name`` is ``cpu`` or ``cuda:N``; ``xp`` its array module."""
+    """Where parameters and batches are stored. ``name`` is ``cpu`` or ``cuda:N``, ``xp`` the array module."""
 
     name: str
     xp: ModuleType
 
     def asarray(self, x, dtype=None):
-        """``x`` (a NumPy array, or already here) as an array on this device."""
+        """``x`` (a NumPy array, or one that is already on this device) as an array on this device."""
         return self.xp.asarray(x, dtype=dtype)
 
     def synchronize(self):
-        """Wait until everything submitted to this device is done (before reading a clock)."""
+        """Wait until all work submitted to this device is done, before reading a clock for instance."""
         if self.name.startswith("cuda"):
             self.xp.cuda.get_current_stream().synchronize()
 
@@ -160,7 +161,7 @@ CPU = Device("cpu", np)
 
 
 def to_numpy(x):
-    """A NumPy array with the values of ``x``, copied from the GPU if that is where it is."""
+    """A NumPy array with the values of ``x``, copied from the GPU if necessary."""
     if isinstance(x, (np.ndarray, np.generic)):
         return np.asarray(x)
     return x.get()
@@ -168,10 +169,10 @@ def to_numpy(x):
 
 @op
 def pointwise(x, *others, change):
-    """Call ``change(x, *others)``, which changes arrays of one shape in place and each element by itself.
+    """Call ``change(x, *others)``, which modifies arrays of equal shape in place, element by element.
 
-    NumPy makes a pass over memory for each step of a formula; the twin for the CPU calls ``change`` on pieces that fit
-    into the cache, so that only the first pass goes to memory. A GPU wants few large kernels.
+    NumPy makes one pass over memory for each step of a formula. The CPU's twin calls ``change`` on pieces that fit into
+    the cache, so that only the first pass goes to memory. A GPU is better served by few large kernels.
     """
     change(x, *others)
 

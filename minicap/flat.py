@@ -1,15 +1,15 @@
-"""Parameters side by side in one array: on a GPU an update is then a few launches, and not a few per parameter.
+"""Parameters side by side in one array: on a GPU an update then takes a few kernel launches, not a few per parameter.
 
     parameters = flatten(model.named_parameters())      # {"matrices": FlatParameter, "vectors": FlatParameter}
     adam = Adam(parameters.items(), lr=1e-3)
-    ...                                                 # forward, backward, as ever
+    ...                                                 # forward, backward, as usual
     clip_gradients(parameters.values(), 5.0)
     adam.step()
 
-The model's parameters stay what they are, only their arrays become views of the long ones. Gradients are gathered when
-somebody asks for the long one. What an optimiser saves keeps the names and shapes of the single parameters.
+The model keeps its parameters, only their arrays become views of the long ones. Gradients are gathered when the long
+gradient is read. An optimiser saves its state under the names and in the shapes of the individual parameters.
 
-On NumPy the parameters stay by themselves: no launch has to be saved there, and gathering would be one more pass.
+On NumPy the parameters stay separate: there are no launches to save, and gathering would be one more pass over memory.
 """
 
 import math
@@ -21,9 +21,9 @@ from .layer import Parameter
 
 
 def flatten(named_parameters, prefix=""):
-    """Dict name -> Parameter: matrices and kernels as one, vectors as another (weight decay tells them apart).
+    """Dict name -> Parameter: matrices and kernels as one, vectors as another (weight decay treats them differently).
 
-    ``prefix`` stands before these two names, to tell several calls apart.
+    ``prefix`` is put before these two names, to distinguish several calls.
     """
     named = dict(named_parameters)
     if array_module(*(p.data for p in named.values())) is np:
@@ -34,14 +34,14 @@ def flatten(named_parameters, prefix=""):
 
 
 def parts(name, parameter, array):
-    """Pairs (name of a single parameter, its part of ``array``); ``array`` has the shape of ``parameter.data``."""
+    """Pairs (name of an individual parameter, its part of ``array``). ``array`` is shaped like ``parameter.data``."""
     if not isinstance(parameter, FlatParameter):
         return [(name, array)]
     return list(zip(parameter.members, parameter.split(array), strict=True))
 
 
 class FlatParameter(Parameter):
-    """``members`` (dict name -> Parameter, of one type and device) seen as one parameter of one axis."""
+    """``members`` (dict name -> Parameter, all of one dtype and device) as one parameter with one axis."""
 
     def __init__(self, members):
         self.members = dict(members)
@@ -61,12 +61,13 @@ class FlatParameter(Parameter):
 
     @property
     def ndim(self):
-        """That of the members."""
+        """That of the members, not of the long array."""
         return max(map(len, self.shapes))
 
     @property
     def data(self):
-        """The long array. Where a member was given another array, by ``load_state`` for one, its values move in."""
+        """The long array. If a member was given a new array, for instance by ``load_state``, its values are copied in.
+        """
         for p, view in zip(self.members.values(), self._views, strict=True):
             if p.data is not view:
                 view[...] = p.data
@@ -81,9 +82,9 @@ class FlatParameter(Parameter):
 
     @property
     def grad(self):
-        """All gradients as one array, of which the members' become views; None when no member has any.
+        """All gradients as one array, of which the members' become views; None when no member has one.
 
-        ValueError when some have one and others not: they can only be updated together.
+        ValueError when only some members have one: they can only be updated together.
         """
         missing = [name for name, p in self.members.items() if p.grad is None]
         if len(missing) == len(self.members):

@@ -1,14 +1,14 @@
-"""Random starting weights: ``(rng, shape) -> float32 array``.
+"""Random initial weights: ``(rng, shape) -> float32 array``.
 
-All draw from the NumPy ``Generator`` they are given, so one seed means one model, on the CPU and on the GPU alike.
-``rng=None`` gives zeros: for layers whose weights a loader fills in a moment later.
+All sample from the NumPy ``Generator`` they are given, so a seed determines the model, on the CPU and on the GPU alike.
+``rng=None`` gives zeros, for layers whose weights are loaded right afterwards.
 """
 
 import numpy as np
 
 
 def fan_in_out(shape):
-    """Number of inputs to, and outputs of, one unit: (D, H) of Linear, (K·K·C, K·K·F) of Conv2d's (K, K, C, F)."""
+    """Number of inputs and outputs of one unit: (D, H) for Linear, (K·K·C, K·K·F) for Conv2d's (K, K, C, F)."""
     receptive_field = int(np.prod(shape[:-2]))
     return shape[-2] * receptive_field, shape[-1] * receptive_field
 
@@ -27,24 +27,24 @@ def glorot(rng, shape):
 
 
 def orthogonal(rng, shape):
-    """Blocks of rotations, one per H x H block of (H, B·H): repeated products keep their length (Saxe et al. 2014).
+    """An orthogonal matrix for each H x H block of (H, B·H): repeated products preserve length (Saxe et al. 2014).
 
     ValueError if the width is not a multiple of H.
     """
     H, BH = shape
     if BH % H:
-        raise ValueError(f"orthogonal draws square blocks side by side, and {BH} is not a multiple of {H}")
+        raise ValueError(f"orthogonal fills square blocks side by side, and {BH} is not a multiple of {H}")
     if rng is None:
         return np.zeros(shape, np.float32)
     blocks = []
     for _ in range(BH // H):
         Q, R = np.linalg.qr(rng.standard_normal((H, H)))
-        blocks.append(Q * np.sign(np.diag(R)))  # the sign makes the rotation uniformly distributed (Mezzadri 2007)
+        blocks.append(Q * np.sign(np.diag(R)))  # the signs make Q uniformly distributed (Mezzadri 2007)
     return np.concatenate(blocks, axis=1).astype(np.float32)
 
 
 def normal(std):
-    """An initialiser that draws from N(0, std²)."""
+    """An initialiser that samples from N(0, std²)."""
     return lambda rng, shape: _normal(rng, shape, std)
 
 

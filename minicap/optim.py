@@ -6,9 +6,9 @@
     optimizer.step(lr_factor=schedule(step))
     model.zero_grad()
 
-A parameter whose ``grad`` is None is left alone. ``state()`` and ``load_state()`` carry what an optimiser remembers
-through a checkpoint: an interrupted run goes on exactly where it stopped. On a GPU flatten the parameters first
-(flat.py): then each of these lines is a few launches.
+A parameter whose ``grad`` is None is left alone. ``state()`` and ``load_state()`` save and restore the optimiser's
+state, so that an interrupted run continues exactly where it stopped. On a GPU flatten the parameters first (flat.py):
+each of these lines then takes a few kernel launches.
 """
 
 import contextlib
@@ -22,12 +22,13 @@ from .flat import parts
 
 
 class Optimizer:
-    """Base: keeps ``slots`` (arrays shaped like the parameter) per parameter, and counts steps.
+    """Base class: stores ``slots`` (arrays shaped like the parameter) for each parameter, and counts steps.
 
     ``lr_factors`` (name -> factor) gives some parameters a learning rate of their own.
 
-    A subclass names its slots and writes ``update(theta, g, *slots, *numbers)``, pointwise and in place, where
-    ``numbers(lr, p)`` gives what changes from step to step (fused into one kernel, all other numbers are constants).
+    A subclass names its slots and defines ``update(theta, g, *slots, *numbers)``, pointwise and in place, where
+    ``numbers(lr, p)`` returns the numbers that change from step to step (all others become constants of the fused
+    kernel).
     """
 
     slots = ()
@@ -54,22 +55,22 @@ class Optimizer:
     def _step(self, p, slots, numbers):
         pointwise(p.data, p.grad, *slots, change=lambda *arrays: self.fused_update(*arrays, *numbers))
 
-    def _remembered(self):
-        """Pairs such as ("m/output.W", array), the names and shapes of single parameters."""
+    def _slot_arrays(self):
+        """Pairs such as ("m/output.W", array), with the names and shapes of the individual parameters."""
         for name, slots in self.memory.items():
             for slot, a in slots.items():
                 for single, part in parts(name, self.parameters[name], a):
                     yield f"{slot}/{single}", part
 
     def state(self):
-        """Dict name -> NumPy array, ``steps`` among them; copies, which later steps do not change."""
-        return {name: to_numpy(a).copy() for name, a in self._remembered()} | {"steps": np.array([self.steps])}
+        """Dict name -> NumPy array, ``steps`` among them; all are copies, which later steps do not change."""
+        return {name: to_numpy(a).copy() for name, a in self._slot_arrays()} | {"steps": np.array([self.steps])}
 
     def load_state(self, arrays):
         if _shapes(arrays) != _shapes(self.state()):
             raise UserError(f"the saved optimiser state does not belong to {type(self).__name__} on these parameters")
         self.steps = int(arrays["steps"][0])
-        for name, a in self._remembered():
+        for name, a in self._slot_arrays():
             a[...] = array_module(a).asarray(arrays[name])
 
 
@@ -120,7 +121,7 @@ class Adam(Optimizer):
         s = β₂ s + (1 - β₂) g²         ŝ = s / (1 - β₂ᵗ)
         θ = θ - lr · (m̂ / (sqrt(ŝ) + ε) + weight_decay · θ)
 
-    Decay applies to matrices and kernels, not to biases and scales (arrays of one axis). Derived in lesson 5,
+    Decay applies to matrices and kernels, not to biases and scales (arrays with one axis). Derived in lesson 5,
     lessons/05_optimizers.
     """
 
@@ -131,34 +132,35 @@ class Adam(Optimizer):
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
 
     def numbers(self, lr, p):
-        """m̂ / (sqrt(ŝ) + ε) with both corrections moved from the arrays to lr and ε (the paper, end of section 2)."""
+        """m̂ / (sqrt(ŝ) + ε) with both bias corrections moved from the arrays to lr and ε (the paper, end of section 2).
+        """
         beta1, beta2 = self.betas
         correction = math.sqrt(1 - beta2**self.steps)
-        keep = 1 - lr * self.weight_decay if p.ndim > 1 else 1.0
-        return lr * correction / (1 - beta1**self.steps), self.eps * correction, keep
+        decay = 1 - lr * self.weight_decay if p.ndim > 1 else 1.0
+        return lr * correction / (1 - beta1**self.steps), self.eps * correction, decay
 
-    def update(self, theta, g, m, s, lr, eps, keep):
-        adam_(theta, g, m, s, *self.betas, lr, eps, keep)
+    def update(self, theta, g, m, s, lr, eps, decay):
+        adam_(theta, g, m, s, *self.betas, lr, eps, decay)
 
 
 @op
-def adam_(theta, g, m, s, beta1, beta2, lr, eps, keep):
-    """One step of :class:`Adam`, in place; lr, eps and keep are those that its ``numbers`` returns."""
+def adam_(theta, g, m, s, beta1, beta2, lr, eps, decay):
+    """One step of :class:`Adam`, in place, with the lr, eps and decay that its ``numbers`` returns."""
     m *= beta1
     m += (1 - beta1) * g
     s *= beta2
     s += (1 - beta2) * (g * g)
     root = array_module(s).sqrt(s)
     root += eps
-    theta *= keep
+    theta *= decay
     theta -= lr * (m / root)
 
 
 class WeightAverage:
     """An exponential moving average of the weights, θ̄ = d θ̄ + (1 - d) θ after every step (Polyak and Juditsky 1992).
 
-    Early on d is (1 + steps) / (10 + steps), so that the random start is soon forgotten. ``applied()`` swaps the
-    average in for an evaluation.
+    In early steps d is at most (1 + steps) / (10 + steps), so that the random initial weights are soon forgotten.
+    ``applied()`` swaps the average in for an evaluation.
     """
 
     def __init__(self, named_parameters, decay):
@@ -169,14 +171,14 @@ class WeightAverage:
 
     def update(self):
         self.steps += 1
-        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
 
         for name, p in self.parameters.items():
-            pointwise(self.average[name], p.data, change=lambda average, data: approach(average, data, 1 - keep))
+            pointwise(self.average[name], p.data, change=lambda average, data: lerp_(average, data, 1 - decay))
 
     @contextlib.contextmanager
     def applied(self):
-        """Within the block the parameters hold the average; afterwards their own values again."""
+        """Within the block the parameters hold the average, afterwards their own values again."""
         self._swap()
         try:
             yield
@@ -188,7 +190,7 @@ class WeightAverage:
             p.data, self.average[name] = self.average[name], p.data
 
     def _averages(self):
-        """Pairs (name, array) of single parameters."""
+        """Pairs (name, array) of the individual parameters."""
         for name, p in self.parameters.items():
             yield from parts(name, p, self.average[name])
 
@@ -205,16 +207,16 @@ class WeightAverage:
 
 @op
 @fuse
-def approach(x, goal, share):
-    """Move x by this share of its distance to ``goal``, in place."""
-    x += share * (goal - x)
+def lerp_(x, target, weight):
+    """Linear interpolation from x to ``target``, in place; with weight 0 x stays as it is, with 1 it becomes target."""
+    x += weight * (target - x)
 
 
 def global_norm(parameters):
     """sqrt(Σ g²) over all gradients, as a 0-d array on the gradients' device."""
     squares = [sum_of_squares(p.grad) for p in parameters if p.grad is not None]
     if not squares:
-        raise ValueError("no parameter has a gradient: call backward before the norm is taken")
+        raise ValueError("no parameter has a gradient: call backward before taking the norm")
     return array_module(*squares).sqrt(sum(squares[1:], squares[0]))
 
 
@@ -258,5 +260,5 @@ def warmup_cosine(warmup, total, floor=0.0):
 
 
 def step_decay(every, factor):
-    """The learning rate is multiplied by ``factor`` once per ``every`` steps."""
+    """Multiply the learning rate by ``factor`` once every ``every`` steps."""
     return lambda step: factor ** (step // every)

@@ -146,4 +146,4 @@ def test_an_update_of_many_parameters_is_a_few_launches():
     with watch() as seen:
         optimizer.step()
         average.update()
-    assert seen.launches == {"concatenate": 5, "update": 2, "approach": 2}  # five gradients are gathered
+    assert seen.launches == {"concatenate": 5, "update": 2, "lerp_": 2}  # five gradients are gathered

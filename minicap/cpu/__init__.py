@@ -1,8 +1,8 @@
 """Fast twins for the CPU: the same mathematics as the layers, arranged for caches and cores.
 
-``TWINS`` says in which file the twin of an op stands (see :func:`minicap.backend.op`). They compute in float32 and
-leave everything else, the gradient check's float64 for one, to the plain function. Their inner loops are NumPy; where
-numba is installed, those of ``compiled/`` stand in for them.
+``TWINS`` names the file of each op's twin (see :func:`minicap.backend.op`). Twins compute in float32 and leave
+everything else, such as the gradient check's float64, to the plain function. Their inner loops are NumPy's; where numba
+is installed, the loops in ``compiled/`` replace them.
 """
 
 from .memory import keep_freed_memory

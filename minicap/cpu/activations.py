@@ -1,4 +1,4 @@
-"""The gradient of ReLU on the CPU, in pieces on all cores; NumPy alone would write the mask to memory first."""
+"""The gradient of ReLU on the CPU, in pieces on all cores. NumPy alone would first write the mask to memory."""
 
 import numpy as np
 

@@ -1,15 +1,15 @@
-"""Attention on the CPU: without tanh, one image at a time.
+"""Attention on the CPU, without tanh and one image at a time.
 
 A tanh for every region, word and channel would be most of the work. By the addition theorem
 
     tanh(k + q) = 1 - 2 r,      r = 1 / (1 + e^2k e^2q)      and      1 - tanh² = 4 r (1 - r)
 
-so the exponential of the keys is taken once for a whole sequence (``prepare_keys``), that of the query once for a word,
-and a step is left with a product, a sum and a reciprocal. Rows about one image go together, while its regions are in
-the cache.
+so the exponential of the keys is taken once per sequence (``prepare_keys``) and that of the query once per word, which
+leaves a product, a sum and a reciprocal for each step. Rows for the same image are processed together, while its
+regions are in the cache.
 
-Keys beyond ``KEY`` are cut off there: beside a query of at most ``QUERY`` their tanh is 1 in float32 anyway. A product
-that overflows is no trouble then, for 1 / (1 + inf) is rightly 0, and inf · 0 cannot occur.
+Keys are clipped at ±``KEY``: with a query of at most ``QUERY`` their tanh is ±1 in float32 anyway. A product that
+overflows then does no harm, because 1 / (1 + inf) is 0, as it should be, and inf · 0 cannot occur.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ def prepare_keys(keys):
 
 
 def attention_scores(keys, prepared, query, v, image_of):
-    if not _is_for_us(keys, query, v):
+    if not _supported(keys, query, v):
         return NotImplemented
     exp_keys, exp_query = prepared, np.exp(2 * query)
     e = np.empty((len(query), keys.shape[1]), np.float32)
@@ -54,7 +54,7 @@ def attention_scores(keys, prepared, query, v, image_of):
 
 
 def attention_scores_backward(keys, prepared, query, v, image_of, de, dkeys):
-    if not _is_for_us(keys, query, v, de, dkeys):
+    if not _supported(keys, query, v, de, dkeys):
         return NotImplemented
     exp_keys, exp_query = prepared, np.exp(2 * query)
     dquery, dv = np.zeros_like(query), np.zeros_like(query)
@@ -79,7 +79,7 @@ def scores_of_regions(exp_keys, exp_query, v, e):
 
 @op
 def scores_of_regions_backward(exp_keys, exp_query, v, de, dkeys, dquery, dv):
-    """Adds to dkeys (l, A), dquery (A,) and dv (A,), but for the factors that are taken at the end."""
+    """Adds to dkeys (l, A), dquery (A,) and dv (A,), except for constant factors that the caller applies at the end."""
     r = _r(exp_keys, exp_query)
     dv += de @ r
     slope = np.multiply(r, r, out=scratch().empty("slope", r.shape))
@@ -115,8 +115,8 @@ def weighted_sum_backward(regions, alpha, image_of, dy, dregions=None):
     return dalpha
 
 
-def _is_for_us(keys, query, *arrays):
-    """Is all of it float32, and no query beyond what the cut-off keys allow?"""
+def _supported(keys, query, *arrays):
+    """Whether all arrays are float32 and no query exceeds what the clipped keys allow."""
     return (all(a.dtype == np.float32 for a in (keys, query, *arrays)) and np.abs(query).max(initial=0) <= QUERY)
 
 
@@ -129,14 +129,14 @@ def _r(exp_keys, exp_query):
 
 
 def _parts(keys):
-    """Slices of the regions of an image that fit in the cache."""
+    """Slices of the regions of an image that fit into the cache."""
     _, L, A = keys.shape
     step = max(1, BLOCK_BYTES // (4 * A))
     return [slice(begin, begin + step) for begin in range(0, L, step)]
 
 
 def _by_image(image_of):
-    """(image, its rows) for every image that ``image_of`` names."""
+    """(image, its rows) for every image in ``image_of``."""
     order = np.argsort(image_of, kind="stable")
-    images, begins = np.unique(image_of[order], return_index=True)
-    return list(zip(images.tolist(), np.split(order, begins[1:]), strict=True))
+    images, starts = np.unique(image_of[order], return_index=True)
+    return list(zip(images.tolist(), np.split(order, starts[1:]), strict=True))

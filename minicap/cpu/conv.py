@@ -1,4 +1,4 @@
-"""Convolution on the CPU: which algorithm for which shape, and im2col in blocks for what Winograd cannot do."""
+"""Convolution on the CPU: the algorithm for each shape, and im2col in blocks for what Winograd does not cover."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from ..conv import output_size
 from .threads import Accumulator, image_blocks, run_blocks, scratch
 from .winograd import transform_kernel, winograd_conv, winograd_kernel_gradient
 
-WINOGRAD_MIN_CHANNELS = 16  # below, the transforms outweigh the products they save
+WINOGRAD_MIN_CHANNELS = 16  # with fewer, the transforms cost more than they save
 BLOCK_BYTES = 1 << 20       # of windows at a time
 
 
@@ -14,7 +14,7 @@ def algorithm(W, S, P):
     """"winograd", "im2col" or "plain" for a kernel W (K, K, C, F) with stride S and padding P."""
     K, K, C, F = W.shape
     if K == 1 or P >= K:
-        return "plain"  # K = 1 is one matrix product already; with P >= K some windows see nothing but padding
+        return "plain"  # K = 1 is a single matrix product already; with P >= K some windows contain only padding
     return "winograd" if (K, S, P) == (3, 1, 1) and min(C, F) >= WINOGRAD_MIN_CHANNELS else "im2col"
 
 
@@ -24,31 +24,31 @@ def _algorithm_for(W, S, P, *arrays):
 
 
 def conv2d(x, W, b, S=1, P=0):
-    way = _algorithm_for(W, S, P, x)
-    if way == "plain":
+    method = _algorithm_for(W, S, P, x)
+    if method == "plain":
         return NotImplemented
-    if way == "winograd":
+    if method == "winograd":
         return winograd_conv(x, transform_kernel(W), b)
     return im2col_conv(x, W, b, S, P)
 
 
 def conv2d_backward(dy, x, W, S=1, P=0, input_gradient=True):
-    way = _algorithm_for(W, S, P, x, dy)
-    if way == "plain":
+    method = _algorithm_for(W, S, P, x, dy)
+    if method == "plain":
         return NotImplemented
     K, K, C, F = W.shape
-    dW, db = winograd_kernel_gradient(x, dy) if way == "winograd" else im2col_kernel_gradient(dy, x, K, S, P)
+    dW, db = winograd_kernel_gradient(x, dy) if method == "winograd" else im2col_kernel_gradient(dy, x, K, S, P)
     if not input_gradient:
         return None, dW, db
     if S > 1:
         return im2col_input_gradient(dy, x.shape, W, S, P), dW, db
-    # Every pixel of x collects from the outputs around it: a convolution of dy with the kernel turned around.
-    turned = np.ascontiguousarray(W[::-1, ::-1].transpose(0, 1, 3, 2))
-    return conv2d(dy, turned, np.zeros(C, np.float32), 1, K - 1 - P), dW, db
+    # Every pixel of x gets a gradient from the outputs around it: a convolution of dy with the kernel rotated by 180°.
+    rotated = np.ascontiguousarray(W[::-1, ::-1].transpose(0, 1, 3, 2))
+    return conv2d(dy, rotated, np.zeros(C, np.float32), 1, K - 1 - P), dW, db
 
 
 def im2col_conv(x, W, b, S, P, relu=False, empty=np.empty):
-    """Convolution as matrix products of a few rows' windows at a time, which never leave the cache."""
+    """Convolution as matrix products, on the windows of a few rows at a time, which never leave the cache."""
     N, H, Wd, C = x.shape
     K, K, C, F = W.shape
     OH, OW = output_size(H, K, S, P), output_size(Wd, K, S, P)
@@ -57,7 +57,7 @@ def im2col_conv(x, W, b, S, P, relu=False, empty=np.empty):
 
     def block(images, rows):
         columns = _columns(x[images], K, S, P, rows)
-        out = y[images, rows].reshape(-1, F)  # a view: several images only where all of their rows are meant
+        out = y[images, rows].reshape(-1, F)  # a view, because a block of several images has all of their rows
         np.matmul(columns, W, out=out)
         out += b
         if relu:
@@ -68,7 +68,7 @@ def im2col_conv(x, W, b, S, P, relu=False, empty=np.empty):
 
 
 def im2col_kernel_gradient(dy, x, K, S, P):
-    """dW: (K, K, C, F), the windows of x times the gradients of what they made; and db: (F,), the sum of these."""
+    """dW (K, K, C, F), the windows of x times the gradients of their outputs, and db (F,), the sum of the latter."""
     N, OH, OW, F = dy.shape
     C = x.shape[3]
     dW, db = Accumulator(), Accumulator()
@@ -83,7 +83,7 @@ def im2col_kernel_gradient(dy, x, K, S, P):
 
 
 def im2col_input_gradient(dy, shape, W, S, P):
-    """dx: every window hands its gradient back to the pixels it saw; one image at a time, for its windows overlap."""
+    """dx: every window's gradient is added to the pixels it covers; one image per task, because its windows overlap."""
     N, H, Wd, C = shape
     K, K, C, F = W.shape
     N, OH, OW, F = dy.shape
@@ -98,9 +98,9 @@ def im2col_input_gradient(dy, shape, W, S, P):
             dcolumns = np.matmul(d, WT, out=scratch().empty("columns", (len(d), K * K * C)))
             dcolumns = dcolumns.reshape(-1, OW, K, K, C)
             for kh in range(K):
-                seen = padded[S * rows.start + kh:S * rows.stop + kh:S]
+                covered = padded[S * rows.start + kh:S * rows.stop + kh:S]
                 for kw in range(K):
-                    seen[:, kw:kw + S * OW:S] += dcolumns[:, :, kh, kw]
+                    covered[:, kw:kw + S * OW:S] += dcolumns[:, :, kh, kw]
         dx[n] = padded[P:P + H, P:P + Wd]
 
     run_blocks(block, [(n,) for n in range(N)])
@@ -112,7 +112,7 @@ def _columns(x, K, S, P, rows):
     n, H, W, C = x.shape
     OW, count = output_size(W, K, S, P), rows.stop - rows.start
     first, height = S * rows.start - P, S * (count - 1) + K
-    strip = scratch().empty("strip", (n, height, W + 2 * P, C))  # the rows of x they see, with the padding
+    strip = scratch().empty("strip", (n, height, W + 2 * P, C))  # the rows of x that they cover, with padding
     above, below = max(0, -first), max(0, first + height - H)
     strip[:, :above], strip[:, height - below:], strip[:, :, :P], strip[:, :, P + W:] = 0, 0, 0, 0
     strip[:, above:height - below, P:P + W] = x[:, first + above:first + height - below]

@@ -1,9 +1,9 @@
 """Inference over many images on all cores: a snapshot of a Sequential, prepared for speed.
 
-Kernels are transformed once and not at every call; bias, ReLU and a 2 x 2 max pooling are done while a block of the
-convolution's result is still in the cache; two buffers take the results in turn, for memory that is new to the process
-takes 1.6 times as long to write (100 MB: 13 ms, later 8); and images go through in chunks, so that none of this grows
-with their number.
+Kernels are transformed once and not at every call. Bias, ReLU and a 2 x 2 max pooling are fused with the convolution,
+while a block of its result is still in the cache. Results go to two buffers in turn, because memory that is new to the
+process takes 1.6 times as long to write (100 MB: 13 ms instead of 8). Images are processed in chunks, so that memory
+does not grow with their number.
 """
 
 import functools
@@ -19,14 +19,14 @@ from .conv import algorithm, im2col_conv
 from .threads import scratch
 from .winograd import transform_kernel, winograd_conv
 
-CHUNK = 8  # images: enough tiles for the wide layers at the end, whose kernels are larger than the cache
+CHUNK = 8  # images; enough tiles for the wide last layers, whose kernels are larger than the cache
 
 
 class InferencePlan:
-    """``plan(x)`` equals ``model(x)`` up to rounding; x: (N, H, W, C) float32. Throw it away when weights change.
+    """``plan(x)`` equals ``model(x)`` up to rounding; x: (N, H, W, C) float32. Make a new plan when weights change.
 
-    Layers up to the first Flatten take ``CHUNK`` images at a time, the dense layers the whole batch (their weights are
-    large: reading them once per batch is what they cost).
+    Layers up to the first Flatten take ``CHUNK`` images at a time, the dense layers the whole batch: their weights are
+    large, and reading them is most of their cost.
     """
 
     def __init__(self, model):
@@ -35,7 +35,7 @@ class InferencePlan:
         self.per_chunk = [*_steps(layers[:split])]
         self.per_batch = layers[split:]
         convolutions = [step for step in self.per_chunk if isinstance(step, PreparedConv)]
-        for i, step in enumerate(convolutions[:-1]):  # the last one's result may leave the plan: it gets fresh memory
+        for i, step in enumerate(convolutions[:-1]):  # the last result may be returned, so it gets memory of its own
             step.buffer = f"result {i % 2}"
 
     def __call__(self, x):
@@ -45,13 +45,13 @@ class InferencePlan:
 
 
 class PreparedConv:
-    """A convolution with what it has swallowed: ``compute(x, empty=...)``; its result goes to the named buffer."""
+    """A convolution with the layers fused into it, ``compute(x, empty=...)``; its result goes to the named buffer."""
 
     def __init__(self, layer, compute):
         self.layer, self.compute, self.buffer = layer, compute, None
 
     def __call__(self, x):
-        expect_shape(self.layer, x, "NHWC", C=self.layer.W.shape[2])  # NumPy would spread one channel over all C
+        expect_shape(self.layer, x, "NHWC", C=self.layer.W.shape[2])  # NumPy would broadcast one channel to all C
         empty = np.empty if self.buffer is None else functools.partial(scratch().empty, self.buffer)
         return self.compute(x, empty=empty)
 
@@ -63,17 +63,17 @@ def _run(steps, x):
 
 
 def _steps(layers):
-    """Prepared functions x -> y. A convolution by Winograd swallows a ReLU and a 2 x 2 pooling that follow it."""
+    """Prepared functions x -> y. A ReLU after a convolution is fused with it, as is a 2 x 2 pooling after Winograd."""
     layers = list(layers)
     while layers:
         layer = layers.pop(0)
-        way = algorithm(layer.W.data, layer.stride, layer.padding) if isinstance(layer, Conv2d) else None
-        if way not in ("winograd", "im2col"):
+        method = algorithm(layer.W.data, layer.stride, layer.padding) if isinstance(layer, Conv2d) else None
+        if method not in ("winograd", "im2col"):
             yield layer
             continue
         relu = bool(layers) and isinstance(layers[0], ReLU)
         del layers[:relu]
-        if way == "im2col":
+        if method == "im2col":
             compute = functools.partial(im2col_conv, W=layer.W.data, b=layer.b.data, S=layer.stride, P=layer.padding,
                                         relu=relu)
         else:

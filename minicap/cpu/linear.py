@@ -1,4 +1,4 @@
-"""Sums of segments on the CPU: segments as the one-hot matrix that they stand for, only without its zeros."""
+"""Sums over segments on the CPU: a product with the one-hot matrix of the segments, as a sparse matrix."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy on the CPU: a few samples at a time, whose rows of the vocabulary stay in the cache."""
+"""Softmax and cross-entropy on the CPU: a few samples at a time, so that their logits stay in the cache."""
 
 import numpy as np
 

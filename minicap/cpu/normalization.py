@@ -1,8 +1,8 @@
 """Batch normalisation on the CPU, in one pass for the moments and one for the result.
 
-Sums over pixels are products with a vector of ones, which BLAS does at the speed of memory, where NumPy's own sum over
-the leading axes adds C numbers at a time. For the pointwise passes the C channels are repeated until a row has some
-hundred numbers, for the same reason.
+Sums over pixels are products with a vector of ones, which BLAS computes at the speed of memory, whereas NumPy's own sum
+over the leading axes adds C numbers at a time. For the same reason, pointwise passes repeat the C channels until a row
+has a few hundred numbers.
 """
 
 import numpy as np
@@ -11,11 +11,11 @@ from ..backend import op
 from .threads import run_blocks, scratch
 
 BLOCK = 1 << 18  # elements
-ROW = 512        # elements at least in a row of a pointwise pass
+ROW = 512        # the least number of elements in a row of a pointwise pass
 
 
 def channel_moments(x):
-    """Σ (x - s) and Σ (x - s)² in one pass, where s is a mean of some pixels: nothing cancels."""
+    """Σ (x - s) and Σ (x - s)² in one pass, where s is the mean of a few pixels, which avoids cancellation."""
     if x.dtype != np.float32 or not x.flags.c_contiguous or x.size == 0:
         return NotImplemented
     C = x.shape[-1]
@@ -77,7 +77,7 @@ def batch_norm_backward(dy, x, gamma, mean, scale, frozen=False):
     return dx, dgamma, dbeta
 
 
-# Four pieces of work on a block (rows, R) that is in the cache, with R numbers of the channels beside it.
+# The four passes over a block (rows, R) that is in the cache, with R numbers for its channels.
 
 @op
 def sums_of_powers(x, shift):
@@ -112,12 +112,12 @@ def combine(dy, x, a, b, c, dx):
 
 def _add(sums, C):
     """The two sums of each block, added in the order of the blocks: (C,), (C,) float64."""
-    blocks = [sums[start] for start in sorted(sums)]  # whichever core was first
+    blocks = [sums[start] for start in sorted(sums)]  # whichever core finished first
     return (np.sum(part, axis=0, dtype=np.float64).reshape(-1, C).sum(axis=0) for part in zip(*blocks, strict=True))
 
 
 def _rows(pixels):
-    """(pixels, C) as fewer and longer rows of ``repeat`` pixels each: (rows, repeat)."""
+    """(pixels, C) reshaped to fewer and longer rows of ``repeat`` pixels each: (rows, repeat)."""
     M, C = pixels.shape
     repeat = 1
     while repeat * C < ROW and M % (2 * repeat) == 0:

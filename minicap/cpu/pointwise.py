@@ -1,8 +1,8 @@
-"""Formulas of several steps, element by element: on pieces that stay in the cache, on all cores."""
+"""Pointwise formulas of several steps, on pieces that stay in the cache, on all cores."""
 
 from .threads import run_blocks
 
-PIECE = 1 << 18  # elements; fewer are not worth waking another core
+PIECE = 1 << 18  # elements; with fewer it is not worth waking another core
 
 
 def pointwise(x, *others, change):

@@ -1,7 +1,7 @@
 """Max pooling on the CPU: a few rows of windows at a time, on all cores.
 
-Only windows that do not overlap and lie inside the image, as in nearly every network: then each pixel is in one window
-at most, and rows of windows are independent. Other poolings are left to the plain function.
+Only for windows that do not overlap and lie inside the image, as in nearly every network: each pixel is then in at most
+one window, and rows of windows are independent. Other kinds of pooling are left to the plain function.
 """
 
 import numpy as np
@@ -33,11 +33,11 @@ def max_pool2d_backward(dy, x, y, K, S, P=0):
         return NotImplemented
     N, OH, OW, C = dy.shape
     covered = x.shape[1:3] == (K * OH, K * OW)
-    dx = np.empty(x.shape, dy.dtype) if covered else np.zeros(x.shape, dy.dtype)  # pixels at the edge in no window
+    dx = np.empty(x.shape, dy.dtype) if covered else np.zeros(x.shape, dy.dtype)  # edge pixels may be in no window
     dy, x, y = map(np.ascontiguousarray, (dy, x, y))
 
     def block(images, rows):
-        hand_back(dy[images], x[images], y[images], K, rows.start, rows.stop, dx[images])
+        scatter_to_maximum(dy[images], x[images], y[images], K, rows.start, rows.stop, dx[images])
 
     run_blocks(block, image_blocks(N, OH, OW * C, BLOCK))
     return dx
@@ -45,7 +45,7 @@ def max_pool2d_backward(dy, x, y, K, S, P=0):
 
 @op
 def largest_of_windows(x, K, begin, end, y):
-    """Rows ``begin`` to ``end`` of y (N, OH, OW, C): the largest of each K x K window of x."""
+    """Rows ``begin`` to ``end`` of y (N, OH, OW, C): the maximum of each K x K window of x."""
     y = y[:, begin:end]
     first, *others = _taps(x[:, K * begin:], K, K, *y.shape[1:3])
     if not others:
@@ -56,8 +56,8 @@ def largest_of_windows(x, K, begin, end, y):
 
 
 @op
-def hand_back(dy, x, y, K, begin, end, dx):
-    """dx = dy at the first pixel of each window that equals its largest, y; 0 at the others. Rows as above."""
+def scatter_to_maximum(dy, x, y, K, begin, end, dx):
+    """dx = dy at the first pixel of each window that equals its maximum y, and 0 at the others. Rows as above."""
     dy, y = dy[:, begin:end], y[:, begin:end]
     found, waiting = (scratch().empty(name, dy.shape, bool) for name in ("found", "waiting"))
     waiting[...] = True

@@ -1,9 +1,9 @@
 """The LSTM's time loop on the CPU.
 
-Rows are independent, so where there are many of them each core takes its share through all steps; a few rows go through
-together, for then a matrix product on all cores is the better half of the work. Within a step nothing is allocated, and
-the four gates are one pass over one array: with twice the candidate's pre-activation, tanh(z) = 2 σ(2z) - 1 is a
-sigmoid like the others.
+Rows are independent, so where there are many, each core takes its part of them through all steps. A few rows are
+processed together, since a matrix product on all cores is then most of the work. Within a step nothing is allocated,
+and the four gates are computed in one pass over one array: with twice the candidate's pre-activation,
+tanh(z) = 2 σ(2z) - 1 is a sigmoid like the others.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from ..recurrent import steps_of
 from .threads import run_blocks, scratch, thread_count
 
 BLOCK_ROWS = 32  # of gates at a time: 256 KB with H = 512
-MIN_ROWS = 64  # a core's share at least: below, a matrix product is mostly reading U
+MIN_ROWS = 64  # for each core; with fewer, a matrix product spends most of its time reading U
 
 
 def gates_forward(z, c):
@@ -54,11 +54,11 @@ def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, batch_sizes):
 
     def block(rows):
         for now, before, after in reversed(list(_steps_of(rows, batch_sizes))):
-            mine = slice(rows.start, rows.start + now.stop - now.start)
-            dhs = dh[mine]
+            active = slice(rows.start, rows.start + now.stop - now.start)
+            dhs = dh[active]
             dhs += dy[now]
-            gates_backward_(dhs, dc[mine], gates[now], c[before], tanh_c[after])
-            # dh = dz Uᵀ, as its transpose: with the larger factor on the left OpenBLAS is up to twice as fast
+            gates_backward_(dhs, dc[active], gates[now], c[before], tanh_c[after])
+            # dh = dz Uᵀ, computed as its transpose: with the larger factor on the left OpenBLAS is up to twice as fast
             dhs.T[...] = np.matmul(U, gates[now].T, out=scratch().empty("dhT", (H, len(dhs))))
 
     _divide_rows(block, batch_sizes)
@@ -66,7 +66,7 @@ def lstm_steps_backward(gates, U, c, tanh_c, dy, dh, dc, batch_sizes):
 
 
 def _steps_of(rows, batch_sizes):
-    """The slices of :func:`minicap.recurrent.steps_of` for the given rows alone, until the last of them has ended."""
+    """The slices of :func:`minicap.recurrent.steps_of` restricted to ``rows``, until the last of them has ended."""
     for slices in steps_of(batch_sizes):
         count = slices[0].stop - slices[0].start
         if count <= rows.start:
@@ -77,11 +77,11 @@ def _steps_of(rows, batch_sizes):
 
 @op
 def gates_(z, c, c_next, tanh_c, h_next):
-    """One step on some rows, in place: z becomes the gates, and the last three arguments are filled."""
+    """One step for some rows, in place: z becomes the gates, and the last three arguments are filled."""
     H = c.shape[1]
     z[:, 3 * H:] *= 2
     np.negative(z, out=z)
-    with np.errstate(over="ignore"):  # where exp overflows to infinity, 1 / (1 + exp(-z)) is rightly 0
+    with np.errstate(over="ignore"):  # where exp overflows to infinity, 1 / (1 + exp(-z)) is 0, as it should be
         np.exp(z, out=z)
     z += 1
     np.reciprocal(z, out=z)
@@ -96,7 +96,7 @@ def gates_(z, c, c_next, tanh_c, h_next):
 
 @op
 def gates_backward_(dh, dc, gates, c, tanh_c):
-    """The gradient of one step on some rows, in place: the gates become dz, and dc that of the memory before."""
+    """The gradient of one step for some rows, in place: the gates become dz, and dc that of the step's input c."""
     i, f, o, g = np.split(gates, 4, axis=1)
     a, b = (scratch().empty(name, dh.shape) for name in ("one minus", "dgate"))
     # dc += dh o (1 - tanh²)
@@ -105,7 +105,7 @@ def gates_backward_(dh, dc, gates, c, tanh_c):
     a *= o
     a *= dh
     dc += a
-    # do = dh tanh c · o (1 - o); then with the new dc: di = dc g · i (1 - i), dg = dc i · (1 - g²), df, dc f
+    # do = dh tanh c · o (1 - o); then, with the new dc: di = dc g · i (1 - i), dg = dc i · (1 - g²), df, and dc *= f
     np.multiply(dh, tanh_c, out=b)
     _times_slope(b, o, a)
     np.multiply(i, dc, out=a)  # dc i, before i is overwritten
@@ -127,7 +127,7 @@ def _times_slope(dgate, gate, spare):
 
 
 def _divide_rows(block, batch_sizes):
-    """Call ``block(rows)`` for slices of the rows that have about the same number of steps to compute, one a core."""
+    """Call ``block(rows)`` for slices of the rows with about the same number of steps to compute, one for each core."""
     N = max(batch_sizes, default=0)
     threads = min(thread_count(), N // MIN_ROWS)
     if threads < 2:

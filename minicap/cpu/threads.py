@@ -1,11 +1,11 @@
 """Blocks of work on all cores, each with its own scratch memory.
 
-NumPy's pointwise work, copies and reductions use one core, and its matrix products start and stop all of them each
-time. Cut into blocks that fit a core's cache, whole chains of such steps run side by side instead (NumPy releases the
-GIL), with BLAS held to one thread in each.
+NumPy's pointwise operations, copies and reductions use one core, and each matrix product starts and stops all of them.
+Cut into blocks that fit into a core's cache, whole chains of such steps run in parallel instead (NumPy releases the
+GIL), with BLAS limited to one thread in each.
 
-Blocks are better large than small, a megabyte or more: NumPy's calls of two threads take turns at the GIL, and handing
-it over costs about 2 µs a call, as much as 30 KB of a pointwise pass.
+Large blocks, of a megabyte or more, are better than small ones: NumPy calls from two threads take turns at the GIL, and
+passing it on costs about 2 µs per call, as much as 30 KB of a pointwise pass.
 """
 
 import functools
@@ -17,9 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-_here = threading.local()  # what belongs to one thread: its scratch memory, and which share of the blocks it works on
-_turn = threading.RLock()  # the number of BLAS threads belongs to the process: one caller at a time may set it
-_threads_outside = None    # what that number was before the caller whose turn it is set it to 1
+_here = threading.local()  # for each thread: its scratch memory, and the number of the part it is working on
+_turn = threading.RLock()  # the number of BLAS threads is global to the process: one caller at a time may set it
+_threads_outside = None    # that number before the caller whose turn it is set it to 1
 
 
 @functools.cache
@@ -33,7 +33,7 @@ def _pool():
 
 
 def thread_count():
-    """As many threads as BLAS takes: all cores, unless OMP_NUM_THREADS or threadpoolctl says otherwise."""
+    """The number of threads that BLAS uses: all cores, unless OMP_NUM_THREADS or threadpoolctl sets another number."""
     if _at_work():
         return _threads_outside
     with _turn:
@@ -41,10 +41,10 @@ def thread_count():
 
 
 def run_blocks(function, blocks):
-    """Call ``function(*block)`` for every block, on all cores; the caller's thread works too.
+    """Call ``function(*block)`` for every block, on all cores; the calling thread works too.
 
-    Each core gets one run of blocks, whatever their speed: then the same sums are added in the same order every time,
-    and a training run repeats to the bit. A block that calls this itself runs its own blocks one after another.
+    Each core gets one contiguous part of the blocks, fixed in advance: sums are always added in the same order, so that
+    a training run is repeatable bit for bit. If a block itself calls this function, its blocks run one after another.
     """
     global _threads_outside
     blocks = list(blocks)
@@ -54,20 +54,20 @@ def run_blocks(function, blocks):
         return
     with _turn:
         threads = _threads_outside = thread_count()
-        shares = min(threads, len(blocks))
-        bounds = [len(blocks) * share // shares for share in range(shares + 1)] if shares else [0, 0]
+        parts = min(threads, len(blocks))
+        bounds = [len(blocks) * part // parts for part in range(parts + 1)] if parts else [0, 0]
 
-        def work(share):
-            _here.share = share
+        def work(part):
+            _here.part = part
             try:
-                for block in blocks[bounds[share]:bounds[share + 1]]:
+                for block in blocks[bounds[part]:bounds[part + 1]]:
                     function(*block)
             finally:
-                _here.share = None
+                _here.part = None
 
         try:
             with _blas().limit(limits=1):
-                others = [_pool().submit(work, share) for share in range(1, shares)]
+                others = [_pool().submit(work, part) for part in range(1, parts)]
                 try:
                     work(0)
                 finally:
@@ -78,13 +78,14 @@ def run_blocks(function, blocks):
 
 
 def _at_work():
-    return getattr(_here, "share", None) is not None
+    return getattr(_here, "part", None) is not None
 
 
 def image_blocks(N, rows, row_size, budget):
     """Blocks (images, rows), both slices, of N images of ``rows`` rows, none of them larger than ``budget``.
 
-    Several whole images where they are small, else some rows of one; and at least one block for each core.
+    A block is several complete images where they are small, otherwise some rows of one. There is at least one block for
+    each core, if there are enough rows.
     """
     fit = max(1, min(budget // row_size, -(-N * rows // thread_count())))
     if fit >= rows:
@@ -94,7 +95,8 @@ def image_blocks(N, rows, row_size, budget):
 
 
 class Scratch:
-    """Arrays by name, grown when needed and kept: memory that is new to the process is slow to write."""
+    """Arrays by name, which grow when needed and are reused, since memory that is new to the process is slow to write.
+    """
 
     def __init__(self):
         self.arrays = {}
@@ -115,21 +117,21 @@ def scratch():
 
 
 class Accumulator:
-    """A sum of matrix products over blocks: every share of them in an array of its own until ``total`` joins them."""
+    """A sum of matrix products over blocks: each part of :func:`run_blocks` has its own; ``total`` adds them up."""
 
     def __init__(self):
         self.sums = {}
 
     def matmul(self, a, b):
         """Add the matrix product ``a @ b``."""
-        if _here.share in self.sums:
-            total = self.sums[_here.share]
+        if _here.part in self.sums:
+            total = self.sums[_here.part]
             total += np.matmul(a, b, out=scratch().empty("product", total.shape))
         else:
-            self.sums[_here.share] = np.matmul(a, b)
+            self.sums[_here.part] = np.matmul(a, b)
 
     def total(self):
-        first, *others = (self.sums[share] for share in sorted(self.sums))
+        first, *others = (self.sums[part] for part in sorted(self.sums))
         for other in others:
             first += other
         return first

@@ -12,14 +12,14 @@ channels at once into three matrix products around 36 independent ones:
     M[p] = V[p] @ U[p]           (tiles, C) @ (C, F)       p = 1..36,   U = (G⊗G) @ W
     Y = (Aᵀ⊗Aᵀ) @ M             (16, 36) @ (36, tiles·F)
 
-Backwards, the gradient of the input is the same convolution of dy with the kernel turned around, and that of the
-kernel comes from the three lines read from below:
+In the backward pass the gradient of the input is the same convolution of dy with the kernel rotated by 180°, and that
+of the kernel comes from the three lines in reverse:
 
     dM = (Aᵀ⊗Aᵀ)ᵀ @ dY          dU[p] = V[p]ᵀ @ dM[p]          dW = (G⊗G)ᵀ @ dU
 
-Tiles are taken in blocks that stay in the cache. The transforms amplify rounding: float32 results differ from the
-direct sum by less than 1e-5 of the largest output in layers like VGG's, and by less than 2e-5 where a sum has but a few
-terms (measured in tests/cpu/test_winograd.py).
+Tiles are processed in blocks that stay in the cache. The transforms amplify rounding errors: float32 results differ
+from the direct sum by less than 1e-5 of the largest output in layers like VGG's, and by less than 2e-5 where a sum has
+only a few terms (measured in tests/cpu/test_winograd.py).
 """
 
 import numpy as np
@@ -49,20 +49,20 @@ BLOCK_BYTES = 4 << 20  # of transformed tiles at a time: with input, products an
 
 
 def transform_kernel(W):
-    """U: (3, 3, C, F) -> (36, C, F), four times the size."""
+    """W (3, 3, C, F) -> U (36, C, F), four times the size."""
     K, K, C, F = W.shape
     return (G2 @ W.reshape(9, C * F)).reshape(36, C, F)
 
 
 def winograd_conv(x, U, b, relu=False, pool=False, empty=np.empty):
-    """conv(x) + b with stride 1 and padding 1, then ReLU and 2 x 2 max pooling if asked for, still in the cache.
+    """conv(x) + b with stride 1 and padding 1, then ReLU and 2 x 2 max pooling on request, fused while in the cache.
 
-    x: (N, H, W, C), U: of :func:`transform_kernel`, b: (F,); y: (N, H, W, F), or half of H and W with ``pool``,
-    in the memory that ``empty(shape, dtype)`` gives.
+    x: (N, H, W, C), U: from :func:`transform_kernel`, b: (F,); y: (N, H, W, F), or half of H and W with ``pool``,
+    in memory allocated by ``empty(shape, dtype)``.
     """
     N, H, W, C = x.shape
     F = U.shape[2]
-    side = 2 if pool else 4  # of the part of y that comes from one tile
+    side = 2 if pool else 4  # of the square of y that one tile computes
     y = empty((N, H * side // 4, W * side // 4, F), np.float32)
 
     def block(images, rows):
@@ -75,7 +75,7 @@ def winograd_conv(x, U, b, relu=False, pool=False, empty=np.empty):
 
 
 def winograd_kernel_gradient(x, dy):
-    """dW: (3, 3, C, F) of the convolution that made y (N, H, W, F) of x (N, H, W, C); and db: (F,), the sum of dy."""
+    """dW (3, 3, C, F) and db (F,) of the convolution from x (N, H, W, C) to y (N, H, W, F)."""
     N, H, W, C = x.shape
     F = dy.shape[3]
     dU, db = Accumulator(), Accumulator()
@@ -109,14 +109,14 @@ def transform_input(x, top, V):
 
 @op
 def transform_output(M, top, b, relu, pool, y):
-    """Aᵀ M A of each tile, with bias, ReLU and pooling as in :func:`winograd_conv`, to where the tile is in y."""
+    """Write Aᵀ M A of each tile to its position in y, with bias, ReLU and pooling as in :func:`winograd_conv`."""
     F, side = M.shape[-1], 2 if pool else 4
     Y = np.matmul(AT2, M.reshape(36, -1), out=scratch().empty("tiles", (16, M[0].size)))
     if pool:
         Y = Y.reshape(2, 2, 2, 2, -1)  # (row, row within the window, column, column within it, ...)
         Y = np.maximum(Y[:, 0], Y[:, 1], out=Y[:, 0])
         Y = np.maximum(Y[:, :, 0], Y[:, :, 1], out=Y[:, :, 0])
-    Y = Y.reshape(-1, F)  # the largest of sums with one b is b + the largest: both come after the pooling
+    Y = Y.reshape(-1, F)  # bias and ReLU can come after the pooling, since max(a + b) = max(a) + b
     Y += b
     if relu:
         np.maximum(Y, 0, out=Y)
@@ -124,7 +124,7 @@ def transform_output(M, top, b, relu, pool, y):
     for i in range(side):
         for j in range(side):
             target = y[:, side * top + i:side * (top + M.shape[2]):side, j::side]
-            target[...] = Y[i, j, :, :target.shape[1], :target.shape[2]]  # the last tiles may hang over the edge
+            target[...] = Y[i, j, :, :target.shape[1], :target.shape[2]]  # the last tiles may extend beyond the edge
 
 
 @op

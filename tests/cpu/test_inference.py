@@ -35,7 +35,7 @@ def assert_equals_model(model, x):
 
 
 def kinds(model):
-    """The steps of a plan: W(inograd), I(m2col), each with r and p where it swallows a ReLU and a pooling, or "."."""
+    """The steps of a plan: W(inograd), I(m2col), each with r and p where a ReLU and a pooling are fused, or "."."""
     found = []
     for step in InferencePlan(model).per_chunk:
         if step in model.layers.values():

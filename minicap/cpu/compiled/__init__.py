@@ -1,18 +1,18 @@
-"""The inner loops of the CPU's twins as machine code, by numba (``pip install '.[fast]'``); nothing needs them.
+"""The inner loops of the CPU's twins, compiled by numba (``pip install '.[fast]'``). They are optional.
 
 NumPy makes one pass over memory for every step of a formula, even if each pass stays in the cache. Numba compiles the
-same formula, written as the loop it means, into a single pass with vector instructions. What stands here is only that:
-which blocks there are, and which core takes them, is said in the files of the same names one folder above.
+same formula, written as an explicit loop, into a single pass with vector instructions. Only these loops are here; the
+files of the same names one folder up divide the work into blocks and distribute them over the cores.
 
-``TWINS`` says in which file the twin of a function stands (see :func:`minicap.backend.op`). MINICAP_NUMBA=0 in the
-environment does without them. The machine code is kept on disk by numba: it is compiled once.
+``TWINS`` names the file of each twin (see :func:`minicap.backend.op`). MINICAP_NUMBA=0 in the environment turns them
+off. Numba caches the machine code on disk, so it is compiled only once.
 """
 
 TWINS = {
     "mask": "activations",
     "segment_sum": "linear",
     "largest_of_windows": "pooling",
-    "hand_back": "pooling",
+    "scatter_to_maximum": "pooling",
     "sums_of_powers": "normalization",
     "scale_and_shift": "normalization",
     "sums_of_gradients": "normalization",
@@ -23,7 +23,7 @@ TWINS = {
     "scores_of_regions_backward": "attention",
     "exponentials": "losses",
     "adam_": "optim",
-    "approach": "optim",
+    "lerp_": "optim",
     "most_probable": "beam_search",
     "transform_input": "winograd",
     "transform_output": "winograd",

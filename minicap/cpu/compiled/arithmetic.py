@@ -1,14 +1,14 @@
-"""How kernels are compiled, and exp, σ and tanh of float32 that the compiler can put into vector instructions."""
+"""How kernels are compiled, and versions of exp, σ and tanh for float32 that the compiler can vectorise."""
 
 import numba
 import numpy as np
 
-# A multiplication and the addition after it may become one instruction, with one rounding. Nothing else is reordered:
-# results repeat to the bit. The GIL is released, so that blocks run side by side.
+# A multiplication and the addition after it may be contracted into one instruction, with one rounding. Nothing else is
+# reordered, so results are the same bit for bit each time. The GIL is released, so that blocks run in parallel.
 kernel = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
-# The same for a sum of products, whose terms may be added in another order: eight sums side by side and one in the end.
-# Which order that is the machine code says, so that this repeats too.
+# The same for a sum of products, whose terms may be added in another order: eight partial sums, added at the end. The
+# order is fixed in the machine code, so this is repeatable too.
 summing_kernel = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
 
 f4 = np.float32
@@ -24,7 +24,7 @@ ONE, TWO, HALF = f4(1), f4(2), f4(0.5)
 def exp(x):
     """e^x = 2ⁿ e^r with n = round(x / ln 2) and |r| <= ln(2) / 2, e^r by its Taylor polynomial (Cody and Waite 1980).
 
-    Relative error below 3e-7. x is cut off at -87 and 88; NaN stays NaN.
+    Relative error below 3e-7. x is clipped to -87 .. 88; NaN stays NaN.
     """
     x = LOWEST if x < LOWEST else x
     x = HIGHEST if x > HIGHEST else x

@@ -1,4 +1,4 @@
-"""How well regions fit, and the gradient of that, each number once."""
+"""The scores of the regions and their gradient, each in one pass."""
 
 from .arithmetic import ONE, f4, kernel, summing_kernel
 

@@ -1,4 +1,4 @@
-"""The few best of many words, in one pass over their probabilities."""
+"""The k most probable of many words, in one pass over their probabilities."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def most_probable(log_p, k, forbid):
 
 @kernel
 def _most_probable(log_p, forbidden, words):
-    """Fills ``words`` (rows, k): the k best so far, of which the worst makes room; of equal ones the leftmost stay."""
+    """Fills ``words`` (rows, k) with the k best so far; a better word replaces the worst. Of ties the leftmost stay."""
     k = words.shape[1]
     best = np.empty(k, np.float32)
     for n in range(len(log_p)):

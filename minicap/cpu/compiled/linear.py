@@ -1,4 +1,4 @@
-"""Sums of segments: every core clears its rows of the result and adds what belongs there."""
+"""Sums over segments: every core clears its own rows of the result and adds up what belongs there."""
 
 import itertools
 

@@ -15,7 +15,7 @@ def exponentials(logits, highest, p):
         row, out, most, total = logits[m], p[m], highest[m], ZERO
         for v in range(V):
             d = row[v] - most
-            e = ZERO if d < LOWEST else exp(d)  # exp alone ends there
+            e = ZERO if d < LOWEST else exp(d)  # below, exp clips its argument
             out[v] = e
             total += e
         totals[m] = total

@@ -1,4 +1,4 @@
-"""Batch normalisation's passes over a block, one each."""
+"""The steps of batch normalisation, each in one pass over a block."""
 
 import numpy as np
 

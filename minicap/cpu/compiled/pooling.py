@@ -1,4 +1,4 @@
-"""Max pooling of 2 x 2 windows, each window once; other sizes are left to NumPy."""
+"""Max pooling of 2 x 2 windows in one pass; other sizes are left to NumPy."""
 
 from .arithmetic import f4, kernel
 
@@ -9,11 +9,11 @@ def largest_of_windows(x, K, begin, end, y):
     return _largest_of_four(x, begin, end, y) if K == 2 else NotImplemented
 
 
-def hand_back(dy, x, y, K, begin, end, dx):
-    return _hand_back_to_four(dy, x, y, begin, end, dx) if K == 2 else NotImplemented
+def scatter_to_maximum(dy, x, y, K, begin, end, dx):
+    return _scatter_to_four(dy, x, y, begin, end, dx) if K == 2 else NotImplemented
 
 
-# Rows of pixels are runs of numbers, of which a place is written as base + i: only so does the compiler see vectors.
+# Rows of pixels are flattened, and indexed as base + i: only in this form does the compiler vectorise the loop.
 
 @kernel
 def _largest_of_four(x, begin, end, y):
@@ -28,7 +28,7 @@ def _largest_of_four(x, begin, end, y):
 
 
 @kernel
-def _hand_back_to_four(dy, x, y, begin, end, dx):
+def _scatter_to_four(dy, x, y, begin, end, dx):
     N, OH, OW, C = dy.shape
     for n in range(N):
         for oh in range(begin, end):
@@ -50,5 +50,5 @@ def _hand_back_to_four(dy, x, y, begin, end, dx):
 
 @kernel
 def _max(a, b):
-    """The larger one; NaN counts as larger than anything, as in np.maximum."""
+    """The larger of the two; NaN counts as larger than any number, as in np.maximum."""
     return a if (a > b) | (a != a) else b  # `or` would be a branch

@@ -6,7 +6,7 @@ from .arithmetic import ONE, kernel, sigmoid, tanh
 @kernel
 def gates_(z, c, c_next, tanh_c, h_next):
     N, H = c.shape
-    for n in range(N):  # in the cache, short loops: the compiler turns each into vector instructions
+    for n in range(N):  # several short loops over a row in the cache: the compiler vectorises each of them
         for j in range(3 * H):
             z[n, j] = sigmoid(z[n, j])
         i, f, o, g = z[n, :H], z[n, H:2 * H], z[n, 2 * H:3 * H], z[n, 3 * H:]

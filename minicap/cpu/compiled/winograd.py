@@ -1,7 +1,8 @@
-"""Winograd's three transforms as additions: of each tile first the columns, then the rows, 32 channels at a time.
+"""Winograd's three transforms as additions: for each tile first the columns, then the rows, 32 channels at a time.
 
-(M ⊗ M) vec(X) costs 36 multiplications a number, Mᵀ X M after Mᵀ X a handful of additions, since most entries of Bᵀ
-and Aᵀ are 0 or ±1. Tiles are copied into 4.6 KB of memory of constant layout, so that the compiler sees no overlap.
+(M ⊗ M) vec(X) costs 36 multiplications per number; Mᵀ X followed by (Mᵀ X) M costs a handful of additions, since most
+entries of Bᵀ and Aᵀ are 0 or ±1. Tiles are copied into 4.6 KB of memory with a fixed layout, so that the compiler knows
+that arrays do not overlap.
 """
 
 import numpy as np
@@ -35,7 +36,7 @@ def transform_input(x, top, V):
 
 @kernel
 def _load(x, row, col, side, begin, lanes, tile):
-    """side x side pixels from (row, col) on, zero outside of x (H, W, C)."""
+    """Copy the side x side pixels that begin at (row, col) into ``tile``, with zeros outside of x (H, W, C)."""
     H, W, C = x.shape
     for i in range(side):
         for j in range(side):
@@ -87,7 +88,7 @@ def transform_output(M, top, b, relu, pool, y):
                     if pool:
                         _pool(tile)
                     height, width = min(side, OH - side * (top + r)), min(side, OW - side * q)
-                    for i in range(height):  # the last tiles may hang over the edge
+                    for i in range(height):  # the last tiles may extend beyond the edge
                         for j in range(width):
                             out, at = y[n, side * (top + r) + i, side * q + j, begin:begin + lanes], i * side + j
                             bias = b[begin:begin + lanes]
@@ -100,7 +101,7 @@ def transform_output(M, top, b, relu, pool, y):
 def _at(a, out, first, to, step):
     """Aᵀ times the six numbers ``first``, ``first + step``, ...: four, written to ``to``, ``to + step``, ..."""
     at, into, step = first * LANES, to * LANES, step * LANES
-    for f in range(LANES):  # places of the form base + f: only in these does the compiler see vectors
+    for f in range(LANES):  # indices of the form base + f: only then does the compiler vectorise the loop
         a0, a5 = a[at + f], a[at + 5 * step + f]
         plus, minus = a[at + step + f], a[at + 2 * step + f]
         plus2, minus2 = a[at + 3 * step + f], a[at + 4 * step + f]
