@@ -2,14 +2,14 @@
 
     from minicap import Captioner, vgg19, Conv2d, check_gradients
 
-Names are loaded when they are first used, so that ``import minicap`` costs next to nothing.
+Names are imported when they are first used, so that ``import minicap`` takes almost no time.
 """
 
 import importlib
 import os
 
-# OpenBLAS's threads, once woken, keep their cores busy for 2^26 clock ticks in case another product comes, while our
-# own threads (minicap/cpu/threads.py) wait for those cores. It reads this when NumPy is loaded: import minicap first.
+# After a matrix product, OpenBLAS's threads keep their cores busy for 2^26 clock ticks in case another one comes, while
+# our own threads (minicap/cpu/threads.py) wait. OpenBLAS reads this when NumPy is loaded: import minicap first.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
 
 __version__ = "0.1.0"

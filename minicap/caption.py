@@ -16,17 +16,17 @@ from .errors import UserError
 @dataclass(frozen=True, kw_only=True)
 class CaptionSettings(SearchSettings):
     images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
-    checkpoint: str = option(MISSING, "folder that minicap.train has written; DIR,DIR for an ensemble: the mean of "
-                             "their probabilities", metavar="DIR")
-    weights: str | None = option(None, "the VGG weights it was trained with (or MINICAP_WEIGHTS)", metavar="FILE")
-    data_dir: str | None = option(None, "--mbr-samples, --neighbours: folder of the data it was trained on (or "
-                                  "MINICAP_DATA)",
-                                  metavar="DIR")
-    features: str | None = option(None, "--neighbours: features of its images (default: those of the training run)",
-                                  metavar="FILE")
-    attention: str | None = option(None, "picture to write: attention for each word", metavar="PNG")
+    checkpoint: str = option(MISSING, "folder written by minicap.train, or DIR,DIR,... for an ensemble, which averages "
+                             "the probabilities of its members", metavar="DIR")
+    weights: str | None = option(None, "the VGG weights that were used in training (default: MINICAP_WEIGHTS, or "
+                                 "downloaded weights)", metavar="FILE")
+    data_dir: str | None = option(None, "--mbr-samples, --neighbours: folder of the training data (default: as in "
+                                  "training, or MINICAP_DATA)", metavar="DIR")
+    features: str | None = option(None, "--neighbours: features of the training images (default: those of the training "
+                                  "run)", metavar="FILE")
+    attention: str | None = option(None, "write a picture of the attention for each word", metavar="PNG")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
-    json: bool = option(False, "one JSON object a line, with all beams")
+    json: bool = option(False, "print one JSON object per line, with all captions of the beam")
 
 
 def main(argv=None):

@@ -1,11 +1,11 @@
-"""python -m minicap.classify: which of ImageNet's 1000 classes a VGG sees in photographs.
+"""python -m minicap.classify: name ImageNet's 1000 classes that a VGG recognises in photographs.
 
     classifier = Classifier("vgg19_weights_tf_dim_ordering_tf_kernels.h5")
     for best in classifier.classify(["dog.jpg"]):
         best                                 # [{"index": 207, "class": "golden retriever", "p": 0.93}, ...]
 
-The picture's short side is resized to 256 pixels and the central 224 x 224 of it are looked at: the single-crop test of
-Simonyan and Zisserman 2015, section 3.2.
+The short side of a picture is resized to 256 pixels, and the network reads the central 224 x 224: the single-crop test
+of Simonyan and Zisserman 2015, section 3.2.
 """
 
 import json
@@ -25,22 +25,22 @@ from .inference import inference
 from .losses import log_softmax
 from .vgg import vgg
 
-CLASSES = "imagenet_classes.txt"  # looked for beside the weights
-MAX_ASPECT = 20  # of a picture whose short side is going to be 256, the long one is then still in memory
+CLASSES = "imagenet_classes.txt"  # looked for in the folder of the weights
+MAX_ASPECT = 20  # long side / short side; with a short side of 256 such a picture still fits in memory
 
 
 @dataclass(frozen=True)
 class ClassifySettings:
     images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
-    weights: str | None = option(None, "VGG weights with the dense layers (or MINICAP_WEIGHTS, or downloaded ones)",
-                                 metavar="FILE")
-    classes: str | None = option(None, f"class names in output order, one a line (or {CLASSES} beside the weights)",
-                                 metavar="FILE")
-    top: int = option(5, "how many classes to show", metavar="N")
-    resize: int = option(256, "pixels of the short side before cropping", metavar="N")
-    crop: int = option(224, "pixels of the central square that is looked at", metavar="N")
+    weights: str | None = option(None, "VGG weights with the dense layers (default: MINICAP_WEIGHTS, or downloaded "
+                                 "weights)", metavar="FILE")
+    classes: str | None = option(None, "class names in the order of the outputs, one per line (default: "
+                                 f"{CLASSES} in the folder of the weights)", metavar="FILE")
+    top: int = option(5, "number of classes to show", metavar="N")
+    resize: int = option(256, "resize the short side to N pixels before cropping", metavar="N")
+    crop: int = option(224, "side in pixels of the central square that the network reads", metavar="N")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
-    json: bool = option(False, "one JSON object a line")
+    json: bool = option(False, "print one JSON object per line")
 
 
 class Classifier:
@@ -50,11 +50,11 @@ class Classifier:
         weights = existing_file(weights, "weights file")
         self.model = vgg(weights=weights)
         if not self.model.top:
-            raise UserError(f"{weights} has no dense layers, and so no classes; name the full file")
-        cells = self.model.preprocessing.size // 32  # every block halves the picture, and fc6 wants this many cells
+            raise UserError(f"{weights} has no dense layers, and so no classes; name a file that has them")
+        cells = self.model.preprocessing.size // 32  # rows and columns of pool5, which fc6 expects
         if crop // 32 != cells:
             raise UserError(f"--crop {crop} does not suit the dense layers, which expect {32 * cells} pixels "
-                            f"(up to {32 * cells + 31} come to the same)")
+                            f"(or up to {32 * cells + 31})")
         if resize < crop:
             raise UserError(f"--resize {resize} is less than --crop {crop}; the crop has to fit into the picture")
         self.resize, self.crop, self.device = resize, crop, device
@@ -67,7 +67,7 @@ class Classifier:
         image = read_image(path, at_least=self.resize)
         H, W, _ = image.shape
         if max(H, W) > MAX_ASPECT * min(H, W):
-            raise UserError(f"{path} is {W} x {H} pixels, of which a square is not worth looking at; crop it first")
+            raise UserError(f"{path} is {W} x {H} pixels, too long and narrow for a central square; crop it first")
         return centre_crop(resize_short_side(image, self.resize), self.crop)
 
     def __call__(self, images):
@@ -78,7 +78,7 @@ class Classifier:
     def classify(self, paths, top=5, batch_size=16):
         """Yield for each path its ``top`` classes, [{"index", "class", "p"}, ...], the most likely first.
 
-        For a picture that cannot be read it is the UserError that says why.
+        For a picture that cannot be read, yield the UserError that states why.
         """
         for batch in read_ahead(self._read_or_error, paths, batch_size):
             good = [image for image in batch if not isinstance(image, UserError)]
@@ -98,9 +98,9 @@ class Classifier:
 
 
 def read_classes(path, count, required=True):
-    """``count`` names, one a line of the file. If it need not be there and is not: "class 0", "class 1", ..."""
+    """``count`` names, one on each line of the file. If it is missing and not required: "class 0", "class 1", ..."""
     if not required and not Path(path).is_file():
-        warn(f"no class names, only numbers: there is no {path}, and no --classes")
+        warn(f"no class names, only numbers: there is no {path}, and no --classes was given")
         return [f"class {i}" for i in range(count)]
     path = existing_file(path, "class file")
     try:
@@ -108,13 +108,13 @@ def read_classes(path, count, required=True):
     except UnicodeDecodeError as error:
         raise UserError(f"class file {path} is not a text file in UTF-8; name one with a class on each line") from error
     if len(names) != count:
-        raise UserError(f"class file {path} has {len(names)} lines, the network {count} classes; name a file with "
-                        "--classes that has a class on each line, in the order of the outputs")
+        raise UserError(f"class file {path} has {len(names)} lines, but the network has {count} classes; name a file "
+                        "with --classes that has a class on each line, in the order of the outputs")
     return [name.strip() for name in names]
 
 
 def default_weights():
-    """Weights in the usual places; UserError if there are none. Those without dense layers are the last choice."""
+    """Weights from the usual places; UserError if there are none. Files without dense layers are the last choice."""
     found = [path for network in ("vgg19", "vgg16") if (path := find_weights(network)) is not None]
     if not found:
         raise UserError("no VGG weights were found; name a file with --weights or MINICAP_WEIGHTS, or fetch one with "
@@ -123,9 +123,9 @@ def default_weights():
 
 
 def main(argv=None):
-    settings = parse_settings(ClassifySettings, "classify", "Which ImageNet classes a VGG sees in photographs.", argv)
+    settings = parse_settings(ClassifySettings, "classify", "Classify photographs by ImageNet's classes.", argv)
     if settings.top < 1:
-        raise UserError(f"--top has to be at least 1, it cannot be {settings.top}")
+        raise UserError(f"--top has to be at least 1, not {settings.top}")
     classifier = Classifier(settings.weights or default_weights(), settings.classes, resize=settings.resize,
                             crop=settings.crop, device=get_device(settings.device))
     failed = False

@@ -1,7 +1,7 @@
-"""What all programs share: options from a dataclass, and how a program ends.
+"""What all programs have in common: options from a dataclass, and exit codes.
 
-Each program keeps its settings in one frozen dataclass. A field made by :func:`option` becomes a ``--flag``; the same
-object is printed at start and saved with the result, so a run can be repeated from its own output.
+Each program declares its settings in one frozen dataclass. A field made by :func:`option` becomes a ``--flag``. The
+same object is printed at the start and saved with the result, so a run can be repeated from its own output.
 """
 
 import argparse
@@ -20,9 +20,9 @@ def option(default, help, *, choices=None, metavar=None, positional=False, nargs
     """A dataclass field that is also a command-line option. ``default=dataclasses.MISSING`` makes it required.
 
     group               heading under which ``--help`` lists it
-    formerly            a name that the option had before, which works still, but is not listed
-    least, above, below the smallest number allowed, and bounds that are not allowed themselves; see check_bounds
-    facts               whatever else the program wants to know of its option, in the field's metadata
+    formerly            an earlier name of the option, which still works but is not listed
+    least, above, below the smallest value allowed, and two exclusive bounds; see check_bounds
+    facts               anything else that the program needs to know about the option, stored in the field's metadata
     """
     metadata = {"help": help, "choices": choices, "metavar": metavar, "positional": positional, "nargs": nargs,
                 "group": group, "formerly": formerly, "least": least, "above": above, "below": below}
@@ -30,9 +30,9 @@ def option(default, help, *, choices=None, metavar=None, positional=False, nargs
 
 
 def parse_settings(settings_class, program, description, argv=None, *, package="minicap."):
-    """Build an argument parser from ``settings_class`` (its options in definition order) and parse ``argv`` with it.
+    """Build an argument parser from ``settings_class``, with its options in order of definition, and parse ``argv``.
 
-    Options that it inherits come after its own. The help calls the program ``python -m`` package + program.
+    Inherited options come after its own. The help calls the program ``python -m`` package + program.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {package}{program}", description=description)
     types_of = typing.get_type_hints(settings_class)
@@ -59,7 +59,7 @@ def flag(name):
 
 
 def check_bounds(settings):
-    """UserError for a number beyond what its option allows; None, which stands for a default, is within."""
+    """UserError for a number outside the bounds of its option; None, which stands for a default, is never outside."""
     for field in dataclasses.fields(settings):
         value, bounds = getattr(settings, field.name), field.metadata
         if value is None or "help" not in bounds:
@@ -69,7 +69,7 @@ def check_bounds(settings):
                   if bound is not None]
         if not ((least is None or value >= least) and (above is None or value > above)
                 and (below is None or value < below)):
-            raise UserError(f"{field.name}= has to be {' and '.join(wanted)}, it cannot be {value:g}")
+            raise UserError(f"{field.name}= has to be {' and '.join(wanted)}, not {value:g}")
 
 
 def _argument(field, kind):
@@ -95,7 +95,7 @@ def _argument(field, kind):
 
 
 def with_flags(sentence):
-    """A sentence of the library, which names arguments as in Python, in the words of the command line.
+    """An error message of the library, which names arguments as in Python, reworded for the command line.
 
     "use layer='pool5', or name another file with weights=" -> "use --layer pool5, or name another file with --weights"
     """
@@ -104,10 +104,10 @@ def with_flags(sentence):
 
 
 def run_program(main, argv=None):
-    """Run ``main(argv)`` and exit: 0 when it ends well, 2 with one sentence on a user's mistake, 130 on Ctrl-C."""
+    """Run ``main(argv)`` and exit: 0 on success, 2 with a one-line message on a user's mistake, 130 on Ctrl-C."""
     try:
         code = main(argv)
-        sys.stdout.flush()  # a closed pipe shows here, and not when nobody can catch it any more
+        sys.stdout.flush()  # so that a closed pipe raises here, and not at exit, where it cannot be caught
     except UserError as error:
         print(f"error: {with_flags(str(error))}", file=sys.stderr)
         code = 2
@@ -116,11 +116,11 @@ def run_program(main, argv=None):
         code = 130
     except BrokenPipeError:  # `... | head` closed our output
         code = 1
-    except OSError as error:  # not of our making: a file without permission, a full disk under `> FILE`
+    except OSError as error:  # from the system: a file without permission, a full disk under `> FILE`
         print(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), file=sys.stderr)
         code = 2
     try:
         sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit, which would fail again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit would fail again
     sys.exit(code or 0)

@@ -1,9 +1,9 @@
-"""python -m minicap.doctor: what is there to work with, one line each, and the cure for what is missing.
+"""python -m minicap.doctor: what is installed, one line each, and what to do about what is missing.
 
 Exit code 0 when everything that the CPU needs works, 2 otherwise. A GPU, Flickr8k and VGG weights are optional.
 
-This program has to run where nothing else does. So nothing but the standard library is imported up here, every look is
-taken separately, and whatever goes wrong during one becomes its line.
+This program has to run where nothing else does. So only the standard library is imported up here, the checks are
+independent, and an exception during one becomes its line of the output.
 """
 
 import contextlib
@@ -23,19 +23,19 @@ from .cuda.checks import MissingError, two_parts
 
 PYTHON = (3, 10)
 LIBRARIES = {"scipy": "SciPy", "PIL": "Pillow", "h5py": "h5py", "safetensors": "safetensors", "tqdm": "tqdm",
-             "matplotlib": "Matplotlib"}  # import name -> what people call it
+             "matplotlib": "Matplotlib"}  # import name -> usual name
 DISTRIBUTIONS = {"PIL": "pillow"}
 REINSTALL = "pip install -e . (in minicap's folder)"
 
 
 @dataclasses.dataclass(frozen=True)
 class DoctorSettings:
-    json: bool = option(False, "one JSON object")
+    json: bool = option(False, "print one JSON object instead of lines")
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What was found of ``name``: ``detail``, or, if not ``ok``, what is wrong and the ``cure``.
+    """The result of one check: a ``detail``, or, if not ``ok``, what is wrong and the ``cure``.
 
     ``needed`` means that the CPU path does not work without it.
     """
@@ -86,7 +86,7 @@ def _blas():
 
 
 def _library(name):
-    """The version of a library that really can be imported."""
+    """The version of a library, after importing it."""
     try:
         library = importlib.import_module(name)
     except ImportError as error:
@@ -98,7 +98,7 @@ def _library(name):
 
 
 def cpu():
-    """A convolution by both of the ways the programs use, against its definition."""
+    """Compare a convolution with its definition, in both implementations that the programs use."""
     import numpy as np
 
     from .conv import Conv2d, conv2d_loops
@@ -132,7 +132,7 @@ def flickr8k():
     from .download.catalogue import data_folder
     from .errors import UserError
 
-    flaws = io.StringIO()  # known ones, of which loading warns
+    flaws = io.StringIO()  # warnings about known flaws of the data
     try:
         with contextlib.redirect_stderr(flaws):
             data = load_dataset("flickr8k")
@@ -192,13 +192,13 @@ def _look(name, check, needed):
         return Finding(name, True, check(), needed=needed)
     except MissingError as missing:
         return Finding(name, False, missing.detail, missing.cure, needed)
-    except Exception as error:  # whatever it is, it is worth one line and must not hide the others
+    except Exception as error:  # one line of the report; it must not hide the other checks
         detail = f"{type(error).__name__}: {error}".splitlines()[0]
         return Finding(name, False, detail, REINSTALL if needed else "", needed)
 
 
 def main(argv=None):
-    settings = parse_settings(DoctorSettings, "doctor", "What is there to work with, and what is missing.", argv)
+    settings = parse_settings(DoctorSettings, "doctor", "Check what is installed and what is missing.", argv)
     findings = examine()
     works, config = all(f.ok for f in findings if f.needed), gpu.config()
     if settings.json:

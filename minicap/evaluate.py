@@ -1,4 +1,4 @@
-"""python -m minicap.evaluate: caption a whole split and score it the way the papers do."""
+"""python -m minicap.evaluate: caption all images of a split and score the captions as the papers do."""
 
 import json
 import sys
@@ -20,24 +20,25 @@ from .files import write_json
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings(SearchSettings):
-    checkpoint: str = option(MISSING, "folder that minicap.train has written; DIR,DIR for an ensemble: the mean of "
-                             "their probabilities", metavar="DIR")
-    split: str = option("dev", "choose everything on dev; look at test once", choices=("dev", "test"))
-    data: str | None = option(None, "data set (default: the one it was trained on)",
+    checkpoint: str = option(MISSING, "folder written by minicap.train, or DIR,DIR,... for an ensemble, which averages "
+                             "the probabilities of its members", metavar="DIR")
+    split: str = option("dev", "the images: make every choice on dev, and use test only once", choices=("dev", "test"))
+    data: str | None = option(None, "data set (default: the one that was trained on)",
                               choices=("shapes", "flickr8k", "folder"))
-    data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
-    splits: str | None = option(None, "folder with the split lists, where the data has none", metavar="DIR")
-    split_seed: int | None = option(None, "--data folder without split lists: draw them with this seed (default: as in "
-                                    "training)", metavar="N")
-    weights: str | None = option(None, "VGG weights, where features have to be made (or MINICAP_WEIGHTS)",
-                                 metavar="FILE")
-    features: str | None = option(None, "features made by minicap.extract (default: those of the training run); for "
-                                  "several checkpoints one file for all, or FILE,FILE", metavar="FILE")
-    predictions: str | None = option(None, "write the captions here, as minicap.score reads them", metavar="FILE")
+    data_dir: str | None = option(None, "folder of the data set (default: as in training, or MINICAP_DATA)",
+                                  metavar="DIR")
+    splits: str | None = option(None, "folder with the split lists (default: as in training)", metavar="DIR")
+    split_seed: int | None = option(None, "--data folder without split lists: split at random with this seed (default: "
+                                    "as in training)", metavar="N")
+    weights: str | None = option(None, "VGG weights, where features have to be computed (default: MINICAP_WEIGHTS, or "
+                                 "downloaded weights)", metavar="FILE")
+    features: str | None = option(None, "features written by minicap.extract (default: those of the training run); for "
+                                  "several checkpoints one file for all, or FILE,FILE,...", metavar="FILE")
+    predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE")
     html: str | None = option(None, "write a page with scores, learning curves, captioned pictures and attention",
                               metavar="FILE")
-    shuffle_images: bool = option(False, "give every image the caption of another one: what is left of the scores "
-                                  "needs no image")
+    shuffle_images: bool = option(False, "give every image the caption of another one, to see which scores are reached "
+                                  "without looking at the image")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "print the scores as JSON")
 
@@ -70,7 +71,7 @@ def main(argv=None):
 
 
 def history_of(folder):
-    """The lines of metrics.jsonl, if the folder has it (an exported one has not)."""
+    """The lines of metrics.jsonl, if there is one (an exported folder has none)."""
     path = folder / "metrics.jsonl"
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 

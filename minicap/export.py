@@ -1,12 +1,13 @@
-"""python -m minicap.export: a trained captioner as one small folder to give away.
+"""python -m minicap.export: a trained captioner as one small folder that can be shared.
 
-    OUT/captioner.json      vocabulary, model, and which network's features it reads
-    OUT/best.safetensors    the weights; matrices in float16, which halves them, vectors as they are
+    OUT/captioner.json      vocabulary, model, and the network whose features it reads
+    OUT/best.safetensors    the weights: matrices in float16, which is half the size, vectors in float32
     OUT/settings.json       the settings of the training run, without the paths of the machine it ran on
-    OUT/scores.json         the dev scores of the epoch the weights are from, and of --scores, if given
-    OUT/README.md           a model card (Mitchell et al. 2019): what it is, how good, what for, what not
+    OUT/scores.json         the dev scores of the epoch that the weights are from, and those in --scores, if given
+    OUT/README.md           a model card (Mitchell et al. 2019): what the model is, its scores, uses and limits
 
-``caption``, ``evaluate`` and :meth:`.Captioner.load` take it as a checkpoint; all they need beside it are VGG weights.
+``caption``, ``evaluate`` and :meth:`.Captioner.load` accept the folder as a checkpoint; all they need besides are the
+VGG weights.
 """
 
 import os
@@ -24,7 +25,7 @@ from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
 from .files import read_json, write_json, write_text
 
-LARGEST = 60_000_000  # bytes of the folder; what is larger is no attachment any more
+LARGEST = 60_000_000  # bytes; a larger folder is hard to send
 PATHS = ("data_dir", "splits", "features", "mirrored", "weights", "out")
 
 CARD = """# A captioner trained by minicap
@@ -32,7 +33,7 @@ CARD = """# A captioner trained by minicap
 | | |
 |---|---|
 | model | `{model}` |
-| reads | {reads} |
+| input | {reads} |
 | trained on | {data}, seed {seed}, {epochs} |
 | vocabulary | {words} words of the training captions |
 | weights | float16 matrices, {megabytes:.1f} MB |
@@ -43,32 +44,33 @@ CARD = """# A captioner trained by minicap
 
 ## Scores
 
-Per cent, CIDEr × 100. Dev: greedy decoding, the epoch was chosen by them.
+In per cent, CIDEr × 100. The dev scores are with greedy decoding; the epoch was chosen by them.
 
 {scores}
 
-## What for, and what not
+## Intended use and limits
 
-To see how captions come about, and to compare with. It says what people wrote about {data}: it knows few words, gets
-counts, colours and places wrong, guesses the sex of people from its training captions, and describes whatever it is
-shown with confidence. Nothing that matters to anybody should depend on it.
+For studying how a captioner works, and for comparison. It imitates the captions of {data}: it knows few words, gets
+counts, colours and positions wrong, guesses the sex of people from its training captions, and describes any picture
+with confidence. Nothing important should depend on its captions.
 """
 
 
 @dataclass(frozen=True)
 class ExportSettings:
-    checkpoint: str = option(MISSING, "folder that minicap.train has written", positional=True, metavar="DIR")
-    out: str = option(MISSING, "folder to make", positional=True, metavar="OUT")
-    scores: str | None = option(None, "scores to add, as `evaluate --split test --json` prints them", metavar="FILE")
+    checkpoint: str = option(MISSING, "folder written by minicap.train", positional=True, metavar="DIR")
+    out: str = option(MISSING, "folder to create", positional=True, metavar="OUT")
+    scores: str | None = option(None, "scores to include, as `evaluate --split test --json` prints them",
+                                metavar="FILE")
 
 
 def main(argv=None):
-    settings = parse_settings(ExportSettings, "export", "Make a small folder of a trained captioner.", argv)
+    settings = parse_settings(ExportSettings, "export", "Export a trained captioner to a small folder.", argv)
     out = Path(settings.out).expanduser()
     if out.exists():
         raise UserError(f"{out} is already there; name a folder that does not exist yet")
     source = checkpoint_folder(settings.checkpoint)
-    captioner = Captioner.load(source, device="cpu")  # refuses what does not belong together
+    captioner = Captioner.load(source, device="cpu")  # checks that the files belong together
     scores = scores_of(source, settings.scores)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{out.name}.", suffix=".partial", dir=out.parent) as partial:
@@ -83,13 +85,13 @@ def main(argv=None):
 
 
 def scores_of(source, extra):
-    """{"dev": scores of the best epoch}, and those in the file ``extra`` under its name."""
+    """{"dev": scores of the best epoch}, and the scores in the file ``extra`` under its name."""
     _, facts = load_tensors(source / "best.safetensors", "checkpoint")
     scores = {"dev": {key: value for key, value in facts.get("dev", {}).items() if key in TITLES or key == "epoch"}}
     if extra is not None:
         found = read_json(extra, "scores")
         if not isinstance(found, dict) or not any(key in found for key in TITLES):
-            raise UserError(f"{extra} holds no scores; it has to be what `minicap.evaluate --json` prints")
+            raise UserError(f"{extra} contains no scores; it has to be the output of `minicap.evaluate --json`")
         scores[Path(extra).stem] = {key: value for key, value in found.items() if key in TITLES}
     return scores
 
@@ -97,7 +99,7 @@ def scores_of(source, extra):
 def write(folder, source, captioner, scores):
     write_description(folder, captioner)
     tensors, facts = load_tensors(source / "best.safetensors", "checkpoint")
-    save_tensors(folder / "best.safetensors", {name: halved(a, name) for name, a in tensors.items()}, facts)
+    save_tensors(folder / "best.safetensors", {name: to_float16(a, name) for name, a in tensors.items()}, facts)
     settings = read_json(source / "settings.json", "settings of the training run,")
     settings |= {key: None for key in PATHS if key in settings}
     write_json(folder / "settings.json", settings)
@@ -106,12 +108,12 @@ def write(folder, source, captioner, scores):
     write_text(folder / "README.md", card(source, captioner, settings, scores, megabytes))
 
 
-def halved(a, name):
-    """Matrices in float16; vectors, biases and statistics among them, as they are. UserError beyond float16's range."""
+def to_float16(a, name):
+    """Matrices in float16, vectors (biases, statistics) unchanged. UserError for values beyond float16's range."""
     if a.ndim < 2:
         return a
     if np.abs(a).max(initial=0) > np.finfo(np.float16).max:
-        raise UserError(f"the weights {name} go beyond 65,504, the largest float16 number; this run has diverged")
+        raise UserError(f"the weights {name} exceed 65,504, the largest float16 number; the training run has diverged")
     return a.astype(np.float16)
 
 

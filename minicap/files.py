@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and named by their contents."""
+"""Files: written completely or not at all, and identified by a digest of their contents."""
 
 import contextlib
 import hashlib
@@ -13,7 +13,7 @@ from .errors import UserError
 def replacing(path):
     """Yield a temporary path beside ``path``; rename it into place when the block ends well, delete it otherwise.
 
-    A reader therefore sees the old file or the whole new one, also when the disk fills up or the program is killed.
+    A reader therefore sees the old file or the complete new one, even if the disk fills up or the program is killed.
 
         with replacing("metrics.json") as partial:
             partial.write_text(text)
@@ -30,7 +30,7 @@ def replacing(path):
         raise UserError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") \
             from error
     finally:
-        with contextlib.suppress(OSError):  # not there any more, or never: its folder may be a file
+        with contextlib.suppress(OSError):  # already renamed, or never written: its folder may be a file
             partial.unlink()
 
 
@@ -44,7 +44,7 @@ def write_json(path, value):
 
 
 def existing_file(path, what):
-    """``path`` as a Path, or a UserError that says what was expected there."""
+    """``path`` as a Path; a UserError that states what was expected there if it is not a file."""
     path = Path(path).expanduser()
     if path.is_dir():
         raise UserError(f"{path} is a folder; {what} has to be a file")

@@ -1,19 +1,20 @@
-"""Is a backward pass the derivative of its forward pass? Central differences say so, number by number.
+"""Is a backward pass the derivative of its forward pass? Central differences tell, number by number.
 
     dL/dθ ≈ (L(θ + h) - L(θ - h)) / 2h,        error O(h²)
 
-in float64, where with h = 1e-5 about ten digits are right. Three things decide whether such a check can be trusted:
+in float64, where with h = 1e-5 about ten digits are correct. Three things decide whether such a check can be trusted:
 
-* **Random output weights.** L = Σ y ⊙ r with random r. With r = 1 the check is blind: a softmax sums to one whatever
-  its input, so its gradient would be checked against zero.
-* **Every tensor.** All float inputs and all named parameters; a gradient that never arrives is a failure too.
-* **Kinks.** At x = 0 the ReLU has two slopes and a difference quotient is neither. A number that fails is measured
-  again with smaller h (a kink nearby drops out) and from both sides: slopes that stay different mean a kink *at* this
-  point, which is skipped and counted. A wrong gradient cannot hide there: kinks are a property of ``forward`` alone.
+* **Random output weights.** L = Σ y ⊙ r with random r. With r = 1 the check can be blind: a softmax sums to one
+  whatever its input, so its gradient would be compared with zero.
+* **Every tensor.** All float inputs and all named parameters; a missing gradient is a failure too.
+* **Kinks.** At x = 0 the ReLU has two slopes, and a difference quotient is neither. A number that fails is measured
+  again with other h (with a smaller one, a kink nearby drops out) and from both sides: slopes that stay different mean
+  a kink *at* this point, which is skipped and counted. A wrong gradient cannot hide there, because kinks are a property
+  of ``forward`` alone.
 
-A tensor of many elements is probed along random directions v instead, <dL/dθ, v> against (L(θ+hv) - L(θ-hv)) / 2h, and
-only on disagreement coordinate by coordinate (a sample of them), to find out where. A direction moves everything, so
-where many elements sit on kinks it crosses some: then, too, a sample of coordinates decides.
+A tensor with many elements is checked along random directions v instead, <dL/dθ, v> against (L(θ+hv) - L(θ-hv)) / 2h.
+Only on disagreement is a sample of single elements checked, to find out where it is. A direction moves all elements at
+once, and so may cross kinks if many elements are near one: then, too, a sample of single elements decides.
 """
 
 import copy
@@ -23,16 +24,16 @@ import numpy as np
 
 from .backend import array_module, to_numpy
 
-STEPS = (1e-5, 1e-6, 1e-4, 1e-3)  # the first decides; the others get a second opinion on a number that fails
+STEPS = (1e-5, 1e-6, 1e-4, 1e-3)  # h; the first decides, the others give a second opinion on a number that fails
 
 
 class GradientError(AssertionError):
-    """A gradient and its finite difference disagree; the message says which tensor, where, and both values."""
+    """A gradient and its finite difference disagree; the message names the tensor, the index and both values."""
 
 
 @dataclass(frozen=True)
 class TensorReport:
-    """The worst of what was compared in one tensor. ``index`` is None where a direction was probed."""
+    """The worst number that was compared in one tensor. ``index`` is None where a random direction was checked."""
 
     name: str
     compared: int
@@ -70,14 +71,15 @@ class GradientReport:
 def check_gradients(layer, *inputs, rng=None, tolerance=1e-6, max_elements=200, directions=3, **options):
     """Compare every gradient of ``layer`` with central differences; returns a :class:`GradientReport`.
 
-    ``inputs`` are the arguments of ``layer.forward``: float arrays are checked, integer arrays are passed on (their
-    gradient has to be None), and so is None (an LSTM without initial state). An input gradient may be missing if a
-    layer inside says so (``Conv2d(input_gradient=False)``). ``options`` are further keyword arguments of ``forward``.
-    The layer is copied and converted to float64, so the caller's is untouched. Tensors of more than ``max_elements``
-    numbers are probed along random ``directions``.
+    ``inputs`` are the arguments of ``layer.forward``. Float arrays are checked; integer arrays are passed on (their
+    gradient has to be None), and so is None (an LSTM without initial state). An input gradient may be missing if some
+    sublayer declares that (``Conv2d(input_gradient=False)``). ``options`` are further keyword arguments of ``forward``.
+    The layer is copied and converted to float64, so the caller's layer is left as it is. Tensors with more than
+    ``max_elements`` numbers are checked along random ``directions``.
 
-    The relative error of a number is |analytic - numeric| / max(|analytic|, |numeric|, 1e-3 · largest in the tensor),
-    and a difference that rounding of the loss can explain is none: some gradients are zero, and quotients never are.
+    The relative error of a number is |analytic - numeric| / max(|analytic|, |numeric|, 1e-3 · largest in the tensor).
+    A difference that rounding errors of the loss can explain does not count: some gradients are exactly zero, but
+    difference quotients never are.
     """
     rng = rng or np.random.default_rng(0)
     probe = _Probe(layer, inputs, options, rng)
@@ -110,7 +112,7 @@ class _Probe:
         self.weights = [None if y is None else array_module(y).asarray(rng.standard_normal(y.shape)) for y in outputs]
 
     def _forward(self):
-        for owner, name, value in self.memory:  # dropout has to draw the same mask every time
+        for owner, name, value in self.memory:  # dropout has to sample the same mask every time
             setattr(owner, name, copy.deepcopy(value))
         y, cache = self.layer.forward(*self.inputs, **self.options)
         return (y if isinstance(y, tuple) else (y,)), cache
@@ -142,7 +144,7 @@ def _is_float(x):
 
 
 def _mutable_state(layer):
-    """(owner, attribute) of everything ``forward`` may change: buffers' arrays and random generators."""
+    """(owner, attribute) of everything that ``forward`` may change: arrays of buffers, and random generators."""
     from .layer import Buffer
 
     for _, part in layer.named_layers():
@@ -154,7 +156,7 @@ def _mutable_state(layer):
 
 
 class _TensorCheck:
-    """Compares one gradient. ``values`` is the live array the loss depends on: it is perturbed and put back."""
+    """Compares one gradient. ``values`` is the array that the loss depends on: it is perturbed and restored."""
 
     def __init__(self, name, values, gradient, loss, tolerance, rng):
         self.name, self.values, self.gradient = name, values, gradient
@@ -167,24 +169,24 @@ class _TensorCheck:
             got = "no gradient" if self.gradient is None else f"a gradient of shape {self.gradient.shape}"
             return self._report(f"{self.name}: backward left {got} for values of shape {self.values.shape}")
         self.gradient = to_numpy(self.gradient).astype(np.float64)
-        # (L(θ + h) - L(θ - h)) / 2h cannot be more exact than L itself. A bias before a BatchNorm has gradient zero.
+        # (L(θ + h) - L(θ - h)) / 2h cannot be more accurate than L. (A bias before a BatchNorm has gradient zero.)
         rounding = 1e-15 * max(1.0, abs(self.loss())) / STEPS[0]
         self.floor = max(1e-3 * float(np.abs(self.gradient).max(initial=0)), rounding / self.tolerance)
         if self.values.size <= max_elements:
             self._compare_elements(np.arange(self.values.size))
         else:
             self._compare_directions(directions)
-            if self.kinks or self.worst[0] > self.tolerance:  # now look at single numbers, and find one to show
+            if self.kinks or self.worst[0] > self.tolerance:  # then check single numbers, and find one to report
                 direction, self.worst = self.worst, (-1.0, None, 0.0, 0.0)
                 self._compare_elements(self.rng.choice(self.values.size, max_elements, replace=False))
                 if self.worst[0] <= self.tolerance:
                     self.worst = max(self.worst, direction, key=lambda w: w[0])
         error, index, analytic, numeric = self.worst
         if self.compared == 0:
-            return self._report(f"{self.name}: every element sits on a kink; choose other inputs")
+            return self._report(f"{self.name}: every element is at a kink; choose other inputs")
         if error > self.tolerance:
             where = f"[{', '.join(map(str, index))}]" if index is not None else " along a random direction"
-            return self._report(f"{self.name}{where}: backward says {analytic:.9g}, central difference {numeric:.9g}, "
+            return self._report(f"{self.name}{where}: backward gives {analytic:.9g}, central difference {numeric:.9g}, "
                                 f"relative error {error:.1e} (allowed {self.tolerance:g})")
         return self._report(None)
 
@@ -224,7 +226,7 @@ class _TensorCheck:
         return (error if np.isfinite(error) else np.inf), numeric  # NaN > tolerance is False and would pass
 
     def _slopes(self, direction, h):
-        """Slopes of the loss to the left and to the right of the current point."""
+        """The slopes of the loss to the left and to the right of the current point."""
         direction = array_module(self.values).asarray(direction)
         original = self.values.copy()
         here = self.loss()

@@ -1,17 +1,17 @@
-"""Pictures in, arrays out: whatever the file is, a network sees (H, W, 3) uint8 RGB.
+"""Image files as arrays: whatever the file format, a network sees (H, W, 3) uint8 RGB.
 
-Decoding is Pillow's. What is decided here is what each kind of file *means*:
+Pillow decodes. This module decides how each kind of file is *interpreted*:
 
-* greyscale, palette, CMYK, ... become RGB by Pillow's plain formulas (colour profiles are ignored, as in the training
-  of every ImageNet network); of an animation the first frame counts;
-* transparent parts are laid on **white**, the paper on which most viewers and web pages show them;
+* greyscale, palette, CMYK, ... are converted to RGB by Pillow's simple formulas (colour profiles are ignored, as in the
+  training of every ImageNet network); of an animation the first frame is read;
+* transparent parts are put on **white**, the background on which most viewers and web pages show them;
 * 16-bit greyscale is scaled to 8 bits, 65535 -> 255; Pillow's own conversion clips everything above 255 to white;
-* a camera that was held sideways says so in the EXIF orientation, and the picture is turned upright;
-* a file that ends early is refused: half a photograph over grey rows is a picture of something else.
+* a picture with an EXIF orientation, from a camera held sideways, is turned upright;
+* a truncated file is refused: half a photograph above grey rows is a different picture.
 
-A few kilobytes can declare gigapixels. At most :data:`MAX_DECLARED` pixels are accepted, of which at most
-:data:`MAX_DECODED` are decoded; the difference is for JPEGs, which can be decoded at 1/2, 1/4 or 1/8 of their size
-(``at_least``), so that a phone's 200-megapixel photograph costs 3.
+A few kilobytes can declare gigapixels. Files of up to :data:`MAX_DECLARED` pixels are accepted, and up to
+:data:`MAX_DECODED` pixels are decoded. The difference is for JPEGs, which can be decoded at 1/2, 1/4 or 1/8 of their
+size (``at_least``), so that a phone's 200-megapixel photograph takes the memory of 3 megapixels.
 """
 
 import contextlib
@@ -28,9 +28,9 @@ from .errors import UserError
 from .files import existing_file
 
 MAX_DECLARED = 250_000_000  # pixels, H·W
-MAX_DECODED = 80_000_000  # 240 MB as an RGB array, and about three times that while it is converted
+MAX_DECODED = 80_000_000  # 240 MB as an RGB array, and about three times as much during conversion
 
-# Formats that photographs come in. Pillow opens more, some of them (EPS) by starting another program.
+# Formats used for photographs. Pillow opens more, some of them (EPS) by starting another program.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM", "TGA", "ICO")
 
 METHODS = {"nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR,
@@ -45,11 +45,11 @@ UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4:
 def read_image(source, at_least=None, name=None):
     """Decode a picture into an (H, W, 3) uint8 RGB array, upright.
 
-    ``source`` is a path, the bytes of a file, or a binary file object. ``at_least`` says that both sides will be
-    resized to that many pixels anyway: a JPEG is then decoded at 1/2, 1/4 or 1/8 when both sides stay at least twice as
-    long, which keeps the antialiasing to the resize that follows. ``name`` stands for the picture in error messages.
+    ``source`` is a path, the bytes of a file, or a binary file object. ``at_least`` is the number of pixels to which
+    the picture will be resized afterwards: a JPEG is then decoded at 1/2, 1/4 or 1/8 of its size if both sides stay at
+    least twice as long, which leaves the antialiasing to that resize. ``name`` names the picture in error messages.
 
-    Raises UserError, naming the picture, when there is no such file, or it is no image, truncated or too large.
+    Raises UserError, naming the picture, when there is no such file, or it is not an image, truncated or too large.
     """
     if isinstance(source, (str, Path)):
         name, data = name or str(source), _file_bytes(source)
@@ -61,25 +61,25 @@ def read_image(source, at_least=None, name=None):
     image = _open(data, name)
     with image:
         if at_least is not None:
-            image.draft(None, (2 * at_least, 2 * at_least))  # does nothing but for JPEG
+            image.draft(None, (2 * at_least, 2 * at_least))  # only has an effect on JPEG
         _check_size(image.size, MAX_DECODED, name, "in full")
         try:
-            with _hushed() if image.format == "TIFF" else contextlib.nullcontext():  # TIFF parses more as it decodes
+            with _pillow_silenced() if image.format == "TIFF" else contextlib.nullcontext():  # parses while decoding
                 image.load()
             rgb = _to_rgb(image, name)
         except UserError:
             raise
-        except Exception as error:  # on damaged data the decoders raise nearly every type there is
+        except Exception as error:  # on damaged data, decoders raise exceptions of nearly every type
             raise UserError(f"{name} is truncated or damaged: {error}; fetch the picture again") from error
         turn = UPRIGHT.get(_orientation(image))
     return np.array(rgb if turn is None else rgb.transpose(turn))
 
 
 def resize(image, size, method="bilinear"):
-    """``image`` (H, W, 3) uint8 at another size: (OH, OW), or a number for a square. The aspect ratio is not kept.
+    """``image`` (H, W, 3) uint8 resized to (OH, OW), or to a square if ``size`` is a number, whatever its aspect ratio.
 
-    Antialiased: when shrinking, Pillow widens the kernel ("nearest", "bilinear", "bicubic", "lanczos") by the factor,
-    so that every input pixel counts. An image of the right size already is returned as it is.
+    Antialiased: when shrinking, Pillow widens the kernel ("bilinear", "bicubic", "lanczos") by the factor, so that
+    every input pixel counts ("nearest" picks single pixels). An image that already has the size is returned as it is.
     """
     H, W, _ = _checked(image).shape
     OH, OW = (size, size) if np.isscalar(size) else size
@@ -89,13 +89,13 @@ def resize(image, size, method="bilinear"):
 
 
 def resize_short_side(image, side, method="bilinear"):
-    """``image`` (H, W, 3) uint8 with its shorter side at ``side`` pixels, its aspect ratio kept (rounded down)."""
+    """``image`` (H, W, 3) uint8 with its shorter side resized to ``side`` pixels, and the other in proportion."""
     H, W, _ = _checked(image).shape
     return resize(image, (side * H // min(H, W), side * W // min(H, W)), method)
 
 
 def centre_crop(image, size):
-    """The middle ``size`` x ``size`` pixels of ``image`` (H, W, 3), as a view."""
+    """The central ``size`` x ``size`` pixels of ``image`` (H, W, 3), as a view."""
     H, W, _ = _checked(image).shape
     if min(H, W) < size:
         raise ValueError(f"a crop of {size}x{size} does not fit into an image of shape {image.shape}; resize it first")
@@ -104,7 +104,8 @@ def centre_crop(image, size):
 
 
 def read_ahead(read, names, batch_size, threads=2):
-    """Yield lists of ``read(name)`` for ``batch_size`` names at a time, the next batch being read meanwhile."""
+    """Yield lists of ``read(name)`` for ``batch_size`` names at a time, while the next batch is read in the background.
+    """
     batches = [names[i:i + batch_size] for i in range(0, len(names), batch_size)]
     with ThreadPoolExecutor(threads) as pool:
         pending = [pool.submit(read, n) for n in batches[0]] if batches else []
@@ -123,11 +124,11 @@ def _file_bytes(path):
 def _open(data, name):
     """The opened, not yet decoded, Pillow image."""
     try:
-        with _hushed():
+        with _pillow_silenced():
             Image.init()
             image = Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
-    except Exception as error:  # as above
-        raise UserError(f"{name} is not an image in a format that is read here ({', '.join(FORMATS)})") from error
+    except Exception as error:  # of any type, as above
+        raise UserError(f"{name} is not an image in a supported format ({', '.join(FORMATS)})") from error
     _check_size(image.size, MAX_DECLARED, name, "at all")
     return image
 
@@ -143,27 +144,27 @@ def _to_rgb(image, name):
     if image.mode == "I" or image.mode.startswith("I;16"):
         image = _eight_bits(np.asarray(image), name)
     if image.mode == "F":
-        raise UserError(f"{name} has floating-point levels, whose white is not known; save it with 8 or 16 bits")
+        raise UserError(f"{name} has floating-point levels, of an unknown range; save it with 8 or 16 bits")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(image, mask=image)
-        return paper
+        background = Image.new("RGB", image.size, "white")
+        background.paste(image, mask=image)
+        return background
     return image.convert("RGB")
 
 
 def _eight_bits(levels, name):
-    """Grey levels (H, W), 0..65535, as an 8-bit Pillow image. Pillow's mode "I" has 32 bits, of which PNGs use 16."""
+    """Grey levels (H, W), 0 .. 65535, as an 8-bit Pillow image. Pillow's mode "I" has 32 bits, of which PNGs use 16."""
     if levels.min() < 0 or levels.max() > 65535:
-        raise UserError(f"{name} has 32-bit levels, whose white is not known; save it with 8 or 16 bits")
+        raise UserError(f"{name} has 32-bit levels, of an unknown range; save it with 8 or 16 bits")
     return Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8))  # 257 = 65535 / 255
 
 
 def _orientation(image):
     try:
-        with _hushed():
+        with _pillow_silenced():
             return image.getexif().get(EXIF_ORIENTATION)
-    except Exception:  # damaged EXIF data is no reason to refuse sound pixels
+    except Exception:  # damaged EXIF data is no reason to refuse intact pixels
         return None
 
 
@@ -173,17 +174,17 @@ def _checked(image):
     return image
 
 
-_hushing = threading.Lock()
+_pillow_lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def _hushed():
-    """Pillow without its warnings (odd metadata, large sizes) and without its size limit, for which ours stands.
+def _pillow_silenced():
+    """Pillow without its warnings (odd metadata, large sizes) and without its size limit, which ours replaces.
 
-    Both are switches of the whole process, so one thread at a time, and only to parse headers (and TIFF). Other formats
-    are decoded outside, in parallel.
+    Both settings are global to the process, so only one thread at a time can change them, and only to parse headers
+    (and TIFF). Other formats are decoded outside the block, in parallel.
     """
-    with _hushing, warnings.catch_warnings():
+    with _pillow_lock, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\b")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:

@@ -1,12 +1,12 @@
-"""Many pictures through a frozen network: the device decides how."""
+"""Inference with a frozen network on many pictures, in the fastest way for the device."""
 
 from .cpu.inference import InferencePlan
 
 
 def inference(model, device):
-    """``model`` (a Sequential) made ready for inference on ``device``: x -> y, equal to ``model(x)`` up to rounding.
+    """A function x -> y for inference with ``model`` (a Sequential) on ``device``, equal to the model up to rounding.
 
-    On the CPU a plan with prepared kernels, which is to be thrown away when the weights change; on a GPU the layers
-    themselves, moved there.
+    On the CPU it is a plan with prepared kernels, which has to be made anew when the weights change; on a GPU it is the
+    model itself, moved there.
     """
     return InferencePlan(model) if device.name == "cpu" else model.to(device)

@@ -1,12 +1,12 @@
-"""python -m minicap.reproduce ROW: run a recorded result again, from the data to its scores, and compare.
+"""python -m minicap.reproduce ROW: run a recorded experiment again, from the data to its scores, and compare.
 
     results/ROW/recipe.json             {"steps": [[program, argument, ...], ...]}, programs of minicap
     results/ROW/scores-test.json        the recorded scores
     results/ROW/predictions-test.json   the recorded captions
 
-ROW is the path in between, such as flickr8k/show-tell. In the arguments ``{work}`` is the folder of this run and
-``{weights}`` the VGG file. The last step is an ``evaluate --json``, whose scores are compared. A run that was stopped
-goes on where it was when the command is given again.
+ROW is a path such as flickr8k/show-tell. In the arguments of the steps, ``{work}`` stands for the folder of this run
+and ``{weights}`` for the VGG file. The last step is an ``evaluate --json``, whose scores are compared. After an
+interruption the same command continues the run.
 """
 
 import json
@@ -25,10 +25,10 @@ from .files import read_json, write_json
 
 @dataclass(frozen=True)
 class ReproduceSettings:
-    row: str = option(MISSING, "which result: a folder in --results that holds a recipe.json, such as shapes or "
+    row: str = option(MISSING, "the result: a folder in --results that contains a recipe.json, such as shapes or "
                       "flickr8k/show-tell", positional=True, metavar="ROW")
-    results: str = option("results", "folder of the recorded results, as a clone of the project has it", metavar="DIR")
-    work: str | None = option(None, "folder for what is made on the way (default: runs/reproduce-ROW)", metavar="DIR")
+    results: str = option("results", "folder with the recorded results, part of a clone of the project", metavar="DIR")
+    work: str | None = option(None, "folder for intermediate files (default: runs/reproduce-ROW)", metavar="DIR")
     weights: str | None = option(None, "VGG-19 weights, where the recipe needs them (or MINICAP_WEIGHTS)",
                                  metavar="FILE")
 
@@ -49,11 +49,11 @@ def main(argv=None):
 
 
 def recorded_row(results, row):
-    """{"steps", "scores", "predictions"} of a recorded result; UserError, naming those there are, if it is none."""
+    """{"steps", "scores", "predictions"} of a recorded result; UserError, listing all results, for an unknown one."""
     rows = sorted(path.parent.relative_to(results).as_posix() for path in results.rglob("recipe.json"))
     if row not in rows:
-        raise UserError(f"{results} holds no recipe of {row!r}, only of {', '.join(rows) or 'nothing'}; run this in a "
-                        "clone of the project, or name its folder with --results")
+        raise UserError(f"{results} has no recipe for {row!r}, only for {', '.join(rows) or 'nothing'}; run this in a "
+                        "clone of the project, or name its results folder with --results")
     folder = results / row
     steps = read_json(folder / "recipe.json", "recipe")["steps"]
     return {"steps": steps, "scores": read_json(folder / "scores-test.json", "recorded scores"),
@@ -61,7 +61,7 @@ def recorded_row(results, row):
 
 
 def command_of(step, work, weights):
-    """The command line of a step; training goes on if it has begun."""
+    """The command line of a step; a training run that has begun is resumed."""
     program, *arguments = step
     if "{weights}" in arguments:
         weights = weights or find_weights("vgg19")
@@ -75,17 +75,17 @@ def command_of(step, work, weights):
 
 
 def run(command, capture):
-    """Run a step; its standard output if that is to be captured. UserError when it fails, after its own message."""
+    """Run a step, and return its standard output if ``capture``. UserError when it fails, after its own message."""
     done = subprocess.run(command, stdout=subprocess.PIPE if capture else None, text=True)
     if done.returncode:
-        raise UserError(f"that step ended with exit code {done.returncode}; mend what it says and give the command "
+        raise UserError(f"that step ended with exit code {done.returncode}; fix what it reports and run the command "
                         "again")
     return done.stdout
 
 
 def report(row, recorded, scores, predictions, seconds):
     same = sum(predictions.get(name) == caption for name, caption in recorded["predictions"].items())
-    print(f"\n{row}: {same:,} of {len(recorded['predictions']):,} captions are word for word the recorded ones; "
+    print(f"\n{row}: {same:,} of {len(recorded['predictions']):,} captions are identical to the recorded ones; "
           f"{seconds / 60:.1f} minutes")
     print(f"{'':8} {'recorded':>9} {'now':>9} {'difference':>11}")
     for key in METRICS:

@@ -1,7 +1,7 @@
-"""Score anybody's captions the way the papers do: python -m minicap.score PREDICTIONS.json --references FILE
+"""Score captions from any system as the papers do: python -m minicap.score PREDICTIONS.json --references FILE
 
-BLEU-1 to 4, ROUGE-L and CIDEr of one caption per image against the captions people wrote for it. How captions become
-words, and what each number means, stands in captioning/text/tokens.py and in the files of captioning/scoring/.
+BLEU-1 to 4, ROUGE-L and CIDEr of one caption per image, compared with the captions that people wrote for it.
+captioning/text/tokens.py defines how captions are split into words, captioning/scoring/ what each number means.
 """
 
 import dataclasses
@@ -27,26 +27,28 @@ class ScoreSettings:
     predictions: str = option(
         dataclasses.MISSING, 'JSON: {"image": "caption"} or [{"image": ..., "caption": ...}]', positional=True)
     references: str = option(
-        dataclasses.MISSING, "what people wrote: Flickr8k.token.txt, a CSV image,caption or JSON", metavar="FILE")
+        dataclasses.MISSING, "captions written by people: Flickr8k.token.txt, a CSV file with the columns "
+        "image,caption, or JSON", metavar="FILE")
     images: str | None = option(
-        None, "score the images of this list, one name a line; each must be predicted", metavar="FILE")
+        None, "score only the images in this list, one name per line; each must have a prediction (default: all images "
+        "in PREDICTIONS)", metavar="FILE")
     per_image: str | None = option(
         None, "write the scores of each image (BLEU-4 is 0 where no four words in a row match)", metavar="OUT.json")
     bootstrap: int = option(
-        0, "95% intervals from N resamplings of the images; CIDEr keeps the document frequencies of the whole set",
-        metavar="N")
+        0, "95% intervals from N bootstrap resamples of the images; CIDEr keeps the document frequencies of the whole "
+        "set", metavar="N")
     against: str | None = option(
-        None, f"other predictions for the same images: test the difference (N of --bootstrap, or {DEFAULT_RESAMPLES})",
-        metavar="OTHER.json")
-    seed: int = option(0, "seed of the resampling")
-    meteor: bool = option(False, "METEOR as well (needs Java and pycocoevalcap)")
-    json: bool = option(False, "one JSON object instead of a table")
+        None, "other predictions for the same images: test whether the difference is larger than chance, with the N of "
+        f"--bootstrap, or {DEFAULT_RESAMPLES}", metavar="OTHER.json")
+    seed: int = option(0, "random seed of the resampling", metavar="N")
+    meteor: bool = option(False, "compute METEOR as well (needs Java and pycocoevalcap)")
+    json: bool = option(False, "print one JSON object instead of a table")
 
 
 def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
     if settings.bootstrap < 0:
-        raise UserError(f"--bootstrap is the number of resamplings, it cannot be {settings.bootstrap}")
+        raise UserError(f"--bootstrap is a number of resamplings, it cannot be {settings.bootstrap}")
     references, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images)
     statistics = image_statistics(predictions, references)
@@ -71,7 +73,7 @@ def main(argv=None):
 
 
 def load_references(path, images_path):
-    """{image: captions}, and the images to score in the names of the references, or None for "those predicted"."""
+    """{image: captions}, and the images to score, by their names in the references, or None for all predicted ones."""
     from .captioning.data.caption_files import read_captions, read_image_list
 
     references = read_captions(path)
@@ -81,44 +83,44 @@ def load_references(path, images_path):
         images = list(dict.fromkeys(named.values()))
     holding = sum(any(MARKER.search(caption.lower()) for caption in captions) for captions in references.values())
     if holding:
-        warn(f"the references of {holding} of {len(references)} images in {path} hold stand-ins such as "
+        warn(f"the references of {holding} of {len(references)} images in {path} contain placeholders such as "
              "<unk>, which match nothing; score against the captions as people wrote them")
     return references, images
 
 
 def load_predictions(path, references, images=None, *, drop_extra=True):
-    """{image: caption} for ``images`` in their order, or for all that are predicted when ``images`` is None.
+    """{image: caption} for ``images`` in their order, or for all predicted images when ``images`` is None.
 
-    An image without prediction is a UserError. Predictions for other images are left out with a warning, or with
-    ``drop_extra=False`` an error too: without a list of images, the two files of a paired test have to agree on them.
+    An image without a prediction is a UserError. Predictions for other images are left out with a warning, or are an
+    error too with ``drop_extra=False``: without a list of images, both files of a paired test have to have the same.
     """
     predictions = assign(read_predictions(path), references, path)
     if images is not None:
         missing = [image for image in images if image not in predictions]
         if missing:
-            raise UserError(f"{path} lacks a caption for {len(missing)} of {len(images)} images, the first is "
-                            f"{missing[0]!r}; predict every image that is scored")
+            raise UserError(f"{path} lacks a caption for {len(missing)} of {len(images)} images, the first of which is "
+                            f"{missing[0]!r}; it needs one for every image that is scored")
         extra = len(predictions) - len(images)
         if extra and not drop_extra:
-            raise UserError(f"{path} predicts more images than it is compared with ({extra} more); name the ones "
-                            "to score with --images")
+            raise UserError(f"{path} has predictions for more images than it is compared with ({extra} more); name the "
+                            "images to score with --images")
         if extra:
-            warn(f"{path} predicts more images than are scored ({extra} more); they are left out")
+            warn(f"{path} has predictions for more images than are scored ({extra} more); they are left out")
         predictions = {image: predictions[image] for image in images}
     warn_about(predictions, path)
     return predictions
 
 
 def warn_about(predictions, path):
-    """One line for each thing that costs points and is easily overlooked."""
+    """One warning for each flaw that lowers the scores and is easily overlooked."""
     words = {image: tokenize(caption) for image, caption in predictions.items()}
     empty = [image for image, tokens in words.items() if not tokens]
     if empty:
-        warn(f"{len(empty)} of {len(words)} captions in {path} hold no words, the first is that of {empty[0]!r}; "
-             "they count as zero words")
+        warn(f"{len(empty)} of {len(words)} captions in {path} contain no words, the first of which is that of "
+             f"{empty[0]!r}; they are scored as empty captions")
     marked = [marks for tokens in words.values() if (marks := list(filter(_marks_a_boundary, tokens)))]
     if 2 * len(marked) > len(words):
-        warn(f"{len(marked)} of {len(words)} captions in {path} hold markers such as {marked[0][0]!r}, which are "
+        warn(f"{len(marked)} of {len(words)} captions in {path} contain markers such as {marked[0][0]!r}, which are "
              "scored as (wrong) words; remove them from the predictions")
 
 
@@ -143,7 +145,7 @@ def compare(statistics, other, settings):
 
 
 def table(report):
-    """The report for people: points, 100 times the fractions of the JSON, as the field's tables print them."""
+    """The report as text, with scores in points: 100 times the fractions in the JSON, as tables in papers have them."""
     intervals = report.get("bootstrap", {})
     lines = [f"{'':8}{'score':>8}" + ("   95% interval" if intervals else "")]
     for name in (*METRICS, "meteor"):
@@ -153,14 +155,14 @@ def table(report):
     lines.append(f"{report['n']:,} images")
     if intervals:
         low, high = intervals["bleu4"]
-        lines += [f"Another {report['n']:,} images could move BLEU-4 by ±{50 * (high - low):.1f}; to test a difference "
-                  "between two captioners use --against.",
+        lines += [f"On another {report['n']:,} images BLEU-4 could differ by ±{50 * (high - low):.1f}; to test a "
+                  "difference between two captioners use --against.",
                   "The interval of CIDEr keeps the document frequencies of the whole set."]
     return "\n".join(lines + (comparison_table(report["against"]) if "against" in report else []))
 
 
 def comparison_table(against):
-    """Lines: the other file's scores, and what the differences to it are worth."""
+    """Lines with the other file's scores, the differences, and whether they are larger than chance."""
     lines = ["", f"Against {against['predictions']}, image by image:",
              f"{'':8}{'other':>8}{'difference':>12}   {'95% interval':16}{'p':>6}"]
     for name, test in against["differences"].items():

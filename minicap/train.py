@@ -1,4 +1,4 @@
-"""python -m minicap.train: learn to caption; by default the built-in scenes, with nothing to download."""
+"""python -m minicap.train: train a captioner, by default on the built-in scenes, with nothing to download."""
 
 import dataclasses
 import os
@@ -36,8 +36,8 @@ def main(argv=None):
         return check_gradients_of(trainer)
     print(f"{dataset!r}; {captioner.vocabulary!r}; {captioner.model!r} on {device}")
     if settings.resume:
-        trainer.resume()  # before anything is written: a run that these settings do not fit stays as it was
-        print(f"going on after epoch {trainer.epoch}")
+        trainer.resume()  # before anything is written, so that settings that do not fit leave the run unchanged
+        print(f"resuming after epoch {trainer.epoch}")
     write_json(folder / "settings.json", dataclasses.asdict(settings))
     write_description(folder, captioner)
     try:
@@ -45,35 +45,35 @@ def main(argv=None):
     except KeyboardInterrupt as interrupt:
         if not (folder / "last.safetensors").exists():
             raise
-        raise KeyboardInterrupt(f"the last checkpoint in {folder} is kept; go on with --resume") from interrupt
+        raise KeyboardInterrupt(f"the last checkpoint is in {folder}; continue with --resume") from interrupt
     print(f"best epoch {best['epoch']}: dev BLEU-4 {100 * best['bleu4']:.1f}, CIDEr {100 * best['cider']:.1f} (greedy)")
     show(folder, trainer, device)
 
 
 def warn_of_unused(settings):
-    """A warning for an option that was given and changes nothing."""
+    """A warning for an option that was given but has no effect."""
     files = [name for name in ("data_dir", "features", "mirrored", "weights") if getattr(settings, name)]
     if files and settings.data == "shapes":
-        warn(f"{flag(files[0])} is of no use to --data shapes, which are drawn and not read")
+        warn(f"{flag(files[0])} has no effect with --data shapes, whose pictures are generated")
     others = [field.name for field in dataclasses.fields(settings)
               if field.metadata["of"] in ("show-tell", "attend") and not settings.applies(field)
               and getattr(settings, field.name)]
     if others:
-        warn(f"{flag(others[0])} is of no use to --model {settings.model}")
+        warn(f"{flag(others[0])} has no effect with --model {settings.model}")
 
 
 def check_folder(folder, resume):
-    """Refuse to write over another run, or to go on with none."""
+    """Refuse to overwrite another run, or to resume a run that does not exist."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file; name a folder")
     if (folder / "last.safetensors").exists() and not resume:
-        raise UserError(f"{folder} already holds a training run; add --resume to go on with it, or name another --out")
+        raise UserError(f"{folder} already has a training run; add --resume to continue it, or name another --out")
     if resume and not (folder / "last.safetensors").exists():
-        raise UserError(f"{folder} holds no run to resume; leave out --resume to start one")
+        raise UserError(f"{folder} has no run to resume; leave out --resume to start one")
 
 
 def check_gradients_of(trainer, captions=4):
-    """Print the gradient check of the real model on the first few captions of a real batch; 0 if all is well."""
+    """Print the gradient check of the actual model on the first few captions of an actual batch; 0 if it passes."""
     from .captioning.text.batches import make_batch
     from .gradcheck import check_gradients
 
@@ -86,7 +86,7 @@ def check_gradients_of(trainer, captions=4):
 
 
 def show(folder, trainer, device, count=12):
-    """Draw the curves and some dev pictures with what the best epoch says about them."""
+    """Plot the learning curves, and some dev pictures with their captions from the best epoch."""
     from .captioning.reporting.plots import save_curves, save_samples, terminal_picture
 
     captioner = Captioner.load(folder, device=str(device))

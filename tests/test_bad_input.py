@@ -155,7 +155,7 @@ MISTAKES = {
     "train: no weights anywhere": (train, "--data", "folder", "--data-dir", "pictures", "--out", "out",
                                    "where are the VGG weights?"),
     "train: no captions": (*on_data("--data-dir", "bad/no captions"), "bad/no captions has no caption file"),
-    "train: no run to resume": (*on_data("--resume"), "out holds no run to resume"),
+    "train: no run to resume": (*on_data("--resume"), "out has no run to resume"),
     "extract: no weights": (*with_weights("gone.h5"), "weights file gone.h5 does not exist"),
     "extract: no data": (*with_weights("vgg-0.h5"), "--data-dir", "gone", "gone is not a folder"),
     "caption: no picture": (caption, "gone.jpg", *CAPTION[2:], "run", "gone.jpg does not exist"),
@@ -222,7 +222,7 @@ MISTAKES = {
     "train: somebody's run": (*on_data("--out", "bad/somebody's last", "--resume"), "was not written by minicap"),
     "train: weights alone": (*on_data("--out", "bad/weights alone", "--epochs", 1, "--resume"), "holds weights but no"),
     "train: other settings": (*on_data("--out", "run", "--epochs", 1, "--lr", 1, "--resume"), "was trained with lr = "),
-    "train: over a run": (*on_data("--out", "run"), "run already holds a training run; add --resume"),
+    "train: over a run": (*on_data("--out", "run"), "run already has a training run; add --resume"),
 }
 
 
@@ -355,7 +355,7 @@ def interrupt(_):
 @pytest.mark.parametrize("loss, code, words", [
     (lambda loss: loss * np.float32(np.nan), 2, "error: the loss is not finite in epoch 2"),
     (lambda loss: loss * np.float32(np.inf), 2, "error: the loss is not finite in epoch 2"),
-    (interrupt, 130, "interrupted: the last checkpoint in out is kept; go on with --resume"),
+    (interrupt, 130, "interrupted: the last checkpoint is in out; continue with --resume"),
 ], ids=["nan", "inf", "Ctrl-C"])
 def test_what_ends_the_second_epoch_leaves_the_checkpoint_of_the_first(end, good, second_epoch, loss, code, words):
     second_epoch(loss)

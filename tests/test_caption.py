@@ -92,7 +92,7 @@ def test_a_temperature_draws_captions_which_a_seed_repeats(run, photos, folder):
     assert said("--temperature", 0) == said("--beam", 1)
     assert said("--temperature", 3, "--seed", 1) == said("--temperature", 3, "--seed", 1) != said("--temperature", 3)
     for options, message in ((("--temperature", "-1"), "temperature= has to be a number from 0 on, got -1"),
-                             (("--seed", "-1"), "seed= has to be at least 0, it cannot be -1")):
+                             (("--seed", "-1"), "seed= has to be at least 0, not -1")):
         with pytest.raises(UserError, match=message):
             run(photos[0], *options)
 

@@ -161,7 +161,8 @@ def test_without_names_classes_are_numbered_and_one_line_warns(capsys, weights, 
 
 
 @pytest.mark.parametrize("text, words", [
-    (b"one\ntwo\n", "has 2 lines, the network 11 classes"), (b"\xff\xfe\x00" * 11, "is not a text file in UTF-8"),
+    (b"one\ntwo\n", "has 2 lines, but the network has 11 classes"),
+    (b"\xff\xfe\x00" * 11, "is not a text file in UTF-8"),
     (b"", "has 0 lines")], ids=["too few", "binary", "empty"])
 @pytest.mark.parametrize("beside", [True, False], ids=["beside the weights", "named"])
 def test_a_class_file_that_does_not_fit_is_refused(capsys, weights, pictures, tmp_path, text, words, beside):
@@ -182,7 +183,7 @@ def test_a_class_file_that_is_named_has_to_exist(capsys, weights, pictures, tmp_
 def test_weights_without_dense_layers_are_refused(capsys, rng, tmp_path, pictures):
     notop = tiny_vgg.save_keras(tmp_path / "notop.h5", tiny_vgg.random_vgg(11, rng, top=False))
     message = refusal(capsys, pictures[0], "--weights", notop, *SIZES)
-    assert f"{notop} has no dense layers, and so no classes; name the full file" in message
+    assert f"{notop} has no dense layers, and so no classes; name a file that has them" in message
 
 
 def test_without_any_weights_the_command_that_fetches_them_is_named(capsys, pictures):
@@ -207,7 +208,7 @@ def test_downloaded_weights_with_dense_layers_are_preferred(capsys, weights, pic
 
 @pytest.mark.parametrize("options, words", [
     (["--top", "0"], "--top has to be at least 1"),
-    (["--crop", "31"], "--crop 31 does not suit the dense layers, which expect 32 pixels (up to 63 come to the same)"),
+    (["--crop", "31"], "--crop 31 does not suit the dense layers, which expect 32 pixels (or up to 63)"),
     (["--crop", "64"], "--crop 64 does not suit"),
     (["--crop", "-3"], "--crop -3 does not suit"),
     (["--crop", "40", "--resize", "39"], "--resize 39 is less than --crop 40"),

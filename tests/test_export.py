@@ -61,7 +61,7 @@ def test_the_card_tells_model_source_scores_and_limits(trained, tmp_path):
     write_json(tmp_path / "test.json", {"bleu4": 0.206, "cider": 0.516, "n": 1000})
     export.main([str(trained), str(tmp_path / "out"), "--scores", str(tmp_path / "test.json")])
     text = (tmp_path / "out" / "README.md").read_text()
-    assert "ShowTell(" in text and "fc7 of VGG-19" in text and "What for, and what not" in text
+    assert "ShowTell(" in text and "fc7 of VGG-19" in text and "Intended use and limits" in text
     assert "| test |  |  |  | 20.6 |  |  | 51.6 |" in text
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert scores["test"] == {"bleu4": 0.206, "cider": 0.516} and scores["dev"]["epoch"] >= 1
@@ -84,14 +84,14 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(trained, tmp_
     with pytest.raises(UserError, match="does not exist"):
         export.main([str(tmp_path / "nowhere"), str(tmp_path / "out")])
     write_json(tmp_path / "odd.json", {"a": 1})
-    with pytest.raises(UserError, match=r"odd\.json holds no scores"):
+    with pytest.raises(UserError, match=r"odd\.json contains no scores"):
         export.main([str(trained), str(tmp_path / "out"), "--scores", str(tmp_path / "odd.json")])
     broken = tiny_captioner.save_checkpoint(tmp_path / "broken", tiny_captioner.pixel_captioner())
     write_json(broken / "settings.json", {"data": "shapes"})
     tensors, facts = load_tensors(broken / "best.safetensors", "checkpoint")
     tensors["output.W"][0, 0] = 1e6
     save_tensors(broken / "best.safetensors", tensors, {k: v for k, v in facts.items() if k != "format"})
-    with pytest.raises(UserError, match=r"output\.W go beyond 65,504"):
+    with pytest.raises(UserError, match=r"output\.W exceed 65,504"):
         export.main([str(broken), str(tmp_path / "out")])
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob("out*"))
 

@@ -352,7 +352,7 @@ def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny
         extract(pictures, weights, tmp_path / f"{layer}.npy", layer=layer)
     pool5, both, out = (tmp_path / name for name in ("pool5.npy", "pool5+fc7.npy", "new.npy"))
     assert message("--from-features", pool5, "--layer", "pool4", "--out", out) == (
-        f"error: {weights}: pool4 comes before pool5 in the network and cannot be made from it")
+        f"error: {weights}: pool4 comes before pool5 in the network and cannot be computed from it")
     assert "holds pool5+fc7 features; go on from those of one layer" in message(
         "--from-features", both, "--layer", "fc7", "--out", out)
     assert "would replace the features it is made from" in message(
@@ -367,4 +367,4 @@ def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny
 def test_without_weights_there_are_no_features(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run_program(program.main, ["--out", str(tmp_path / "f.npy")])
-    assert "error: where are the VGG weights?" in capsys.readouterr().err
+    assert "error: extraction needs VGG weights" in capsys.readouterr().err

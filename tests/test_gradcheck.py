@@ -53,7 +53,7 @@ def test_a_right_gradient_passes_with_ten_digits(assert_gradients, rng):
 def test_the_message_names_layer_tensor_index_and_both_values(assert_gradients):
     with pytest.raises(GradientError) as failure:
         assert_gradients(spoil(lambda dx: at(dx, (1, 2), 0.5)), np.ones((2, 3)), rng=Ones())
-    assert str(failure.value) == ("Spoilt(): x[1, 2]: backward says 6.5, central difference 6, "
+    assert str(failure.value) == ("Spoilt(): x[1, 2]: backward gives 6.5, central difference 6, "
                                   "relative error 7.7e-02 (allowed 1e-06)")
 
 
@@ -62,7 +62,7 @@ def test_the_report_has_one_line_per_tensor_and_marks_the_failure(device, rng):
     report = check_gradients(layer, x)
     first, line_x, line_w = str(report).splitlines()
     assert first == "gradient check of Spoilt() (float64, relative error below 1e-06)"
-    assert "x[0, 0]: backward says" in line_x and line_w.endswith("ok") and not report.ok
+    assert "x[0, 0]: backward gives" in line_x and line_w.endswith("ok") and not report.ok
 
 
 def test_a_relative_error_of_one_in_a_hundred_thousand_is_found(assert_gradients, rng):
@@ -72,7 +72,7 @@ def test_a_relative_error_of_one_in_a_hundred_thousand_is_found(assert_gradients
 
 def test_a_gradient_that_is_not_a_number_fails(assert_gradients, rng):
     for bad in (np.nan, np.inf):
-        with pytest.raises(GradientError, match=rf"x\[1, 0\]: backward says {bad}"):
+        with pytest.raises(GradientError, match=rf"x\[1, 0\]: backward gives {bad}"):
             assert_gradients(spoil(lambda dx, bad=bad: at(dx, (1, 0), bad)), rng.standard_normal((2, 2)))
 
 
@@ -155,7 +155,7 @@ def test_a_wrong_relu_is_found_among_kinks(assert_gradients, device, rng):
         def backward(self, dy, cache):
             return dy
 
-    with pytest.raises(GradientError, match=r"x\[\d, \d\]: backward says"):
+    with pytest.raises(GradientError, match=r"x\[\d, \d\]: backward gives"):
         assert_gradients(AlwaysOpen(), relu_input(device, rng, zeros=3))
 
 
@@ -164,7 +164,7 @@ def test_inputs_that_are_all_kinks_are_an_error_and_not_a_success(assert_gradien
         def backward(self, dy, cache):
             return dy * 5
 
-    with pytest.raises(GradientError, match="every element sits on a kink; choose other inputs"):
+    with pytest.raises(GradientError, match="every element is at a kink; choose other inputs"):
         assert_gradients(Wrong(), np.zeros((2, 2)))
 
 
@@ -204,7 +204,7 @@ def test_a_big_tensor_is_probed_along_a_few_directions_only(device, rng):
 
 
 def test_a_mistake_in_every_element_of_a_big_tensor_is_found_and_located(assert_gradients, rng):
-    with pytest.raises(GradientError, match=r"x\[\d+, \d+\]: backward says"):
+    with pytest.raises(GradientError, match=r"x\[\d+, \d+\]: backward gives"):
         assert_gradients(spoil(lambda dx: dx * 1.01), rng.standard_normal((30, 50)))
 
 

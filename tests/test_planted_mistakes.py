@@ -294,7 +294,7 @@ TENSOR = r"(x(\[\d\])?|[\w.]*[WUbv]|gamma|beta)"
 def test_a_mistake_is_found_and_located(assert_gradients, device, mistake):
     with pytest.raises(GradientError) as failure:
         check(assert_gradients, device, mistake.layer, plant(mistake))
-    located = rf"{TENSOR}\[\d+(, \d+)*\]: backward says {NUMBER}, central difference {NUMBER}, relative error"
+    located = rf"{TENSOR}\[\d+(, \d+)*\]: backward gives {NUMBER}, central difference {NUMBER}, relative error"
     missing = rf"{TENSOR}: backward left no gradient"
     assert re.search(missing if mistake.wrong == "pass" and "accumulate" in mistake.right else located,
                      str(failure.value)), str(failure.value)
@@ -319,5 +319,5 @@ def test_equal_pixels_that_each_take_the_whole_gradient_are_found_when_they_move
     report = assert_gradients(take_all(2), sky)
     assert report.tensors[0].kinks == 12
     assert_gradients(Sequential(conv=Conv2d(1, 2, 1, rng=rng), pool=MaxPool2d(2)), sky)
-    with pytest.raises(GradientError, match=r"conv\.W\[0, 0, 0, \d\]: backward says"):
+    with pytest.raises(GradientError, match=r"conv\.W\[0, 0, 0, \d\]: backward gives"):
         assert_gradients(Sequential(conv=Conv2d(1, 2, 1, rng=rng), pool=take_all(2)), sky)

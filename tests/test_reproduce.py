@@ -42,7 +42,7 @@ def test_the_steps_are_run_and_the_scores_compared(recorded, capfd):
     line = next(line for line in out.splitlines() if line.startswith("BLEU-1")).split()
     assert line == ["BLEU-1", f"{100 * before['bleu1']:.1f}", f"{100 * now['bleu1']:.1f}",
                     f"{100 * (now['bleu1'] - before['bleu1']):+.1f}"]
-    assert "of 3 captions are word for word the recorded ones" in out
+    assert "of 3 captions are identical to the recorded ones" in out
 
     assert not reproduce.main(arguments)  # again: the training run is there, and goes on to its end at once
     assert "--resume" in capfd.readouterr().out
@@ -50,15 +50,15 @@ def test_the_steps_are_run_and_the_scores_compared(recorded, capfd):
 
 def test_a_step_that_fails_ends_it_with_a_sentence(recorded, capfd):
     (recorded / "features.npy").unlink()
-    with pytest.raises(UserError, match="that step ended with exit code 2; mend what it says"):
+    with pytest.raises(UserError, match="that step ended with exit code 2; fix what it reports"):
         reproduce.main(["tiny", "--results", str(recorded / "results"), "--work", str(recorded / "work")])
     assert "features.npy" in capfd.readouterr().err
 
 
 def test_an_unknown_row_is_answered_with_those_there_are(recorded, tmp_path):
-    with pytest.raises(UserError, match="holds no recipe of 'huge', only of tiny; run this in a clone"):
+    with pytest.raises(UserError, match="has no recipe for 'huge', only for tiny; run this in a clone"):
         reproduce.main(["huge", "--results", str(recorded / "results")])
-    with pytest.raises(UserError, match="only of nothing"):
+    with pytest.raises(UserError, match="only for nothing"):
         reproduce.main(["tiny", "--results", str(tmp_path / "nowhere")])
 
 

@@ -134,7 +134,7 @@ def test_a_run_killed_after_its_second_epoch_and_resumed_equals_the_uninterrupte
 
     resumed = run(*arguments, "--resume", cut_off=NEVER)
     assert resumed.returncode == 0, resumed.stderr
-    assert "going on after epoch 2" in resumed.stdout and "epoch  2" not in resumed.stdout
+    assert "resuming after epoch 2" in resumed.stdout and "epoch  2" not in resumed.stdout
     assert read_run(folder) == read_run(uninterrupted[0])
 
 
@@ -142,7 +142,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path, data, uninterrupte
     arguments = tiny_captioner.train_arguments(tmp_path / "run", *data)
     stopped = run(*arguments, cut_off=("while training", 2, "SIGINT"))
     assert stopped.returncode == 130
-    assert stopped.stderr.endswith(f"interrupted: the last checkpoint in {tmp_path / 'run'} is kept; go on with "
+    assert stopped.stderr.endswith(f"interrupted: the last checkpoint is in {tmp_path / 'run'}; continue with "
                                    "--resume\n")
     assert "Traceback" not in stopped.stderr and not list((tmp_path / "run").glob("*.partial"))
     assert run(*arguments, "--resume", cut_off=NEVER).returncode == 0
@@ -201,7 +201,7 @@ def test_a_resumed_run_that_was_complete_trains_no_further(data, tmp_path, undra
     before = read_run(tmp_path / "run")
     capsys.readouterr()
     tiny_captioner.run_train(tmp_path / "run", *data, "--epochs", 2, "--resume")
-    assert "going on after epoch 2" in capsys.readouterr().out
+    assert "resuming after epoch 2" in capsys.readouterr().out
     assert read_run(tmp_path / "run") == before
 
 
@@ -231,7 +231,7 @@ def test_without_any_option_the_built_in_scenes_are_learned_in_a_new_folder(few_
 def test_options_that_the_built_in_scenes_do_not_use_are_mentioned(few_shapes, monkeypatch, tmp_path, capsys, undrawn):
     monkeypatch.chdir(tmp_path)
     train.main([*SMALL_SHAPES, "--features", "fc7.npy"])
-    warning = "warning: --features is of no use to --data shapes, which are drawn and not read\n"
+    warning = "warning: --features has no effect with --data shapes, whose pictures are generated\n"
     assert warning in capsys.readouterr().err
 
 
@@ -285,7 +285,7 @@ def test_gradcheck_finds_a_planted_mistake_and_ends_with_1(data, tmp_path, monke
     capsys.readouterr()
     monkeypatch.setattr(LSTM, "backward", forgetful)
     assert train.main(arguments) == 1
-    wrong = [line for line in capsys.readouterr().out.splitlines() if "backward says" in line]
+    wrong = [line for line in capsys.readouterr().out.splitlines() if "backward gives" in line]
     assert len(wrong) == 1 and wrong[0].split()[0] == "lstm.cell.b" and "central difference" in wrong[0]
     assert not (tmp_path / "run").exists()
 
@@ -296,7 +296,7 @@ def test_an_existing_run_is_not_written_over(data, tmp_path, undrawn, monkeypatc
     tiny_captioner.run_train(tmp_path / "run", *data, "--epochs", 1)
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     monkeypatch.setattr(train, "load_dataset", None)  # and one learns it at once, not after features were extracted
-    with pytest.raises(UserError, match="already holds a training run; add --resume to go on with it"):
+    with pytest.raises(UserError, match="already has a training run; add --resume to continue it"):
         tiny_captioner.run_train(tmp_path / "run", *data, "--epochs", 1)
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
@@ -315,17 +315,17 @@ def test_a_run_that_is_resumed_with_other_settings_stays_as_it_was(data, tmp_pat
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (("--epochs", 0), "epochs= has to be at least 1, it cannot be 0"),
-    (("--batch-size", -1), "batch_size= has to be at least 1, it cannot be -1"),
-    (("--patience", 0), "patience= has to be at least 1, it cannot be 0"),
-    (("--seed", -1), "seed= has to be at least 0, it cannot be -1"),
-    (("--warmup-epochs", "nan"), "warmup_epochs= has to be at least 0, it cannot be nan"),
-    (("--lr", 0), "lr= has to be above 0, it cannot be 0"),
-    (("--clip", -1), "clip= has to be above 0, it cannot be -1"),
-    (("--drop", 1), "drop= has to be at least 0 and below 1, it cannot be 1"),
+    (("--epochs", 0), "epochs= has to be at least 1, not 0"),
+    (("--batch-size", -1), "batch_size= has to be at least 1, not -1"),
+    (("--patience", 0), "patience= has to be at least 1, not 0"),
+    (("--seed", -1), "seed= has to be at least 0, not -1"),
+    (("--warmup-epochs", "nan"), "warmup_epochs= has to be at least 0, not nan"),
+    (("--lr", 0), "lr= has to be above 0, not 0"),
+    (("--clip", -1), "clip= has to be above 0, not -1"),
+    (("--drop", 1), "drop= has to be at least 0 and below 1, not 1"),
     (("--min-count", 100), "no word occurs 100 times in the 12 training captions; use a smaller min_count="),
     (("--device", "tpu"), "tpu"),
-    (("--resume",), "holds no run to resume; leave out --resume to start one"),
+    (("--resume",), "has no run to resume; leave out --resume to start one"),
 ])
 def test_settings_that_cannot_be_are_refused_by_name_before_anything_is_written(data, tmp_path, arguments, message):
     with pytest.raises(UserError, match=message):

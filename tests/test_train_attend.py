@@ -177,8 +177,8 @@ def test_attention_is_drawn_for_one_picture_by_one_model_that_has_it(photographe
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (("--attention", 0), "attention= has to be at least 1, it cannot be 0"),
-    (("--doubly-stochastic", -1), "doubly_stochastic= has to be at least 0, it cannot be -1"),
+    (("--attention", 0), "attention= has to be at least 1, not 0"),
+    (("--doubly-stochastic", -1), "doubly_stochastic= has to be at least 0, not -1"),
 ])
 def test_settings_that_cannot_be_are_refused(data, tmp_path, arguments, message):
     with pytest.raises(UserError, match=message):
@@ -201,6 +201,6 @@ def test_what_the_model_cannot_read_is_refused_in_one_sentence(data, tmp_path):
 def test_options_of_the_other_model_are_mentioned(data, tmp_path, capsys):
     fc7 = tiny_captioner.write_features(tmp_path / "fc7.npy")
     tiny_captioner.run_train(tmp_path / "a", data[0], fc7, "--epochs", 1, "--sentinel")
-    assert "warning: --sentinel is of no use to --model show-tell\n" in capsys.readouterr().err
+    assert "warning: --sentinel has no effect with --model show-tell\n" in capsys.readouterr().err
     tiny_captioner.run_train(tmp_path / "b", *data, *ATTEND, "--epochs", 1, "--image", "first")
-    assert "warning: --image is of no use to --model attend\n" in capsys.readouterr().err
+    assert "warning: --image has no effect with --model attend\n" in capsys.readouterr().err

@@ -173,7 +173,7 @@ class TrainSettings:
         """UserError for what cannot be."""
         check_bounds(self)
         if self.baseline == "others" and self.samples < 2:
-            raise UserError(f"--samples has to be at least 2 for --baseline others, it cannot be {self.samples}")
+            raise UserError(f"--samples has to be at least 2 for --baseline others, not {self.samples}")
         wrong = [location for location in self.dropout_locations() if location not in DROPOUT_LOCATIONS]
         if wrong:
             raise UserError(f"--drop-at knows no {wrong[0]!r}; name some of {', '.join(DROPOUT_LOCATIONS)}, with "

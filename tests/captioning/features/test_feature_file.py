@@ -68,7 +68,7 @@ def test_files_that_hold_the_network_as_text_are_still_read(tmp_path, text, fact
     assert open_features(tmp_path / "f").source.network == facts
     described["source"]["network"] = "AlexNet"
     (tmp_path / "f.json").write_text(json.dumps(described))
-    with pytest.raises(UserError, match="'AlexNet' is no network that this minicap knows"):
+    with pytest.raises(UserError, match="'AlexNet' is not a network that this version of minicap knows"):
         open_features(tmp_path / "f")
 
 
