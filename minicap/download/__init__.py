@@ -1,1 +1,1 @@
-"""Data sets and weights from the network, verified; ``python -m minicap.download`` is in __main__.py."""
+"""Verified downloads of data sets and weights; ``python -m minicap.download`` is in __main__.py."""

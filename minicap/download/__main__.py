@@ -1,12 +1,13 @@
-"""Download Flickr8k or ImageNet weights of VGG, resume what broke off, verify, unpack.
+"""Download Flickr8k, or VGG's ImageNet weights: resume interrupted downloads, verify, unpack.
 
     python -m minicap.download flickr8k                     OUT/Flickr8k/Flicker8k_Dataset/*.jpg and OUT/Flickr8k/*.txt
     python -m minicap.download flickr8k --text-only         only the captions and the split lists (2 MB)
     python -m minicap.download vgg19 [--notop]              OUT/vgg19_weights_tf_dim_ordering_tf_kernels[_notop].h5
     python -m minicap.download vgg19 --format torch         OUT/vgg19-dcbb9e9d.pth
 
-OUT is ``--out``, else the environment variable MINICAP_DATA, else ``~/.cache/minicap``. What is there already, and is
-the right thing, is not fetched again: a file put there by hand counts. The path of the result is printed on stdout.
+OUT is ``--out``, or else the environment variable MINICAP_DATA, or else ``~/.cache/minicap``. Files that are already
+there and pass verification are not downloaded again, even if they were put there by hand. The path of the result is
+printed on stdout.
 """
 
 import sys
@@ -26,11 +27,11 @@ class DownloadSettings:
     what: str = option(MISSING, "what to download", choices=("flickr8k", "vgg16", "vgg19"), positional=True)
     out: str | None = option(None, "folder (default: MINICAP_DATA, or ~/.cache/minicap)", metavar="DIR")
     text_only: bool = option(False, "flickr8k: only the captions and split lists (2 MB), no images")
-    keep_archive: bool = option(False, "flickr8k: keep the zip files once they are unpacked")
+    keep_archive: bool = option(False, "flickr8k: keep the zip files after unpacking them")
     format: str = option("keras", "vgg: Keras' .h5 or torchvision's .pth", choices=("keras", "torch"))
     notop: bool = option(False, "vgg, keras: only the convolutions, without the three dense layers")
-    mirror: tuple[str, ...] | None = option(None, "addresses to try first: of the file itself, or of a folder with "
-                                            "the official file names", metavar="URL")
+    mirror: tuple[str, ...] | None = option(None, "addresses to try first, each of the file itself or of a folder that "
+                                            "has it under its official name", metavar="URL")
 
 
 def download_weights(network, folder, *, format="keras", mirrors=()):
@@ -39,7 +40,7 @@ def download_weights(network, folder, *, format="keras", mirrors=()):
 
 
 def download_flickr8k(folder, *, text_only=False, keep_archive=False, mirrors=()):
-    """Bring Flickr8k into ``folder``, unpacked, and return ``folder``. An archive that was there before is kept."""
+    """Download and unpack Flickr8k into ``folder``, and return ``folder``. An archive that was there before is kept."""
     folder = Path(folder)
     for archive, contents in (FLICKR8K_TEXT,) if text_only else (FLICKR8K_TEXT, FLICKR8K_IMAGES):
         if contents.problem(folder) is None:
@@ -49,7 +50,7 @@ def download_flickr8k(folder, *, text_only=False, keep_archive=False, mirrors=()
         path = fetch(_with_mirrors(archive, mirrors), folder)
         unpack(path, folder)
         if problem := contents.problem(folder):
-            raise UserError(f"{folder} held other files before: {problem}; move it away, then try again")
+            raise UserError(f"{folder} has other files in it: {problem}; move it away, then try again")
         if not keep:
             path.unlink()
     return folder
@@ -60,21 +61,21 @@ def _with_mirrors(file, mirrors):
 
 
 def _address(mirror, name):
-    """Where ``mirror`` has the file ``name``; None when it is the address of another one of our files."""
+    """The address of the file ``name`` at ``mirror``; None when ``mirror`` is the address of another known file."""
     if urlsplit(mirror).scheme not in ("http", "https") or not urlsplit(mirror).hostname:
         raise UserError(f"--mirror {mirror} is not an address that begins with http:// or https://")
     last = PurePosixPath(urlsplit(mirror).path).name
-    ours = {file.name for file in (*WEIGHTS.values(), FLICKR8K_TEXT[0], FLICKR8K_IMAGES[0])}
-    if last == name or (last not in ours and Path(last).suffix == Path(name).suffix):
+    known = {file.name for file in (*WEIGHTS.values(), FLICKR8K_TEXT[0], FLICKR8K_IMAGES[0])}
+    if last == name or (last not in known and Path(last).suffix == Path(name).suffix):
         return mirror
-    return None if last in ours else f"{mirror.rstrip('/')}/{name}"
+    return None if last in known else f"{mirror.rstrip('/')}/{name}"
 
 
 def main(argv=None):
     settings = parse_settings(DownloadSettings, "download", __doc__.partition("\n")[0], argv)
     flickr8k = settings.what == "flickr8k"
     if not flickr8k and (settings.text_only or settings.keep_archive):
-        raise UserError(f"--text-only and --keep-archive belong to flickr8k, not to {settings.what}")
+        raise UserError(f"--text-only and --keep-archive are for flickr8k, not for {settings.what}")
     if settings.notop and (flickr8k or settings.format == "torch"):
         raise UserError("--notop is for vgg16 and vgg19 with --format keras; there is no other such file")
     folder = Path(settings.out).expanduser() if settings.out else data_folder()

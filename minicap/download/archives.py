@@ -1,9 +1,10 @@
-"""Zip archives that came from elsewhere: is it the right one, and unpack it.
+"""Zip archives from elsewhere: verify their contents, and unpack them safely.
 
-Unpacking puts nothing outside the folder and leaves nothing half-done.
+Unpacking writes nothing outside the folder and leaves nothing half-done.
 
-Every member is judged before the first byte is written. The danger is an old one (CWE-22, CWE-59, "zip slip"): a member
-may be called ``../../.bashrc`` or ``C:\\...``, or be a symbolic link through which a later member is written elsewhere.
+Every member is checked before the first byte is written. The danger is well known (CWE-22, CWE-59, "zip slip"): a
+member may be called ``../../.bashrc`` or ``C:\\...``, or be a symbolic link through which a later member is written
+elsewhere.
 """
 
 import contextlib
@@ -19,17 +20,17 @@ from pathlib import Path
 
 from ..errors import UserError
 
-# Deflate cannot do better than 1032 : 1, pictures and text stay below 20 : 1; overlapping members know no limit.
+# Deflate reaches at most 1032 : 1, pictures and text stay below 20 : 1; with overlapping members there is no limit.
 LARGEST_RATIO = 200
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True)
 class Contents:
-    """How a data set without a published checksum is recognised, unpacked in a folder or still in its archive."""
+    """How to verify a data set without a published checksum, unpacked in a folder or still in its archive."""
 
     images: dict[str, int]  # folder -> number of .jpg files in it
-    lines: dict[str, int]  # text file -> number of different first columns (tab-separated): image names, caption ids
+    lines: dict[str, int]  # text file -> number of distinct first columns (tab-separated): image names, caption ids
 
     def problem(self, folder):
         """What is wrong with ``folder`` (a ``pathlib.Path`` or ``zipfile.Path``), or None."""
@@ -44,7 +45,7 @@ class Contents:
             text = file.read_bytes().decode(errors="replace") if file.is_file() else ""
             found = len({line.split("\t")[0].strip() for line in text.splitlines()} - {""})
             if found != expected:
-                return f"{name} names {found:,} different items instead of {expected:,}"
+                return f"{name} lists {found:,} different items instead of {expected:,}"
         return None
 
     def archive_problem(self, archive):
@@ -56,7 +57,7 @@ class Contents:
                     return f"its member {damaged} is damaged"
                 return self.problem(zipfile.Path(z))
         except (*DAMAGED, OSError) as error:  # OSError: a damaged offset asks for a seek before the beginning
-            return f"it is not a whole zip file ({error})"
+            return f"it is not a complete zip file ({error})"
         except UserError as error:
             return str(error)
 
@@ -64,9 +65,10 @@ class Contents:
 def unpack(archive, folder):
     """Unpack all of the zip file ``archive`` into ``folder``.
 
-    The files are written into a temporary folder beside their place and renamed; those of the same name are replaced,
-    others left alone. Raises UserError, with nothing changed, when a member would leave ``folder`` or is no plain
-    file, when the archive is damaged or unpacks to an absurd size, or when the disk is too small.
+    The files are written into a temporary folder on the same disk and then renamed; files of the same name are
+    replaced, others left alone. Raises UserError, with nothing changed, when a member would be written outside
+    ``folder`` or is not a plain file, when the archive is damaged or unpacks to an absurd size, or when there is not
+    enough space.
     """
     archive, folder = Path(archive), Path(folder)
     try:
@@ -83,10 +85,10 @@ def unpack(archive, folder):
 
 
 def checked_members(z):
-    """The members of an open ZipFile that are worth unpacking; UserError names the first that must not be unpacked."""
+    """The members of an open ZipFile that should be unpacked; UserError names the first that must not be."""
     members, seen = [], set()
     for member in z.infolist():
-        name = member.orig_filename  # `filename` has been tidied already: what we judge is what the archive says
+        name = member.orig_filename  # as it is in the archive; `filename` has been cleaned up already
         if reason := _refusal(name, member):
             raise UserError(f"{z.filename} is refused: its member {name!r} {reason}")
         if name.startswith("__MACOSX/"):  # resource forks that macOS adds
@@ -104,11 +106,11 @@ def _refusal(name, member):
     if name.startswith("/"):
         return "has an absolute path"
     if ".." in parts:
-        return "leads out of the folder"
+        return "points outside the folder"
     if "\\" in name or ":" in name:  # C:\, \\server\share; `name:stream` on NTFS
         return "has a backslash or a colon in its name"
     if re.search(r"[\x00-\x1f]", name) or not all(part.strip(". ") for part in parts):
-        return "has no proper name"
+        return "has no valid name"
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a symbolic link" if kind == stat.S_IFLNK else "is neither a file nor a folder"
     return "is encrypted" if member.flag_bits & 1 else None
@@ -125,7 +127,7 @@ def _check_size(archive, folder, size):
 
 @contextlib.contextmanager
 def _temporary_folder(path):
-    """An empty folder that is gone afterwards. Its name is fixed: what a killed run left there is cleared away."""
+    """An empty folder, deleted afterwards. Its name is fixed, so that what a killed run left behind is deleted too."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
     try:
@@ -135,7 +137,7 @@ def _temporary_folder(path):
 
 
 def _write(z, members, folder):
-    """ZipFile checks the CRC of each member at its end, and never writes more bytes than the directory has declared."""
+    """Extract all members. ZipFile checks the CRC of each, and never writes more bytes than the directory declares."""
     from tqdm import tqdm
 
     for member in tqdm(members, desc=f"unpacking {Path(z.filename).name}", unit=" files", file=sys.stderr):
@@ -143,7 +145,7 @@ def _write(z, members, folder):
 
 
 def _move_into_place(source, target):
-    """Rename ``source``; a folder that is there already keeps its other files."""
+    """Rename ``source`` to ``target``; a folder that exists already keeps its other files."""
     if source.is_dir() and target.is_dir():
         for entry in sorted(source.iterdir()):
             _move_into_place(entry, target / entry.name)

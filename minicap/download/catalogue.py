@@ -1,4 +1,4 @@
-"""What can be downloaded, from where, and where it lies on this machine."""
+"""What can be downloaded, from where, and where it is stored on this machine."""
 
 import os
 from pathlib import Path
@@ -7,13 +7,13 @@ from ..files import existing_file
 from .archives import Contents
 from .fetch import RemoteFile
 
-# Keras' and torchvision's own model tables name the first of each pair today, and named the second in former years. An
-# address may be gone by now; whatever answers there, the checksum decides what is kept.
+# The first address of each pair is the one in Keras' and torchvision's own tables of models today, the second is an
+# earlier one. An address may stop working; whatever it sends, the checksum decides whether it is accepted.
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 _KERAS_FORMERLY = "https://github.com/fchollet/deep-learning-models/releases/download/v0.1"
 _TORCH = "https://download.pytorch.org/models"
 _TORCH_FORMERLY = "https://s3.amazonaws.com/pytorch/models"
-# Flickr8k's own site has closed. Most tutorials use the first of these copies, several public notebooks the second.
+# Flickr8k's own site is closed. Most tutorials use the first of these copies, several public notebooks the second.
 # Neither publishes a checksum, so the contents are counted.
 _FLICKR8K = ("https://github.com/jbrownlee/Datasets/releases/download/Flickr8k",
              "https://github.com/Avaneesh40585/Flickr8k-Dataset/releases/download/v1.0")
@@ -32,7 +32,7 @@ def _flickr8k(name, contents):
     return RemoteFile(name, tuple(f"{base}/{name}" for base in _FLICKR8K), inspect=contents.archive_problem), contents
 
 
-# (network, format) -> file, what find_weights prefers first.
+# (network, format) -> file, in the order of preference of find_weights.
 WEIGHTS = {
     ("vgg16", "keras"): _keras("vgg16", "", "64373286793e3c8b2b4e3219cbf3544b"),
     ("vgg16", "torch"): _torch("vgg16-397923af.pth",
@@ -44,7 +44,7 @@ WEIGHTS = {
     ("vgg19", "keras-notop"): _keras("vgg19", "_notop", "253f8cb515780f3b799900260a226db6"),
 }
 
-# The archive with its contents. 40,460 captions are five for each of 8,092 images: one of them was never there.
+# Each archive with its contents. 40,460 captions are five for each of 8,092 images, one of which was never published.
 FLICKR8K_TEXT = _flickr8k("Flickr8k_text.zip", Contents(images={}, lines={
     "Flickr8k.token.txt": 40460, "Flickr_8k.trainImages.txt": 6000, "Flickr_8k.devImages.txt": 1000,
     "Flickr_8k.testImages.txt": 1000}))
@@ -52,15 +52,15 @@ FLICKR8K_IMAGES = _flickr8k("Flickr8k_Dataset.zip", Contents(images={"Flicker8k_
 
 
 def data_folder():
-    """Where data sets and weights are kept: the environment variable MINICAP_DATA, or ``~/.cache/minicap``."""
+    """The folder of data sets and weights: the environment variable MINICAP_DATA, or ``~/.cache/minicap``."""
     return Path(os.environ.get("MINICAP_DATA") or "~/.cache/minicap").expanduser()
 
 
 def find_weights(network):
-    """Path of weights for ``network`` ("vgg16", "vgg19"), or None.
+    """The path of weights for ``network`` ("vgg16", "vgg19"), or None.
 
-    The file that the environment variable MINICAP_WEIGHTS names (UserError if there is none); else the first in
-    :func:`data_folder` under an official name: Keras, torchvision, and last Keras without the dense layers.
+    This is the file named by the environment variable MINICAP_WEIGHTS (UserError if it does not exist), or else the
+    first one in :func:`data_folder` with an official name: Keras, torchvision, or Keras without the dense layers.
     """
     if named := os.environ.get("MINICAP_WEIGHTS"):
         return existing_file(named, "MINICAP_WEIGHTS")

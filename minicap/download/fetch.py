@@ -1,13 +1,13 @@
-"""Fetch a large file over HTTP: resumed after a break, verified before it gets its name.
+"""Download a large file over HTTP: resumed after an interruption, verified before it gets its final name.
 
     fetch(RemoteFile("vgg16.h5", ("https://...",), "md5:6437..."), folder)  ->  folder/vgg16.h5
 
-Bytes arrive in a partial file that knows where they came from (:mod:`.partial`). The rest is asked for with
+Bytes go to a partial file, with a record of where they came from (:mod:`.partial`). The rest is requested with
 ``Range`` and ``If-Range`` (RFC 9110, sections 13.1.5 and 14): a server whose file has changed sends the new one from
-its start, so that two versions are never glued together. A break, Ctrl-C included, leaves the partial file for the
+its start, so that two versions are never mixed. After an interruption, including Ctrl-C, the partial file stays for the
 next run.
 
-Left out: several connections at once, and resuming with the bytes of another mirror.
+Not implemented: several connections at once, and resuming from another mirror.
 """
 
 import http.client
@@ -25,20 +25,20 @@ from ..errors import UserError, warn
 from .partial import Partial, digest_of
 
 BLOCK = 1 << 16  # bytes per read
-ATTEMPTS = 5  # in a row without a new byte, before an address is given up
+ATTEMPTS = 5  # failures in a row without a new byte before an address is given up
 TIMEOUT = 30.0  # seconds without a byte
 
 
 class UnusableError(Exception):
-    """This address cannot give the file; the next one may."""
+    """This address cannot provide the file; the next one may."""
 
 
 class BrokenOffError(Exception):
-    """The transfer ended too early; asking the same address again may give the rest."""
+    """The transfer ended early; another request to the same address may get the rest."""
 
 
 class NoAnswerError(BrokenOffError):
-    """Not even a connection."""
+    """There was not even a connection."""
 
 
 def no_problem(path):
@@ -47,12 +47,12 @@ def no_problem(path):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file, where it can be had (tried in this order), and how to know that it is the right one."""
+    """A file, the addresses to try, in this order, and how to verify it."""
 
     name: str
     addresses: tuple[str, ...]
-    checksum: str = "sha256:"  # "md5:..." or "sha256:..."; only as many digits as are published, perhaps none
-    inspect: Callable[[Path], str | None] = no_problem  # says what is wrong with a file that has no checksum
+    checksum: str = "sha256:"  # "md5:..." or "sha256:..."; the digits that are published, perhaps none
+    inspect: Callable[[Path], str | None] = no_problem  # what is wrong with a file, where there is no checksum, or None
 
     @property
     def algorithm(self):
@@ -68,22 +68,22 @@ class RemoteFile:
 
 
 def fetch(file, folder, *, timeout=TIMEOUT, attempts=ATTEMPTS, sleep=time.sleep):
-    """Return the path of the verified ``file`` in ``folder``; nothing is fetched when it is there already.
+    """Return the path of the verified ``file`` in ``folder``; nothing is downloaded when it is there already.
 
-    Raises UserError when a different file has that name, when the disk is too small, or when no address could give it.
+    Raises UserError when a different file has that name, when the disk is full, or when no address provides the file.
     """
     target = Path(folder) / file.name
     try:
         if target.exists():
             if problem := file.problem(target):
                 raise UserError(f"{target} is already there, but {problem}; move it away or delete it, then try again")
-            print(f"{target} is already there, and verified", file=sys.stderr)
+            print(f"{target} is already there and verified", file=sys.stderr)
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = Partial(target, file.algorithm)
         reasons = []
         for address in file.addresses:
-            print(f"fetching {address}", file=sys.stderr)
+            print(f"downloading {address}", file=sys.stderr)
             try:
                 _receive_all(address, partial, timeout, attempts, sleep)
                 if problem := file.problem(partial.path, partial.digest.hexdigest()):
@@ -105,9 +105,9 @@ def fetch(file, folder, *, timeout=TIMEOUT, attempts=ATTEMPTS, sleep=time.sleep)
 
 
 def _receive_all(address, partial, timeout, attempts, sleep):
-    """Ask ``address`` for the file, and after each break for the rest, until all of it is there.
+    """Request the file from ``address``, and after each interruption the rest, until it is complete.
 
-    Waits 1, 2, 4, ... seconds between failures in a row; a break that brought new bytes starts the count again.
+    Waits 1, 2, 4, ... seconds between failures in a row; an attempt that brought new bytes resets the count.
     """
     failures, furthest = 0, partial.size if partial.is_from(address) else 0
     while not (partial.is_from(address) and partial.size == partial.origin["length"]):
@@ -124,7 +124,7 @@ def _receive_all(address, partial, timeout, attempts, sleep):
 
 
 def _receive(address, partial, timeout):
-    """One request: append to ``partial`` what the answer brings."""
+    """Make one request, and append what the response contains to ``partial``."""
     headers = {"User-Agent": "minicap", "Accept-Encoding": "identity"}
     resuming = partial.is_from(address) and partial.size > 0 and partial.validator()
     if resuming:
@@ -135,12 +135,12 @@ def _receive(address, partial, timeout):
         error.close()
         if error.code != 416 or not resuming:
             raise UnusableError(f"answered {error.code} {error.reason}") from error
-        # 416: nothing follows our bytes. Then they are the whole file, or the file there is now a shorter one.
+        # 416: there is nothing after our bytes. So they are the complete file, or the server has a shorter one now.
         if error.headers.get("Content-Range") != f"bytes */{partial.size}":
             partial.forget()
-            raise BrokenOffError("has another version of the file by now") from error
+            raise BrokenOffError("has another version of the file now") from error
         return
-    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a host name that cannot be one
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an invalid host name
         raise NoAnswerError(f"no answer: {_reason(error, timeout)}") from error
     with response:
         total = _expected_length(address, response, partial, resuming)
@@ -148,11 +148,11 @@ def _receive(address, partial, timeout):
 
 
 def _expected_length(address, response, partial, resuming):
-    """The length in bytes of the whole file, or None; ``partial`` is emptied unless the answer is the rest of it."""
+    """The length in bytes of the complete file, or None; ``partial`` is emptied unless the response continues it."""
     headers = response.headers
     if headers.get("Content-Encoding", "identity") != "identity":
-        raise UnusableError(f"answered with Content-Encoding {headers['Content-Encoding']}, which was not asked for")
-    if response.status == 200:  # the whole file: a first request, a changed file, or a server without Range
+        raise UnusableError(f"answered with Content-Encoding {headers['Content-Encoding']}, which was not requested")
+    if response.status == 200:  # the complete file: a first request, a changed file, or a server without Range
         length = _integer(headers.get("Content-Length"))
         _check_space(partial.path.parent, length or 0)
         partial.restart({"address": address, "etag": headers.get("ETag"),
@@ -189,7 +189,7 @@ def _append(response, partial, total, timeout):
                 partial.forget()
                 raise UnusableError(f"sent more than the {total} bytes it had promised")
             f.write(block)
-            f.flush()  # so that a killed run, too, leaves all it has got
+            f.flush()  # so that even a killed run leaves all the bytes it has received
             partial.digest.update(block)
             partial.size += len(block)
             bar.update(len(block))
@@ -198,7 +198,7 @@ def _append(response, partial, total, timeout):
 
 
 def _read(response, timeout):
-    """The next bytes. Failures of the network become BrokenOffError; any other OSError is then one of the disk."""
+    """The next bytes. Network errors become BrokenOffError, so that any other OSError is one of the disk."""
     try:
         return response.read1(BLOCK)
     except (OSError, http.client.HTTPException) as error:

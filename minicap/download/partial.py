@@ -1,4 +1,4 @@
-"""A file that is still arriving: ``NAME.partial``, and ``NAME.partial.json``, which says where its bytes are from."""
+"""An unfinished download: ``NAME.partial``, and ``NAME.partial.json``, which records where its bytes came from."""
 
 import contextlib
 import hashlib
@@ -12,8 +12,8 @@ from ..files import read_json, write_json
 class Partial:
     """The bytes of ``target`` received so far, their running digest, and the version of the file they belong to.
 
-    ``origin`` is None while nothing usable is there; otherwise ``{"address", "etag", "last_modified", "length"}`` of
-    the answer that began the file (``length`` in bytes, None where the server did not say).
+    ``origin`` is None while there is nothing usable; otherwise ``{"address", "etag", "last_modified", "length"}`` of
+    the first response (``length`` in bytes, None where the server did not send it).
     """
 
     def __init__(self, target, algorithm):
@@ -26,7 +26,7 @@ class Partial:
     def _read_origin(self):
         if not (self.path.exists() and self._origin_path.exists()):
             return None
-        with contextlib.suppress(UserError):  # not JSON: begin again
+        with contextlib.suppress(UserError):  # not JSON: start again
             origin = read_json(self._origin_path)
             if isinstance(origin, dict) and {"address", "etag", "last_modified", "length"} <= origin.keys():
                 return origin
@@ -36,12 +36,14 @@ class Partial:
         return self.origin is not None and self.origin["address"] == address
 
     def validator(self):
-        """What proves that a server still has the same version: a strong ETag, else its date, else nothing."""
+        """What proves that a server still has the same version: a strong ETag, or else its date, or else None."""
         etag = self.origin["etag"] or ""
         return etag if etag.startswith('"') else self.origin["last_modified"]
 
     def restart(self, origin):
-        """Empty the file. The old origin goes first and the new one comes last, so that it never names older bytes."""
+        """Empty the file. The old origin is deleted first and the new one written last, so that it never describes
+        older bytes.
+        """
         self.forget()
         self.path.write_bytes(b"")
         write_json(self._origin_path, origin)
@@ -60,11 +62,11 @@ class Partial:
 
 
 def new_digest(algorithm):
-    return hashlib.new(algorithm, usedforsecurity=False)  # so that FIPS systems allow md5 too
+    return hashlib.new(algorithm, usedforsecurity=False)  # so that FIPS systems allow md5
 
 
 def digest_of(path, algorithm):
-    """The hash object fed with the bytes of the file at ``path``: more can follow."""
+    """A hash object that has read the file at ``path``, to which more bytes can be added."""
     digest = new_digest(algorithm)
     with open(path, "rb") as f:
         while block := f.read(1 << 20):

@@ -1,11 +1,11 @@
-"""Weight files that people have, by content and not by suffix: Keras .h5, PyTorch .pth (both serialisations, without
-torch and without running code from a pickle), .safetensors and .npz.
+"""Readers of weight files, recognised by content and not by suffix: Keras .h5, PyTorch .pth (both serialisations,
+without torch and without running code from a pickle), .safetensors and .npz.
 
     file = read_weights("vgg19-dcbb9e9d.pth")
     file.format                          # "torch-legacy"
     file.tensors["features.0.weight"]    # float32 (64, 3, 3, 3)
 
-Which layer of ours a name means is not known here (see vgg.py).
+Which layer a name belongs to is decided elsewhere (vgg_names.py).
 """
 
 import mmap
@@ -36,8 +36,8 @@ _READERS = {
 class WeightFile:
     """``tensors`` maps the file's own names to arrays, in the file's own layout (torch OIHW, Keras HWIO).
 
-    Names are the file's, except that Keras' many spellings become "layer/kernel" and "layer/bias". Arrays may be
-    read-only views of the file on disk: copy what is to be changed, and leave the file alone while they are in use.
+    Keras' many spellings of names become "layer/kernel" and "layer/bias"; other names are unchanged. Arrays may be
+    read-only views of the file on disk: copy them before changing them, and leave the file alone while they are used.
     """
 
     path: Path
@@ -61,5 +61,5 @@ def read_weights(path):
     except RefusalError as error:
         raise UserError(f"weights file {path} {error}") from error
     if not tensors:
-        raise UserError(f"weights file {path} is sound ({format}) but holds no tensors: check that it is the right one")
+        raise UserError(f"weights file {path} is valid ({format}) but holds no tensors: check that it is the right one")
     return WeightFile(path, format, tensors)

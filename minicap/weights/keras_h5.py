@@ -1,15 +1,15 @@
-"""Keras' HDF5 files: weights alone (with or without the dense layers) and whole saved models.
+"""Keras' HDF5 files: weights only (with or without the dense layers) and complete saved models.
 
-One group per layer holds its arrays, whose names changed with the years; all come out as "layer/kernel", "layer/bias":
+Each layer has a group with its arrays, whose names changed over the years; all become "layer/kernel" or "layer/bias":
 
     block1_conv1/block1_conv1_W_1:0             Keras 1, the VGG files of keras-applications
     block1_conv1/kernel:0                       Keras 2
     block1_conv1/block1_conv1/kernel:0          Keras 2 on TensorFlow
-    model_weights/block1_conv1/.../kernel:0     a whole saved model; its optimizer_weights are left out
+    model_weights/block1_conv1/.../kernel:0     a complete saved model; its optimizer_weights are ignored
     .../vgg19/block1_conv1/kernel:0             a network used as a layer of another
-    layers/conv2d_4/vars/0                      Keras 3 .weights.h5: refused, for it names neither layers nor roles
+    layers/conv2d_4/vars/0                      Keras 3 .weights.h5: refused, because it names neither layers nor roles
 
-Arrays stay as Keras keeps them: kernels (K, K, C, F) and (D, F).
+Arrays keep Keras' layout: kernels (K, K, C, F) and (D, F).
 """
 
 import re
@@ -36,7 +36,7 @@ def read_keras_h5(path, buffer):
         for layer in root:
             for name, dataset in _arrays_of(layer, root[layer]) if is_own(root, layer) else ():
                 if name in found:
-                    raise RefusalError(f"holds {shown(name)} twice: save the network that is meant by itself")
+                    raise RefusalError(f"holds {shown(name)} twice: save the intended network by itself")
                 native(name, np.empty(0, dataset.dtype))
                 found[name] = dataset
         refuse_bomb(sum(dataset.nbytes for dataset in found.values()), len(buffer))
@@ -44,7 +44,7 @@ def read_keras_h5(path, buffer):
 
 
 def _arrays_of(layer, group):
-    """(name, dataset) of each array of one layer, or of each layer of a network that is used as a layer."""
+    """(name, dataset) of each array of a layer, or of all layers of a network that is used as a layer."""
     datasets = _datasets(group)
     owners = {path.rpartition("/")[0] for path in datasets}
     for path, dataset in datasets.items():
@@ -59,8 +59,8 @@ def _arrays_of(layer, group):
 def _datasets(group):
     """{path within the group: dataset}, each object once (groups may contain each other).
 
-    HDF5 can keep an array's numbers in *another* file; reading such a one would let a weights file read any file of
-    the user's, so it is refused.
+    HDF5 can store an array's numbers in *another* file. Such an array is refused, because reading it would let a
+    weights file read any of the user's files.
     """
     import h5py
 
@@ -69,7 +69,7 @@ def _datasets(group):
     def visit(path, item):
         if isinstance(item, h5py.Dataset):
             if item.is_virtual or item.external:
-                raise RefusalError(f"keeps the numbers of {shown(path)} in another file; refusing to load")
+                raise RefusalError(f"stores the numbers of {shown(path)} in another file; refusing to load")
             found[path] = item
 
     if isinstance(group, h5py.Group):
@@ -78,7 +78,7 @@ def _datasets(group):
 
 
 def _role(layer, leaf):
-    """ "kernel" from "block1_conv1_W_1:0", "W", "kernel:0" or "kernel_1:0"; a name of another kind as it is."""
+    """ "kernel" from "block1_conv1_W_1:0", "W", "kernel:0" or "kernel_1:0"; any other name as it is."""
     leaf = re.sub(r":\d+$", "", leaf).removeprefix(layer + "_")
     role = re.sub(r"_\d+$", "", leaf)
     role = _KERAS_1.get(role, role)

@@ -14,10 +14,10 @@ _SAFETENSORS_KINDS = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": BFLOAT16, "
 
 
 def read_safetensors(path, buffer):
-    """{name: array} of a .safetensors file mapped as ``buffer``: views of it, bfloat16 widened to float32.
+    """{name: array} of a .safetensors file mapped as ``buffer``: views of it, with bfloat16 converted to float32.
 
-    The library checks the header (JSON, no gaps, no overlaps, every tensor within the file). The views are made here:
-    its NumPy side copies, and has no bfloat16.
+    The library checks the header (JSON, no gaps, no overlaps, every tensor within the file). The views are made here,
+    because its interface for NumPy copies, and lacks bfloat16.
     """
     from safetensors import safe_open
 
@@ -34,15 +34,15 @@ def read_safetensors(path, buffer):
 def _safetensor(name, entry, body):
     kind = _SAFETENSORS_KINDS.get(entry["dtype"])
     if kind is None:
-        raise RefusalError(f"holds {shown(name)} as {shown(entry['dtype'])}, which is not read here: save it as F32")
+        raise RefusalError(f"holds {shown(name)} as {shown(entry['dtype'])}, which is not supported: save it as F32")
     start, end = entry["data_offsets"]
     return numbers(body[start:end], kind).reshape(entry["shape"])
 
 
 def read_npz(path, buffer):
-    """{name: array} of an .npz file, compressed or not. Arrays of Python objects, which would be pickles, are refused.
+    """{name: array} of an .npz file, compressed or not. Arrays of Python objects, which are pickles, are refused.
 
-    The size that an array's own header declares is compared with the zip member's before memory is taken for it.
+    The size that an array's header declares is compared with that of the zip member before memory is allocated.
     """
     with library_reads("an .npz archive"), zipfile.ZipFile(path) as archive:
         members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
@@ -62,7 +62,7 @@ def _read_npy(name, stream, member_size):
     elif version == (2, 0):
         shape, column_major, dtype = np.lib.format.read_array_header_2_0(stream)
     else:
-        raise RefusalError(f"holds {shown(name)} in .npy version {version}, which is not for plain arrays")
+        raise RefusalError(f"holds {shown(name)} in .npy version {version}, which is not used for plain arrays")
     if dtype.hasobject:
         raise RefusalError(f"holds Python objects in {shown(name)}, which could run code; refusing to load")
     native(name, np.empty(0, dtype))

@@ -1,4 +1,4 @@
-"""What the weights expect of a picture: channel order, scale, mean and deviation. It travels with the weights."""
+"""The preprocessing of pictures that weights were trained with: channel order, scale, mean and standard deviation."""
 
 from dataclasses import asdict, dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """From RGB bytes to what a network was trained on: y = (channels in ``order`` / ``scale`` - mean) / std."""
+    """From RGB bytes to the input a network was trained on: y = (channels in ``order`` / ``scale`` - mean) / std."""
 
     order: str
     scale: float
@@ -26,5 +26,5 @@ class Preprocessing:
 
 
 CAFFE = Preprocessing("BGR", 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))  # Oxford's own weights, as in Keras
-CAFFE_RGB = Preprocessing("RGB", 1.0, (123.68, 116.779, 103.939), (1.0, 1.0, 1.0))  # the same, first kernel turned
+CAFFE_RGB = Preprocessing("RGB", 1.0, (123.68, 116.779, 103.939), (1.0, 1.0, 1.0))  # the same weights for RGB
 TORCHVISION = Preprocessing("RGB", 255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

@@ -1,4 +1,4 @@
-"""Raw bytes of a file as numbers, without a copy where the machine has that kind of number."""
+"""Raw bytes of a file as numbers, without a copy where NumPy has that kind of number."""
 
 import numpy as np
 
@@ -13,10 +13,10 @@ def itemsize(kind):
 
 
 def numbers(data, kind, order="<"):
-    """The buffer ``data``, in byte order ``order``, as a 1-D array in this machine's.
+    """The buffer ``data``, in byte order ``order``, as a 1-D array in this machine's byte order.
 
-    It is a read-only view of the buffer, except that bfloat16 is widened into a new float32 array and the other byte
-    order is turned round in a copy.
+    It is a read-only view of the buffer, except that bfloat16 is converted to a new float32 array, and numbers in the
+    other byte order to a copy.
     """
     dtype = np.dtype("u2" if kind == BFLOAT16 else kind).newbyteorder(order)
     values = np.frombuffer(data, dtype) if len(data) else np.empty(0, dtype)

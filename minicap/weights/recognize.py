@@ -1,7 +1,7 @@
-"""Which kind of weights file this is, by its first bytes; the suffix is never asked.
+"""The format of a weights file, recognised by its first bytes; the suffix is ignored.
 
-What people have in place of weights is named with its cure: the HTML page of a failed download, a Git LFS pointer, a
-file that is still compressed, weights of a framework that is not read here.
+Files that people often have in place of weights are recognised too, and the error states what to do: the HTML page of a
+failed download, a Git LFS pointer, a file that is still compressed, weights of a framework that is not supported.
 """
 
 import zipfile
@@ -15,7 +15,7 @@ TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 TORCH_LEGACY_MARK = b"\x8a\x0a" + TORCH_MAGIC.to_bytes(10, "little")
 SAFETENSORS_HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
 
-HEAD = 4096  # bytes that are looked at
+HEAD = 4096  # bytes that are examined
 
 _COMPRESSED = "is a {} file: unpack it first ({})"
 _NOT_WEIGHTS = (
@@ -27,21 +27,21 @@ _NOT_WEIGHTS = (
     (0, b"Rar!", _COMPRESSED.format("rar", "unrar")),
     (0, b"7z\xbc\xaf\x27\x1c", _COMPRESSED.format("7z", "7z x")),
     (257, b"ustar", "is a tar archive: unpack it, or, if a very old PyTorch wrote it, load and save it again with a "
-                    "present one"),
+                    "recent one"),
     (0, b"\x93NUMPY", "is a single .npy array without names: save all arrays with their names by numpy.savez"),
-    (0, b"MATLAB", "is a MATLAB file (MatConvNet's VGG is one), which is not read here: take the Keras .h5 or the "
+    (0, b"MATLAB", "is a MATLAB file (MatConvNet's VGG is one), which is not supported: use the Keras .h5 or the "
                    "PyTorch .pth of the same network"),
-    (0, b"GGUF", "is a GGUF file, which is not read here: take the .safetensors of the same network"),
+    (0, b"GGUF", "is a GGUF file, which is not supported: use the .safetensors of the same network"),
     (0, b"\xff\xd8\xff", "is a JPEG picture, not weights: check the order of the arguments"),
     (0, b"\x89PNG", "is a PNG picture, not weights: check the order of the arguments"),
     (0, b"\x80", "is a pickle, but not one that torch.save wrote; pickles can run code, so it is not opened: save the "
                  "arrays by numpy.savez or torch.save(model.state_dict(), FILE)"),
 )
-_READABLE = "Keras .h5, PyTorch .pth, .safetensors and .npz are read here"
+_READABLE = "Keras .h5, PyTorch .pth, .safetensors and .npz are supported"
 
 
 def recognize(path, head):
-    """The format of the file at ``path`` that begins with the bytes ``head``; RefusalError, with the cure, if none.
+    """The format of the file at ``path`` that begins with the bytes ``head``; RefusalError if it is not supported.
 
     Returns "keras-h5", "torch-legacy", "torch-zip", "safetensors" or "npz".
     """
@@ -54,7 +54,7 @@ def recognize(path, head):
     if head[:1] == b"\x80" and TORCH_LEGACY_MARK in head[:32]:
         return "torch-legacy"
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= SAFETENSORS_HEADER_LIMIT:
-        return "safetensors"  # before the next: it begins with the length of its header, which may look like anything
+        return "safetensors"  # before the others: it begins with the length of its header, which may be any bytes
     for offset, magic, reason in _NOT_WEIGHTS:
         if head[offset:].startswith(magic):
             raise RefusalError(reason)
@@ -70,7 +70,7 @@ def _recognize_zip(path):
     if any(name.endswith(".npy") for name in names):
         return "npz"
     if "model.weights.h5" in names:
-        raise RefusalError("is a .keras archive, whose weights have numbers for names: load it in Keras and save it "
+        raise RefusalError("is a .keras archive, whose weights are numbered, not named: load it in Keras and save it "
                            "as HDF5 by model.save('model.h5')")
     inside = ", ".join(shown(name) for name in names[:3]) or "nothing"
     raise RefusalError(f"is a zip archive without weights (it holds {inside}): unpack it and name the file inside")
@@ -79,7 +79,7 @@ def _recognize_zip(path):
 def _describe_text(head):
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<error")):
-        return "is a web page, not weights: the download was answered by an error or a login page, so repeat it"
+        return "is a web page, not weights: the download returned an error or a login page, so repeat it"
     try:
         text = head[:256].decode("utf-8")
     except UnicodeDecodeError:

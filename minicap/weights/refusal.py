@@ -1,13 +1,13 @@
-"""Why a weights file cannot be read: half a sentence, which :func:`minicap.weights.read_weights` puts a path before."""
+"""Errors of weight files. :func:`minicap.weights.read_weights` puts the path before their messages."""
 
 import contextlib
 
-#: Trained weights hardly compress: a file may unpack to EXPANSION times its own size and FREE_BYTES.
+#: Trained weights hardly compress: a file may unpack to at most EXPANSION times its own size plus FREE_BYTES.
 FREE_BYTES, EXPANSION = 64 << 20, 20
 
 
 class RefusalError(Exception):
-    """The message continues "weights file model.pth ..." and says what is wrong and what to do."""
+    """The message continues "weights file model.pth ..." and states what is wrong and what to do."""
 
 
 def damaged(what):
@@ -16,17 +16,17 @@ def damaged(what):
 
 
 def shown(text):
-    """A name out of an untrusted file, fit for one line of a terminal: no control characters, not endless."""
+    """A name from an untrusted file, made safe for a line on a terminal: no control characters, limited length."""
     text = str(text)
     return text if text.isprintable() and len(text) <= 100 else ascii(text[:100])
 
 
 @contextlib.contextmanager
 def library_reads(format):
-    """Whatever another library raises on the bytes of a damaged file means just that: the file is damaged.
+    """Turn whatever exception another library raises on a damaged file into a RefusalError.
 
-    h5py, zipfile, NumPy and safetensors raise OSError, KeyError, RuntimeError, struct.error, zlib.error and more, and
-    no list of them holds from one release to the next.
+    h5py, zipfile, NumPy and safetensors raise OSError, KeyError, RuntimeError, struct.error, zlib.error and more, which
+    change from one release to the next.
     """
     try:
         yield
@@ -39,6 +39,6 @@ def library_reads(format):
 
 
 def refuse_bomb(unpacked, packed):
-    """Refuse a file of ``packed`` bytes that declares ``unpacked`` bytes of tensors, before memory is taken for it."""
+    """Refuse a file of ``packed`` bytes that declares far too many ``unpacked`` bytes, before memory is allocated."""
     if unpacked > FREE_BYTES + EXPANSION * packed:
         raise damaged(f"has {packed:,} bytes but declares {unpacked:,} bytes of tensors, which weights never do")

@@ -1,9 +1,9 @@
-"""The two kinds of file that torch.save writes: the legacy stream (until 1.6; torchvision's VGGs) and the zip archive.
+"""The two formats of torch.save: the legacy stream (before version 1.6; torchvision's VGGs) and the zip archive.
 
-Both hold one pickle, which says what there is, and the tensors' storages as raw bytes. The storages are mapped, not
+Both contain a pickle, which describes the tensors, and the tensors' storages as raw bytes. The storages are mapped, not
 read: arrays are views of the file, and of a 575 MB VGG only the pages that are used are ever loaded.
 
-    legacy   pickles: magic number, protocol version, system facts, the object, list of storage keys;
+    legacy   pickles: magic number, protocol version, system information, the object, list of storage keys;
              then for each key an int64 number of elements and the elements
     zip      NAME/data.pkl and NAME/data/KEY for each storage, stored without compression; NAME/byteorder in newer ones
 """
@@ -21,13 +21,13 @@ LEGACY_PROTOCOL = 1001
 
 
 def read_torch_legacy(path, buffer):
-    """{name: array} of a legacy file mapped as ``buffer``; numbers are little-endian whatever machine wrote them."""
+    """{name: array} of a legacy file mapped as ``buffer``; numbers are little-endian, whatever machine wrote them."""
     unpickler, storages = machine()
     buffer.seek(0)
     magic, protocol = unpickler.run(buffer), unpickler.run(buffer)
     if magic != TORCH_MAGIC or protocol != LEGACY_PROTOCOL:
-        raise RefusalError(f"is not in torch.save's protocol {LEGACY_PROTOCOL}: save it again in a present PyTorch")
-    unpickler.run(buffer)  # facts of the machine that wrote it
+        raise RefusalError(f"is not in torch.save's protocol {LEGACY_PROTOCOL}: save it again in a recent PyTorch")
+    unpickler.run(buffer)  # information about the machine that wrote it
     tensors = find_state_dict(unpickler.run(buffer))
     keys = unpickler.run(buffer)
     if type(keys) is not list or not all(type(key) is str for key in keys) or set(keys) != set(storages.declared):
@@ -81,7 +81,7 @@ def _short(key, numel):
 
 
 def _stored_bytes(buffer, info):
-    """The bytes of an uncompressed zip member as a view; they begin after its local header, whose length varies."""
+    """The bytes of an uncompressed zip member, as a view. They begin after its local header, whose length varies."""
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size or info.flag_bits & 1:
         raise RefusalError("is compressed or encrypted, which torch.save never does: load and save it again in PyTorch")
     header = buffer[info.header_offset:info.header_offset + 30] if info.header_offset >= 0 else b""
@@ -94,7 +94,7 @@ def _stored_bytes(buffer, info):
 
 
 def _arrays(tensors, data, order):
-    """{name: array}: each storage becomes numbers once, each tensor a view of them (tied weights share theirs)."""
+    """{name: array}: each storage becomes numbers once, and each tensor a view of them, also where weights are tied."""
     kinds = {tensor.storage.key: tensor.storage.kind for tensor in tensors.values()}
     values = {key: numbers(data[key], kind, order) for key, kind in kinds.items()}
     return {name: tensor.array(values[tensor.storage.key]) for name, tensor in tensors.items()}

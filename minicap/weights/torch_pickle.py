@@ -1,13 +1,13 @@
-"""A pickle, run by a machine that can do nothing but build plain data.
+"""Unpickling on a stack machine that can only build plain data.
 
 A pickle is a program for a small stack machine. Python's own ``pickle.Unpickler`` lets that program import any name
-and call it, which is how a downloaded .pth can run code; and even fenced in by a ``find_class`` it will allocate what
-the program asks for, call ``__setstate__``, and hash what it is given. So here the machine itself is written out, with
-only the instructions that state dicts use (protocols 2 to 5; Python 2 and 3 wrote them). ``pickletools.genops`` from
-the standard library splits the bytes into instructions and never runs one.
+and call it, which is how a downloaded .pth can run code; and even restricted by a ``find_class`` it will allocate what
+the program requests, call ``__setstate__``, and hash what it is given. So this module implements the machine itself,
+with only the instructions that state dicts use (protocols 2 to 5, written by Python 2 and 3). ``pickletools.genops``
+from the standard library splits the bytes into instructions and never executes one.
 
-What is on the stack is always a None, bool, int, float, str, tuple, list, dict, OrderedDict or an object that the
-caller's own functions made. Names are looked up in the caller's table and nowhere else: nothing is imported.
+Everything on the stack is None, a bool, int, float, str, tuple, list, dict, OrderedDict or an object made by the
+caller's own functions. Names are looked up only in the caller's table: nothing is imported.
 """
 
 import pickletools
@@ -23,7 +23,7 @@ MAX_INSTRUCTIONS = 2_000_000
 
 @dataclass(frozen=True)
 class Constructor:
-    """An allowed callable: ``make`` is *our* function, which gets the tuple of arguments and checks it."""
+    """An allowed callable. ``make`` is *our* function, which gets the tuple of arguments and checks it."""
 
     make: Callable
 
@@ -47,16 +47,16 @@ def _instructions(stream):
         for instruction, argument, _ in pickletools.genops(stream):
             yield instruction.name, argument
     except ValueError as error:  # the file ends, or a byte is no instruction
-        raise damaged(f"holds a pickle that breaks off or is garbled ({shown(error)})") from error
+        raise damaged(f"holds a truncated or garbled pickle ({shown(error)})") from error
 
 
 class PickleMachine:
-    """``PickleMachine(table, persistent, build).run(stream)`` -> the object; ``stream`` then stands after the pickle.
+    """``PickleMachine(table, persistent, build).run(stream)`` -> the object, with ``stream`` left after the pickle.
 
     ``table[module, name]`` is what an allowed global becomes: a Constructor, or a constant.
-    ``persistent(id)`` gives the object for a persistent id (torch: a storage).
-    ``build(object, state)`` sets the state of an object made before (torch: old tensors, OrderedDict attributes).
-    All three raise RefusalError on what they do not accept, as does ``run``.
+    ``persistent(id)`` returns the object for a persistent id (torch: a storage).
+    ``build(object, state)`` sets the state of an existing object (torch: old tensors, attributes of an OrderedDict).
+    All of them raise RefusalError for what they do not accept, as does ``run``.
     """
 
     def __init__(self, table, persistent, build):
@@ -68,7 +68,7 @@ class PickleMachine:
             if count == MAX_INSTRUCTIONS:
                 raise RefusalError(f"holds a pickle of more than {MAX_INSTRUCTIONS:,} instructions; refusing to load")
             self.step(instruction, argument)
-        return self.pop()  # STOP has been met
+        return self.pop()  # after STOP
 
     def step(self, name, argument):
         push, pop = self.stack.append, self.pop

@@ -1,10 +1,10 @@
-"""Tensors as torch pickles them: a storage (a run of numbers kept outside the pickle) and a strided view of it.
+"""Tensors as torch pickles them: a storage (an array of numbers outside the pickle) and a strided view of it.
 
     element [i, j, ...] of the tensor = storage[offset + i * strides[0] + j * strides[1] + ...]
 
-Numbers, offset and strides count elements, not bytes. Everything is checked when the pickle names it, before any
-memory is touched; the arrays are made afterwards, when the storages have been found in the file. The ways in which
-torch 0.1 to 2.13 wrote a tensor:
+Offset and strides count elements, not bytes. Everything is checked when it occurs in the pickle, before any memory is
+touched; the arrays are made afterwards, when the storages have been found in the file. The forms in which torch 0.1 to
+2.13 wrote a tensor:
 
     _rebuild_tensor_v2(storage, offset, size, strides, ...)         REDUCE; since 0.4 (before: _rebuild_tensor)
     FloatTensor(), then state (storage, offset, size, strides)      NEWOBJ + BUILD; the first releases
@@ -26,23 +26,23 @@ _KINDS = {"Float": "f4", "Double": "f8", "Half": "f2", "BFloat16": BFLOAT16, "Lo
           "Char": "i1", "Byte": "u1", "Bool": "?"}
 _GARBLED = "holds a garbled tensor"
 
-#: Strides of zero repeat elements (torch's expand); a tensor of more elements than its storage may have this many.
+#: Strides of zero repeat elements (torch's expand); a tensor with more elements than its storage may have this many.
 MAX_REPEATED = 1 << 24
 _USUAL_NAMES = ("state_dict", "model_state_dict", "model")  # in a checkpoint
 
-MAX_DIMENSIONS = 32  # what every NumPy of ours can hold
+MAX_DIMENSIONS = 32  # supported by every version of NumPy
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a storage class such as torch.FloatStorage becomes: the name of its kind of number."""
+    """What a storage class such as torch.FloatStorage becomes: the name of its number format."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Storage:
-    """``numel`` numbers of one ``kind`` from number ``start`` of the storage that the file keeps under ``key``."""
+    """``numel`` numbers of one ``kind``, from number ``start`` of the storage with this ``key`` in the file."""
 
     key: str
     kind: str
@@ -52,7 +52,7 @@ class Storage:
 
 @dataclass
 class Tensor:
-    """A view of a storage; without one until the BUILD instruction has come, in very old files."""
+    """A view of a storage. In very old files it has none until the BUILD instruction."""
 
     storage: Storage | None = None
     offset: int = 0
@@ -60,7 +60,7 @@ class Tensor:
     strides: tuple = ()
 
     def place(self, storage, offset, size, strides):
-        """Say where the tensor lies; RefusalError unless every element lies within ``storage``."""
+        """Set the position of the tensor; RefusalError unless every element is within ``storage``."""
         if self.storage is not None or type(storage) is not Storage or not _is_count(offset):
             raise damaged(_GARBLED)
         if not _are_counts(size) or not _are_counts(strides) or len(size) != len(strides):
@@ -73,7 +73,7 @@ class Tensor:
         self.storage, self.offset, self.size, self.strides = storage, offset, tuple(size), tuple(strides)
 
     def array(self, numbers):
-        """The tensor as a view of ``numbers``, all those of its storage's ``key``. NumPy checks the bounds again."""
+        """The tensor as a view of ``numbers``, all numbers of its storage. NumPy checks the bounds again."""
         if 0 in self.size:
             return np.empty(self.size, numbers.dtype)
         start = self.storage.start + self.offset
@@ -86,14 +86,14 @@ def _is_count(value):
 
 
 def _are_counts(values):
-    """Can this be a tensor's size or strides? (Length first: a hostile file may name one long list very often.)"""
+    """Whether this can be a tensor's size or strides. (Length first: a hostile file may refer to a long list often.)"""
     return type(values) in (tuple, list) and len(values) <= MAX_DIMENSIONS and all(map(_is_count, values))
 
 
-# ----------------------------------------------- what a pickle may call: each gets the tuple of arguments and checks it
+# ------------------------------------------------- what a pickle may call; each function checks its tuple of arguments
 
 def _rebuild_tensor(arguments):
-    if not 4 <= len(arguments) <= 7:  # after the strides: requires_grad, hooks, metadata, none of which are ours
+    if not 4 <= len(arguments) <= 7:  # after the strides: requires_grad, hooks, metadata, which are ignored
         raise damaged(_GARBLED)
     tensor = Tensor()
     tensor.place(*arguments[:4])
@@ -129,7 +129,7 @@ def _ordered_dict(arguments):
             or not all(type(pair) in (list, tuple) and len(pair) == 2 for pair in pairs):
         raise damaged("holds a garbled OrderedDict")
     made = fill(OrderedDict(), pairs)
-    pairs.clear()  # each list serves once; a hostile file could otherwise multiply a long one
+    pairs.clear()  # each list is used once, or else a hostile file could multiply a long one
     return made
 
 
@@ -148,9 +148,9 @@ for _name, _kind in _KINDS.items():
 
 
 def _build(made, state):
-    """The BUILD instruction: set the state of an object made before."""
+    """The BUILD instruction: set the state of an existing object."""
     if type(made) is OrderedDict and type(state) is dict:
-        return  # attributes of the dictionary: state_dict() hangs module versions on it (_metadata)
+        return  # attributes of the dictionary: state_dict() stores module versions there (_metadata)
     if type(made) is not Tensor or type(state) is not tuple:
         raise RefusalError("sets the state of something that is not a tensor; refusing to load")
     if len(state) == 4:
@@ -163,7 +163,7 @@ def _build(made, state):
 
 @dataclass
 class Storages:
-    """The storages that a pickle names: ``declared[key]`` is (kind, numel)."""
+    """The storages that occur in a pickle: ``declared[key]`` is (kind, numel)."""
 
     declared: dict = field(default_factory=dict)
 
@@ -185,31 +185,31 @@ class Storages:
 
 
 def machine():
-    """A PickleMachine for torch's pickles, and the Storages that fill as it runs."""
+    """A PickleMachine for torch's pickles, and the Storages that it fills as it runs."""
     storages = Storages()
     return PickleMachine(TABLE, storages.persistent, _build), storages
 
 
-# --------------------------------------------------------------------------- which of the pickle's objects are weights
+# ------------------------------------------------------------------------------ the weights among a pickle's objects
 
 def find_state_dict(root):
-    """The mapping of names to tensors in what was saved: a state dict, or a checkpoint that holds one among others.
+    """The mapping of names to tensors in a saved object: a state dict, or a checkpoint that contains one.
 
-    The prefix "module." that DataParallel puts before every name is taken off.
+    The prefix "module." that DataParallel puts before every name is removed.
     """
     if type(root) not in (dict, OrderedDict):
         raise RefusalError(f"holds a {type(root).__name__} where a state dict was expected: save model.state_dict()")
     if not _is_state_dict(root):
-        # keyed by identity: a hostile file may name one dictionary a million times
+        # keyed by identity: a hostile file may refer to one dictionary a million times
         inner = {id(value): (key, value) for key, value in root.items() if type(value) in (dict, OrderedDict)}
         found = [(key, value) for key, value in inner.values() if _is_state_dict(value)]
         if not found:
             raise RefusalError("holds no mapping of names to tensors: save model.state_dict()")
-        if len(found) > 1:  # a checkpoint often keeps averages (EMA) of the weights too, under another name
+        if len(found) > 1:  # a checkpoint often contains averages (EMA) of the weights too, under another name
             found = [(key, value) for key, value in found if key in _USUAL_NAMES] or found
         if len(found) > 1:
             names = ", ".join(shown(key) for key, _ in found[:5])
-            raise RefusalError(f"holds several state dicts ({names}): save the one that is meant by itself")
+            raise RefusalError(f"holds several state dicts ({names}): save the intended one by itself")
         root = found[0][1]
     if all(name.startswith("module.") for name in root):
         return {name.removeprefix("module."): tensor for name, tensor in root.items()}

@@ -1,4 +1,4 @@
-"""The names and layouts that VGG's arrays have in files, and what they become here.
+"""The names and layouts of VGG's arrays in files, and their conversion to ours.
 
     ours            Keras                            torchvision           timm                   .npz
     conv3_2.W       block3_conv2/kernel              features.7.weight     features.7.weight      conv3_2_W
@@ -17,13 +17,13 @@ from .preprocessing import CAFFE, CAFFE_RGB, TORCHVISION
 def our_names(file):
     """From a :class:`.WeightFile`: (tensors by our names, in our layouts; the Preprocessing that belongs to them).
 
-    Names that are not known are left as they are: loading the weights then lists them.
+    Unknown names are left as they are; the error on loading the weights then lists them.
     """
     if file.format == "keras-h5":
         return _from_keras(file.tensors), CAFFE
     if any(re.fullmatch(r"features\.\d+\.weight", n) for n in file.tensors):
         return _from_torch(file.tensors), TORCHVISION
-    if "conv1_1_W" in file.tensors:  # the .npz that circulates as vgg16_weights.npz: Oxford's weights for RGB input
+    if "conv1_1_W" in file.tensors:  # the widespread vgg16_weights.npz: Oxford's weights, for RGB input
         return {re.sub(r"_([Wb])$", r".\1", n): a for n, a in file.tensors.items()}, CAFFE_RGB
     return dict(file.tensors), TORCHVISION
 
@@ -39,7 +39,7 @@ def _from_keras(tensors):
 
 
 def _from_torch(tensors):
-    """torchvision's and timm's names: ``features.N`` counts every layer before the dense ones, ReLU and pools too."""
+    """torchvision's and timm's names: ``features.N`` counts all layers before the dense ones, with ReLU and pooling."""
     names = _feature_names(tensors)
     names |= {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8",    # torchvision
               "pre_logits.fc1": "fc6", "pre_logits.fc2": "fc7", "head.fc": "fc8"}     # timm
@@ -48,7 +48,7 @@ def _from_torch(tensors):
         layer, _, kind = name.rpartition(".")
         ours_layer = names.get(layer)
         if kind == "num_batches_tracked":
-            continue  # PyTorch's counter, of no consequence with a fixed momentum
+            continue  # PyTorch's counter, which has no effect with a fixed momentum
         if ours_layer is None:
             ours[name] = array
         elif ours_layer.startswith("bn"):
@@ -62,13 +62,13 @@ def _from_torch(tensors):
 
 
 def _feature_names(tensors):
-    """{"features.0": "conv1_1", ...}: kernels have four axes; a wider gap between two of them is a pooling layer."""
+    """{"features.0": "conv1_1", ...}. Kernels have four axes; a wider gap between two of them means a pooling layer."""
     indices = sorted({int(n.split(".")[1]) for n in tensors if re.fullmatch(r"features\.\d+\.\w+", n)})
     with_norm = any(n.endswith(".running_mean") for n in tensors)
     names, block, i, last = {}, 1, 0, None
     for index in indices:
         if tensors.get(f"features.{index}.weight", np.empty(0)).ndim == 4:
-            # conv, (bn,) relu follow each other directly; a pool between two convolutions makes the step one longer.
+            # conv, (bn,) relu follow each other directly; pooling between two convolutions makes the gap longer by one.
             if last is not None and index - last > (3 if with_norm else 2):
                 block, i = block + 1, 0
             i, last = i + 1, index
@@ -83,7 +83,7 @@ def _kernel(layer, array):
     if layer.startswith("conv"):
         return array.transpose(2, 3, 1, 0)
     if array.ndim not in (2, 4) or array.size == 0 or (layer == "fc6" and array[0].size % (7 * 7)):
-        return array  # no such matrix: load_state says which shape it has and which was expected
-    if layer == "fc6":  # its rows are pixels of pool5: PyTorch flattens them in C, H, W order, we in H, W, C
+        return array  # not such a matrix: load_state reports its shape and the expected one
+    if layer == "fc6":  # its rows are the pixels of pool5, flattened in C, H, W order by PyTorch and in H, W, C by us
         return array.reshape(len(array), -1, 7, 7).transpose(2, 3, 1, 0).reshape(-1, len(array))
-    return array.reshape(len(array), -1).T  # timm keeps fc7 as a 1 x 1 convolution
+    return array.reshape(len(array), -1).T  # timm stores fc7 as a 1 x 1 convolution

@@ -56,21 +56,21 @@ def test_a_folder_that_is_there_is_completed_and_keeps_its_other_files(tmp_path)
 
 @pytest.mark.parametrize(("info", "reason"), [
     (member("/etc/passwd"), "has an absolute path"),
-    (member("../outside.txt"), "leads out of the folder"),
-    (member("Pictures/../../outside.txt"), "leads out of the folder"),
-    (member("Pictures/.."), "leads out of the folder"),
+    (member("../outside.txt"), "points outside the folder"),
+    (member("Pictures/../../outside.txt"), "points outside the folder"),
+    (member("Pictures/.."), "points outside the folder"),
     (member("C:/outside.txt"), "has a backslash or a colon"),
     (member("C:outside.txt"), "has a backslash or a colon"),
     (member("..\\outside.txt"), "has a backslash or a colon"),
     (member("\\\\server\\share\\x"), "has a backslash or a colon"),
     (member("ids.txt:stream"), "has a backslash or a colon"),
-    (member("a\nb.txt"), "has no proper name"),
-    (member("Pictures//a.txt"), "has no proper name"),
-    (member("./a.txt"), "has no proper name"),
+    (member("a\nb.txt"), "has no valid name"),
+    (member("Pictures//a.txt"), "has no valid name"),
+    (member("./a.txt"), "has no valid name"),
     (member("Pictures/link", stat.S_IFLNK | 0o777), "is a symbolic link"),
     (member("device", stat.S_IFCHR | 0o666), "is neither a file nor a folder"),
     (member("IDS.TXT"), "occurs twice"),
-    (member("__MACOSX/../../x"), "leads out of the folder"),
+    (member("__MACOSX/../../x"), "points outside the folder"),
 ])
 def test_a_member_that_must_not_be_unpacked_is_named_and_nothing_is_written(tmp_path, info, reason):
     archive = make(tmp_path / "a.zip", GOOD, (info, b"/etc"))
@@ -84,7 +84,7 @@ def test_a_member_that_must_not_be_unpacked_is_named_and_nothing_is_written(tmp_
 def test_a_name_that_is_cut_by_a_nul_is_refused(tmp_path):
     archive = make(tmp_path / "a.zip", {"ids.txt0.jpg": b"x"})
     archive.write_bytes(archive.read_bytes().replace(b"ids.txt0.jpg", b"ids.txt\0.jpg"))
-    with pytest.raises(UserError, match="has no proper name"):
+    with pytest.raises(UserError, match="has no valid name"):
         unpack(archive, tmp_path / "out")
 
 
@@ -184,8 +184,8 @@ def test_contents_are_counted_in_the_archive_and_in_the_folder(tmp_path):
 def test_caption_ids_and_image_names_are_counted_once_each(tmp_path):
     (tmp_path / "token.txt").write_text("a.jpg#0\tA dog .\na.jpg#1\tA cat .\na.jpg#1\tA cat again .\n\n")
     assert Contents({}, {"token.txt": 2}).problem(tmp_path) is None
-    assert Contents({}, {"token.txt": 3}).problem(tmp_path) == "token.txt names 2 different items instead of 3"
-    assert Contents({}, {"none.txt": 3}).problem(tmp_path) == "none.txt names 0 different items instead of 3"
+    assert Contents({}, {"token.txt": 3}).problem(tmp_path) == "token.txt lists 2 different items instead of 3"
+    assert Contents({}, {"none.txt": 3}).problem(tmp_path) == "none.txt lists 0 different items instead of 3"
 
 
 def test_what_is_wrong_with_an_archive_is_said(tmp_path):
@@ -193,7 +193,7 @@ def test_what_is_wrong_with_an_archive_is_said(tmp_path):
     assert CONTENTS.archive_problem(other) == "Pictures holds 1 images instead of 2"
     page = tmp_path / "page.zip"
     page.write_text("<html>Please log in</html>")
-    assert "not a whole zip file" in CONTENTS.archive_problem(page)
+    assert "not a complete zip file" in CONTENTS.archive_problem(page)
     with zipfile.ZipFile(tmp_path / "stored.zip", "w") as z:
         for name, data in GOOD.items():
             z.writestr(name, data)

@@ -122,7 +122,7 @@ def test_an_archive_with_other_contents_is_not_accepted(small_flickr8k, server, 
 def test_a_folder_with_foreign_images_is_refused_after_unpacking(small_flickr8k, tmp_path):
     (tmp_path / "Flickr8k" / "Flicker8k_Dataset").mkdir(parents=True)
     (tmp_path / "Flickr8k" / "Flicker8k_Dataset" / "mine.jpg").write_bytes(b"mine")
-    with pytest.raises(UserError, match="held other files before: Flicker8k_Dataset holds 3 images instead of 2"):
+    with pytest.raises(UserError, match="has other files in it: Flicker8k_Dataset holds 3 images instead of 2"):
         main(["flickr8k", "--out", str(tmp_path)])
 
 
@@ -147,8 +147,8 @@ def test_the_mirror_of_one_archive_is_not_asked_for_the_other(small_flickr8k, se
 
 
 @pytest.mark.parametrize(("options", "sentence"), [
-    (["vgg16", "--text-only"], "belong to flickr8k, not to vgg16"),
-    (["vgg16", "--keep-archive"], "belong to flickr8k, not to vgg16"),
+    (["vgg16", "--text-only"], "are for flickr8k, not for vgg16"),
+    (["vgg16", "--keep-archive"], "are for flickr8k, not for vgg16"),
     (["vgg16", "--format", "torch", "--notop"], "--notop is for vgg16 and vgg19 with --format keras"),
     (["flickr8k", "--notop"], "--notop is for vgg16 and vgg19 with --format keras"),
     (["vgg16", "--mirror", "ftp://host/"], "ftp://host/ is not an address that begins with http"),

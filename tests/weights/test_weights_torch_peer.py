@@ -93,7 +93,7 @@ def test_a_torchscript_model_is_refused_by_name(tmp_path):
 @both_serialisations
 @pytest.mark.parametrize("weights_only", [True, False])
 def test_the_files_that_the_other_tests_write_by_hand_mean_the_same_to_torch(tmp_path, zipped, weights_only):
-    """Among them the spellings of early releases, which a present PyTorch reads but cannot write."""
+    """Among them the spellings of early releases, which a recent PyTorch reads but cannot write."""
     W = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype("f4")
     storage, strides = FakeStorage("7", W.ravel()), (27, 9, 3, 1)
     rebuilt = Call(Global("torch._utils", "_rebuild_tensor"), storage, 0, W.shape, strides)
