@@ -206,9 +206,9 @@ def test_meteor_joins_the_report_and_the_scores_of_each_image(run, monkeypatch, 
 
 @pytest.mark.parametrize("predictions, options, message", [
     ('{"1.jpg": ', [], "is not valid JSON"),
-    (PREDICTIONS | {"9.jpg": "a cat"}, [], "1 of 4 images have no references, the first is '9.jpg'"),
-    ('{"1.jpg": "a dog", "1.jpg": "a cat"}', [], "gives '1.jpg' twice"),
-    ({"1.jpg": "a dog", "1": "a cat"}, [], "gives image '1.jpg' two captions"),
+    (PREDICTIONS | {"9.jpg": "a cat"}, [], "1 of 4 images have no references, the first of which is '9.jpg'"),
+    ('{"1.jpg": "a dog", "1.jpg": "a cat"}', [], "has '1.jpg' twice"),
+    ({"1.jpg": "a dog", "1": "a cat"}, [], "has two captions for image '1.jpg'"),
     (PREDICTIONS, ["--bootstrap", "-5"], "cannot be -5"),
     (PREDICTIONS, ["--images", "missing.txt"], "missing.txt does not exist"),
     (PREDICTIONS, ["--against", "missing.json"], "missing.json does not exist"),

@@ -1,1 +1,1 @@
-"""Image captioning: words, data, models, search and scores."""
+"""Image captioning: text, data, features, models, scoring, decoding, training and reporting."""

@@ -1,4 +1,4 @@
-"""Where the data of a training run is, for the programs that use its checkpoint."""
+"""The data of a training run, for the programs that use its checkpoint."""
 
 import numpy as np
 
@@ -14,9 +14,9 @@ KEYS = ("data", "data_dir", "splits", "split_seed", "features")
 
 
 def training_settings(folder, data=None, data_dir=None):
-    """The dict that ``minicap.train`` wrote into ``settings.json``: where the data was, as far as it is to be used.
+    """The settings that ``minicap.train`` wrote to ``settings.json``, a dict that names the files of the data.
 
-    That is nowhere for a data set that is not the one it was trained on.
+    For another data set than that of the training run, these are None.
     """
     trained = read_json(folder / "settings.json", "settings of the training run,")
     if not isinstance(trained, dict) or any(key not in trained for key in KEYS):
@@ -29,13 +29,13 @@ def training_settings(folder, data=None, data_dir=None):
 
 
 def trained_dataset(trained, data_dir=None, splits=None, split_seed=None):
-    """The data set of a run; what is given here takes the place of what its settings say."""
+    """The data set of a run; arguments override its settings."""
     return load_dataset(trained["data"], data_dir or trained["data_dir"], splits=splits or trained["splits"],
                         split_seed=trained["split_seed"] if split_seed is None else split_seed)
 
 
 def feature_files(named, runs):
-    """The feature file of each checkpoint: those that were named, one for all or one each, or those of its run."""
+    """The feature file of each checkpoint: those in ``named``, one for all or for each, or else those of the runs."""
     if named is None:
         return [run["features"] for run in runs]
     names = [named] if len(runs) == 1 else named.split(",")
@@ -46,7 +46,7 @@ def feature_files(named, runs):
 
 
 def split_inputs(captioner, dataset, split, features):
-    """Model inputs of a split: pixels, the rows of a feature file, or features made on the way from the pictures."""
+    """The model inputs of a split: pixels, rows of a feature file, or features computed from the pictures on demand."""
     names = dataset.splits[split]
     if captioner.source is None:
         if dataset.name != "shapes":
@@ -63,7 +63,7 @@ def split_inputs(captioner, dataset, split, features):
 
 
 class PictureInputs:
-    """Features computed from the pictures when they are asked for."""
+    """Features computed from the pictures on demand."""
 
     def __init__(self, captioner, dataset, names):
         self.captioner, self.dataset, self.names = captioner, dataset, list(names)
@@ -74,12 +74,12 @@ class PictureInputs:
 
 
 def make_consensus(settings, captioner, dataset, features):
-    """The :class:`.Consensus` that ``settings`` ask for, or None. ``features`` names a file that has train, too."""
+    """The :class:`.Consensus` for ``settings``, or None. ``features`` names a file that includes the train images."""
     if not settings.mbr_samples and not settings.neighbours:
         return None
     names, pictures = dataset.splits["train"], None
     if settings.neighbours:
-        captioner, *_ = captioner.members  # an ensemble goes by what its first member finds similar
+        captioner, *_ = captioner.members  # an ensemble uses the similarity of its first member
         if captioner.source is not None and features is None:
             raise UserError("neighbours= needs the features of the train images; name the file with features=")
         inputs = split_inputs(captioner, dataset, "train", features)

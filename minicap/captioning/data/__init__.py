@@ -1,10 +1,10 @@
-"""The data sets by name. What they all offer, and all that the programs use:
+"""The data sets by name. Their common interface, which is all that the programs use:
 
     data.name          "shapes", "flickr8k" or "folder"
     data.splits        {"train": (image name, ...), "dev": ..., "test": ...}
     data.captions      {image name: (raw caption, ...)}
-    data.all_images    every image name there is, for extraction
-    data.image(name)   the picture, uint8 (H, W, 3) RGB; with at_least=224 it may come smaller, with sides of twice that
+    data.all_images    all image names, for extraction
+    data.image(name)   the picture, uint8 (H, W, 3) RGB; with at_least=224 perhaps reduced, to sides of at least 448
 """
 
 import os
@@ -20,12 +20,12 @@ DATASETS = ("shapes", "flickr8k", "folder")
 def load_dataset(name, data_dir=None, *, splits=None, split_seed=None):
     """The data set called ``name``.
 
-    ``data_dir``     the folder it is in. For flickr8k by default the environment variable MINICAP_DATA, or else
-                     ~/.cache/minicap, where the download program puts things; "shapes" needs no files.
+    ``data_dir``     its folder. For flickr8k the default is the environment variable MINICAP_DATA, or else
+                     ~/.cache/minicap, which is also that of the download program; "shapes" needs no files.
     ``splits``       a folder with train, dev and test lists of image names.
-    ``split_seed``   folder: make a random split with this seed.
+    ``split_seed``   folder: split at random with this seed.
 
-    Raises UserError when the files are not there, are broken, or an option does not belong to the data set.
+    Raises UserError when files are missing or broken, or an option does not apply to the data set.
     """
     if name not in DATASETS:
         raise UserError(f"there is no data set {name!r}; choose one of {', '.join(DATASETS)}")

@@ -1,4 +1,4 @@
-"""Pictures with captions, whatever they were read from."""
+"""Pictures with captions, from any source."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from .splits import check_disjoint
 class CaptionDataset:
     """Three splits of captioned pictures.
 
-    name         what it is called on the command line: "flickr8k", "folder"
+    name         its name on the command line: "flickr8k", "folder"
     splits       {"train": (image name, ...), "dev": ..., "test": ...}, disjoint
-    captions     {image name: (raw caption, ...)}, also of pictures in no split
+    captions     {image name: (raw caption, ...)}, including those of pictures in no split
     all_images   every picture that can be used, sorted: features are extracted for all of them
     read         (image name, at_least) -> uint8 (H, W, 3), see :func:`minicap.images.read_image`; safe from any thread
     """
@@ -38,7 +38,7 @@ class CaptionDataset:
 
     @property
     def outside_splits(self):
-        """The captioned pictures in no split, in file order. Flickr8k has 91: 8,091 pictures, 8,000 in its lists."""
+        """The captioned pictures that are in no split, in file order. In Flickr8k these are 91 of 8,091."""
         inside = set(self.images)
         return tuple(name for name in self.captions if name not in inside)
 
@@ -48,33 +48,33 @@ class CaptionDataset:
 
 
 def assemble(name, where, splits, captions, available, read):
-    """A :class:`CaptionDataset` of what is consistent. Each kind of flaw is one warning line on stderr.
+    """A :class:`CaptionDataset` of everything that is consistent, with one line of warning for each kind of flaw.
 
-    Captions without a picture and listed names without a picture are left out. What would silently change the task is
-    a UserError: a picture in two splits, listed but without a caption, a split without any picture.
+    Captions and list entries without a picture are left out. What would silently change the task is a UserError: a
+    picture in two splits or without a caption, a split without pictures.
 
-    ``where`` names the place in messages; ``available`` are the names of the pictures that exist.
+    ``where`` names the source in messages; ``available`` are the names of the pictures that exist.
     """
     check_disjoint(splits)
     listed = [image for names in splits.values() for image in names]
-    gone = set(listed) - set(available)
-    strays = [image for image in captions if image not in available and image not in gone]
-    if strays:
-        warn(f"{name}: {len(strays):,} captioned image(s) without a file in {where}, left out ({first_of(strays)})")
-    if gone:
-        warn(f"{name}: {len(gone):,} image(s) of the split lists without a file in {where}, left out "
-             f"({first_of([image for image in listed if image in gone])})")
-    present = {split: tuple(image for image in names if image not in gone) for split, names in splits.items()}
+    missing = set(listed) - set(available)
+    unlisted = [image for image in captions if image not in available and image not in missing]
+    if unlisted:
+        warn(f"{name}: {len(unlisted):,} captioned image(s) without a file in {where}, left out ({first_of(unlisted)})")
+    if missing:
+        warn(f"{name}: {len(missing):,} image(s) of the split lists without a file in {where}, left out "
+             f"({first_of([image for image in listed if image in missing])})")
+    present = {split: tuple(image for image in names if image not in missing) for split, names in splits.items()}
     for split, names in present.items():
         if not names:
             raise UserError(f"none of the {len(splits[split])} images of split {split} is in {where}; "
                             "the names in lists and captions have to be those of the files")
-        silent = [image for image in names if image not in captions]
-        if silent:
-            raise UserError(f"{len(silent):,} image(s) of split {split} without a caption in {where} "
-                            f"({first_of(silent)}); add captions to the caption file, or take the names off the list")
-    kept = {image: tuple(texts) for image, texts in captions.items() if image in available}
-    return CaptionDataset(name, present, kept, tuple(sorted(available)), read)
+        without = [image for image in names if image not in captions]
+        if without:
+            raise UserError(f"{len(without):,} image(s) of split {split} without a caption in {where} "
+                            f"({first_of(without)}); add captions to the caption file, or take the names off the list")
+    usable = {image: tuple(texts) for image, texts in captions.items() if image in available}
+    return CaptionDataset(name, present, usable, tuple(sorted(available)), read)
 
 
 def file_reader(paths):

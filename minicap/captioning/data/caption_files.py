@@ -1,15 +1,16 @@
-"""Caption files and split lists, in the forms people have them.
+"""Caption files and split lists, in their usual formats.
 
-A caption file is recognised by its content, never by its name:
+The format of a caption file is recognised by its content, not by its name:
 
-* ``Flickr8k.token.txt``: a line is ``name.jpg#0<tab>caption`` (Hodosh, Young and Hockenmaier 2013).
+* ``Flickr8k.token.txt``: each line is ``name.jpg#0<tab>caption`` (Hodosh, Young and Hockenmaier 2013).
 * CSV with a header that names the columns ``image`` and ``caption`` (the Kaggle copy of Flickr8k).
 * JSON in the layout of Karpathy's ``dataset_flickr8k.json``:
   ``{"images": [{"filename": ..., "split": ..., "sentences": [{"raw": ...}]}]}``.
 * JSON ``{"name.jpg": ["caption", ...]}``.
 
-UTF-8, with or without a byte order mark; either line ending. The first broken line is a :class:`UserError` that names
-the file, the line and what was expected there. Captions are returned raw: words are made by :mod:`.tokens`.
+Files are in UTF-8, with or without a byte order mark, with either line ending. The first invalid line is a
+:class:`UserError` that names the file, the line and the expected format. Captions are returned as they are;
+text/tokens.py splits them into words.
 """
 
 import csv
@@ -27,13 +28,13 @@ KARPATHY_SPLITS = {"train": "train", "restval": "train", "val": "dev", "dev": "d
 def read_captions(path):
     """The captions of the file ``path``: {image name: [raw caption, ...]}, in file order.
 
-    Official flaws pass through: in ``Flickr8k.token.txt`` the name ``2258277193_586949ec62.jpg.1`` is one of its own.
+    Flaws of official files are left in: in ``Flickr8k.token.txt``, ``2258277193_586949ec62.jpg.1`` is a separate name.
     """
     return parse_captions(existing_file(path, "the caption file").read_bytes(), path)
 
 
 def read_image_list(path):
-    """The image names in a split list, one on a line, as a tuple in file order."""
+    """The image names in a split list, one per line, as a tuple in file order."""
     return parse_image_list(existing_file(path, "the image list").read_bytes(), path)
 
 
@@ -48,7 +49,7 @@ def parse_captions(data, where):
     for image, caption in _csv_pairs(text, where) if is_csv else _token_pairs(text, where):
         captions.setdefault(image, []).append(caption)
     if not captions:
-        raise UserError(f"the caption file {where} holds no caption")
+        raise UserError(f"the caption file {where} contains no captions")
     return captions
 
 
@@ -58,19 +59,19 @@ def parse_image_list(data, where):
     for number, line in enumerate(_decode(data, where).split("\n"), start=1):
         name = line.strip()
         if name in first_line_of:
-            raise UserError(f"{where}, line {number}: {name} stands on line {first_line_of[name]} already")
+            raise UserError(f"{where}, line {number}: {name} is on line {first_line_of[name]} already")
         if name:
             first_line_of[name] = number
     if not first_line_of:
-        raise UserError(f"the image list {where} is empty; expected one image name on a line")
+        raise UserError(f"the image list {where} is empty; expected one image name per line")
     return tuple(first_line_of)
 
 
 def parse_karpathy_splits(data, where):
-    """{"train" | "dev" | "test": image names} from the "split" fields of Karpathy's layout; None where there are none.
+    """{"train" | "dev" | "test": image names} from the "split" fields of Karpathy's layout; None without such fields.
 
-    His "restval" (the part of COCO's validation set that is trained on) counts as train, his "val" is our dev.
-    The file's captions are expected to have been parsed before, which checks the rest of the layout.
+    "restval" (the part of COCO's validation set that is used for training) counts as train, "val" is our dev. Parse the
+    captions of the file first, which checks the rest of the layout.
     """
     text = _decode(data, where)
     if text.lstrip()[:1] not in ("{", "["):
@@ -110,9 +111,9 @@ def _token_pairs(text, where):
 
 
 def _csv_pairs(text, where):
-    # strict: a quote that is never closed is an error, not a caption of a thousand lines.
+    # strict: a missing closing quote is an error, not a caption of a thousand lines.
     rows = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
-    columns, number = None, 1  # number: the line on which the row begins; a quoted caption may run over several
+    columns, number = None, 1  # number: the line on which the row begins; a quoted caption may span several
     while True:
         try:
             row = next(rows)
@@ -165,7 +166,7 @@ def _from_karpathy(images, where):
                             f"found {_shortened(json.dumps(image))}")
         captions.setdefault(name, []).extend(text.strip() for text in texts)
     if not captions:
-        raise UserError(f"the caption file {where} holds no caption")
+        raise UserError(f"the caption file {where} contains no captions")
     return captions
 
 

@@ -1,14 +1,14 @@
-"""Flickr8k (Hodosh, Young and Hockenmaier 2013), in the forms in which people have it.
+"""Flickr8k (Hodosh, Young and Hockenmaier 2013), in its usual forms.
 
-8,091 photographs, five captions each, and the authors' split into 6,000 train, 1,000 dev and 1,000 test. The text and
-the pictures are looked for separately, in ``data_dir`` and in a folder ``Flickr8k`` in it (upper and lower case alike):
+8,091 photographs with five captions each, and the authors' split into 6,000 train, 1,000 dev and 1,000 test. Text and
+pictures are looked for separately, in ``data_dir`` and in a folder ``Flickr8k`` inside it (ignoring case):
 
-    pictures   Flicker8k_Dataset/ (sic), Flickr8k_Dataset/, Images/, or Flickr8k_Dataset.zip, which is not unpacked
+    pictures   Flicker8k_Dataset/ (sic), Flickr8k_Dataset/, Images/, or Flickr8k_Dataset.zip, read without unpacking it
     captions   Flickr8k.token.txt, or the Kaggle copy's captions.txt
     splits     Flickr_8k.trainImages.txt, ...devImages.txt, ...testImages.txt
-               text files lie there, in Flickr8k_text/ or in Flickr8k_text.zip
+               text files may also be in Flickr8k_text/ or in Flickr8k_text.zip
 
-The Kaggle copy has no split lists, and no split is made up for it: scores on another split compare with nothing.
+The Kaggle copy has no split lists, and we do not invent a split: scores on it could not be compared with any others.
 """
 
 import threading
@@ -33,8 +33,8 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)  # R
 def load_flickr8k(data_dir, splits=None):
     """The data set in the folder ``data_dir``, as a :class:`~minicap.captioning.data.caption_dataset.CaptionDataset`.
 
-    ``splits``: a folder with split lists that are to count instead of the official ones. Raises UserError when
-    pictures, captions or split lists are missing. Known flaws (a captioned image that does not exist) are one warning.
+    ``splits``: a folder with split lists to use instead of the official ones. Raises UserError when pictures, captions
+    or split lists are missing. Known flaws (a captioned image that does not exist) are a warning.
     """
     data_dir = Path(data_dir).expanduser()
     if not data_dir.is_dir():
@@ -52,7 +52,7 @@ def load_flickr8k(data_dir, splits=None):
     sizes = {split: len(names) for split, names in lists.items()}
     if sizes != SPLIT_SIZES:
         warn(f"flickr8k: splits of {'/'.join(map(str, sizes.values()))} images, not the official 6000/1000/1000: "
-             "scores do not compare with published ones")
+             "scores are not comparable with published ones")
     return assemble("flickr8k", data_dir, lists, captions, available, read)
 
 
@@ -66,11 +66,11 @@ def _official_splits(data_dir):
 
 
 def _find_images(data_dir):
-    """(names of the pictures, function that reads one): the first folder that holds any, or else the archive."""
+    """(names of the pictures, function that reads one): from the first folder with pictures, or else the archive."""
     roots = _roots(data_dir)
     folders = [folder for root in roots for name in IMAGE_FOLDERS for folder in _entries(root, name) if folder.is_dir()]
     nested = [inner for folder in folders for inner in _entries(folder, *IMAGE_FOLDERS) if inner.is_dir()]
-    for folder in folders + nested:  # nested: unpacked into a folder of the archive's name
+    for folder in folders + nested:  # nested: the archive was unpacked into a folder of its own name
         files = {path.name: path for path in folder.iterdir() if _is_image(path)}
         if files:
             return files.keys(), file_reader(files)
@@ -83,7 +83,7 @@ def _find_images(data_dir):
 
 
 class ZipImages:
-    """The pictures in a zip archive, read one by one without unpacking it; safe from several threads."""
+    """The pictures in a zip archive, read one by one without unpacking it; thread-safe."""
 
     def __init__(self, path):
         try:
@@ -92,7 +92,7 @@ class ZipImages:
             raise UserError(f"{path} cannot be read as a zip archive ({error}); download it again") from error
         members = [PurePosixPath(name) for name in self.archive.namelist()]
         self.members = {m.name: str(m) for m in members if _is_image(m) and m.parts[0] != "__MACOSX"}
-        self._lock = threading.Lock()  # ZipFile counts its open members without one
+        self._lock = threading.Lock()  # ZipFile's count of open members is not thread-safe
 
     def read(self, name, at_least=None):
         label = f"{self.archive.filename}/{self.members[name]}"
@@ -105,7 +105,7 @@ class ZipImages:
 
 
 def _find_text(data_dir, name):
-    """(path, contents) of the text file called ``name``, or None. An archive is opened only when it is needed."""
+    """(path, contents) of the text file called ``name``, or None. Archives are opened only if necessary."""
     folders = [folder for root in _roots(data_dir) for folder in (root, *_entries(root, "Flickr8k_text"))]
     if found := find_in(*folders)(name):
         return found
@@ -124,13 +124,13 @@ def _roots(data_dir):
 
 
 def _entries(folder, *names):
-    """The entries of ``folder`` called one of ``names``, upper and lower case alike."""
+    """The entries of ``folder`` that have one of ``names``, ignoring case."""
     wanted = {name.casefold() for name in names}
     return sorted(path for path in folder.iterdir() if path.name.casefold() in wanted) if folder.is_dir() else []
 
 
 def _is_image(path):
-    return path.suffix.lower() == ".jpg" and not path.name.startswith(".")  # macOS leaves "._name.jpg" on other disks
+    return path.suffix.lower() == ".jpg" and not path.name.startswith(".")  # macOS writes "._name.jpg" to other disks
 
 
 def _download(data_dir, *options):

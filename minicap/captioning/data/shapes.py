@@ -1,32 +1,32 @@
-"""The built-in data set `shapes`: small drawn scenes of two objects, made from a seed, with five captions each.
+"""The built-in data set `shapes`: small generated scenes of two objects, with five captions each.
 
-With it an image captioner is trained from scratch in minutes, nothing downloaded, and one can tell whether it
-*looks*: what is in each picture is known. In the line of SHAPES (Andreas et al. 2016, "Neural Module Networks": 30×30
-pictures of coloured shapes), CLEVR (Johnson et al. 2017, arXiv:1612.06890) and ShapeWorld (Kuhnle and Copestake 2017,
-arXiv:1704.04517).
+It allows training an image captioner from scratch in minutes, with nothing to download, and testing whether the model
+uses the image, since the contents of each picture are known. It follows SHAPES (Andreas et al. 2016, "Neural Module
+Networks": 30×30 pictures of coloured shapes), CLEVR (Johnson et al. 2017, arXiv:1612.06890) and ShapeWorld (Kuhnle and
+Copestake 2017, arXiv:1704.04517).
 
-**A scene** holds two objects, each with a shape (6), a colour (7) and a size (2), one left of or above the other. A
-picture does not say which of its objects comes first, so a scene is kept in reading order: ``first`` is the left or
-the upper one; captions tell the relation from either end ("left", "right", "above", "below"). There are always two
-objects, so that every caption has a relation to get right.
+**A scene** has two objects, each with a shape (6), a colour (7) and a size (2), one to the left of or above the other.
+A picture does not determine which of its objects comes first, so the objects are in reading order: ``first`` is the
+left or upper one; captions state the relation from either side ("left", "right", "above", "below"). There are always
+two objects, so that every caption has a relation.
 
 **What varies without being a fact**: the positions (one object in each half of the picture, so that "on the left" and
 "left of" are both true), the exact shade and radius, a light background tint, and pixel noise. No pixel value is tied
-to a word; the network has to learn to see. All objects have the same dark line around them, as in a colouring book: a
-shape then has the same edges in every colour, also yellow on white, and can be learned apart from it.
+to a word; the network has to learn to see. All objects have the same dark outline: a shape then has the same edges in
+every colour, even yellow on white, and can be learned independently of its colour.
 
-**Compositional generalisation.** An object is a colour and a shape, 42 in all, and train never shows 40 % of the 861
-pairs of different objects: half of these are kept for dev and half for test. Every object is common in train, only
-not together with every other: a captioner that has learned objects one by one names such a scene rightly, one that
-has memorised scenes, or which words occur together, does not. The idea is CLEVR's CoGenT split. (There single
-colour-shape pairs are kept back. A captioner that learns to write only from these captions takes "red" before
-"square" to be bad language then: it saw the shape, as a classifier on the same CNN showed, and would not say it.)
-Dev and test are half seen (even numbers: pairs of train) and half unseen (odd numbers: pairs kept for that split).
-Choosing a model on dev tells it nothing about the pairs it is tested on.
+**Compositional generalisation.** An object is a colour and a shape, 42 in all. 40 % of the 861 pairs of different
+objects never occur in train: half of these are reserved for dev and half for test. Every object is common in train, but
+not with every other object: a captioner that has learned the objects individually describes such a scene correctly; one
+that has memorised scenes, or which words occur together, does not. The idea is that of CLEVR's CoGenT split. (There,
+single colour-shape pairs are held out. A captioner that learns language only from these captions then learns that "red"
+is never followed by "square": it recognised the shape, as a classifier on the same CNN showed, but would not output the
+word.) Dev and test are half seen (even numbers: pairs of train) and half unseen (odd numbers: pairs reserved for that
+split). So choosing a model on dev reveals nothing about the pairs it is tested on.
 
-**Reproducible.** Each picture has random generators of its own, seeded by (seed, purpose, name): ``train-00017`` is
-the same scene, words and pixels whatever the number of scenes and whichever is asked for first. Another seed, another
-world.
+**Reproducible.** Each picture has its own random generators, seeded by (seed, purpose, name): ``train-00017`` has the
+same scene, words and pixels whatever the number of scenes and the order in which they are generated. Another seed gives
+other scenes.
 """
 
 import functools
@@ -41,31 +41,31 @@ from .shapes_language import COLOURS, SHAPES, SIZES, captions_of
 OBJECTS = tuple(itertools.product(COLOURS, SHAPES))  # 42 of (colour, shape)
 
 
-# The pairs of objects that only this split shows; dev and test show train's too. Dealt out like cards, (i + j) modulo
-# 5, so that every object lacks about as many partners.
+# The pairs of objects that only this split has; dev and test have train's too. They are assigned by (i + j) modulo 5,
+# so that every object lacks about the same number of partners.
 PAIRS = {split: tuple((OBJECTS[i], OBJECTS[j]) for i, j in itertools.combinations(range(len(OBJECTS)), 2)
                       if (i + j) % 5 in dealt)
          for split, dealt in (("train", (2, 3, 4)), ("dev", (0,)), ("test", (1,)))}
 
 RADIUS = {"small": 0.13, "big": 0.20}  # half an object's width, as a fraction of the picture's side
 RADIUS_JITTER = 0.05                   # relative
-GAP = 0.04                             # the strip between the picture's halves that stays empty
-MARGIN = 0.02                          # the same at the picture's edge
-SLANT = 0.5                            # largest shift across the relation's direction, relative to the one along it
+GAP = 0.04                             # width of the empty strip between the picture's halves
+MARGIN = 0.02                          # and of the one at its edges
+SLANT = 0.5                            # largest offset across the relation's direction, relative to that along it
 
 RGB = {"red": (215, 35, 40), "orange": (245, 135, 20), "yellow": (235, 210, 30), "green": (45, 160, 70),
        "blue": (40, 85, 215), "purple": (145, 50, 175), "black": (30, 30, 35)}
 SHADE = 12     # an object's channels vary by ±SHADE,
 NOISE = 8      # each pixel by ±NOISE,
 TINT = 30      # and each channel of the background is up to TINT below white
-INK = (45, 45, 45)  # the line around every object,
-FILLED = 0.75       # which leaves this part of its radius to the colour
+INK = (45, 45, 45)  # the outline of every object,
+FILLED = 0.75       # inside of which the colour has this fraction of the radius
 SUPERSAMPLING = 4
 
 
 @dataclass(frozen=True)
 class SceneObject:
-    """Three facts in words, and where the object is drawn: in fractions of the picture's side, y downwards."""
+    """Three facts in words, and the position and radius, as fractions of the picture's side, with y downwards."""
 
     colour: str
     shape: str
@@ -92,7 +92,7 @@ class ShapesDataset:
     captions  {image name: five captions (str)}
     scenes    {image name: Scene}
 
-    Names are "train-00000", "train-00001", ... Pictures are drawn when asked for, by :meth:`image`.
+    Names are "train-00000", "train-00001", ... Pictures are generated on demand, by :meth:`image`.
     """
 
     name = "shapes"
@@ -106,14 +106,14 @@ class ShapesDataset:
         self.captions = {name: captions_of(self.scenes[name], self._rng("words", name)) for name in names}
 
     def image(self, name, at_least=None):
-        """The picture, uint8 RGB of shape ``(side, side, 3)``. Not kept: the same call draws the same pixels again.
+        """The picture, uint8 RGB of shape ``(side, side, 3)``. Not cached: the same call draws the same pixels again.
 
-        ``at_least`` is for photographs (see :class:`.CaptionDataset`) and makes no difference here.
+        ``at_least`` is for photographs (see :class:`.CaptionDataset`) and has no effect here.
         """
         return draw_picture(self.scenes[name], self.side, self._rng("pixels", name))
 
     def unseen(self, name):
-        """Whether train never shows these two objects together."""
+        """Whether these two objects never occur together in train."""
         return _pairs_of(name) is not PAIRS["train"]
 
     def _rng(self, purpose, name):
@@ -125,13 +125,13 @@ class ShapesDataset:
 
 
 def _pairs_of(name):
-    """The pairs of objects this picture is drawn from: train's, and for odd numbers of dev and test their own."""
+    """The pairs of objects this picture may have: train's, or for odd numbers of dev and test those of the split."""
     split, number = name.split("-")
     return PAIRS[split if int(number) % 2 else "train"]
 
 
 def draw_scene(rng, pairs):
-    """A random :class:`Scene` of one of ``pairs``, in either order."""
+    """A random :class:`Scene` with one of ``pairs``, in either order."""
     pair = pairs[rng.integers(len(pairs))]
     objects = pair[::-1] if rng.integers(2) else pair
     sizes = [SIZES[k] for k in rng.integers(len(SIZES), size=2)]
@@ -144,9 +144,10 @@ def draw_scene(rng, pairs):
 
 
 def _place(rng, r1, r2, relation):
-    """Random centres ``(x, y)`` of two objects of radius r1 and r2, ``relation`` being unambiguous.
+    """Random centres ``(x, y)`` of two objects of radius r1 and r2, such that ``relation`` is unambiguous.
 
-    Each lies whole in its half of the picture, and the line between them is within arctan(SLANT) = 27° of the axis.
+    Each object is completely in its half of the picture, and the line between them is within arctan(SLANT) = 27° of the
+    axis.
     """
     along1, along2 = rng.uniform(MARGIN + r1, (1 - GAP) / 2 - r1), rng.uniform((1 + GAP) / 2 + r2, 1 - MARGIN - r2)
     while True:
@@ -158,7 +159,7 @@ def _place(rng, r1, r2, relation):
 
 
 def draw_picture(scene, side, rng):
-    """Paint ``scene``: uint8 ``(side, side, 3)``. Drawn SUPERSAMPLING times as large and averaged: smooth edges."""
+    """Draw ``scene``: uint8 ``(side, side, 3)``. Drawn SUPERSAMPLING times as large and averaged, for smooth edges."""
     large = side * SUPERSAMPLING
     background = 255 - rng.integers(TINT + 1, size=3)
     picture = Image.new("RGB", (large, large), tuple(background.tolist()))
@@ -175,7 +176,7 @@ def draw_picture(scene, side, rng):
 
 @functools.cache
 def contour(shape):
-    """Corners ``(n, 2)`` of a shape in the square [-1, 1]²; x to the right, y downwards."""
+    """The corners ``(n, 2)`` of a shape in the square [-1, 1]²; x to the right, y downwards."""
     t = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     if shape == "circle":
         x, y = np.cos(t), np.sin(t)

@@ -1,13 +1,13 @@
-"""The language of the built-in data `shapes`: five captions a scene, and a judge that reads captions back.
+"""The language of the built-in data `shapes`: five captions per scene, and a parser that checks captions.
 
-Seven wordings say the same facts and each scene gets five of them. A captioner that sees perfectly still cannot know
-which five it is compared with (as with people), yet nearly all its 4-grams are among them: BLEU-4 about 90. The words
-are few and most carry a fact, so the same captions exchanged between pictures score about 25: BLEU measures looking,
-not style.
+Seven wordings state the same facts, and each scene gets five of them. A captioner that sees perfectly still cannot know
+which five it is compared with (as with people), but nearly all its 4-grams are among them: BLEU-4 is about 90. There
+are few words and most of them state a fact, so the same captions permuted among the pictures score about 25: BLEU
+measures the use of the image, not style.
 
-As the grammar is closed, captions can also be *judged*: :func:`read_facts` parses one into what it claims,
-:func:`judge` compares that with the scene. BLEU cannot tell: a wrong colour costs as much as an unusual preposition.
-(Scoring language by what is true of a known scene: ShapeWorld, Kuhnle and Copestake 2017.)
+As the grammar is closed, captions can also be *judged*: :func:`read_facts` parses a caption into the facts it states,
+and :func:`judge` compares these with the scene. BLEU cannot do that: a wrong colour costs as much as an unusual
+preposition. (ShapeWorld, Kuhnle and Copestake 2017, evaluates language by what is true of a known scene.)
 """
 
 import re
@@ -22,7 +22,7 @@ INVERSE = {"left of": "right of", "right of": "left of", "above": "below", "belo
 
 PLAIN = {"small": "small", "big": "big"}
 OTHER = {"small": "tiny", "big": "large"}
-WORDINGS = (  # how sizes are said, the sentence for "first is left of second", the one for "first is above second"
+WORDINGS = (  # words for sizes, the sentence for "first is left of second", the one for "first is above second"
     (PLAIN, "a {first} is left of a {second}", "a {first} is above a {second}"),
     (PLAIN, "there is a {second} to the right of a {first}", "there is a {second} below a {first}"),
     (PLAIN, "on the left is a {first} and on the right is a {second}",
@@ -35,7 +35,7 @@ WORDINGS = (  # how sizes are said, the sentence for "first is left of second", 
 
 
 def captions_of(scene, rng):
-    """Five differently worded captions (str) of ``scene``, drawn with the NumPy Generator ``rng``."""
+    """Five differently worded captions (str) of ``scene``, sampled with the NumPy Generator ``rng``."""
     chosen = rng.permutation(len(WORDINGS))[:5]
     return tuple(sentence_of(scene, WORDINGS[k]) for k in chosen)
 
@@ -49,7 +49,7 @@ def sentence_of(scene, wording):
 
 @dataclass(frozen=True)
 class Mention:
-    """An object as a caption describes it; ``size`` is None where the caption does not say."""
+    """An object as a caption describes it; ``size`` is None where the caption does not state it."""
 
     colour: str
     shape: str
@@ -58,14 +58,14 @@ class Mention:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a caption claims: ``first`` (the object mentioned first) is ``relation`` (a key of INVERSE) ``second``."""
+    """What a caption states: ``first`` (the object mentioned first) is ``relation`` (a key of INVERSE) ``second``."""
 
     first: Mention
     second: Mention
     relation: str
 
     def inverse(self):
-        """The same facts told from the other end."""
+        """The same facts, stated from the other side."""
         return Facts(self.second, self.first, INVERSE[self.relation])
 
 
@@ -75,8 +75,8 @@ RELATION_OF = {"left": "left of", "right": "right of", "above": "above", "over":
 
 OBJECT = re.compile(rf"\b(?:an?|the) (?:({'|'.join(SIZE_OF)}) )?({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})\b")
 
-# What is left of a caption when its two objects are replaced by X and Y. A group whose name begins with x says where X
-# is as seen from Y (or in the picture), one that begins with y where Y is.
+# A caption with its two objects replaced by X and Y. A group whose name begins with x matches the position of X
+# relative to Y (or in the picture), one whose name begins with y that of Y.
 _SIDE = "(?:(?:to|on|at) the )?(?P<{0}1>left|right)(?: side)? of|(?P<{0}2>above|over|below|under|beneath)"
 _SIDE_OF_IT = "(?:to|on) its (?P<y1>left|right)|(?P<y2>above|over|below|under|beneath) it"
 _PLACE = "(?:on|at) the (?P<{0}>left|right|top|bottom)(?: side)?"
@@ -90,10 +90,10 @@ SKELETONS = tuple(re.compile(pattern) for pattern in (
 
 
 def read_facts(caption):
-    """The :class:`Facts` that ``caption`` (str) claims; None if it is no sentence about two objects in this language.
+    """The :class:`Facts` that ``caption`` (str) states; None if it is no sentence about two objects in this language.
 
-    Accepts the WORDINGS and close variations: other articles, synonyms of size and place, mixtures of two wordings,
-    sizes left out, capitals, punctuation. What contradicts itself ("on the left ... and on the left ...") is None.
+    Accepts the WORDINGS and close variations: other articles, synonyms for sizes and positions, mixtures of two
+    wordings, omitted sizes, capitals, punctuation. A contradiction ("on the left ... and on the left ...") is None.
     """
     text = " ".join(tokenize(caption))
     objects = OBJECT.findall(text)
@@ -106,21 +106,21 @@ def read_facts(caption):
 
 
 def _relation_of(skeleton):
-    """Where X is as seen from Y, or None."""
+    """The relation of X to Y, or None."""
     match = next(filter(None, (pattern.fullmatch(skeleton) for pattern in SKELETONS)), None)
     if match is None:
         return None
-    said = {name: RELATION_OF[word] for name, word in match.groupdict().items() if word}
-    claims = {relation if name.startswith("x") else INVERSE[relation] for name, relation in said.items()}
-    return claims.pop() if len(claims) == 1 else None
+    stated = {name: RELATION_OF[word] for name, word in match.groupdict().items() if word}
+    relations = {relation if name.startswith("x") else INVERSE[relation] for name, relation in stated.items()}
+    return relations.pop() if len(relations) == 1 else None
 
 
 def judge(caption, scene):
     """Which facts of ``scene`` are right: ``{"colours": bool, "shapes": bool, "sizes": bool, "relation": bool}``.
 
-    A fact about objects is right when it is right of both. "A left of B" and "B right of A" are one claim: of these
-    two readings the one that agrees with more properties of the objects counts. What does not parse is wrong
-    everywhere.
+    A fact about objects is right if it is right for both. "A left of B" and "B right of A" are equivalent: of these two
+    readings, the one that agrees with more properties of the objects counts. In a caption that does not parse, all
+    facts are wrong.
     """
     facts = read_facts(caption)
     if facts is None:
@@ -133,19 +133,19 @@ def judge(caption, scene):
 def _agreement(facts, scene):
     pairs = ((facts.first, scene.first), (facts.second, scene.second))
     return {
-        "colours": [said.colour == true.colour for said, true in pairs],
-        "shapes": [said.shape == true.shape for said, true in pairs],
-        "sizes": [said.size == true.size for said, true in pairs],
+        "colours": [stated.colour == true.colour for stated, true in pairs],
+        "shapes": [stated.shape == true.shape for stated, true in pairs],
+        "sizes": [stated.size == true.size for stated, true in pairs],
         "relation": [facts.relation == scene.relation],
     }
 
 
 def judge_captions(predictions, dataset):
-    """Share of scenes described rightly, apart for seen and unseen combinations.
+    """The fraction of scenes that are described correctly, separately for seen and unseen combinations.
 
     ``predictions`` maps image names of ``dataset`` (a ``ShapesDataset``) to captions. Returns, for each of "seen" and
     "unseen" that occurs, ``{"colours": 0.98, "shapes": ..., "sizes": ..., "relation": ..., "all": ..., "n": scenes}``;
-    "all" asks for colours, shapes and relation in one scene, not for sizes. An unknown name is a KeyError.
+    "all" means that colours, shapes and relation are right, but not necessarily sizes. An unknown name is a KeyError.
     """
     verdicts = {"seen": [], "unseen": []}
     for name, caption in predictions.items():

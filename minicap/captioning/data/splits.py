@@ -1,4 +1,4 @@
-"""Which picture belongs to train, dev and test: lists in files, or a shuffle that was asked for by its seed."""
+"""The split into train, dev and test: from lists in files, or at random with a seed."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ LIST_NAMES = {  # in order of preference; the first are those of Flickr8k_text.z
 
 
 def find_split_lists(find):
-    """{split: (path, contents)} of the lists that exist; ``find(name)`` gives (path, contents) of a file, or None."""
+    """{split: (path, contents)} of the lists that exist; ``find(name)`` returns (path, contents) of a file, or None."""
     lists = {}
     for split, names in LIST_NAMES.items():
         found = next((file for name in names if (file := find(name)) is not None), None)
@@ -32,28 +32,29 @@ def find_in(*folders):
 
 
 def parse_split_lists(lists):
-    """{split: image names} from what :func:`find_split_lists` has found, if it found all three."""
+    """{split: image names} from the result of :func:`find_split_lists`."""
     return {split: parse_image_list(contents, path) for split, (path, contents) in lists.items()}
 
 
 def read_split_folder(folder):
-    """The three lists of a folder that the user named; UserError says which are missing."""
+    """The three lists in a folder named by the user; UserError states which are missing."""
     lists = find_split_lists(find_in(folder))
     missing = [" or ".join(LIST_NAMES[split]) for split in SPLITS if split not in lists]
     if missing:
-        raise UserError(f"{folder} has no {', no '.join(missing)}; three lists are needed, one image name on a line")
+        raise UserError(f"{folder} has no {', no '.join(missing)}; three lists are needed, one image name per line")
     return parse_split_lists(lists)
 
 
 def random_splits(names, seed):
     """Shuffle ``names`` and cut: a tenth (at least one picture) each for dev and test, the rest for train.
 
-    The same names and seed give the same splits, in whatever order the names come.
+    The same names and seed give the same splits, whatever the order of the names.
     """
     shuffled = [str(name) for name in np.random.default_rng(seed).permutation(sorted(names))]
     tenth = max(1, round(len(shuffled) / 10))
     if len(shuffled) < 3:
-        raise UserError(f"{len(shuffled)} captioned pictures cannot be split into train, dev and test; 3 is the least")
+        raise UserError(f"{len(shuffled)} captioned pictures cannot be split into train, dev and test; at least 3 are "
+                        "needed")
     return {"train": tuple(shuffled[2 * tenth:]), "dev": tuple(shuffled[:tenth]),
             "test": tuple(shuffled[tenth:2 * tenth])}
 

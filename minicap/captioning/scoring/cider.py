@@ -2,10 +2,10 @@
 
     CIDEr-D_n(c, S) = 10/|S| · Σ_s exp(-(l(c) - l(s))² / 2σ²) · min(g_n(c), g_n(s)) · g_n(s) / (‖g_n(c)‖ ‖g_n(s)‖)
 
-c is the caption, s runs over its references S; g_n holds the tf-idf weight of each n-gram, l is the length in words;
-the score is the mean over n = 1 to 4. An n-gram that the references of most images hold says little and weighs little;
-the minimum keeps a caption from gaining by repeating a good word. This is what the field's tables call CIDEr; they
-print it times 100 (0.478 here is 47.8 there).
+c is the caption, and s runs over its references S; g_n is the vector of tf-idf weights of all n-grams, l the length in
+words; the score is the mean over n = 1 to 4. An n-gram that occurs in the references of most images is uninformative
+and has little weight; the minimum keeps a caption from gaining by repeating a good word. Tables in papers call this
+CIDEr and multiply it by 100 (0.478 here is 47.8 there).
 """
 
 import math
@@ -19,11 +19,11 @@ SIGMA = 6.0
 
 
 def cider(candidates, references):
-    """The score of every image, (N,), between 0 and 10; their mean is the score of the set.
+    """The score of each image, (N,), between 0 and 10; their mean is the score of the set.
 
     ``candidates`` is a list of N captions (lists of words), ``references`` a list of N non-empty lists of captions.
-    Document frequencies are counted in these references, so the score of an image depends on the set it is scored in;
-    with one image every idf is log 1 = 0, and so is the score.
+    Document frequencies are counted in these references, so the score of an image depends on the whole set; with a
+    single image every idf is log 1 = 0, and so is the score.
     """
     score = CiderD(references)
     return np.array([score(image, words) for image, words in enumerate(candidates)])
@@ -42,7 +42,7 @@ class CiderD:
 
 
 def inverse_document_frequency(reference_counts):
-    """idf(g) = log(N / images whose references hold g), as a function; an n-gram in no reference counts as in one."""
+    """The function idf(g) = log(N / images with g in their references); an n-gram in no reference counts as in one."""
     frequency = Counter()
     for counts_of_image in reference_counts:
         frequency.update({ngram for counts in counts_of_image for of_order in counts for ngram in of_order})
@@ -56,14 +56,14 @@ def all_ngrams(words):
 
 
 def tf_idf(counts, idf):
-    """g_1 to g_4 as dictionaries, their norms, and the length in words."""
+    """(g_1 to g_4 as dictionaries, their norms, the length in words)."""
     vectors = [{ngram: tf * idf(ngram) for ngram, tf in of_order.items()} for of_order in counts]
     norms = [math.sqrt(sum(weight * weight for weight in vector.values())) for vector in vectors]
     return vectors, norms, counts[0].total()
 
 
 def agreement(candidate, references):
-    """The CIDEr-D of a caption with ``references``; each of these as :func:`tf_idf` gives it."""
+    """The CIDEr-D of a caption against ``references``, all of them as returned by :func:`tf_idf`."""
     return sum(_similarity(candidate, reference) for reference in references) / len(references)
 
 

@@ -1,7 +1,7 @@
-"""METEOR.  Denkowski and Lavie, "Meteor universal", WMT 2014: the one metric that is not written here.
+"""METEOR.  Denkowski and Lavie, "Meteor universal", WMT 2014: the only metric that is not implemented here.
 
-It aligns words by stem, synonym and paraphrase, with tables of 60 MB behind it; pycocoevalcap brings them and the
-authors' Java program.
+It aligns words by stem, synonym and paraphrase, for which it needs tables of 60 MB; pycocoevalcap includes these and
+the authors' Java program.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from ...errors import UserError
 
 
 def meteor(candidates, references):
-    """METEOR of the set, and the list of its values for each image; arguments as for :func:`cider.cider`."""
+    """(METEOR of the set, the list of its values for each image); arguments as for :func:`cider.cider`."""
     try:
         from pycocoevalcap.meteor.meteor import Meteor
     except ImportError as error:
@@ -24,7 +24,7 @@ def meteor(candidates, references):
     scorer = Meteor()
     try:
         return scorer.compute_score(targets, {i: [" ".join(words)] for i, words in enumerate(candidates)})
-    except (OSError, ValueError) as error:  # a pipe to a process that has died, or nothing where a number was due
+    except (OSError, ValueError) as error:  # a pipe to a process that has died, or no number where one was expected
         raise UserError("METEOR's Java program stopped; check that `java -version` works and that 2 GB of memory are "
                         "free, or leave out meteor=") from error
     finally:
@@ -32,7 +32,7 @@ def meteor(candidates, references):
 
 
 def _close(scorer):
-    """Its destructor leaves two pipes open, and waits for ever for a lock that a failed call never gave back."""
+    """End the Java process. The scorer's own destructor leaves two pipes open, and after a failed call it deadlocks."""
     if scorer.lock.locked():
         scorer.lock.release()
     scorer.meteor_p.kill()

@@ -1,7 +1,7 @@
-"""The scores of the field's tables, for a set of captions: BLEU-1 to 4, ROUGE-L and CIDEr, without Java or perl.
+"""The usual scores of a set of captions: BLEU-1 to 4, ROUGE-L and CIDEr, without Java or Perl.
 
-Everything goes through one table of per-image statistics, (N, 12): ten counts for BLEU, then ROUGE-L and CIDEr. The
-scores of any collection of images follow from the *sum* of their rows, and so of resampled ones (significance.py).
+All scores come from one table of statistics per image, (N, 12): ten counts for BLEU, then ROUGE-L and CIDEr. The scores
+of any set of images follow from the *sum* of their rows, and so do those of bootstrap samples (significance.py).
 """
 
 import numpy as np
@@ -20,9 +20,9 @@ TITLES = {"bleu1": "BLEU-1", "bleu2": "BLEU-2", "bleu3": "BLEU-3", "bleu4": "BLE
 def score_captions(predictions: dict[str, str], references: dict[str, list[str]]) -> dict:
     """Scores of raw captions against raw human captions, as fractions (BLEU-4 0.198, CIDEr 0.478), and ``n`` images.
 
-    ``predictions`` maps image to caption and names the set that is scored; ``references`` maps image to captions and
-    may hold more images. Both are split by :func:`tokenize` here and nothing else. An image without references is a
-    UserError.
+    ``predictions`` maps each image that is scored to its caption; ``references`` maps images to captions and may have
+    more images. Both are split into words by :func:`tokenize`, without any other preprocessing. An image without
+    references is a UserError.
     """
     return corpus_scores(image_statistics(predictions, references))
 
@@ -47,17 +47,17 @@ def scores_of_sums(sums, n):
 
 
 def tokenized(predictions, references):
-    """Candidates as N lists of words and references as N lists of lists of words, in the order of ``predictions``.
+    """(candidates as N lists of words, references as N lists of lists of words), in the order of ``predictions``.
 
-    A stand-in such as ``<unk>`` inside a reference stays a word of its length, but one that no prediction can match:
-    to predict "I do not know this word" is never right.
+    A placeholder such as ``<unk>`` in a reference counts as a word, but as one that no prediction can match: to predict
+    "unknown word" is never right.
     """
     if not predictions:
         raise UserError("there are no predictions to score")
     missing = [image for image in predictions if not references.get(image)]
     if missing:
-        raise UserError(f"{len(missing)} of {len(predictions)} images have no references, the first is {missing[0]!r}; "
-                        "use the references of the same data set")
+        raise UserError(f"{len(missing)} of {len(predictions)} images have no references, the first of which is "
+                        f"{missing[0]!r}; use the references of the same data set")
     candidates = [tokenize(caption) for caption in predictions.values()]
     targets = [[_unmatchable(tokenize(caption)) for caption in references[image]] for image in predictions]
     return candidates, targets

@@ -1,6 +1,6 @@
 """ROUGE-L.  Lin, "ROUGE: a package for automatic evaluation of summaries", 2004, with the settings of coco-caption."""
 
-BETA = 1.2  # recall weighs β² = 1.44 times as much as precision
+BETA = 1.2  # recall has β² = 1.44 times the weight of precision
 
 
 def rouge_l(candidate, references):
@@ -18,7 +18,7 @@ def rouge_l(candidate, references):
 
 
 def lcs_length(a, b):
-    """Length of the longest sequence of words that occurs in ``a`` and in ``b`` in order, gaps allowed."""
+    """Length of the longest sequence of words that occurs in both ``a`` and ``b`` in this order, with gaps allowed."""
     best = [0] * (len(b) + 1)  # best[j]: LCS of the words of `a` read so far and b[:j]
     for word in a:
         diagonal = 0  # best[j] as it was before `word`

@@ -1,13 +1,13 @@
-"""Captions as batches of indices, bucketed by length so that little of a batch is padding.
+"""Captions as batches of indices, bucketed by length so that there is little padding.
 
-For the caption "a dog runs" and a longer one beside it:
+For the caption "a dog runs" in a batch with a longer one:
 
-    tokens     <start>  a    dog   runs   <pad>     what the model reads
-    targets     a      dog   runs  <end>  <pad>     what it has to say next
+    tokens     <start>  a    dog   runs   <pad>     the input of the model
+    targets     a      dog   runs  <end>  <pad>     the next word, which it has to predict
     length      4
 
-Targets are indices. One-hot they would take V times the memory: all of Flickr8k's train targets are 3 MB as indices and
-3.7 GB as one-hot float32 vectors.
+Targets are indices. One-hot vectors would take V times the memory: all of Flickr8k's train targets are 3 MB as indices
+and 3.7 GB as one-hot float32 vectors.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ BATCHES_PER_CHUNK = 50
 class CaptionBatch:
     """N captions, the longest first; T is the longest in this batch.
 
-    image_index   (N,)   int64, which picture each caption is of
+    image_index   (N,)   int64, the index of the image that each caption describes
     tokens        (N, T) int64, <start> and the words, then <pad>
     targets       (N, T) int64, the words and <end>, then <pad>
-    lengths       (N,)   int64, descending: row n counts in columns 0 .. lengths[n] - 1
+    lengths       (N,)   int64, in descending order: row n is valid in columns 0 .. lengths[n] - 1
 
-    As the lengths descend, the rows that still run at step t are the first ``(lengths > t).sum()``: an LSTM computes
-    on that slice and needs no mask (the idea of torch's packed sequences).
+    As lengths are in descending order, the captions that have not ended at step t are the first ``(lengths > t).sum()``
+    rows: an LSTM computes on that slice and needs no mask (as with torch's packed sequences).
     """
 
     image_index: np.ndarray
@@ -41,14 +41,14 @@ class CaptionBatch:
 def make_batch(captions, max_length=None):
     """A :class:`CaptionBatch` of ``captions``, a sequence of (image index, word indices).
 
-    Of a caption with more than ``max_length`` words the first ``max_length`` are kept, and no <end> behind them: the
-    sentence goes on there, and a model that is told otherwise learns to stop halfway.
+    A caption with more than ``max_length`` words is truncated to the first ``max_length``, without an <end>: the
+    sentence does not end there, and with an <end> the model would learn to stop halfway.
     """
     return batch_of_targets([image for image, _ in captions], [_targets(words, max_length) for _, words in captions])
 
 
 def batch_of_targets(images, sequences):
-    """The :class:`CaptionBatch` of N image indices and for each what has to be said, as a rule with an <end>."""
+    """The :class:`CaptionBatch` of N image indices and a sequence of targets for each, which normally ends in <end>."""
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
     order = np.argsort(-lengths, kind="stable")
     N, T = len(sequences), int(lengths.max())
@@ -58,29 +58,29 @@ def batch_of_targets(images, sequences):
     lengths = lengths[order]
     inside = np.arange(T) < lengths[:, None]  # (N, T)
     tokens = np.full((N, T), START, np.int64)
-    tokens[:, 1:] = targets[:, :-1]  # the word said at step t is read at step t + 1
+    tokens[:, 1:] = targets[:, :-1]  # the target of step t is the input of step t + 1
     tokens[~inside] = PAD
     return CaptionBatch(np.asarray(images, np.int64)[order], tokens, targets, lengths)
 
 
 def _targets(words, max_length):
-    cut = max_length is not None and len(words) > max_length
-    return list(words[:max_length]) if cut else [*words, END]
+    truncate = max_length is not None and len(words) > max_length
+    return list(words[:max_length]) if truncate else [*words, END]
 
 
 class CaptionBatches:
-    """One epoch each time it is iterated: every caption exactly once, in batches of ``batch_size`` and one rest.
+    """Each iteration is an epoch: every caption exactly once, in batches of ``batch_size``; the last may be smaller.
 
     captions   sequence of (image index, word indices), see :meth:`.Vocabulary.encode`
-    rng        numpy Generator; its state before an epoch decides that epoch, so a training run that saves it with the
-               checkpoint goes on as if it had never stopped
+    rng        NumPy Generator; its state before an epoch determines the epoch, so a training run that saves it with the
+               checkpoint continues as if it had never stopped
 
-    Bucketing: shuffle all captions, sort chunks of 50 batches by length, cut them into batches, shuffle the batches. A
-    batch then holds captions of nearly one length and little padding, but other companions each epoch.
+    Bucketing: shuffle all captions, sort chunks of 50 batches by length, cut them into batches, shuffle the batches.
+    The captions in a batch then have similar lengths and little padding, but are grouped differently in each epoch.
 
-    With ``one_per_image`` an epoch shows every picture once, with one of its captions drawn at random: where a network
-    is trained on the pictures themselves, pictures are what costs. Batches are then not bucketed: captions from a few
-    templates are of one length because they are of one template, and a batch should show them all.
+    With ``one_per_image`` an epoch has every image once, with one of its captions sampled at random: where a network is
+    trained on the images themselves, they take most of the time. Batches are then not bucketed: captions generated from
+    templates have the same length if they have the same template, and a batch should have all templates.
     """
 
     def __init__(self, captions, batch_size, rng, max_length=40, one_per_image=False):
@@ -95,7 +95,7 @@ class CaptionBatches:
         return -(-self.size // self.batch_size)
 
     def __iter__(self):
-        rows_of_batches = self._shuffle()  # now, not at the first next(): all that the epoch draws from rng
+        rows_of_batches = self._shuffle()  # now and not at the first next(): an epoch uses rng only here
         return (make_batch([self.captions[row] for row in rows], self.max_length) for rows in rows_of_batches)
 
     def _shuffle(self):
@@ -104,7 +104,7 @@ class CaptionBatches:
         order = self.rng.permutation(len(self.captions))
         if self.one_per_image:
             images = np.array([image for image, _ in self.captions], np.int64)[order]
-            order = order[np.sort(np.unique(images, return_index=True)[1])]  # the first caption of each in random order
+            order = order[np.sort(np.unique(images, return_index=True)[1])]  # the first caption of each image
         chunk = self.batch_size if self.one_per_image else BATCHES_PER_CHUNK * self.batch_size
         batches = []
         for begin in range(0, len(order), chunk):
@@ -115,7 +115,7 @@ class CaptionBatches:
 
 
 class ImageBatches:
-    """One epoch each time it is iterated: the rows of ``images`` pictures in random order, ``batch_size`` at a time."""
+    """Each iteration is an epoch: the rows of ``images`` images in random order, ``batch_size`` at a time."""
 
     def __init__(self, images, batch_size, rng):
         self.images, self.batch_size, self.rng = images, batch_size, rng
@@ -129,9 +129,9 @@ class ImageBatches:
 
 
 class BatchesByImage:
-    """As :class:`CaptionBatches`, but all captions of an image are in one batch: about ``batch_size`` captions in all.
+    """As :class:`CaptionBatches`, but with all captions of an image in one batch, which has about ``batch_size``.
 
-    What depends on the image alone is then computed once an epoch.
+    What depends only on the image is then computed once per epoch.
     """
 
     def __init__(self, captions, batch_size, rng, max_length=40):
@@ -151,8 +151,8 @@ class BatchesByImage:
                 for rows in self.batches)
 
 
-def padding_share(batches):
-    """The part of all positions in ``batches`` (an iterable of CaptionBatch) that is padding, 0 .. 1."""
+def padding_fraction(batches):
+    """The fraction of all positions in ``batches`` (an iterable of CaptionBatch) that is padding, 0 .. 1."""
     used = total = 0
     for batch in batches:
         used += int(batch.lengths.sum())

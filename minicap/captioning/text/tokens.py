@@ -3,8 +3,8 @@
 import re
 import unicodedata
 
-# Stand-ins that captioners write beside words. Brackets keep them apart from every real word: were `<end>` read as
-# "end", it could match a person's "the end of a pier" by chance.
+# Special tokens that captioners may output. Brackets keep them apart from real words: if `<end>` were read as "end", it
+# could match "the end of a pier" in a reference by chance.
 MARKER = re.compile(r"[<\[]/?(?:unk|pad|start|end|bos|eos|sos|s|cls|sep)[>\]]")
 _TOKEN = re.compile(rf"{MARKER.pattern}|(?:[^\W_]|['-])+")  # [^\W_] is a letter or digit of any script
 
@@ -12,15 +12,15 @@ _TOKEN = re.compile(rf"{MARKER.pattern}|(?:[^\W_]|['-])+")  # [^\W_] is a letter
 def tokenize(text: str) -> list[str]:
     """The words of ``text``, in order.
 
-    1. Lower case, with accents composed (NFC), so that both ways to write "é" are the same word.
-    2. Every character that is not a letter, a digit, ``'`` or ``-`` is a space; split on spaces.
-    3. A piece without a letter or digit (a lone hyphen, a quotation mark) is no word and is dropped.
+    1. Convert to lower case, with accents composed (NFC), so that both encodings of "é" are the same word.
+    2. Replace every character that is not a letter, a digit, ``'`` or ``-`` by a space; split on spaces.
+    3. Drop pieces without a letter or digit (a single hyphen, a quotation mark).
 
-    Letters and digits are those of Unicode (``str.isalnum``). Quotes and hyphens stay where they stand in a word,
-    ends included: ``'hello'`` keeps its quotes. A typographic apostrophe (’) is a space like other punctuation.
+    Letters and digits are those of Unicode (``str.isalnum``). Quotes and hyphens stay in a word, also at its ends:
+    ``'hello'`` keeps its quotes. A typographic apostrophe (’) is a space like other punctuation.
 
-    One exception to rule 2: stand-ins such as ``<unk>``, ``<start>`` or Keras' ``[UNK]`` stay whole, brackets
-    included, so that they count as a word and match none.
+    One exception to rule 2: special tokens such as ``<unk>``, ``<start>`` or Keras' ``[UNK]`` are left intact, with
+    their brackets, so that they count as a word and match no other.
 
         >>> tokenize("A black-and-white dog's toy - on <unk>, maybe .")
         ['a', 'black-and-white', "dog's", 'toy', 'on', '<unk>', 'maybe']

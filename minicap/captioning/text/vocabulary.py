@@ -3,11 +3,11 @@
     0 <pad>     fills the rows of a batch; never a target that counts
     1 <start>   the first input; never a target
     2 <end>     the last target
-    3 <unk>     stands for every word that train shows fewer than ``min_count`` times
-    4 ...       the words, most frequent first
+    3 <unk>     stands for every word that occurs fewer than ``min_count`` times in train
+    4 ...       the words, the most frequent first
 
-A vocabulary is fitted on train alone: a word that only dev or test uses must come out as <unk>, or the scores of a
-model would depend on pictures it was not supposed to know.
+A vocabulary is built from train only: a word that occurs only in dev or test must become <unk>, or the scores of a
+model would depend on data it was not supposed to see.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from ...errors import UserError
 
 PAD, START, END, UNK = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
-NEVER = -30.0  # log frequency of what is never a target: e^-30 = 1e-13, and still finite in float16
+NEVER = -30.0  # log frequency of words that are never a target: e^-30 = 1e-13, and still finite in float16
 
 
 class Vocabulary:
     """Index <-> word, with the counts of the training targets.
 
     words    (V,) str, the four special ones first
-    counts   (V,) int, how often each is a target in one pass over train: <end> once a caption, <pad> and <start> never
+    counts   (V,) int, how often each is a target in an epoch of train: <end> once per caption, <pad> and <start> never
     """
 
     def __init__(self, words, counts):
@@ -39,9 +39,9 @@ class Vocabulary:
 
     @classmethod
     def from_captions(cls, captions, min_count=5):
-        """The words that occur at least ``min_count`` times in ``captions``, an iterable of lists of tokens (train's).
+        """The words that occur at least ``min_count`` times in train's ``captions``, an iterable of lists of tokens.
 
-        Ties in the count are in alphabetical order, so the order of the captions does not matter.
+        Words with the same count are in alphabetical order, so the order of the captions does not matter.
         """
         captions = list(captions)
         if not captions:
@@ -63,7 +63,7 @@ class Vocabulary:
         return f"Vocabulary({len(self)} words: {', '.join(self.words[len(SPECIAL):][:5])}, ...)"
 
     def encode(self, tokens):
-        """The indices of ``tokens``; what is no word of this vocabulary is <unk>. Adds no <start> and no <end>."""
+        """The indices of ``tokens``; a word that is not in the vocabulary is <unk>. Adds no <start> and no <end>."""
         return [self._index.get(token, UNK) for token in tokens]
 
     def decode(self, indices):
@@ -77,10 +77,10 @@ class Vocabulary:
         return " ".join(words)
 
     def log_frequencies(self):
-        """(V,) float32: the log of each word's share of all training targets; :data:`NEVER` for what is never one.
+        """(V,) float32: the log of each word's relative frequency in the training targets; :data:`NEVER` for zero.
 
-        As the initial output bias it makes an untrained model predict word frequencies, and saves it the steps in which
-        it would learn nothing else (the initialisation of Karpathy's neuraltalk, 2015).
+        As the initial output bias it makes an untrained model predict word frequencies, which saves the steps in which
+        it would only learn these (the initialisation of Karpathy's neuraltalk, 2015).
         """
         counts = np.array(self.counts, np.float64)
         with np.errstate(divide="ignore"):
@@ -88,16 +88,16 @@ class Vocabulary:
 
     @property
     def digest(self):
-        """16 hex digits that two vocabularies share when every index means the same word in both."""
+        """16 hex digits, equal for two vocabularies if every index means the same word in both."""
         return hashlib.sha256("\n".join(self.words).encode()).hexdigest()[:16]
 
     def to_json(self):
-        """A dict for ``json.dump``; :meth:`from_json` takes it back."""
+        """A dict for ``json.dump``; :meth:`from_json` reverses it."""
         return {"words": list(self.words), "counts": list(self.counts)}
 
     @classmethod
     def from_json(cls, value, where="the vocabulary"):
-        """The vocabulary that :meth:`to_json` has written; UserError, naming ``where``, when it is none."""
+        """The vocabulary from the output of :meth:`to_json`; UserError, naming ``where``, for anything else."""
         try:
             return cls(value["words"], value["counts"])
         except (KeyError, TypeError, ValueError) as error:

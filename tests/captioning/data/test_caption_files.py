@@ -101,7 +101,7 @@ def test_json_of_another_layout_is_refused_at_its_entry(write, value, entry):
 
 @pytest.mark.parametrize("content", ["", "\n\n", "image,caption\n", '{"images": []}'])
 def test_a_file_without_captions_is_refused(write, content):
-    with pytest.raises(UserError, match="holds no caption"):
+    with pytest.raises(UserError, match="contains no captions"):
         read_captions(write(content))
 
 
@@ -117,7 +117,7 @@ def test_an_image_list_skips_blank_lines_and_keeps_order(write):
 
 
 def test_an_image_list_names_its_duplicate(write):
-    with pytest.raises(UserError, match=r"line 3: a\.jpg stands on line 1"):
+    with pytest.raises(UserError, match=r"line 3: a\.jpg is on line 1"):
         read_image_list(write("a.jpg\nb.jpg\na.jpg\n"))
 
 

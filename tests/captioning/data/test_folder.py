@@ -140,7 +140,7 @@ def test_a_random_split_holds_every_name_once_whatever_their_order(names, seed):
 
 
 def test_two_pictures_cannot_be_split():
-    with pytest.raises(UserError, match="3 is the least"):
+    with pytest.raises(UserError, match="at least 3 are needed"):
         random_splits(["a", "b"], 0)
 
 

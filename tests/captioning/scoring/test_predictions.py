@@ -34,7 +34,7 @@ def test_a_number_is_a_name_too(written):
     ('{"a": "b"', "is not valid JSON"),
     ("{}", "is empty"),
     ("[]", "is empty"),
-    ('"a dog"', "holds no predictions"),
+    ('"a dog"', "contains no predictions"),
     ({"a": 3}, "the caption of 'a' has to be one string"),
     ({"a": None}, "the caption of 'a' has to be one string"),
     ({"a": ["first", "second"]}, "the caption of 'a' has to be one string"),
@@ -46,7 +46,7 @@ def test_a_number_is_a_name_too(written):
     ([{"image": "a", "caption": "b", "prediction": "c"}], 'needs one of the fields "caption"'),
     ([{"image": True, "caption": "b"}], "the image has to be a name"),
     ([{"image": ["a"], "caption": "b"}], "the image has to be a name"),
-    ('{"a": "one", "a": "two"}', "gives 'a' twice, as 'one' and 'two'"),
+    ('{"a": "one", "a": "two"}', "has 'a' twice, as 'one' and 'two'"),
 ])
 def test_what_is_wrong_is_said_with_file_and_entry(written, content, message):
     with pytest.raises(UserError, match=message) as caught:
@@ -68,7 +68,7 @@ def test_a_name_that_is_given_twice_with_the_same_caption_is_one_prediction(writ
 
 def test_two_captions_for_one_image_are_refused_also_under_two_names():
     for other in ("a.jpg", "a", "test/a.jpg"):
-        with pytest.raises(UserError, match=r"P gives image 'a.jpg' two captions, 'one' and 'two'"):
+        with pytest.raises(UserError, match=r"P has two captions for image 'a.jpg', 'one' and 'two'"):
             assign([("a.jpg", "one"), (other, "two")], ["a.jpg"], "P")
 
 
@@ -99,5 +99,5 @@ def test_a_name_that_fits_two_images_is_refused():
 
 
 def test_names_without_references_are_counted_and_the_first_is_named():
-    with pytest.raises(UserError, match=r"P: 2 of 3 images have no references, the first is 'x.1'"):
+    with pytest.raises(UserError, match=r"P: 2 of 3 images have no references, the first of which is 'x.1'"):
         match_images(["a", "x.1", "y"], ["a.jpg", "x.jpg"], "P")

@@ -10,7 +10,7 @@ from minicap.captioning.text.batches import (
     BatchesByImage,
     CaptionBatches,
     make_batch,
-    padding_share,
+    padding_fraction,
 )
 from minicap.captioning.text.vocabulary import END, PAD, START
 
@@ -96,7 +96,7 @@ def test_bucketing_leaves_little_padding_and_still_mixes_captions_and_lengths():
     bucketed = list(batches)
     order = rng(5).permutation(len(captions))
     plain = [make_batch([captions[row] for row in order[i:i + 32]]) for i in range(0, len(order), 32)]
-    assert padding_share(bucketed) < 0.05 < 0.3 < padding_share(plain)
+    assert padding_fraction(bucketed) < 0.05 < 0.3 < padding_fraction(plain)
     longest = [batch.targets.shape[1] for batch in bucketed[:BATCHES_PER_CHUNK]]
     assert longest != sorted(longest) and longest != sorted(longest, reverse=True)
     companions = {frozenset(batch.image_index.tolist()) for batch in bucketed}
@@ -122,9 +122,9 @@ def test_by_image_every_caption_comes_once_an_epoch_beside_the_others_of_its_ima
     assert all((np.diff(batch.lengths) <= 0).all() for batch in batches)
 
 
-def test_the_padding_share_is_padding_over_all_positions():
-    assert padding_share([make_batch([(0, [4, 4, 4]), (0, [4])])]) == 2 / 8
-    assert padding_share([]) == 0
+def test_the_padding_fraction_is_padding_over_all_positions():
+    assert padding_fraction([make_batch([(0, [4, 4, 4]), (0, [4])])]) == 2 / 8
+    assert padding_fraction([]) == 0
 
 
 def test_sizes_below_one_are_refused():
