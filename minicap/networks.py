@@ -86,14 +86,14 @@ def feature_stages(model, name, after=None):
     The first starts from the picture or, with ``after``, from the features of that name. Raises UserError when the
     network has no such layer, or these features cannot be computed from those of ``after``.
     """
-    layers, stages = list(model.layers), []
-    begin = 0 if after is None else layers.index(model.features[after].last) + 1
-    for part in name.split("+"):
-        last = model.features[part].last
-        if last not in layers:
+    layers, stages, parts = list(model.layers), [], name.split("+")
+    for part in [*parts, after] if after else parts:
+        if model.features[part].last not in layers:
             available = ", ".join(n for n, layer in model.features.items() if layer.last in layers)
             raise UserError(f"the weights are of {model!r}, which has no {part}; it has {available}")
-        end = layers.index(last) + 1
+    begin = 0 if after is None else layers.index(model.features[after].last) + 1
+    for part in parts:
+        end = layers.index(model.features[part].last) + 1
         if end < begin:
             raise UserError(f"{part} comes before {after} in the network and cannot be computed from it")
         stages.append(Sequential(**{layer: model.layers[layer] for layer in layers[begin:end]}))

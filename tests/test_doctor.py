@@ -77,6 +77,7 @@ def test_what_is_missing_has_its_cure_on_the_same_line(capsys, tmp_path, monkeyp
     assert "pip install '.[fast]'" in missing["numba"]
     assert "pip install '.[cuda12]'" in missing["CuPy"]
     assert str(tmp_path / "nowhere") in missing["Flickr8k"]
+    assert "data_dir=" not in missing["Flickr8k"]  # which is how a notebook names it
     assert "python -m minicap.download vgg19" in missing["VGG weights"]
 
 

@@ -37,7 +37,7 @@ def save_tensors(path, tensors, facts):
     from safetensors.numpy import save
 
     tensors = {name: np.ascontiguousarray(a) for name, a in tensors.items()}
-    data = save(tensors, metadata={"minicap": json.dumps({"format": FORMAT} | facts)})
+    data = save(tensors, metadata={"minicap": json.dumps(facts | {"format": FORMAT})})
     with replacing(path) as partial:
         partial.write_bytes(data)  # and not save_file, whose error on a full disk is no OSError
 

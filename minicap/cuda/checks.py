@@ -7,6 +7,8 @@ import ctypes
 import os
 from importlib import metadata
 
+from ..cli import with_flags
+
 
 class MissingError(Exception):
     """What is looked for is not there: MissingError(what is wrong, cure)."""
@@ -18,7 +20,7 @@ class MissingError(Exception):
 
 def two_parts(problem):
     """(what is wrong, the cure): the sentences of minicap's errors put a semicolon between them."""
-    detail, _, cure = str(problem).partition("; ")
+    detail, _, cure = with_flags(str(problem)).partition("; ")
     return detail, cure
 
 
