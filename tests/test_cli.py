@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from minicap.cli import option, parse_settings, run_program
+from minicap.cli import check_bounds, flag, option, parse_settings, run_program, with_flags
 from minicap.errors import UserError
 
 
@@ -82,6 +82,87 @@ def test_help_names_the_program_and_shows_defaults(capsys):
     assert "--device {auto,cpu}" in text
 
 
+# ------------------------------------------------------------------------------- groups, former names, bounds, sentences
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Brushes:
+    strokes: int = option(3, "strokes of the brush", group="painting", formerly="dabs", least=1)
+    wet: bool = option(False, "on wet paper", group="painting", formerly="damp")
+    rate: float | None = option(None, "speed", group="painting", above=0, below=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Painting(Brushes):
+    out: str = option(dataclasses.MISSING, "where to")
+    size: int = option(4, "of the paper", group="paper")
+
+
+def paint(*argv):
+    return parse_settings(Painting, "paint", "", list(argv))
+
+
+def help_of_painting(capsys):
+    with pytest.raises(SystemExit):
+        paint("--help")
+    return capsys.readouterr().out
+
+
+def test_help_lists_options_in_groups_those_of_the_program_first(capsys):
+    text = help_of_painting(capsys)
+    options, paper, painting = (text.index(f"\n{heading}:\n") for heading in ("options", "paper", "painting"))
+    assert options < text.index("where to") < paper < text.index("of the paper") < painting
+    assert painting < text.index("strokes of the brush (default: 3)") < text.index("on wet paper") < text.index("speed")
+
+
+def test_a_former_name_works_but_is_not_listed(capsys):
+    assert paint("--out", "a", "--dabs", "5", "--damp") == paint("--out", "a", "--strokes", "5", "--wet")
+    assert paint("--out", "a", "--dabs", "5").strokes == 5 and paint("--out", "a").strokes == 3
+    assert paint("--out", "a", "--strokes", "4", "--dabs", "5").strokes == 5  # the last one counts, as always
+    text = help_of_painting(capsys)
+    assert "--strokes" in text and not any(name in text for name in ("dabs", "damp"))
+
+
+@pytest.mark.parametrize(("argv", "message"), [
+    (("--strokes", "0"), "strokes= has to be at least 1, it cannot be 0"),
+    (("--dabs", "-2"), "strokes= has to be at least 1, it cannot be -2"),
+    (("--rate", "0"), "rate= has to be above 0 and below 1, it cannot be 0"),
+    (("--rate", "1"), "rate= has to be above 0 and below 1, it cannot be 1"),
+    (("--rate", "nan"), "rate= has to be above 0 and below 1, it cannot be nan")])
+def test_numbers_beyond_their_bounds_are_refused(argv, message):
+    with pytest.raises(UserError) as error:
+        paint("--out", "a", *argv)
+    assert str(error.value) == message
+
+
+def test_bounds_hold_for_settings_made_in_python_and_none_is_within():
+    check_bounds(Painting(out="a", strokes=1, rate=0.5))
+    check_bounds(Painting(out="a", rate=None))
+    with pytest.raises(UserError, match="rate= has to be"):
+        check_bounds(Painting(out="a", rate=-0.1))
+
+
+@pytest.mark.parametrize(("sentence", "printed"), [
+    ("use layer='pool5', or name another file with weights=", "use --layer pool5, or name another file with --weights"),
+    ("no_repeat_ngram_size= has to be at least 0, got -1", "--no-repeat-ngram-size has to be at least 0, got -1"),
+    ("beam= and max_length= have to be; got 0", "--beam and --max-length have to be; got 0"),
+    ("name it with features=; or (with mirrored=)", "name it with --features; or (with --mirrored)"),
+    ("model='show-tell' reads fc7; layer='conv5_4+fc7'.", "--model show-tell reads fc7; --layer conv5_4+fc7."),
+    ("features=\n", "--features\n")])
+def test_arguments_become_flags_in_what_a_program_prints(sentence, printed):
+    assert with_flags(sentence) == printed
+
+
+@pytest.mark.parametrize("sentence", [
+    "runs/lr=0.1/last.safetensors is damaged", "/data/seed= was left", "lr=0.1 is a folder", "C:/x/split='a'b.csv",
+    "https://host/get?name=, moved", "a=b and x == y", "shape (6,), V=9 words", "the weights do not fit: W=(3, 4)"])
+def test_paths_formulas_and_addresses_stay_as_they_are(sentence):
+    assert with_flags(sentence) == sentence
+
+
+def test_flags_are_names_with_hyphens():
+    assert flag("no_repeat_ngram_size") == "--no-repeat-ngram-size"
+
+
 # ------------------------------------------------------------------------------------------------ how a program ends
 
 def ends(main, *argv):
@@ -106,6 +187,8 @@ def test_a_program_that_ends_well_exits_with_0_and_gets_its_arguments():
 def test_a_users_mistake_is_one_sentence_on_stderr_and_2(capsys):
     assert ends(fail(UserError("no such file"))) == 2
     assert capsys.readouterr() == ("", "error: no such file\n")
+    assert ends(fail(UserError("name it with weights="))) == 2
+    assert capsys.readouterr().err == "error: name it with --weights\n"
 
 
 def test_ctrl_c_exits_with_130_and_says_what_there_is_to_say(capsys):
