@@ -82,7 +82,7 @@ def test_help_names_the_program_and_shows_defaults(capsys):
     assert "--device {auto,cpu}" in text
 
 
-# ------------------------------------------------------------------------------- groups, former names, bounds, sentences
+# ------------------------------------------------------------------------------ groups, former names, bounds, sentences
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Brushes:

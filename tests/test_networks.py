@@ -76,12 +76,10 @@ def test_what_a_network_cannot_make_is_refused(networks, network, name, after, m
 
 
 def test_a_second_network_brings_a_table_of_its_own(rng):
-    class Small(Sequential):
-        features = {"early": FeatureLayer("first", "first", stride=112), "late": FeatureLayer("second", "second")}
-        preprocessing = CAFFE
-
-    model = Small(first=Linear(3, 4, rng=rng), second=Linear(4, 5, rng=rng))
-    assert feature_names(Small.features) == ("early", "late", "early+late")
+    model = Sequential(first=Linear(3, 4, rng=rng), second=Linear(4, 5, rng=rng))
+    model.features = {"early": FeatureLayer("first", "first", stride=112), "late": FeatureLayer("second", "second")}
+    model.preprocessing = CAFFE
+    assert feature_names(model.features) == ("early", "late", "early+late")
     assert feature_shapes(model, "early+late") == ((2 * 2 * 4 + 5,), ((2, 2, 4), (5,)))
     assert layers_of(feature_stages(model, "early+late")) == [("first", "first"), ("second", "second")]
 
