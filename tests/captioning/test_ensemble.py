@@ -8,7 +8,7 @@ import tiny_captioner
 
 from minicap.backend import CPU, to_numpy
 from minicap.captioning.captioner import Captioner
-from minicap.captioning.ensemble import Ensemble, EnsembleInputs, mean_probability
+from minicap.captioning.ensemble import Ensemble, EnsembleInputs, mean_probability, parts
 from minicap.captioning.models.build import build_model
 from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings
 from minicap.captioning.text.vocabulary import START, Vocabulary
@@ -25,6 +25,10 @@ def feature_captioner(seed, layer="fc7", **settings):
     output = model.output if layer == "fc7" else model.output.vocabulary
     output.W.data *= 30
     return Captioner(model, words, settings, CPU, source=dataclasses.replace(tiny_captioner.SOURCE, layer=layer))
+
+
+def on(device, captioner):
+    return Captioner(captioner.model, captioner.vocabulary, captioner.settings, device, source=captioner.source)
 
 
 @pytest.fixture
@@ -71,6 +75,26 @@ def test_a_search_keeps_the_states_of_all_captioners_with_their_beams(inputs):
         (alone,) = ensemble.caption_inputs(tuple(x[n:n + 1] for x in inputs), beam=4)
         assert [text for text, _ in kept] == [text for text, _ in alone]
         np.testing.assert_allclose([p for _, p in kept], [p for _, p in alone], rtol=1e-3)
+
+
+def test_selected_rows_go_on_as_if_they_had_always_been_alone(inputs, device):
+    """A beam search picks rows of the state: of every member's arrays, while what images share stays whole."""
+    ensemble = Ensemble([on(device, member) for member in (
+        feature_captioner(1, "conv5_4", sentinel=True), feature_captioner(0), feature_captioner(2, "conv5_4"))])
+    read = (inputs[1], inputs[0], inputs[1])
+    rows, words = np.array([3, 1, 1, 0, 2]), np.array([4, 5, 6, 7])
+    state, _ = ensemble.step(ensemble.start(read), device.asarray(words))
+    selected = state.select(device.asarray(rows))
+    assert (len(state), len(selected)) == (4, 5) and selected.shared is state.shared
+    for _ in range(2):
+        following, log_p = ensemble.step(state, device.asarray(words))
+        selected_following, log_p_of_rows = ensemble.step(selected, device.asarray(words[rows]))
+        np.testing.assert_allclose(to_numpy(log_p_of_rows), to_numpy(log_p)[rows], rtol=1e-4, atol=1e-5)
+        for ours, theirs in zip(selected_following.rows, following.rows, strict=True):
+            np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs)[rows], rtol=1e-4, atol=1e-5)
+        state, selected = following, selected_following
+    assert [len(part.rows) for part in parts(selected)] == [4, 3, 4]
+    assert [part.shared is None for part in parts(selected)] == [False, True, False]
 
 
 def test_captioners_that_read_the_same_layer_read_it_once(inputs, monkeypatch):
