@@ -123,11 +123,11 @@ def test_a_former_name_works_but_is_not_listed(capsys):
 
 
 @pytest.mark.parametrize(("argv", "message"), [
-    (("--strokes", "0"), "strokes= has to be at least 1, it cannot be 0"),
-    (("--dabs", "-2"), "strokes= has to be at least 1, it cannot be -2"),
-    (("--rate", "0"), "rate= has to be above 0 and below 1, it cannot be 0"),
-    (("--rate", "1"), "rate= has to be above 0 and below 1, it cannot be 1"),
-    (("--rate", "nan"), "rate= has to be above 0 and below 1, it cannot be nan")])
+    (("--strokes", "0"), "strokes= has to be at least 1, not 0"),
+    (("--dabs", "-2"), "strokes= has to be at least 1, not -2"),
+    (("--rate", "0"), "rate= has to be above 0 and below 1, not 0"),
+    (("--rate", "1"), "rate= has to be above 0 and below 1, not 1"),
+    (("--rate", "nan"), "rate= has to be above 0 and below 1, not nan")])
 def test_numbers_beyond_their_bounds_are_refused(argv, message):
     with pytest.raises(UserError) as error:
         paint("--out", "a", *argv)

@@ -67,7 +67,7 @@ def test_stages_begin_at_the_picture_or_behind_other_features(networks):
 @pytest.mark.parametrize("network, name, after, message", [
     ("16", "conv5_4", None, "the weights are of VGG-16, which has no conv5_4; it has pool4, pool5, fc7"),
     ("19 without top", "conv5_4+fc7", None, "VGG-19, without top, which has no fc7; it has pool4, conv5_4, pool5"),
-    ("19", "pool4", "pool5", "pool4 comes before pool5 in the network and cannot be made from it"),
+    ("19", "pool4", "pool5", "pool4 comes before pool5 in the network and cannot be computed from it"),
     ("16", "fc7", "conv5_4", "the weights are of VGG-16, which has no conv5_4; it has pool4, pool5, fc7")])
 def test_what_a_network_cannot_make_is_refused(networks, network, name, after, message):
     with pytest.raises(UserError) as error:
@@ -94,7 +94,7 @@ def test_facts_survive_json_and_the_text_that_older_files_hold(facts, text):
 
 @pytest.mark.parametrize("value", ["VGG-", "VGG-19 with", "ResNet-50", "", None, 19])
 def test_text_that_names_no_network_is_refused(value):
-    with pytest.raises(UserError, match="is no network that this minicap knows"):
+    with pytest.raises(UserError, match="is not a network that this version of minicap knows"):
         NetworkFacts.from_json(value)
 
 
