@@ -44,7 +44,7 @@ class NetworkFacts:
 
     @classmethod
     def from_json(cls, value):
-        """The facts from a JSON file. Files written before 0.2 have the text of ``repr(model)`` instead."""
+        """The facts from a JSON file. Older files have the text of ``repr(model)`` instead."""
         if isinstance(value, dict):
             return cls(**value)
         match = re.fullmatch(r"VGG-(\d+)( with batch norm)?(, without top)?", str(value))
