@@ -215,11 +215,11 @@ def test_a_mistake_ends_the_program_with_one_line_and_code_2(tmp_path):
 def test_ctrl_c_ends_the_program_with_130_and_leaves_the_part_for_resume(small_vgg19, server, tmp_path):
     server.routes[f"/mine/{KERAS_VGG19}"] = [stalls(WEIGHTS, after=1000), serves(WEIGHTS)]
     program = run("vgg19", "--mirror", f"{server.base}/mine/", "--out", str(tmp_path))
-    partial, deadline = tmp_path / f"{KERAS_VGG19}.partial", time.monotonic() + 20
+    partial, deadline = tmp_path / f"{KERAS_VGG19}.partial", time.monotonic() + 60
     while not (partial.exists() and partial.stat().st_size == 1000) and time.monotonic() < deadline:
         time.sleep(0.01)
     program.send_signal(signal.SIGINT)
-    _, err = program.communicate(timeout=30)
+    _, err = program.communicate(timeout=60)
     assert program.returncode == 130 and err.endswith("interrupted\n") and "Traceback" not in err
     assert partial.read_bytes() == WEIGHTS[:1000]
     main(["vgg19", "--mirror", f"{server.base}/mine/", "--out", str(tmp_path)])
