@@ -1,1 +1,1 @@
-"""The lessons' runner: python -m minicap.learn. It knows the library; the library knows nothing of it."""
+"""The runner of the lessons: python -m minicap.learn. It uses the library; the library does not depend on it."""

@@ -20,22 +20,23 @@ def parser():
         return command
 
     init = add("init", "copy the lessons into a new folder of your own")
-    init.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
-    init.add_argument("--no-solutions", action="store_true", help="leave the solutions out, as a lecturer may want")
-    add("status", "what is done and what is next").add_argument("--json", action="store_true", help="for a program")
-    add("next", "go on with the first lesson that is not finished")
-    add("start", "go to a lesson; none needs that you have written those before", "required")
+    init.add_argument("folder", metavar="DIR", help="a folder that does not exist yet, or is empty")
+    init.add_argument("--no-solutions", action="store_true", help="leave out the solutions, for use in a course")
+    add("status", "show what is done and what is next").add_argument("--json", action="store_true",
+                                                                     help="print JSON, for another program")
+    add("next", "continue with the first lesson that is not finished")
+    add("start", "go to a lesson; none requires that you have finished the earlier ones", "required")
     add("check", "check what you wrote", True)
     add("watch", "check again whenever you save", True)
-    add("hint", "a hint: first the idea, then the shapes, then a skeleton", True)
-    add("diff", "yours beside the solution", True)
+    add("hint", "give a hint: first the idea, then the shapes, then a skeleton", True)
+    add("diff", "compare your code with the solution", True)
     add("solution", "show the solution", True)
-    add("reset", "bring the exercise back as it was", True)
+    add("reset", "restore the exercise to its original state", True)
     train = add("train", "train the built-in captioner with your own convolution and LSTM")
-    train.add_argument("--mine", required=True, metavar="N,N", help="lessons whose functions take the library's place, "
-                       "such as 09,18; all other options are those of minicap.train")
-    add("notebook", "the lesson as a Jupyter notebook", True).add_argument(
-        "--out", metavar="FILE", help="where to write it (default: the lesson's name, in this folder)")
+    train.add_argument("--mine", required=True, metavar="N,N", help="lessons whose functions replace the library's, "
+                       "such as 09,18; all other options are passed to minicap.train")
+    add("notebook", "write the lesson as a Jupyter notebook", True).add_argument(
+        "--out", metavar="FILE", help="file to write (default: the lesson's name, in this folder)")
     return parser
 
 
@@ -49,7 +50,7 @@ def main(argv=None):
 
     if arguments.command == "init":
         progress = make_folder(arguments.folder, solutions=not arguments.no_solutions)
-        console.say(f"{len(progress.lessons)} lessons are in {progress.folder}. Go there, and begin:\n\n"
+        console.say(f"{len(progress.lessons)} lessons are in {progress.folder}. Go there to begin:\n\n"
                     f"    cd {progress.folder}\n    python -m minicap.learn next")
         return 0
     progress = Progress(find_folder())
@@ -59,7 +60,7 @@ def main(argv=None):
     if arguments.command == "next":
         lesson = progress.next_lesson()
         if lesson is None:
-            console.say("Every lesson is finished. The library itself is next: minicap/layer.py is its first page.")
+            console.say("All lessons are finished. The library itself is next: minicap/layer.py is its first page.")
         else:
             commands.start(progress, console, lesson)
         return 0

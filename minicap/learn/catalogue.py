@@ -1,4 +1,4 @@
-"""What the checker says of mistakes that recur from lesson to lesson, one sentence or two for each.
+"""The checker's messages for mistakes that recur from lesson to lesson, one or two sentences for each.
 
 A lesson's check.py fills in the names of its arrays and axes:
 
@@ -6,7 +6,7 @@ A lesson's check.py fills in the names of its arrays and axes:
 
     ("db is a mean over the batch", known.mean("db", "the rows"), lambda dy: dy.mean(axis=0))
 
-The name of a mistake stays in the lesson: it is what tests and statistics refer to.
+The name of a mistake stays in the lesson: tests and statistics refer to it.
 """
 
 from string import Formatter

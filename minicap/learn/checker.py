@@ -1,7 +1,7 @@
-"""What is wrong with a function somebody wrote, said in one sentence if it is a known mistake.
+"""What is wrong with a learner's function, explained in a sentence if it is a known mistake.
 
-A lesson's check.py describes what each exercise asks for, and the checker goes from the simple to the subtle, stopping
-at the first thing that is not right:
+A lesson's check.py describes what each exercise requires, and the checker goes from the simple to the subtle, stopping
+at the first thing that is wrong:
 
     exists      it is there, is a function, takes these arguments, and is no longer "still to do"
     shape       as many arrays as asked for, of the right shapes and type, finite, and the inputs left as they were
@@ -10,8 +10,8 @@ at the first thing that is not right:
     gradient    random inputs in float64, against slopes: first along a direction, then number by number
     learns      a few steps of training with it lower the loss
 
-When numbers are wrong, diagnosis.py looks for a known mistake that explains them. If there is none, the worst number
-is shown beside the right one.
+When numbers are wrong, diagnosis.py looks for a known mistake that explains them. If there is none, the checker shows
+the worst number and the correct one.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ import math
 import numpy as np
 
 from .crashes import stopped
-from .diagnosis import diagnose, difference_between, is_numeric, place
+from .diagnosis import diagnose, difference_between, element, is_numeric
 from .exercises import CheckError
 
 MUTABLE = (np.ndarray, list, dict)
 
 
 def check(exercise, module, seed=0):
-    """Raise CheckError with the first thing that is not right about ``exercise`` in ``module``; else return None."""
+    """Raise CheckError with the first thing that is wrong about ``exercise`` in ``module``, if there is any."""
     check_exists(exercise, module)
     rng = np.random.default_rng(seed)
     cases = [exercise.cases(rng) for _ in range(3)] if exercise.cases else []
@@ -39,8 +39,8 @@ def check(exercise, module, seed=0):
         inputs, answer = exercise.example
         answer = answer if len(exercise.gives) > 1 else (answer,)
         compare(exercise, module, "example", [inputs], [answer], cases)
-    # A direction moves every number at once: if all is well along it, nothing is left to look at one by one.
-    if cases and not (exercise.slopes and along_direction_all_is_well(exercise, module, cases, rng)):
+    # A random direction moves all numbers at once: if the slope along it is right, so are all of them.
+    if cases and not (exercise.slopes and slopes_along_direction_agree(exercise, module, cases, rng)):
         compare(exercise, module, "gradient" if exercise.slopes else "values", cases,
                 [exercise.answer(inputs) for inputs in cases], cases)
     if exercise.learns is not None:
@@ -69,7 +69,7 @@ def check_exists(exercise, module):
 
 
 def is_to_do(function):
-    """Does the function still consist of what raises "exercise N is still to do"?"""
+    """Whether the function still only raises "exercise N is still to do"."""
     try:
         return "is still to do" in inspect.getsource(function)
     except (OSError, TypeError):
@@ -77,7 +77,7 @@ def is_to_do(function):
 
 
 def answer_of(exercise, module, inputs):
-    """What the function answers to copies of the inputs; CheckError when it raises, or changes them."""
+    """What the function returns for copies of the inputs; CheckError when it raises, or changes them."""
     copies = [copy.deepcopy(x) if isinstance(x, MUTABLE) else x for x in inputs]
     try:
         with np.errstate(all="ignore"):
@@ -89,14 +89,14 @@ def answer_of(exercise, module, inputs):
     for given, x, name in zip(copies, inputs, argument_names(exercise, module, len(inputs)), strict=True):
         if isinstance(x, MUTABLE) and changed(given, x):
             x_name = "x" if name.startswith("number ") else name
-            raise CheckError(exercise, "shape", f"it changed its input {name} in place. Whoever called still needs it: "
+            raise CheckError(exercise, "shape", f"it changed its input {name} in place. The caller still needs it: "
                              f"write `y = {x_name} + ...`, which makes a new array, and not `{x_name} += ...`",
                              "an input is changed in place")
     return answer
 
 
 def changed(given, x):
-    """Is the array, or list or dictionary perhaps of arrays, another one than x?"""
+    """Whether the array, or the list or dictionary (perhaps of arrays), differs from x."""
     if isinstance(x, np.ndarray):
         return not (given.shape == x.shape and np.array_equal(given, x, equal_nan=x.dtype.kind == "f"))
     if isinstance(x, dict):
@@ -107,7 +107,7 @@ def changed(given, x):
 
 
 def argument_names(exercise, module, count):
-    """The names of the inputs, by the check's own call or the learner's function, or "number 1" where none tells."""
+    """The names of the inputs, from the check's own call or the learner's function, or else "number 1", ..."""
     for function, skip in ((exercise.call, 1), (getattr(module, exercise.name), 0)):
         with contextlib.suppress(TypeError, ValueError):
             names = list(inspect.signature(function).parameters.values())[skip:]
@@ -119,7 +119,7 @@ def argument_names(exercise, module, count):
 # -------------------------------------------------------------------------------------------------------------- shape
 
 def check_shapes(exercise, module, inputs):
-    """As many arrays as asked for, each of the right shape, floating point, finite, and the same when asked again."""
+    """The right number of arrays, each with the right shape, floating-point, finite, and the same on a second call."""
     answer, right = answer_of(exercise, module, inputs), exercise.answer(inputs)
     if len(answer) != len(exercise.gives):
         raise CheckError(exercise, "shape", f"it has to return {len(exercise.gives)} things, "
@@ -131,10 +131,10 @@ def check_shapes(exercise, module, inputs):
         if not is_numeric(wanted):
             continue
         if not is_numeric(got):
-            raise CheckError(exercise, "shape", f"{name} has to be {describe(wanted)}, it is {describe(got)}")
+            raise CheckError(exercise, "shape", f"{name} has to be {describe(wanted)}, not {describe(got)}")
         if np.shape(got) != np.shape(wanted):
             found = diagnose(exercise, name, [inputs], [got], [np.asarray(wanted)])
-            raise CheckError(exercise, "shape", f"{name} has to have shape {np.shape(wanted)}, it has {np.shape(got)}"
+            raise CheckError(exercise, "shape", f"{name} has to have shape {np.shape(wanted)}, not {np.shape(got)}"
                              + (f". {found.sentence}" if found else ""), found and found.name)
         if np.issubdtype(np.asarray(wanted).dtype, np.floating) and np.asarray(got).dtype.kind in "iub":
             raise CheckError(exercise, "shape", f"{name} holds whole numbers ({np.asarray(got).dtype}), fractions are "
@@ -143,14 +143,14 @@ def check_shapes(exercise, module, inputs):
         if not np.isfinite(got).all() and np.isfinite(wanted).all():
             index = np.unravel_index(int(np.argmin(np.isfinite(got))), np.shape(got))
             found = diagnose(exercise, name, [inputs], [got], [np.asarray(wanted)])
-            raise CheckError(exercise, "shape", f"{place(name, index)} is {np.asarray(got)[index]}"
+            raise CheckError(exercise, "shape", f"{element(name, index)} is {np.asarray(got)[index]}"
                              + (f". {found.sentence}" if found else ""), found and found.name)
     again = answer_of(exercise, module, inputs)
     for name, got, second in zip(exercise.gives, answer, again, strict=True):
         if is_numeric(got) and not np.array_equal(got, second, equal_nan=True):
             raise CheckError(exercise, "shape", f"{name} changes when the function is called again with the same "
-                             "inputs: something is kept from call to call, in a global variable or a default argument",
-                             "something is kept from call to call")
+                             "inputs: something is stored between calls, in a global variable or a default argument",
+                             "something is stored between calls")
 
 
 def describe(x):
@@ -162,9 +162,9 @@ def describe(x):
 # ------------------------------------------------------------------------------------------------------------- values
 
 def compare(exercise, module, stage, cases, answers, more_cases=()):
-    """CheckError for the first array that is wrong in any of the cases, with a diagnosis where there is one.
+    """CheckError for the first array that is wrong in any of the cases, with a diagnosis if there is one.
 
-    ``more_cases`` are further inputs a diagnosis has to hold for: on a small example mistakes look alike.
+    ``more_cases`` are further inputs for which a diagnosis has to hold: on a small example, mistakes look alike.
     """
     given = [answer_of(exercise, module, inputs) for inputs in cases]
     for i, name in enumerate(exercise.gives):
@@ -177,13 +177,13 @@ def compare(exercise, module, stage, cases, answers, more_cases=()):
             found = diagnose(exercise, name, *map(list, zip(*evidence, strict=True)))
             where = {"example": "in the worked example ", "gradient": "the slope is measured: ", "values": ""}[stage]
             raise CheckError(exercise, stage, (f"{found.sentence} " if found else "") + f"({where}{difference})"
-                             + ("" if found else " This is no mistake the checker knows."), found and found.name)
+                             + ("" if found else " This is not a mistake the checker knows."), found and found.name)
 
 
 # ----------------------------------------------------------------------------------------------------------- gradient
 
-def along_direction_all_is_well(exercise, module, cases, rng, step=1e-5):
-    """<gradient, v> against (L(x + hv) - L(x - hv)) / 2h for a random direction v of each input: all the same?"""
+def slopes_along_direction_agree(exercise, module, cases, rng, step=1e-5):
+    """Whether <gradient, v> equals (L(x + hv) - L(x - hv)) / 2h for a random direction v of each input."""
     for inputs in cases:
         answer = answer_of(exercise, module, inputs)
         for name, got in zip(exercise.gives, answer, strict=True):

@@ -1,4 +1,4 @@
-"""What the commands of python -m minicap.learn do, each a function of the learner's progress and a console."""
+"""The commands of python -m minicap.learn, each a function of the learner's progress and a console."""
 
 import difflib
 import shutil
@@ -8,11 +8,11 @@ from ..errors import UserError
 from .checker import CheckError, check
 from .lessons import LEVELS, BrokenFileError, load, shipped_lesson
 
-FIRST_FAILURE = "This is the exercise, and not a broken install: nothing is written there yet."
+FIRST_FAILURE = "This is the exercise, not a broken installation: there is no code yet."
 
 
 def status(progress, console):
-    """Which lessons are done, which is next."""
+    """Show which lessons are done and which is next."""
     for lesson in progress.lessons:
         exercises, passed = lesson.exercises(), progress.passed(lesson)
         done = sum(exercise.number in passed for exercise in exercises)
@@ -22,24 +22,24 @@ def status(progress, console):
                     f"{lesson.facts['minutes']:3} min{here}")
     total = sum(lesson.facts["minutes"] for lesson in progress.lessons)
     console.say(f"\n{len(progress.lessons)} lessons, about {total / 60:.0f} hours. "
-                "`python -m minicap.learn next` goes on.")
+                "`python -m minicap.learn next` continues.")
 
 
 def start(progress, console, lesson):
-    """Make a lesson the current one and say where to begin."""
+    """Make a lesson the current one and show where to begin."""
     progress.state["lesson"] = lesson.number
     progress.save()
     console.say(console.paint(f"Lesson {lesson}", "strong") + f", about {lesson.facts['minutes']} minutes")
     needs = lesson.facts.get("needs", [])
     if needs:
         titles = [str(other) for other in progress.lessons if other.number in needs]
-        console.say(f"It builds on what you know from {'; '.join(titles)}. Their code is in minicap: you need not have "
+        console.say(f"It builds on {'; '.join(titles)}. The code of those is in minicap: you do not need to have "
                     "written it.")
     console.say(f"Read   {lesson.path / 'README.md'}\nEdit   {lesson.exercise}\nCheck  python -m minicap.learn check")
 
 
 def check_lesson(progress, console, lesson):
-    """Check the exercises of a lesson in order, up to the first that is not right; is everything right?"""
+    """Check the exercises of a lesson in order, up to the first that is wrong; returns whether all are right."""
     console.say(console.paint(f"Lesson {lesson}", "strong"))
     try:
         module = load(lesson.exercise)
@@ -60,18 +60,18 @@ def check_lesson(progress, console, lesson):
         progress.note(lesson, exercise, True)
         console.say(f"{console.mark('right')} {exercise.number} {exercise.name}"
                     + console.paint(f"  {time.perf_counter() - begun:.1f} s", "quiet"))
-    console.say(f"\nAll right. Compare with the solution: `python -m minicap.learn diff {int(lesson.number)}`; "
-                "go on: `python -m minicap.learn next`.")
+    console.say(f"\nAll correct. Compare with the solution: `python -m minicap.learn diff {int(lesson.number)}`; "
+                "continue: `python -m minicap.learn next`.")
     return True
 
 
 def explain(console, lesson, error):
-    """What is not right about an exercise."""
+    """Show what is wrong with an exercise."""
     still = error.stage == "exists" and "still to do" in error.message
     console.say(f"{console.mark('open' if still else 'wrong')} {error.exercise.number} {error.exercise.name}")
     if still and "builds on" not in error.message:
         console.wrapped(f"still to do. {FIRST_FAILURE} Open {lesson.exercise.name}, read what the function has to "
-                        "give, write it, save, and check again.")
+                        "return, write it, save, and check again.")
     else:
         console.wrapped(error.message)
         console.wrapped("A hint: `python -m minicap.learn hint`")
@@ -80,7 +80,7 @@ def explain(console, lesson, error):
 def watch(progress, console, lesson, poll=0.2):
     """Check again whenever the exercise is saved, until Ctrl-C."""
     seen = None
-    console.say(f"watching {lesson.exercise}; Ctrl-C ends it")
+    console.say(f"watching {lesson.exercise}; stop with Ctrl-C")
     while True:
         try:
             now = lesson.exercise.stat().st_mtime_ns, lesson.exercise.stat().st_size
@@ -99,7 +99,7 @@ def hint(progress, console, lesson):
     passed = progress.passed(lesson)
     exercise = next((e for e in lesson.exercises() if e.number not in passed), None)
     if exercise is None:
-        console.say("Every exercise of this lesson is right; there is nothing to hint at.")
+        console.say("All exercises of this lesson are correct; no hint is needed.")
         return
     hints = lesson.facts["hints"][exercise.number]
     level = progress.hint(exercise, len(LEVELS))
@@ -109,13 +109,13 @@ def hint(progress, console, lesson):
 
 
 def diff(console, lesson):
-    """Yours beside the solution."""
+    """Show the differences between the learner's file and the solution."""
     mine, theirs = (path.read_text(encoding="utf-8").splitlines() for path in (lesson.exercise, the_solution(lesson)))
     lines = list(difflib.unified_diff(mine, theirs, "exercise.py (yours)", "solution.py", lineterm=""))
     for line in lines:
         console.say(console.paint(line, {"+": "right", "-": "wrong"}[line[0]]) if line[0] in "+-" else line)
     if not lines:
-        console.say("Yours is the solution, letter by letter.")
+        console.say("Your file is identical to the solution.")
 
 
 def solution(console, lesson):
@@ -124,17 +124,17 @@ def solution(console, lesson):
 
 def the_solution(lesson):
     if not lesson.solution.exists():
-        raise UserError(f"lesson {lesson.number} has no solution here; whoever gave you this folder left it out")
+        raise UserError(f"lesson {lesson.number} has no solution here; it was left out of this folder")
     return lesson.solution
 
 
 def reset(console, lesson):
-    """Bring the exercise back as it was; what is there now is kept beside it."""
+    """Restore the exercise to its original state; the present file is saved beside it."""
     fresh = shipped_lesson(lesson.number).exercise
     if fresh.resolve() == lesson.exercise.resolve():
-        raise UserError("in a clone of the project `git checkout` brings the exercise back; reset is for a folder that "
-                        "`init` has made")
-    kept = lesson.exercise.with_name("exercise.before-reset.py")
-    shutil.copyfile(lesson.exercise, kept)
+        raise UserError("in a clone of the project, restore the exercise with `git checkout`; reset is for a folder "
+                        "made by `init`")
+    backup = lesson.exercise.with_name("exercise.before-reset.py")
+    shutil.copyfile(lesson.exercise, backup)
     shutil.copyfile(fresh, lesson.exercise)
-    console.say(f"{lesson.exercise} is as it was at first; what you had is in {kept.name}")
+    console.say(f"{lesson.exercise} is in its original state; your version is in {backup.name}")

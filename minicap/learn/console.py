@@ -1,4 +1,4 @@
-"""Words on a terminal: marks and colours where it has them, plain words where not."""
+"""Text on a terminal, with symbols and colours where it supports them, and plain ASCII where it does not."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ MARKS = {"right": ("✓", "ok"), "wrong": ("✗", "no"), "open": ("·", "-")}
 
 
 class Console:
-    """Prints to ``stream``; a Windows console of an old code page gets letters it can show."""
+    """Prints to ``stream``; a Windows console with an old code page gets characters that it can show."""
 
     def __init__(self, stream=None):
         self.stream = stream or sys.stdout
@@ -30,7 +30,7 @@ class Console:
         print(text, file=self.stream, flush=True)
 
     def wrapped(self, text, indent="    ", width=88):
-        """A paragraph, or several lines each for itself if it has line breaks."""
+        """Print a paragraph with line breaks; lines that end in a line break are wrapped separately."""
         for line in text.strip("\n").splitlines():
             for part in textwrap.wrap(line, width, break_long_words=False) or [""]:
                 self.say(indent + part)

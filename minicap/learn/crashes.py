@@ -1,4 +1,4 @@
-"""What an exception in the learner's code means: the line, and a sentence for those that beginners meet most."""
+"""What an exception in the learner's code means: the line, and an explanation of the most frequent ones."""
 
 import linecache
 import re
@@ -6,40 +6,40 @@ import traceback
 
 EXPLAINED = (  # (exception, pattern of its message, what it means)
     (ValueError, r"could not be broadcast|non-broadcastable",
-     "NumPy puts the shapes below each other with their last axes together; two lengths may meet if they are equal, or "
-     "one of them is 1. Is a sum or mean taken along the right axis, is a keepdims=True or a [:, None] missing?"),
+     "NumPy aligns shapes at their last axes; two lengths are compatible if they are equal, or one of them is 1. Is a "
+     "sum or mean taken along the right axis, is a keepdims=True or a [:, None] missing?"),
     (ValueError, r"matmul: Input operand 1 has a mismatch",
      "In A @ B the last axis of A has to be as long as the last but one of B. Write down both shapes: does one of them "
-     "have to be transposed, or do the two have to change places?"),
+     "have to be transposed, or do A and B have to be swapped?"),
     (ValueError, r"cannot reshape array of size",
-     "A reshape keeps every number: multiply the lengths of the new shape, the product has to be the size."),
+     "A reshape keeps every number: the product of the lengths of the new shape has to be the size."),
     (ValueError, r"truth value of an array",
-     "An `if` asks for one True or False, and this is an array of them: np.where or a mask chooses number by number."),
+     "An `if` needs one True or False, and this is an array of them: np.where or a mask chooses number by number."),
     (ValueError, r"setting an array element with a sequence",
      "There is room for one number, and an array was given: is an index missing on the left, or a sum on the right?"),
     (ValueError, r"not enough values to unpack|too many values to unpack",
-     "On the left there are more names, or fewer, than things on the right: how many axes, or results, has it got?"),
+     "There are more, or fewer, names on the left than values on the right: how many axes, or results, does it have?"),
     (IndexError, r"out of bounds|out of range", "Indices begin at 0, so that the last of n is n - 1."),
     (IndexError, r"too many indices", "It has fewer axes than indices were given: print its shape."),
     (TypeError, r"NoneType", "Something is None there. A function without a return gives that; so does a list's "
      "append or sort, which change the list itself."),
-    (TypeError, r"positional argument|unexpected keyword", "The exercise says which arguments a function is called "
+    (TypeError, r"positional argument|unexpected keyword", "The exercise states which arguments a function is called "
      "with; the first line of yours, its def, has to have the same ones."),
     (TypeError, r"cannot be interpreted as an integer|indices must be integers|only integers|sequence of integers",
-     "Lengths and indices are whole numbers, and / gives a fraction even where it comes out even: use //."),
+     "Lengths and indices are whole numbers, and / always gives a float, even if it divides evenly: use //."),
     (TypeError, r"object is not callable", "Round brackets after it call it as a function; an index goes in [ ]."),
-    (NameError, "", "Is it spelled as where it was made? Was it made in another function, or does an import lack?"),
+    (NameError, "", "Is it spelled as in its definition? Was it defined in another function, or is an import missing?"),
     (AttributeError, r"'NoneType'", "Something is None there. A function without a return gives that."),
     (RecursionError, "", "The function calls itself without end."),
 )
 
 
 def stopped(error, module):
-    """A sentence or two about an exception: the learner's lines that it passed through, and what it means."""
-    places = [f"line {line} of your file: `{source}`" if n == 0 else f"called in line {line}: `{source}`"
-              for n, (line, source) in enumerate(reversed(lines_of(error, module)))]
+    """A sentence or two about an exception: the lines of the learner's file that it passed through, and its meaning."""
+    lines = [f"line {line} of your file: `{source}`" if n == 0 else f"called in line {line}: `{source}`"
+             for n, (line, source) in enumerate(reversed(lines_of(error, module)))]
     meaning = meaning_of(error)
-    return (f"it stopped with {type(error).__name__}: {error}" + (f" ({', '.join(places[:3])})" if places else "")
+    return (f"it stopped with {type(error).__name__}: {error}" + (f" ({', '.join(lines[:3])})" if lines else "")
             + (f". {meaning}" if meaning else ""))
 
 

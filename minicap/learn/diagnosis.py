@@ -1,14 +1,14 @@
-"""Which known mistake explains a wrong answer.
+"""Find the known mistake that explains a wrong answer.
 
-The known mistakes are computed, like the right answer. If one of them gives what the learner has, on every input tried,
-that is what happened. If none does, the checker says so: a guess would be worse than no diagnosis.
+The known mistakes are computed, like the correct answer. If one of them gives the learner's numbers on every input that
+was tried, it is the diagnosis. If none does, the checker states that: a guess would be worse than no diagnosis.
 """
 
 import numpy as np
 
 from .exercises import Mistake
 
-BAND = 1e-6  # relative to the largest number of the right answer; formulas that are right differ by rounding, 1e-12
+BAND = 1e-6  # relative to the largest number of the correct answer; correct formulas differ by rounding, about 1e-12
 
 
 def is_numeric(x):
@@ -16,9 +16,9 @@ def is_numeric(x):
 
 
 def difference_between(name, got, right):
-    """What is wrong, in words: the number that is farthest off, or both if they are no numbers; None if all is well."""
+    """What is wrong, in words: the number that is farthest off, or both values if not numbers; None if they agree."""
     if not is_numeric(right):
-        return None if got == right else f"{name} is {got!r}, right is {right!r}"
+        return None if got == right else f"{name} is {got!r}, and should be {right!r}"
     got, right = np.asarray(got), np.asarray(right)
     if right.size == 0:
         return None
@@ -26,20 +26,20 @@ def difference_between(name, got, right):
     with np.errstate(all="ignore"):
         off = np.abs(got.astype(np.float64) - right)
     off = np.where(np.isnan(off), np.inf, off)
-    off[got == right] = 0  # infinities, where they are right
+    off[got == right] = 0  # equal infinities
     if off.max() <= band:
         return None
     index = np.unravel_index(int(off.argmax()), right.shape)
-    said = f"{place(name, index)} is {float(got[index]):.6g}, right is {float(right[index]):.6g}"
-    return said + (f" ± {band:.1g}" if right.dtype.kind == "f" else "")  # a count is right or wrong
+    words = f"{element(name, index)} is {float(got[index]):.6g}, and should be {float(right[index]):.6g}"
+    return words + (f" ± {band:.1g}" if right.dtype.kind == "f" else "")  # counts have to be exact
 
 
-def place(name, index):
+def element(name, index):
     return name + (f"[{', '.join(map(str, index))}]" if len(index) else "")
 
 
 def diagnose(exercise, name, inputs, given, right):
-    """The known mistake that explains what the learner has in all these cases, or None."""
+    """The known mistake that explains the learner's results in all these cases, or None."""
     of_it = [mistake for mistake in exercise.mistakes if name in mistake.of]
     general = GENERAL if is_numeric(right[0]) else ()
     with np.errstate(all="ignore"):
@@ -48,17 +48,17 @@ def diagnose(exercise, name, inputs, given, right):
 
 
 def ways(mistake):
-    """The functions that make a mistake, of which there are mostly one."""
+    """The functions that make a mistake, usually only one."""
     return mistake.wrong if isinstance(mistake.wrong, (tuple, list)) else (mistake.wrong,)
 
 
 def explains(exercise, wrong_way, name, inputs, given, right):
-    """Does the mistake give what the learner has, every time, and anywhere something else than the right answer?"""
+    """Whether the mistake always gives the learner's result, and differs from the correct answer at least once."""
     different = False
     for case, got, wanted in zip(inputs, given, right, strict=True):
         try:
             wrong = exercise.mistaken(wrong_way, name, np.asarray(wanted) if is_numeric(wanted) else wanted, case)
-        except Exception:  # a mistake that cannot be made with these inputs
+        except Exception:  # this mistake is not possible with these inputs
             return False
         if not is_numeric(wanted):  # captions, lists of words
             if wrong is None or wrong != got:
@@ -109,11 +109,11 @@ GENERAL = (
             "Everything is twice what it should be. Was the derivative of a square counted twice, or a gradient added "
             "two times?", _times(2.0)),
     Mistake("divided by the batch",
-            "Everything is N times too small, N = samples in the batch: a mean was taken where a sum is meant. The "
-            "loss has its 1/N already, and dy brings it along.", _over_batch(-1)),
+            "Everything is N times too small, N = samples in the batch: it is a mean instead of a sum. The loss "
+            "contains 1/N already, and so does dy.", _over_batch(-1)),
     Mistake("multiplied by the batch",
             "Everything is N times too large, N = samples in the batch: the mean's 1/N is missing.", _over_batch(1)),
     Mistake("transposed",
-            "It is the transpose of what it should be: rows and columns changed places. In a product A @ B that "
+            "It is the transpose of what it should be: rows and columns are swapped. In a product A @ B that "
             "happens when both factors are transposed and swapped.", _swapped),
 )

@@ -1,4 +1,4 @@
-"""What a lesson's check.py is made of: an exercise, the mistakes that are known of it, and what is raised on one."""
+"""What a lesson's check.py consists of: an exercise, its known mistakes, and the exception that reports one."""
 
 import dataclasses
 import inspect
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class CheckError(AssertionError):
-    """What is not right. ``stage``: how far it came; ``mistake``: the name of a known mistake, or None."""
+    """What is wrong. ``stage``: the stage of the check that failed; ``mistake``: the name of a known one, or None."""
 
     def __init__(self, exercise, stage, message, mistake=None):
         super().__init__(f"exercise {exercise.number}, {exercise.name}: {message}")
@@ -16,14 +16,14 @@ class CheckError(AssertionError):
 
 @dataclasses.dataclass(frozen=True)
 class Mistake:
-    """A known mistake in one of the arrays an exercise gives.
+    """A known mistake in one of the arrays that an exercise returns.
 
     name       a few words, "dW transposed"
-    sentence   what happened, why it is wrong, and what to look at
-    wrong      what the mistake gives instead: a function, or several where people make the mistake in several ways. Its
-               arguments are asked for by name: the exercise's inputs, and ``right``, the right answer. It returns the
-               wrong array, or all the arrays of the exercise, or None where the mistake cannot be made
-    of         the names of the arrays it shows in
+    sentence   what happened, why it is wrong, and what to check
+    wrong      a function that makes the mistake, or several for variants of it. Its arguments are passed by name: the
+               exercise's inputs, and ``right``, the correct answer. It returns the wrong array, or all arrays of the
+               exercise, or None if the mistake is not possible
+    of         the names of the arrays in which it shows
     """
 
     name: str
@@ -34,21 +34,21 @@ class Mistake:
 
 @dataclasses.dataclass(frozen=True)
 class Exercise:
-    """A function that is to be written.
+    """A function to write.
 
     number, name   "3.2", "linear_backward"
     gives          names of the arrays it returns, in order
-    right          (*inputs) -> the right answer: an array, or a tuple as ``gives`` has them
+    right          (*inputs) -> the correct answer: an array, or a tuple in the order of ``gives``
     example        (inputs, answer): the worked example of the docstring
-    cases          (rng) -> inputs, float64 arrays and whatever else; called several times
-    mistakes       the known ones, [(name, sentence, wrong), ...] as Mistake has them; where there are several arrays,
-                   {"dW": [...], ("dx", "dW"): [...]}. Those that any function may have (diagnosis.py) are tried as well
+    cases          (rng) -> inputs, float64 arrays or anything else; called several times
+    mistakes       the known ones, [(name, sentence, wrong), ...] as in Mistake; where there are several arrays,
+                   {"dW": [...], ("dx", "dW"): [...]}. General mistakes (diagnosis.py) are tried as well
     inputs         names of the inputs; by default those of ``right``'s arguments
-    call           (module, *inputs) -> the answer; by default the function of that name is called with the inputs
-    loss           for a gradient: (*inputs) -> the number whose slopes are asked for
-    slopes         for a gradient: {name of an array it gives: index of the input whose slope it is}
-    learns         (module) -> None, or a sentence that says what it did not learn
-    needs          other functions of this lesson that are called on the way
+    call           (module, *inputs) -> the answer; by default the function ``name`` is called with the inputs
+    loss           for a gradient: (*inputs) -> the number whose slopes it consists of
+    slopes         for a gradient: {name of a returned array: index of the input whose gradient it is}
+    learns         (module) -> None, or a sentence that states what it did not learn
+    needs          other functions of this lesson that are called
     """
 
     number: str
@@ -74,7 +74,7 @@ class Exercise:
             object.__setattr__(self, "inputs", _positional(self.right))
 
     def run(self, module, inputs):
-        """What the learner's code answers, always as a tuple."""
+        """What the learner's code returns, always as a tuple."""
         answer = self.call(module, *inputs) if self.call else getattr(module, self.name)(*inputs)
         return answer if len(self.gives) > 1 and isinstance(answer, (tuple, list)) else (answer,)
 
@@ -83,7 +83,7 @@ class Exercise:
         return right if len(self.gives) > 1 else (right,)
 
     def mistaken(self, wrong, of, right, inputs):
-        """What a mistake gives for the array ``of``; ``wrong`` gets those of the inputs, and ``right``, that it names.
+        """The result of a mistake for the array ``of``. ``wrong`` gets the inputs, and ``right``, that it names.
 
         A function with ``*inputs`` gets all of them, in order.
         """
@@ -97,13 +97,13 @@ class Exercise:
 
 
 def _positional(function):
-    """The names of a function's arguments, but for those that can be left out."""
+    """The names of a function's required arguments."""
     return tuple(name.name for name in inspect.signature(function).parameters.values()
                  if name.kind is name.POSITIONAL_OR_KEYWORD and name.default is name.empty)
 
 
 def slopes(loss, inputs, i, step=1e-5):
-    """dL/d(input i), each number moved a little up and a little down: what a gradient has to be."""
+    """dL/d(input i) by central differences: what a gradient has to be."""
     x = np.array(inputs[i], np.float64)
     gradient = np.zeros_like(x)
     for index in np.ndindex(x.shape):
@@ -117,10 +117,10 @@ def slopes(loss, inputs, i, step=1e-5):
 
 
 def gradient_exercise(number, name, forward, wrt, **options):
-    """An :class:`Exercise` whose right answer is measured.
+    """An :class:`Exercise` whose correct answer is computed by central differences.
 
-    forward   the function y = forward(*inputs) whose gradient is asked for; the exercise's inputs are (*inputs, dy)
-    wrt       {"dx": 0, "dW": 1}: what it gives, and which input each is the gradient of
+    forward   the function y = forward(*inputs) whose gradient is to be found; the exercise's inputs are (*inputs, dy)
+    wrt       {"dx": 0, "dW": 1}: the returned arrays, and the index of the input of which each is the gradient
     """
     def loss(*inputs):
         *inputs, dy = inputs

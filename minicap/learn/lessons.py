@@ -1,10 +1,10 @@
-"""The lessons as files: where they are, what each is called, and the functions that are to be written in it.
+"""The lessons as files: where they are, their titles, and the functions to write in each.
 
     NN_topic/README.md      the lesson
     NN_topic/exercise.py    functions to fill in
-    NN_topic/solution.py    the same, filled in (a lecturer may leave it out)
-    NN_topic/hints.toml     title, minutes, what it needs; for each exercise three hints
-    NN_topic/check.py       EXERCISES, what the checker asks for
+    NN_topic/solution.py    the same, filled in (may be left out for a course)
+    NN_topic/hints.toml     title, minutes, the lessons it builds on; three hints for each exercise
+    NN_topic/check.py       EXERCISES, what the checker requires
 """
 
 import importlib.util
@@ -50,7 +50,7 @@ class Lesson:
         return self.path / "solution.py"
 
     def exercises(self):
-        """What the checker asks for, in order."""
+        """The exercises for the checker, in order."""
         return self._check.EXERCISES
 
     @cached_property
@@ -76,7 +76,7 @@ def shipped_lessons():
 
 
 def the_lesson(lessons, number):
-    """The lesson with a number such as "3" or "03"; UserError with those there are."""
+    """The lesson with a number such as "3" or "03"; UserError, listing all lessons, if there is none."""
     wanted = str(number).zfill(2)
     for lesson in lessons:
         if lesson.number == wanted:
@@ -86,19 +86,19 @@ def the_lesson(lessons, number):
 
 
 def shipped_lesson(number):
-    """The lesson as it came, whatever a learner has made of a copy."""
+    """The original lesson, whatever a learner has written in a copy."""
     return the_lesson(find_lessons(shipped_lessons()), number)
 
 
 def load(path):
-    """The module in a file, run anew each time; BrokenFileError says what keeps a learner's file from running."""
+    """The module in a file, executed anew each time; BrokenFileError states why a learner's file cannot be executed."""
     path = Path(path)
     name = f"lesson_{re.sub(r'[^0-9a-z]', '_', path.parent.name)}_{path.stem}_{next(_numbers)}"
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and inspect look a class up there
+    sys.modules[name] = module  # dataclasses and inspect look up classes there
     try:
-        # By hand, and not from __pycache__: two saves within a second have the same time stamp there.
+        # Compiled here, without __pycache__, where two versions saved within a second have the same time stamp.
         exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
     except SyntaxError as error:
         raise BrokenFileError(f"{path.name}, line {error.lineno}: Python cannot read this: {error.msg}") from error
@@ -110,4 +110,4 @@ def load(path):
 
 
 class BrokenFileError(UserError):
-    """A file that cannot be run at all."""
+    """A file that cannot be executed."""

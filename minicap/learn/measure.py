@@ -1,4 +1,4 @@
-"""Timings that a lesson quotes: measured by its measure.py, kept in measured.json with where and when."""
+"""Timings that a lesson quotes: measured by its measure.py, stored in measured.json with machine and date."""
 
 import datetime
 import json
@@ -15,7 +15,7 @@ from .readme import fill_in
 
 
 def measure(function, repeat=5):
-    """The median of the seconds that a call takes; one call beforehand does not count unless it is the only one."""
+    """The median time of a call in seconds, after one call that does not count, unless ``repeat`` is 1."""
     if repeat > 1:
         function()
     seconds = []

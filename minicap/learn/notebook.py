@@ -25,19 +25,19 @@ def write(console, lesson, out=None):
         raise UserError("notebooks need the package nbformat: `pip install 'minicap[notebooks]'`") from error
     out = Path(out or f"{lesson.path.name}.ipynb")
     if out.exists():
-        raise UserError(f"{out} is there already, perhaps with your work in it; name another file with --out")
+        raise UserError(f"{out} already exists, perhaps with your work in it; name another file with --out")
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {
         "name": "python3", "display_name": "Python 3", "language": "python"}})
     make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
     notebook.cells = [make[kind](source) for kind, source in cells(lesson)]
     for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"  # not random: the same lesson makes the same file
+        cell.id = f"cell-{number}"  # not random, so that the same lesson gives the same file
     nbformat.write(notebook, out)
     console.say(f"{out}: open it with `jupyter lab`; write your functions above its last cell, which checks them")
 
 
 def cells(lesson):
-    """Pairs ("markdown" or "code", source) of a lesson: what code prints is left out, it prints it again."""
+    """Pairs ("markdown" or "code", source) of a lesson, without the output of code, which the notebook prints again."""
     text = (lesson.path / "README.md").read_text(encoding="utf-8")
     end, code_before = 0, False
     for position, fence in enumerate(FENCE.finditer(text)):
@@ -59,7 +59,7 @@ def cells(lesson):
 
 
 def parts(source):
-    """The imports of a file as one piece, and each of its functions and classes as one."""
+    """The source of a file in pieces: everything outside functions and classes, then each of these."""
     lines, pieces, top = source.splitlines(), [], []
     for node in ast.parse(source).body[1:]:  # the first is the docstring
         piece = "\n".join(lines[node.lineno - 1:node.end_lineno])
@@ -68,12 +68,12 @@ def parts(source):
 
 
 def go_to(number):
-    """Make the folder of a lesson the current one, as it is for the code in its text."""
+    """Change to the folder of a lesson, in which the code of its text runs."""
     os.chdir(shipped_lesson(number).path)
 
 
 def check_here(number, names):
-    """Check the functions of a notebook, whose global ``names`` are given; True if all is right."""
+    """Check the functions of a notebook, given its global ``names``; True if all are correct."""
     from .checker import check
     from .commands import explain
     from .exercises import CheckError

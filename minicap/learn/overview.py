@@ -1,4 +1,4 @@
-"""python -m minicap.learn.overview: writes lessons/README.md, the path on one page, from what the lessons say."""
+"""python -m minicap.learn.overview: write lessons/README.md, all lessons on one page, from the lessons themselves."""
 
 from pathlib import Path
 
@@ -46,12 +46,12 @@ def page(lessons):
 
 
 def short(title):
-    """The title up to its first comma or colon, without marks that mean something in a graph."""
+    """The title up to its first comma or colon, without characters that have a meaning in a graph."""
     return title.split(",")[0].split(":")[0].replace("`", "").replace('"', "")
 
 
 def direct(lesson, lessons):
-    """The lessons a lesson needs, but for those that another one of them needs already."""
+    """The lessons that a lesson needs, without those that another one of them already needs."""
     needs = {other.number: set(other.facts["needs"]) for other in lessons}
 
     def all_before(number):

@@ -1,7 +1,7 @@
 """python -m minicap.learn train --mine 09,18: the library's captioner, trained with *your* convolution and LSTM.
 
-First every function is held against the library's on random inputs. Then it takes its place: the library is not asked,
-its names are replaced from outside for as long as the training lasts, and no fast twin stands in for yours.
+First every function is compared with the library's on random inputs. Then it replaces it: the library's names are
+patched for the duration of the training, and no fast twin is used in place of yours.
 """
 
 import contextlib
@@ -21,13 +21,12 @@ TOLERANCE = 1e-4  # of the largest number, in float32
 
 @dataclass(frozen=True)
 class Part:
-    """What a lesson's functions can take the place of.
+    """A part of the library that a lesson's functions can replace.
 
-    title      what it is
+    title      its name, in words
     names      the learner's functions
-    answers    (functions by name) -> arrays from fixed random inputs; the library's own under the same names say what
-               is right
-    library    functions of the same names out of the library
+    answers    (functions by name) -> arrays computed from fixed random inputs; those of the library are the reference
+    library    the library's functions under the same names
     replace    (functions) -> [(object, attribute, replacement), ...]
     """
 
@@ -63,7 +62,7 @@ def main(console, progress, numbers, arguments):
 def part_of(number):
     part = PARTS.get(str(number).zfill(2))
     if part is None:
-        raise UserError(f"nothing of lesson {number} has a place in the captioner; --mine takes {', '.join(PARTS)}")
+        raise UserError(f"the captioner uses no function of lesson {number}; --mine takes {', '.join(PARTS)}")
     return part
 
 
@@ -75,7 +74,7 @@ def functions_of(lesson, part):
     for name in part.names:
         if not callable(getattr(module, name, None)) or is_to_do(getattr(module, name)):
             raise UserError(f"{name} of lesson {lesson.number} is still to do; write it first, `python -m "
-                            f"minicap.learn start {int(lesson.number)}` says where")
+                            f"minicap.learn start {int(lesson.number)}` shows where")
     return {name: getattr(module, name) for name in part.names}
 
 
@@ -87,9 +86,9 @@ def check_parity(lesson, part, functions):
         right = np.asarray(right)
         off = np.abs(np.asarray(got, np.float64) - right).max() if np.shape(got) == right.shape else np.inf
         if not off <= TOLERANCE * max(1.0, np.abs(right).max()):
-            raise UserError(f"{part.title} of lesson {lesson.number} does not give what the library gives (result "
-                            f"{i + 1} is off by {off:.2g}); `python -m minicap.learn check {int(lesson.number)}` says "
-                            "more")
+            raise UserError(f"{part.title} of lesson {lesson.number} does not agree with the library (result "
+                            f"{i + 1} is off by {off:.2g}); `python -m minicap.learn check {int(lesson.number)}` tells "
+                            "you more")
     return seconds
 
 
@@ -135,7 +134,7 @@ def convolution_replacements(functions):
 
 @functools.cache
 def library_cell(D, H):
-    """One for all calls: to draw its weights takes longer than a step."""
+    """The same cell for all calls: to initialise its weights takes longer than a step."""
     return recurrent.LSTMCell(D, H, rng=np.random.default_rng(0))
 
 
@@ -166,7 +165,7 @@ def lstm_replacements(functions):
     step, step_backward = functions["lstm_step"], functions["lstm_step_backward"]
 
     def forward(self, x, h0=None, c0=None, constant=None, lengths=None):
-        """As :meth:`minicap.recurrent.LSTM.forward`, one step of all rows that still run after the other."""
+        """As :meth:`minicap.recurrent.LSTM.forward`, one step after the other for all rows that have not ended."""
         cell, (N, T, _), H = self.cell, x.shape, len(self.cell.U.data)
         lengths = np.full(N, T) if lengths is None else np.asarray(lengths)
         h, c = (np.zeros((N, H), x.dtype) if s is None else s.copy() for s in (h0, c0))
@@ -203,8 +202,8 @@ def lstm_replacements(functions):
             (recurrent.LSTMCell, "__call__", cell_call)]
 
 
-TOO_SLOW = ("It is not trained with: a training run makes some million times as many products, and in Python loops "
-            "that would take days. What is in the library is the same sum in another order, lesson 9.")
+TOO_SLOW = ("It is not used in training: a training run needs about a million times as many products, and in Python "
+            "loops that would take days. The library computes the same sum in another order, lesson 9.")
 PARTS = {
     "07": Part("convolution by loops", ("conv2d_loops",), convolution_answers, {"conv2d_loops": conv.conv2d.plain},
                None, TOO_SLOW),

@@ -1,4 +1,4 @@
-"""The learner's folder and what is remembered in it: one JSON file, written whole or not at all.
+"""The learner's folder and the progress stored in it: one JSON file, written completely or not at all.
 
     progress.json   {"format": 1, "lesson": "03", "passed": {"03": ["3.1"]}, "hints": {"3.2": 1}}
 """
@@ -15,7 +15,7 @@ NAME = "progress.json"
 
 
 class Progress:
-    """What a learner has done in ``folder``, where the lessons are."""
+    """A learner's progress in ``folder``, which has the lessons."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -25,7 +25,7 @@ class Progress:
         if path.exists():
             state = read_json(path, "progress file")
             if not isinstance(state, dict) or state.get("format") != 1:
-                raise UserError(f"{path} is not a progress file of this minicap; move it away to begin anew")
+                raise UserError(f"{path} is not a progress file of this version of minicap; move it away to start anew")
             self.state |= state
 
     def save(self):
@@ -33,13 +33,13 @@ class Progress:
 
     @property
     def current(self):
-        """The lesson that was started last, or the first that is not finished."""
+        """The lesson that was started last, or else the first that is not finished."""
         if self.state["lesson"] is not None:
             return the_lesson(self.lessons, self.state["lesson"])
         return self.next_lesson() or self.lessons[-1]
 
     def passed(self, lesson):
-        """The numbers of the exercises that were right when they were last checked."""
+        """The numbers of the exercises that were correct when they were last checked."""
         return self.state["passed"].get(lesson.number, [])
 
     def finished(self, lesson):
@@ -50,14 +50,14 @@ class Progress:
         return next((lesson for lesson in self.lessons if not self.finished(lesson)), None)
 
     def note(self, lesson, exercise, is_right):
-        """Remember how a check of an exercise ended."""
+        """Store the result of a check of an exercise."""
         passed = [number for number in self.passed(lesson) if number != exercise.number]
         self.state["passed"][lesson.number] = sorted(passed + [exercise.number] * is_right, key=_order)
         self.state["lesson"] = lesson.number
         self.save()
 
     def hint(self, exercise, levels):
-        """The number of the next hint, 0 first; the last one again and again."""
+        """The number of the next hint, starting from 0; the last one is repeated."""
         level = min(self.state["hints"].get(exercise.number, 0), levels - 1)
         self.state["hints"][exercise.number] = level + 1
         self.save()
@@ -83,10 +83,10 @@ def find_folder(start=None):
 
 
 def make_folder(folder, solutions=True):
-    """Copy the lessons out of the package; UserError when something is in the way."""
+    """Copy the lessons from the package; UserError if the folder is not empty."""
     folder, source = Path(folder).expanduser(), shipped_lessons()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is there already and not empty; name a new folder" if folder.is_dir() else
+        raise UserError(f"{folder} already exists and is not empty; name a new folder" if folder.is_dir() else
                         f"{folder} is a file; name a folder")
     unwanted = ["__pycache__", "*.pyc", NAME] + ["solution.py"] * (not solutions)
     try:
@@ -99,7 +99,7 @@ def make_folder(folder, solutions=True):
 
 
 def as_json(progress):
-    """What ``status --json`` prints: for a lecturer who collects it."""
+    """What ``status --json`` prints, for a lecturer to collect."""
     return json.dumps({"lesson": progress.current.number, "hints": progress.state["hints"], "lessons": {
         lesson.number: {"title": lesson.title, "passed": progress.passed(lesson),
                         "exercises": [exercise.number for exercise in lesson.exercises()]}

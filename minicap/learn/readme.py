@@ -1,7 +1,7 @@
-"""The code in a lesson's text, and what the text says it prints.
+"""The code in a lesson's text, and the output that the text shows.
 
-Every ```python block of a README runs, in order and in one namespace; a ```text block right behind it is what it
-prints. Where the text quotes a timing, the number stands between <!--measured:name--> and <!--/-->.
+Every ```python block of a README is run, in order and in one namespace; a ```text block right after it is its output.
+Where the text quotes a timing, the number is between <!--measured:name--> and <!--/-->.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ MEASURED = re.compile(r"<!--measured:(\w+)-->(.*?)<!--/-->")
 
 @dataclass(frozen=True)
 class Block:
-    """A ```python block: its code, what the text says it prints ("" if nothing is said), and its line."""
+    """A ```python block: its code, the output that the text shows ("" if there is none), and its line."""
 
     code: str
     expected: str
@@ -35,7 +35,7 @@ def blocks(text):
 
 
 def run(blocks, folder, names=None):
-    """What each block prints, run one after the other in ``folder``; what a block raises comes through."""
+    """The output of each block, run one after the other in ``folder``; exceptions are not caught."""
     names, printed, before = {} if names is None else names, [], os.getcwd()
     names.setdefault("__name__", "lesson")
     os.chdir(folder)
@@ -52,10 +52,10 @@ def run(blocks, folder, names=None):
 
 
 def fill_in(text, values):
-    """The text with the measured values in their places."""
+    """The text with the measured values filled in."""
     return MEASURED.sub(lambda match: f"<!--measured:{match[1]}-->{values.get(match[1], match[2])}<!--/-->", text)
 
 
 def measured(text):
-    """[(name, what the text says), ...]"""
+    """[(name, value in the text), ...]"""
     return MEASURED.findall(text)

@@ -1,4 +1,4 @@
-"""What recurs in the lessons' checks: random inputs, answers that come with a cache, and what else has to be right."""
+"""Common parts of the lessons' checks: random inputs, answers with a cache, and further requirements."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ def floats(*nested):
 
 
 def normal(*shapes, scale=1.0):
-    """(rng) -> an array of random numbers for each shape, what an exercise has as ``cases``."""
+    """(rng) -> an array of random numbers for each shape, for use as the ``cases`` of an exercise."""
     return lambda rng: tuple(scale * rng.standard_normal(shape) for shape in shapes)
 
 
 # ----------------------------------------------------------------------------------------------------- taking answers
 
 def things(answer, function, *names):
-    """The answer, if it has a thing for each name; TypeError says what the function has to return."""
+    """The answer, if it has a value for each name; TypeError states what the function has to return."""
     if isinstance(answer, (tuple, list)) and len(answer) == len(names):
         return answer
     got = f"{len(answer)} things" if isinstance(answer, (tuple, list)) else type(answer).__name__
@@ -26,7 +26,7 @@ def things(answer, function, *names):
 
 
 def without_cache(function, *gives):
-    """(module, *inputs) -> what a forward pass returns in front of its cache."""
+    """(module, *inputs) -> what a forward pass returns before its cache."""
     def call(module, *inputs):
         *found, _ = things(getattr(module, function)(*inputs), function, *gives, "cache")
         return tuple(found) if len(found) > 1 else found[0]
@@ -34,7 +34,7 @@ def without_cache(function, *gives):
 
 
 def after_forward(backward, forward, arriving=1):
-    """(module, *inputs, dy) -> backward(dy, cache), the cache being that of forward(*inputs)."""
+    """(module, *inputs, dy) -> backward(dy, cache) with the cache of forward(*inputs)."""
     def call(module, *inputs):
         cache = getattr(module, forward)(*inputs[:-arriving])[-1]
         return getattr(module, backward)(*inputs[-arriving:], cache)
@@ -52,34 +52,34 @@ def accepted(verdicts, function):
 # ---------------------------------------------------------------------------------- learns: what else has to be right
 
 def whole_number(function, *inputs):
-    """What is counted is a whole number."""
+    """A requirement: a count is a whole number."""
     def learns(module):
         number = getattr(module, function)(*inputs)
         if not isinstance(number, (int, np.integer)):
-            return (f"{function}{inputs} is {number!r}, a {type(number).__name__}. The number is right, but what is "
-                    "counted is a whole number: divide with //, which rounds down.")
+            return (f"{function}{inputs} is {number!r}, a {type(number).__name__}. The value is right, but a count "
+                    "has to be an int: divide with //, which rounds down.")
         return None
     return learns
 
 
 def keeps_float32(function, inputs, gives=("the result",)):
-    """float32 in, float32 out."""
+    """A requirement: float32 in, float32 out."""
     def learns(module):
         answer = getattr(module, function)(*inputs)
         for name, array in zip(gives, answer if len(gives) > 1 else (answer,), strict=True):
             if array.dtype != np.float32:
                 return (f"the numbers are right, but float32 went in and {name} is {array.dtype}, twice the memory and "
-                        "half the speed. np.zeros and np.empty make float64 unless told, dtype=x.dtype, and whatever "
-                        "meets a float64 array becomes float64: array.astype(x.dtype).")
+                        "half the speed. np.zeros and np.empty make float64 without dtype=x.dtype, and whatever is "
+                        "combined with a float64 array becomes float64: array.astype(x.dtype).")
         return None
     return learns
 
 
 def remembers_the_first_sign(shapes, rate, run):
-    """A recurrent network learns to say the first of four signs, from all sequences of four there are.
+    """A requirement: a recurrent network learns to output the first of four signs, from all 16 sequences.
 
-    run(module, x (16, 4, 1), *weights) -> its last state, and the function from that state's gradient to the weights'.
-    The last of the weights leads from the state to the answer, and is not the network's.
+    run(module, x (16, 4, 1), *weights) -> (its last state, the function from the gradient of that state to those of the
+    weights). The last one of the weights maps the state to the output, and is not part of the network.
     """
     def learns(module):
         rng = np.random.default_rng(0)
@@ -93,7 +93,7 @@ def remembers_the_first_sign(shapes, rate, run):
             weights = [w - rate * dw for w, dw in zip(weights, found, strict=True)]
             seen.append(float((off**2).mean()))
         if not seen[-1] < 0.2:
-            return ("a network that learns to say the first of four signs does not get there: after 60 steps its "
-                    f"squared error is {seen[-1]:.2f}, it began at {seen[0]:.2f}")
+            return ("a network that should learn to output the first of four signs does not: after 60 steps its "
+                    f"squared error is {seen[-1]:.2f}, and it began at {seen[0]:.2f}")
         return None
     return learns

@@ -1,6 +1,6 @@
-"""What the lessons on windows over a picture share (7 to 10, and 23): examples, gradients, and mistakes made in all.
+"""Common parts of the lessons on windows over a picture (7 to 10, and 23): examples, gradients, and known mistakes.
 
-Where a function is passed in, its last input is P, the padding.
+Where a function is passed as an argument, its last input is the padding P.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from .recurring import floats
 
 
 def picture(*rows):
-    """One picture of one channel, (1, H, W, 1)."""
+    """One picture with one channel, (1, H, W, 1)."""
     return np.array(rows, np.float64)[None, :, :, None]
 
 
@@ -38,24 +38,24 @@ def gradients(dy, x, W, S, P):
 
 
 def as_many(right, y):
-    """As many windows of y as there should be."""
+    """The windows of y that there should be."""
     return y[:, :right.shape[1], :right.shape[2]]
 
 
 def inside(dx, right, P):
-    """dx without its frame."""
+    """dx without the padding."""
     return dx[:, P:P + right.shape[1], P:P + right.shape[2]]
 
 
 def cropped(padded, **how):
-    """A mistake in what padded(*inputs, **how) gives, dx with its frame."""
+    """A mistake in the result of padded(*inputs, **how), which is dx with padding."""
     return lambda right, *inputs: inside(padded(*inputs, **how), right, inputs[-1])
 
 
 # ------------------------------------------------------------------------------------------------------------ mistakes
 
 def framed(padded):
-    """Mistakes with the frame of what padded(*inputs) gives."""
+    """Mistakes with the padding of padded(*inputs)."""
     return [("dx still has its frame", known.frame(), padded),
             ("cut off by -0", known.minus_zero(), lambda right, P: right[:, :0, :0] if P == 0 else None),
             ("dx is cut out of the corner", known.corner(), lambda right, *inputs: as_many(right, padded(*inputs)))]

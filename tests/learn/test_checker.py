@@ -66,7 +66,7 @@ def test_an_input_that_is_changed_has_the_name_the_check_or_the_function_gives_i
 def test_general_mistakes_are_about_numbers_alone():
     exercise = Exercise("1.1", "words", ("the words",), lambda: ["a", "b"], example=((), ["a", "b"]))
     assert failure(exercise, lambda: []).mistake is None
-    assert "the words is [], right is ['a', 'b']" in failure(exercise, lambda: []).message
+    assert "the words is [], and should be ['a', 'b']" in failure(exercise, lambda: []).message
 
 
 def test_a_mistake_is_named_only_if_it_explains_every_case():
@@ -123,11 +123,11 @@ def differs(exercise, wrong, of, inputs):
 
 
 @pytest.mark.parametrize(("function", "words"), [
-    (lambda x: [2.0], "y has to be an array of shape (1,), it is a list of 1"),
-    (lambda x: (2 * x, 3), "y has to be an array of shape (1,), it is a tuple of 2"),
+    (lambda x: [2.0], "y has to be an array of shape (1,), not a list of 1"),
+    (lambda x: (2 * x, 3), "y has to be an array of shape (1,), not a tuple of 2"),
     (lambda x: (2 * x).astype(int), "y holds whole numbers"),
     (lambda x: np.array([np.nan]), "y[0] is nan"),
-    (lambda x: 2 * x[:, None], "y has to have shape (1,), it has (1, 1)"),
+    (lambda x: 2 * x[:, None], "y has to have shape (1,), not (1, 1)"),
 ])
 def test_shapes_and_types_come_before_values(function, words):
     exercise = Exercise("1.1", "double", ("y",), lambda x: 2 * x, example=((np.array([2.0]),), np.array([4.0])))

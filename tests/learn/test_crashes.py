@@ -14,7 +14,7 @@ CRASHES = {  # the line as a learner writes it: a few words of what it means
     "x.reshape(4)": "keeps every number",
     "1 if x > 0 else 0": "np.where",
     "np.zeros(3).__setitem__(0, [1, 2])": "room for one number",
-    "exec('N, H, W = x.shape', {'x': x})": "more names, or fewer",
+    "exec('N, H, W = x.shape', {'x': x})": "more, or fewer, names on the left",
     "x[2]": "the last of n is n - 1",
     "[1, 2][2]": "the last of n is n - 1",
     "x[0, 0, 0]": "fewer axes",
@@ -70,5 +70,5 @@ def test_an_error_that_is_not_in_the_learner_s_file_has_no_line(tmp_path):
     exercise = Exercise("1.1", "answer", ("y",), lambda x: x, example=((1.0,), 1.0))
     with pytest.raises(CheckError) as failure:
         check(exercise, load(path))
-    assert "answer() takes 0 positional arguments but 1 was given. The exercise says which" in failure.value.message
+    assert "answer() takes 0 positional arguments but 1 was given. The exercise states which" in failure.value.message
     assert meaning_of(OSError("disk full")) is None

@@ -39,7 +39,7 @@ def test_a_notebook_runs_from_the_first_cell_to_the_last(number, tmp_path, monke
     monkeypatch.chdir(ROOT)
     path = tmp_path / "lesson.ipynb"
     assert main(["notebook", str(number), "--out", str(path)]) == 0
-    with pytest.raises(UserError, match="is there already, perhaps with your work in it"):
+    with pytest.raises(UserError, match="already exists, perhaps with your work in it"):
         main(["notebook", str(number), "--out", str(path)])
     notebook = nbformat.read(path, 4)
     nbformat.validate(notebook)

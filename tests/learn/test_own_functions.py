@@ -177,10 +177,10 @@ def test_what_cannot_be_swapped_in_is_refused_with_a_sentence(course):
     (lesson,) = (lesson for lesson in course.lessons if lesson.number == "09")
     (course.folder / "03_linear").mkdir()
     (course.folder / "03_linear" / "exercise.py").write_text("")
-    with pytest.raises(UserError, match=r"nothing of lesson 3 has a place in the captioner; --mine takes 07, 08, 09,"):
+    with pytest.raises(UserError, match=r"the captioner uses no function of lesson 3; --mine takes 07, 08, 09,"):
         own_functions.main(Console(io.StringIO()), Progress(course.folder), ["3"], [])
     lesson.exercise.write_text(CONVOLUTION.replace("b + sum(", "sum("))
-    with pytest.raises(UserError, match=r"does not give what the library gives \(result 1 is off by"):
+    with pytest.raises(UserError, match=r"does not agree with the library \(result 1 is off by"):
         own_functions.main(Console(io.StringIO()), course, ["09"], [])
     lesson.exercise.write_text("def conv2d(x, W, b):\n    raise NotImplementedError('exercise 9.1 is still to do')\n")
     with pytest.raises(UserError, match="conv2d of lesson 09 is still to do"):

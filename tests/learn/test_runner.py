@@ -49,7 +49,7 @@ def test_init_copies_the_lessons_without_leftovers_and_refuses_a_folder_that_is_
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {"progress.json", "00_how_this_works/exercise.py", "03_linear/solution.py"} <= names
     assert not any("__pycache__" in name for name in names)
-    with pytest.raises(UserError, match="is there already and not empty"):
+    with pytest.raises(UserError, match="already exists and is not empty"):
         main(["init", str(folder)])
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file"):
@@ -67,7 +67,7 @@ def test_without_solutions_everything_works_but_to_look_at_them(tmp_path, monkey
         with pytest.raises(UserError, match="has no solution here"):
             main([command, "0"])
     exercise(tmp_path / "course").write_text(RIGHT)
-    assert "All right" in said(capsys, "check", "0")
+    assert "All correct" in said(capsys, "check", "0")
 
 
 def test_the_folder_is_found_from_inside_and_from_a_clone_and_nowhere_else(folder, tmp_path):
@@ -82,13 +82,13 @@ def test_the_folder_is_found_from_inside_and_from_a_clone_and_nowhere_else(folde
 
 def test_the_first_failure_is_the_exercise_and_not_the_installation(folder, capsys):
     out = said(capsys, "check", "0", code=1)
-    assert "0.1 numbers_in" in out and "This is the exercise, and not a broken install" in out
+    assert "0.1 numbers_in" in out and "This is the exercise, not a broken installation" in out
     assert json.loads((folder / "progress.json").read_text())["passed"] == {"00": []}
 
 
 def test_what_is_right_is_remembered_and_next_goes_on(folder, capsys):
     exercise(folder).write_text(RIGHT)
-    assert "All right" in said(capsys, "check", "0")
+    assert "All correct" in said(capsys, "check", "0")
     assert "Lesson 01" in said(capsys, "next") or "Lesson 03" in said(capsys, "next")
     assert Progress(folder).passed(Progress(folder).lessons[0]) == ["0.1"]
     assert "1/1" in said(capsys, "status")
@@ -119,7 +119,7 @@ def test_a_known_mistake_is_explained_and_the_exercises_after_it_wait(folder, ca
     ("numbers_in = 18\n", "and not a function"),
     ("def number_in(H, W, C):\n    return 18\n", "there is no numbers_in in your file"),
     ("def numbers_in(H, W, C):\n    H * W * C\n", "is None: is there a `return` at the end?"),
-    ("def numbers_in(H, W, C):\n    return H * W * C + 1\n", "This is no mistake the checker knows"),
+    ("def numbers_in(H, W, C):\n    return H * W * C + 1\n", "This is not a mistake the checker knows"),
 ])
 def test_whatever_is_in_the_file_the_answer_is_a_sentence(folder, capsys, source, sentence):
     exercise(folder).write_text(source)
@@ -150,7 +150,7 @@ def test_watch_checks_again_within_a_second_of_a_save(folder):
     exercise(folder).write_text(RIGHT.replace("*", "+"))
     wait_for("It is a sum")
     exercise(folder).write_text(RIGHT)
-    wait_for("All right")
+    wait_for("All correct")
     watcher.join(timeout=5)
     assert not watcher.is_alive()
 
@@ -162,7 +162,7 @@ def test_hints_come_one_after_the_other_for_the_exercise_that_is_next(folder, ca
     assert [line.split(": ")[1] for line in levels] == ["idea", "shapes", "skeleton", "skeleton"]
     exercise(folder).write_text(RIGHT)
     said(capsys, "check", "0")
-    assert "nothing to hint at" in said(capsys, "hint", "0")
+    assert "no hint is needed" in said(capsys, "hint", "0")
     assert "3.1 linear_forward, hint 1 of 3" in said(capsys, "hint", "3")
 
 
@@ -172,7 +172,7 @@ def test_diff_and_solution_show_ours(folder, capsys):
     out = said(capsys, "diff", "0")
     assert "-    return H * W " in out and "+    return H * W * C" in out
     shutil.copy(folder / "00_how_this_works" / "solution.py", exercise(folder))
-    assert "letter by letter" in said(capsys, "diff", "0")
+    assert "identical to the solution" in said(capsys, "diff", "0")
 
 
 def test_reset_brings_the_exercise_back_and_keeps_what_was_written(folder, capsys, monkeypatch):
@@ -192,7 +192,7 @@ def test_an_unknown_lesson_is_answered_with_those_there_are(folder):
 
 def test_a_progress_file_of_somebody_else_is_left_alone(folder):
     (folder / "progress.json").write_text('{"format": 7}')
-    with pytest.raises(UserError, match="is not a progress file of this minicap"):
+    with pytest.raises(UserError, match="is not a progress file of this version of minicap"):
         main(["status"])
     assert (folder / "progress.json").read_text() == '{"format": 7}'
 
