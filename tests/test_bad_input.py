@@ -179,7 +179,7 @@ MISTAKES = {
     "caption: a folder of pictures": (caption, "pictures", *CAPTION[2:], "run", "pictures is a folder"),
     "caption: a file of a checkpoint": (*CAPTION, "run/best.safetensors", "has to be the folder that training wrote"),
     "caption: a folder of weights": (*CAPTION, "run", "--weights", "pictures", "pictures is a folder"),
-    "caption: another folder": (*CAPTION, "pictures", "pictures holds no captioner.json, so it is no checkpoint"),
+    "caption: another folder": (*CAPTION, "pictures", "pictures has no captioner.json, so it is not a checkpoint"),
     "evaluate: a folder to write to": (evaluate, "--checkpoint", "run", "--device", "cpu", "--predictions", "pictures",
                                        "cannot write pictures: Is a directory"),
     "score: a folder of predictions": (score, "run", "--references", "pictures/captions.csv", "run is a folder"),
@@ -193,7 +193,7 @@ MISTAKES = {
     "caption: truncated VGG": (*CAPTION, "run", "--weights", "bad/truncated.h5", "bad/truncated.h5"),
     "caption: a pickle with code": (*CAPTION, "run", "--weights", "bad/harm.pth", CODE),
     "caption: another VGG": (*CAPTION, "run", "--weights", "vgg-1.h5",
-                             "vgg-1.h5 is not the network this captioner was trained with"),
+                             "vgg-1.h5 is not the network that this captioner was trained with"),
     "classify: a pickle with code": (*CLASSIFY, "bad/whole.jpg", "--weights", "bad/harm.pth", CODE),
     "train: another network": (train, "--data", "folder", "--data-dir", "pictures", "--out", "out", "--weights",
                                "bad/resnet.npz", "bad/resnet.npz is not a VGG network"),
@@ -211,12 +211,12 @@ MISTAKES = {
     # a checkpoint of another vocabulary or version, or damaged
     "caption: other words": (*CAPTION, "bad/other words", "best.safetensors was trained with another vocabulary"),
     "caption: other version": (*CAPTION, "bad/other version", "is not of checkpoint format 1 or 2; use the version"),
-    "caption: newer weights": (*CAPTION, "bad/newer best", "has checkpoint format 9, this minicap reads 1 or 2"),
+    "caption: newer weights": (*CAPTION, "bad/newer best", "has checkpoint format 9, this version of minicap reads 1 or 2"),
     "caption: truncated weights": (*CAPTION, "bad/truncated best", "best.safetensors is damaged"),
     "caption: somebody's weights": (*CAPTION, "bad/somebody's best", "was not written by minicap"),
     "caption: broken description": (*CAPTION, "bad/broken description", "captioner.json is not valid JSON"),
     "evaluate: other words": (*EVALUATE, "bad/other words", "best.safetensors was trained with another vocabulary"),
-    "evaluate: newer weights": (*EVALUATE, "bad/newer best", "has checkpoint format 9, this minicap reads 1 or 2"),
+    "evaluate: newer weights": (*EVALUATE, "bad/newer best", "has checkpoint format 9, this version of minicap reads 1 or 2"),
     "train: newer run": (*on_data("--out", "bad/newer last", "--resume"), "has checkpoint format 9"),
     "train: truncated run": (*on_data("--out", "bad/truncated last", "--resume"), "last.safetensors is damaged"),
     "train: somebody's run": (*on_data("--out", "bad/somebody's last", "--resume"), "was not written by minicap"),
@@ -256,7 +256,7 @@ def test_the_world_itself_is_in_order(good, end):
 def test_weights_named_in_the_environment_are_looked_at_as_closely(end, monkeypatch):
     for weights, words in (("gone.h5", "MINICAP_WEIGHTS gone.h5 does not exist"),
                            ("bad/harm.pth", CODE),
-                           ("vgg-1.h5", "vgg-1.h5 is not the network this captioner was trained with")):
+                           ("vgg-1.h5", "vgg-1.h5 is not the network that this captioner was trained with")):
         monkeypatch.setenv("MINICAP_WEIGHTS", weights)
         code, errors, _ = end(*CAPTION, "run")
         assert code == 2 and len(errors) == 1 and words in errors[0]

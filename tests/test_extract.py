@@ -261,7 +261,7 @@ def test_changed_weights_and_a_changed_image_list_are_noticed(pictures, weights,
     extract(pictures, weights, out)
     err = capsys.readouterr().err
     assert f"{out} has other features (weights, image list)" in err
-    assert "f.partial.npy, unfinished, has other features (image list); it is begun anew" in err
+    assert "f.partial.npy, unfinished, has other features (image list); starting anew" in err
     file = open_features(out)
     assert file.source.weights_sha256 == sha256(weights) and len(file.row) == COUNT + 1
 
@@ -353,9 +353,9 @@ def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny
     pool5, both, out = (tmp_path / name for name in ("pool5.npy", "pool5+fc7.npy", "new.npy"))
     assert message("--from-features", pool5, "--layer", "pool4", "--out", out) == (
         f"error: {weights}: pool4 comes before pool5 in the network and cannot be computed from it")
-    assert "holds pool5+fc7 features; go on from those of one layer" in message(
+    assert "holds pool5+fc7 features; start from those of one layer" in message(
         "--from-features", both, "--layer", "fc7", "--out", out)
-    assert "would replace the features it is made from" in message(
+    assert "would replace the features it is computed from" in message(
         "--from-features", pool5, "--layer", "fc7", "--out", tmp_path / "pool5")
     others = tiny_vgg.save_keras(tmp_path / "others.h5", tiny_vgg.random_vgg(11, rng))
     assert f"not by the network in {others}" in message(

@@ -334,7 +334,7 @@ def test_settings_that_cannot_be_are_refused_by_name_before_anything_is_written(
 
 
 def test_resuming_needs_the_folder_of_the_run():
-    with pytest.raises(UserError, match="--resume needs --out, the folder of the run to go on with"):
+    with pytest.raises(UserError, match="--resume needs --out, the folder of the run to continue"):
         train.main(["--resume"])
 
 

@@ -19,18 +19,16 @@ from .models.build import build_model
 
 
 class BaseCaptioner:
-    """Whatever writes captions: a :class:`Captioner`, or an :class:`.Ensemble` of several. These have
+    """The base class of :class:`Captioner` and of :class:`.Ensemble`, which have
 
     vocabulary           its words
     members              the captioners it consists of
-    input_size           the side of the pictures that its network sees, in pixels
-    has_attention        can it show where it looked?
+    input_size           the side of its network's input, in pixels
+    has_attention        whether it can show its attention
     inputs_of(pictures)  uint8 pictures (H, W, 3) of any size -> model inputs
     start(inputs)        -> the DecoderState before the first word
     step(state, words)   words (N,) -> (next state, log p of each next word (N, V))
-    descriptors(inputs)  -> (N, G) numbers by which pictures are alike
-
-    and share what follows.
+    descriptors(inputs)  -> (N, G), whose rows are similar for similar pictures
     """
 
     def caption(self, image, **options):
@@ -38,15 +36,15 @@ class BaseCaptioner:
         return self.captions([image], **options)[0][0][0]
 
     def captions(self, images, **options):
-        """For each picture a list of pairs (caption, Σ log p), best first: up to ``beam``, or one that was sampled.
+        """For each picture a list of pairs (caption, Σ log p), best first: up to ``beam`` of them, or one sample.
 
         ``options`` are those of :func:`.decode`: beam, max_length, length_penalty, no_repeat_ngram_size; temperature
-        and rng. A ``consensus`` (:class:`.Consensus`) may put them into another order.
+        and rng. A ``consensus`` (:class:`.Consensus`) can reorder them.
         """
         return self.caption_inputs(self.inputs_of([self.read(image) for image in images]), **options)
 
     def caption_inputs(self, inputs, *, consensus=None, **options):
-        """The same for model inputs (N, ...) as ``inputs_of`` makes them, or rows of a feature file."""
+        """The same for model inputs (N, ...) from ``inputs_of``, or rows of a feature file."""
         hypotheses = decode(self.step, self.start(inputs), **options)
         if consensus is not None:
             hypotheses = consensus(self, inputs, hypotheses)
@@ -57,17 +55,17 @@ class BaseCaptioner:
         return image if isinstance(image, np.ndarray) else read_image(image, at_least=self.input_size)
 
     def expect_attention(self):
-        """UserError unless it can show where it looked."""
+        """UserError unless it can show its attention."""
         if not self.has_attention:
             raise UserError("this captioner has no attention to show; attention= needs one checkpoint that was trained "
                             "with model='attend'")
 
 
 class Captioner(BaseCaptioner):
-    """Model, vocabulary, and the way from a picture to the model's input.
+    """Model, vocabulary, and the preprocessing of pictures.
 
-    ``source`` (a FeatureSource) says which network and weights made the features the model was trained on, None for
-    pixels; ``weights`` names the file of these weights.
+    ``source`` (a FeatureSource) describes the features that the model was trained on, None for pixels; ``weights``
+    names the file with the weights of that network.
     """
 
     def __init__(self, model, vocabulary, settings, device, *, source=None, weights=None):
@@ -81,15 +79,15 @@ class Captioner(BaseCaptioner):
     def load(cls, folder, *, weights=None, device="auto"):
         """The captioner that ``minicap.train --out folder`` has written.
 
-        ``weights`` is the VGG file it needs for pictures; by default the file is looked for where the download program
-        and MINICAP_WEIGHTS put it. Raises UserError when a file is missing, damaged or does not belong.
+        ``weights`` is the VGG file that it needs for pictures, by default the one named by MINICAP_WEIGHTS or fetched
+        by the download program. Raises UserError when a file is missing, damaged or not part of the same run.
         """
         folder = checkpoint_folder(folder)
         described = read_description(folder)
         tensors, facts = load_tensors(folder / "best.safetensors", "checkpoint")
         if facts.get("vocabulary") != described.vocabulary.digest:
-            raise UserError(f"{folder}/best.safetensors was trained with another vocabulary than captioner.json holds; "
-                            "the two files have to come from one training run")
+            raise UserError(f"{folder}/best.safetensors was trained with another vocabulary than the one in "
+                            "captioner.json; the two files have to come from the same training run")
         model = build_model(described.settings, np.random.default_rng(0))
         try:
             model.load_state(tensors)
@@ -105,14 +103,14 @@ class Captioner(BaseCaptioner):
         return self.model.step(state, words)
 
     def inputs_of(self, pictures):
-        """A list of uint8 pictures (H, W, 3) of any size -> what the model reads, (N, ...) float32."""
+        """A list of uint8 pictures (H, W, 3) of any size -> model inputs (N, ...) float32."""
         if self.source is None:
             return pixels_to_input(np.stack([resize(p, (self.input_size, self.input_size)) for p in pictures]))
         extractor = self.extractor()
         return extractor(np.stack([extractor.read(p) for p in pictures])).astype(np.float16).astype(np.float32)
 
     def descriptors(self, inputs):
-        """(N, G) numbers by which pictures are alike: fc7 where the model reads it, else the mean of its regions."""
+        """(N, G), similar for similar pictures: fc7 if the model reads it, or else the mean of its regions."""
         rows = inputs.reshape(len(inputs), -1)
         if not self.has_attention:
             return rows
@@ -121,10 +119,11 @@ class Captioner(BaseCaptioner):
         return rows.reshape(len(rows), -1, self.settings.feature_size).mean(axis=1)
 
     def attention_maps(self, picture, caption):
-        """Where the model looks in a picture (H, W, 3) for each word of ``caption``: α (T, h, w), and (T,).
+        """The attention to a picture (H, W, 3) for each word of ``caption``: α of its regions (T, h, w) and of the
+        model's memory (T,).
 
-        The α of a word sum to 1; with a sentinel the second array is the weight of its memory, which is missing in the
-        first (else it is 0). Raises UserError for a model that has no attention.
+        For each word they sum to 1; without a sentinel the weight of the memory is 0. Raises UserError for a model
+        without attention.
         """
         self.expect_attention()
         inputs = self.inputs_of([picture])
@@ -135,19 +134,19 @@ class Captioner(BaseCaptioner):
         return maps[:, :regions].reshape(len(words), side, side), maps[:, regions:].sum(axis=1)
 
     def extractor(self):
-        """The VGG of this captioner, loaded when first needed and checked to be the one it was trained with."""
+        """The VGG of this captioner, loaded when it is first needed. UserError if it was trained with another one."""
         if self._extractor is None:
             weights = self.weights or find_network(self.source.network)
             extractor = Extractor(weights, self.source.layer, self.device)
             if differences := self.source.differences(extractor.source):
-                raise UserError(f"{weights} is not the network this captioner was trained with: other "
+                raise UserError(f"{weights} is not the network that this captioner was trained with: other "
                                 f"{', '.join(differences)}; name the right file with weights=")
             self._extractor = extractor
         return self._extractor
 
 
 def find_network(facts):
-    """The weights file of a network, where MINICAP_WEIGHTS or the download folder has it."""
+    """The weights file of a network, from MINICAP_WEIGHTS or the download folder."""
     from ..download.catalogue import WEIGHTS, find_weights
 
     name = f"{facts.family}{facts.depth}".lower()

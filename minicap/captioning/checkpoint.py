@@ -1,13 +1,13 @@
-"""Checkpoints: safetensors for arrays, JSON for the rest, no pickle; each file written whole or not at all.
+"""Checkpoints: safetensors for arrays, JSON for the rest, no pickle; each file is written completely or not at all.
 
-    DIR/captioner.json       vocabulary, model, what an image has to become: what captioning needs beside the weights
+    DIR/captioner.json       vocabulary, model, features: what captioning needs besides the weights
     DIR/best.safetensors     weights of the best epoch so far, by the dev score
-    DIR/last.safetensors     everything to go on: weights, their average, optimiser, epoch, random states
+    DIR/last.safetensors     everything needed to resume: weights, their average, optimiser, epoch, random states
     DIR/settings.json        the settings of the run
-    DIR/metrics.jsonl        one line an epoch
+    DIR/metrics.jsonl        one line per epoch
 
-A safetensors file has room for a JSON text in its header. What belongs together is kept in one file, so that it cannot
-come apart: ``last.safetensors`` is replaced by a single rename.
+A safetensors file can have a JSON text in its header. What belongs together is in one file, so that it stays
+consistent: ``last.safetensors`` is replaced by a single rename.
 """
 
 import json
@@ -24,7 +24,7 @@ from .text.vocabulary import Vocabulary
 FORMAT = 2  # raised when an older program could misread a newer checkpoint
 READABLE = (1, 2)
 READABLE_FORMATS = " or ".join(map(str, READABLE))
-# What the layers of Show, Attend and Tell were called in format 1, before its parts had names of their own.
+# The names of the layers of Show, Attend and Tell in format 1, in which the model was not divided into parts.
 FORMER_LAYERS = {"scale": "regions.scale", "keys": "regions.keys", "begin": "regions.init_state",
                  "overview": "words.global_projection", "embedding": "words.embedding",
                  "say_state": "output.hidden_to_output", "say_seen": "output.context_to_output",
@@ -39,7 +39,7 @@ def save_tensors(path, tensors, facts):
     tensors = {name: np.ascontiguousarray(a) for name, a in tensors.items()}
     data = save(tensors, metadata={"minicap": json.dumps(facts | {"format": FORMAT})})
     with replacing(path) as partial:
-        partial.write_bytes(data)  # and not save_file, whose error on a full disk is no OSError
+        partial.write_bytes(data)  # not save_file, whose error on a full disk is not an OSError
 
 
 def load_tensors(path, what):
@@ -52,13 +52,13 @@ def load_tensors(path, what):
             facts = _facts(file.metadata(), f"{what} {path}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{what} {path} is damaged or no safetensors file ({error}); use another copy") from error
+        raise UserError(f"{what} {path} is damaged or not a safetensors file ({error}); use another copy") from error
     return tensors if facts["format"] == FORMAT else with_todays_names(tensors), facts
 
 
 def with_todays_names(tensors):
-    """The tensors of a checkpoint of format 1 by the names that they have now: "m/keys.W" is "m/regions.keys.W"."""
-    if not any(name.endswith("say_seen.W") for name in tensors):  # it is of Show and Tell, whose names have not changed
+    """The tensors of a checkpoint of format 1 under their present names: "m/keys.W" is "m/regions.keys.W"."""
+    if not any(name.endswith("say_seen.W") for name in tensors):  # Show and Tell, whose names have not changed
         return tensors
     former = re.compile(rf"(?P<before>(?:.*/)?(?:captioner\.)?)(?P<layer>{'|'.join(FORMER_LAYERS)})(?P<rest>\..+)")
 
@@ -70,14 +70,14 @@ def with_todays_names(tensors):
 
 
 def _facts(metadata, where):
-    """The facts in the header of a file of ours: looked at before its tensors, which may be of types NumPy lacks."""
+    """The facts in the header of a file. They are read before its tensors, whose types NumPy may not have."""
     try:
         facts = json.loads((metadata or {})["minicap"])
         format = facts["format"]
     except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise UserError(f"{where} was not written by minicap; name a folder that minicap.train has made") from error
+        raise UserError(f"{where} was not written by minicap; name a folder written by minicap.train") from error
     if format not in READABLE:
-        raise UserError(f"{where} has checkpoint format {format}, this minicap reads {READABLE_FORMATS}; "
+        raise UserError(f"{where} has checkpoint format {format}, this version of minicap reads {READABLE_FORMATS}; "
                         "use the version that wrote it")
     return facts
 
@@ -92,19 +92,19 @@ def with_prefix(tensors, prefix):
 
 
 def checkpoint_folder(path):
-    """``path`` as a Path, or a UserError when it is no folder that training has written."""
+    """``path`` as a Path; UserError if it is not a folder written by training."""
     path = Path(path).expanduser()
     if not path.exists():
-        raise UserError(f"checkpoint folder {path} does not exist; `python -m minicap.train --out {path}` makes one")
+        raise UserError(f"checkpoint folder {path} does not exist; `python -m minicap.train --out {path}` creates one")
     if not path.is_dir():
         raise UserError(f"{path} is a file; checkpoint= has to be the folder that training wrote")
     if not (path / "captioner.json").exists():
-        raise UserError(f"{path} holds no captioner.json, so it is no checkpoint; name the out= of minicap.train")
+        raise UserError(f"{path} has no captioner.json, so it is not a checkpoint; name the out= of minicap.train")
     return path
 
 
 def checkpoint_folders(paths):
-    """The folders that ``--checkpoint A,B,C`` names, as a list; a folder may have a comma in its own name."""
+    """The folders of ``--checkpoint A,B,C`` as a list; an existing folder may have a comma in its name."""
     one = Path(paths).expanduser()
     return [checkpoint_folder(path) for path in ([paths] if one.exists() else paths.split(","))]
 
@@ -119,24 +119,24 @@ class Description:
 
 
 def read_description(folder):
-    """The :class:`Description` of a checkpoint folder; UserError when it is none that this minicap understands."""
+    """The :class:`Description` of a checkpoint folder; UserError when this version of minicap cannot read it."""
     where = checkpoint_folder(folder) / "captioner.json"
     found = read_json(where, "checkpoint description")
     if not isinstance(found, dict) or found.get("format") not in READABLE:
         raise UserError(f"{where} is not of checkpoint format {READABLE_FORMATS}; use the version that wrote it")
     missing = [key for key in ("model", "source", "vocabulary") if key not in found]
     if missing:
-        raise UserError(f"{where} says nothing about {missing[0]}; use another copy of the checkpoint")
+        raise UserError(f"{where} lacks {missing[0]!r}; use another copy of the checkpoint")
     try:
         settings, source = settings_from_json(found["model"]), FeatureSource.from_json(found["source"])
     except (TypeError, KeyError, AttributeError, UserError) as error:
-        raise UserError(f"{where} describes no model of this minicap ({error}); "
+        raise UserError(f"{where} does not describe a model of this version of minicap ({error}); "
                         "use the version that wrote it") from error
     return Description(settings, source, Vocabulary.from_json(found["vocabulary"], where))
 
 
 def write_description(folder, captioner):
-    """Write what captioning and resuming need beside the weights."""
+    """Write what captioning and resuming need besides the weights."""
     source = None if captioner.source is None else captioner.source.to_json()
     write_json(folder / "captioner.json", {"format": FORMAT, "model": settings_to_json(captioner.settings),
                                            "source": source, "vocabulary": captioner.vocabulary.to_json()})

@@ -1,8 +1,8 @@
-"""Several captioners that write one caption together: the mean of their probabilities decides every word.
+"""Several captioners that generate one caption together, by the mean of their probabilities for every word.
 
     log p = log (1/K Σ_k p_k)
 
-They may be of different kinds and read features of different layers; they have to share the vocabulary.
+They may be of different kinds and read features of different layers, but need the same vocabulary.
 """
 
 from ..backend import array_module
@@ -12,9 +12,9 @@ from .models.state import DecoderState
 
 
 class Ensemble(BaseCaptioner):
-    """Its model inputs are tuples: what each of the ``members`` reads of the pictures."""
+    """Its model inputs are tuples of the inputs of each of its ``members``."""
 
-    has_attention = False  # each member looks elsewhere
+    has_attention = False  # each member has a different one
 
     def __init__(self, members):
         self.members = tuple(members)
@@ -29,12 +29,12 @@ class Ensemble(BaseCaptioner):
 
     @classmethod
     def load(cls, folders, *, weights=None, device="auto"):
-        """The captioner of the one folder, or the ensemble of several."""
+        """The captioner in a single folder, or an ensemble of those in several."""
         captioners = [Captioner.load(folder, weights=weights, device=device) for folder in folders]
         return captioners[0] if len(captioners) == 1 else cls(captioners)
 
     def inputs_of(self, pictures):
-        """What every captioner reads of the pictures; VGG runs once for those that read the same layer."""
+        """The inputs of every captioner; VGG runs once for all that read the same layer."""
         inputs = []
         for captioner in self.members:
             same = [i for i, other in enumerate(self.members[:len(inputs)]) if other.source == captioner.source]
@@ -54,7 +54,7 @@ class Ensemble(BaseCaptioner):
 
 
 def joined(states):
-    """One state with the rows of all; what is shared tells which belong to whom."""
+    """One state with the rows of all; ``shared`` records how many belong to each."""
     return DecoderState(tuple(array for state in states for array in state.rows),
                         tuple((len(state.rows), state.shared) for state in states))
 
@@ -68,7 +68,7 @@ def parts(state):
 
 
 def mean_probability(log_p):
-    """log of the mean of the probabilities: a list of (N, V) -> (N, V). Without the maximum, so nothing underflows."""
+    """log of the mean of the probabilities: a list of (N, V) -> (N, V). The maximum is subtracted against underflow."""
     xp = array_module(*log_p)
     log_p = xp.stack(log_p)
     largest = log_p.max(axis=0)

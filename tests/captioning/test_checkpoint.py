@@ -89,13 +89,13 @@ def test_a_truncated_file_is_refused_by_name_wherever_it_ends(path, share):
     data = path.read_bytes()
     path.write_bytes(data[:int(share * len(data))])
     sentence = refusal(load_tensors, path, "checkpoint")
-    assert str(path) in sentence and "is damaged or no safetensors file" in sentence
+    assert str(path) in sentence and "is damaged or not a safetensors file" in sentence
 
 
 @pytest.mark.parametrize("data", [b"\xff" * 100, b"PK\x03\x04" + bytes(60), b"{}", b"\x02" + bytes(7) + b"[]"])
 def test_files_of_another_kind_are_refused(path, data):
     path.write_bytes(data)
-    assert "is damaged or no safetensors file" in refusal(load_tensors, path, "checkpoint")
+    assert "is damaged or not a safetensors file" in refusal(load_tensors, path, "checkpoint")
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"minicap": "{broken"}, {"minicap": "[1]"},
@@ -103,7 +103,7 @@ def test_files_of_another_kind_are_refused(path, data):
 def test_safetensors_of_somebody_else_are_refused(path, metadata):
     save_file({"W": np.ones(3, np.float32)}, path, metadata=metadata)
     assert refusal(load_tensors, path, "checkpoint") == (f"checkpoint {path} was not written by minicap; name a folder "
-                                                         "that minicap.train has made")
+                                                         "written by minicap.train")
 
 
 def test_somebody_elses_file_is_refused_before_its_types_are_looked_at(path):
@@ -114,7 +114,7 @@ def test_somebody_elses_file_is_refused_before_its_types_are_looked_at(path):
 
 def test_a_newer_format_is_refused(path):
     save_file({"W": np.ones(3, np.float32)}, path, metadata={"minicap": '{"format": 3}'})
-    assert refusal(load_tensors, path, "checkpoint").endswith("has checkpoint format 3, this minicap reads 1 or 2; "
+    assert refusal(load_tensors, path, "checkpoint").endswith("has checkpoint format 3, this version of minicap reads 1 or 2; "
                                                               "use the version that wrote it")
 
 
@@ -135,7 +135,7 @@ def test_a_folder_that_training_wrote_is_accepted_also_as_a_string_or_in_the_hom
 def test_other_places_are_refused(folder):
     assert "does not exist; `python -m minicap.train --out" in refusal(checkpoint_folder, folder.parent / "nowhere")
     assert "has to be the folder that training wrote" in refusal(checkpoint_folder, folder / "best.safetensors")
-    assert "holds no captioner.json" in refusal(checkpoint_folder, folder.parent)
+    assert "has no captioner.json" in refusal(checkpoint_folder, folder.parent)
 
 
 @pytest.mark.parametrize("text, message", [
@@ -143,7 +143,7 @@ def test_other_places_are_refused(folder):
     ("\xff\xfe", "is not valid JSON"),
     ("[]", "is not of checkpoint format 1 or 2"),
     ('{"format": 7}', "is not of checkpoint format 1 or 2"),
-    ('{"format": 1, "model": {}, "source": null}', "says nothing about vocabulary"),
+    ('{"format": 1, "model": {}, "source": null}', "lacks 'vocabulary'"),
 ])
 def test_a_description_that_is_none_is_refused(folder, text, message):
     (folder / "captioner.json").write_bytes(text.encode("latin-1"))

@@ -15,7 +15,7 @@ from ..text.vocabulary import END, PAD, START, UNK
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A caption: word indices without <start> and <end>, and Σ log p of its words and, unless it was cut, its <end>."""
+    """A caption: word indices without <start> and <end>, and Σ log p of its words and of <end>, unless truncated."""
 
     words: tuple
     logp: float
@@ -24,7 +24,7 @@ class Hypothesis:
 
 def decode(step, state, *, beam=3, max_length=30, length_penalty=0.7, no_repeat_ngram_size=0, temperature=None,
            rng=None):
-    """Beam search, or with a ``temperature`` one sampled caption a row, drawn with ``rng``: lists of hypotheses."""
+    """Beam search, or with a ``temperature`` one caption per row, sampled with ``rng``: lists of hypotheses."""
     if temperature is None:
         return beam_search(step, state, beam=beam, max_length=max_length, length_penalty=length_penalty,
                            no_repeat_ngram_size=no_repeat_ngram_size)
@@ -35,25 +35,25 @@ def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, no_re
                 forbid=(PAD, START, UNK)):
     """For each row of ``state`` a list of up to ``beam`` hypotheses, best first.
 
-    At every step the ``beam`` most probable continuations of an image's captions are looked at. Those that end are
-    finished; the ``beam`` best that do not end go on. After ``max_length`` words a caption is cut. Finished captions
-    compete by
+    At every step the ``beam`` most probable continuations of an image's captions are considered. Those that end are
+    finished; the ``beam`` best that do not end are continued. After ``max_length`` words a caption is truncated.
+    Finished captions compete by
 
         score = Σ log p / length^length_penalty        (length counts <end>)
 
-    since a plain sum prefers short captions: every further word only lowers it (Wu et al. 2016, section 7, with their
-    α and a simpler base). An image is done once no unfinished caption can still overtake its worst finished one. Words
-    in ``forbid`` are never chosen, nor is one that would repeat an n-gram of ``no_repeat_ngram_size`` words (Paulus et
+    because the plain sum favours short captions: every further word lowers it (Wu et al. 2016, section 7, with their
+    α and a simpler base). An image is done once no unfinished caption can overtake its worst finished one. Words in
+    ``forbid`` are never chosen, nor is a word that would repeat an n-gram of ``no_repeat_ngram_size`` words (Paulus et
     al. 2018, section 2.5; 0 allows it). With one beam this is greedy search: the first caption to end is the only one.
     """
     check_options(beam, max_length, length_penalty, no_repeat_ngram_size=no_repeat_ngram_size)
     N, B = len(state), beam
     if B == 1:
-        length_penalty = 0.0  # nothing competes: a greedy caption that has ended must not go on for a better mean
+        length_penalty = 0.0  # there is no competition: greedy search stops at the first <end>
     xp = array_module(state.rows[0])
     state, log_p = step(state, xp.full(N, START))
     beams = _Beams(N, B)
-    rows = np.arange(N).repeat(B)  # the first step has one caption an image: all beams grow out of it
+    rows = np.arange(N).repeat(B)  # there is one caption per image at first, from which all beams grow
     sums = np.full((N, B), -np.inf)
     sums[:, 0] = 0
     log_p = to_numpy(log_p)[rows]
@@ -78,7 +78,7 @@ def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, no_re
 
 
 def check_options(beam, max_length, length_penalty, temperature=None, *, no_repeat_ngram_size=0):
-    """UserError for a search that cannot be: a negative penalty would reward length without end."""
+    """UserError for invalid options."""
     if temperature is not None and not 0 <= temperature < np.inf:
         raise UserError(f"temperature= has to be a number from 0 on, got {temperature:g}")
     if no_repeat_ngram_size < 0:
@@ -94,12 +94,12 @@ def greedy(step, state, *, max_length=30):
 
 
 def sample(step, state, *, temperature=1.0, rng, max_length=30, forbid=(PAD, START, UNK)):
-    """Draw every word from p^(1/temperature), normalised; a list of one hypothesis for each row of ``state``.
+    """Sample every word from p^(1/temperature), normalised; a list of one hypothesis for each row of ``state``.
 
-    Temperature 1 draws from the model's own probabilities, a lower one prefers probable words more, 0 is greedy. By the
-    Gumbel-max trick (Gumbel 1954), argmax(log p / temperature + G) with standard Gumbel noise G is such a draw, and
-    here it is multiplied by the temperature so that 0 needs no case of its own. G is -log of exponential noise, which
-    NumPy draws several times faster. ``rng`` is a NumPy Generator.
+    Temperature 1 samples from the model's own probabilities, a lower one favours probable words, 0 is greedy. By the
+    Gumbel-max trick (Gumbel 1954), argmax(log p / temperature + G) with standard Gumbel noise G is such a sample; here
+    it is multiplied by the temperature, so that 0 is no special case. G is -log of exponential noise, which NumPy
+    generates several times faster. ``rng`` is a NumPy Generator.
     """
     check_options(1, max_length, 0.0, temperature)
     xp, N = array_module(state.rows[0]), len(state)
@@ -139,7 +139,7 @@ def draw(step, state, count, *, rng, max_length=30, rows=1000):
 def _best_continuations(sums, log_p, k, forbid):
     """The ``k`` most probable continuations for each image: Σ log p, beam and word, all (N, k), the best first.
 
-    sums: (N, B), log_p: (N·B, V). None of them is beyond the k best of its own beam, so only those are compared.
+    sums: (N, B), log_p: (N·B, V). They are among the k best of their own beams, so only those are compared.
     """
     N, B = sums.shape
     words = most_probable(log_p, min(k, log_p.shape[1]), forbid)
@@ -152,7 +152,7 @@ def _best_continuations(sums, log_p, k, forbid):
 
 
 def without_repeats(log_p, captions, n):
-    """log_p (rows, V), -inf for every word with which an n-gram of ``captions`` (rows, t) would occur a second time."""
+    """log_p (rows, V), with -inf for every word that would repeat an n-gram of ``captions`` (rows, t)."""
     rows, t = captions.shape
     if n < 1 or t < n:
         return log_p
@@ -165,7 +165,7 @@ def without_repeats(log_p, captions, n):
 
 @op
 def most_probable(log_p, k, forbid):
-    """The ``k`` most probable words of each row, (rows, k), from left to right; those in ``forbid`` come last of all.
+    """The indices of the ``k`` most probable words of each row, (rows, k), ascending; those in ``forbid`` rank last.
 
     log_p: (rows, V), a NumPy array on every device.
     """
@@ -187,7 +187,7 @@ class _Beams:
         self.words = np.concatenate([begun, words[:, :, None]], axis=2)
 
     def finish(self, sums, parents, words, finished, length, length_penalty):
-        """Take up the candidates, each (N, B), that are finished; the best B of each image stay."""
+        """Add the candidates, each (N, B), that are finished; the best B of each image stay."""
         scores = sums / length**length_penalty
         for n, b in zip(*np.nonzero(finished & np.isfinite(sums)), strict=True):
             best = self.finished[n]
@@ -200,7 +200,7 @@ class _Beams:
             del best[self.B:]
 
     def settled(self, sums, max_length, length_penalty):
-        """Can no unfinished caption win any more? Its sum can only fall, its length grow to at most ``max_length``."""
+        """Whether no unfinished caption can still win: its sum can only fall, its length is at most ``max_length``."""
         bounds = sums.max(axis=1) / max_length**length_penalty
         return all(len(best) == self.B and best[-1].score >= bound
                    for best, bound in zip(self.finished, bounds, strict=True))

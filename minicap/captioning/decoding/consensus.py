@@ -1,12 +1,12 @@
-"""Of the captions in a beam, the one that agrees best with other captions of the image.
+"""Of the captions in a beam, choose the one that agrees best with other captions of the image.
 
-A search finds what is probable. But a caption is judged by how well it agrees with what several people wrote about the
-image (cider.py), and a probable caption may agree with few others. There are no such captions of a new image, but
-two things can stand in for them:
+Beam search finds probable captions. But a caption is judged by how well it agrees with what several people wrote about
+the image (cider.py), and a probable caption may agree with few others. There are no such captions for a new image, but
+two substitutes:
 
 * captions sampled from the model's own probabilities. The one that agrees best with them has the lowest expected loss,
   the minimum Bayes risk (Kumar and Byrne 2004, "Minimum Bayes-risk decoding for statistical machine translation");
-* what people wrote of similar images in train (Devlin et al. 2015, "Exploring nearest neighbor approaches for image
+* what people wrote about similar images in train (Devlin et al. 2015, "Exploring nearest neighbor approaches for image
   captioning", section 3; to choose from a beam: Mao et al. 2015, "Deep captioning with multimodal recurrent neural
   networks", section 8).
 
@@ -25,11 +25,12 @@ from .beam_search import draw
 
 
 class Consensus:
-    """(captioner, model inputs, what a beam search found for them) -> the same hypotheses, in the order of their score.
+    """(captioner, model inputs, the hypotheses of a beam search) -> the same hypotheses, in the order of their score.
 
-    ``train`` lists the captions (lists of words) of each image of train: they tell which n-grams are rare, and are the
-    neighbours' captions. ``mbr_samples`` captions of every image are sampled, by a generator of its own with ``seed``.
-    Images are similar by the angle between the rows of ``pictures`` (I, G), see :meth:`.BaseCaptioner.descriptors`.
+    ``train`` lists the captions (lists of words) of each image of train, for document frequencies and as the captions
+    of neighbours. ``mbr_samples`` captions are sampled for every image, by a separate generator with ``seed``. The
+    similarity of images is that of the rows of ``pictures`` (I, G), by their angle; see
+    :meth:`.BaseCaptioner.descriptors`.
     """
 
     def __init__(self, train, pictures=None, *, mbr_samples=0, neighbours=0, max_length=30, seed=0):

@@ -1,4 +1,4 @@
-"""How captions are decoded: the options that the programs which write captions share."""
+"""How captions are decoded: the options of all programs that generate captions."""
 
 from dataclasses import dataclass
 
@@ -11,21 +11,22 @@ from .beam_search import check_options
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """See :func:`.decode`. UserError, from the constructor, for a search that cannot be."""
+    """The options of :func:`.decode`. The constructor raises UserError for invalid ones."""
 
     beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N", group="decoding")
-    length_penalty: float = option(0.7, "0 favours short captions, 1 long ones", metavar="X", group="decoding")
-    no_repeat_ngram_size: int = option(0, "never repeat an n-gram of so many words within a caption; 0 allows it",
+    length_penalty: float = option(0.7, "divide scores by length to the power of X: 0 favours short captions, 1 long "
+                                   "ones", metavar="X", group="decoding")
+    no_repeat_ngram_size: int = option(0, "never repeat N words in a row within a caption; 0 allows all repetitions",
                                        metavar="N", group="decoding", formerly="no_repeat", least=0)
     max_length: int = option(30, "longest caption, in words", metavar="N", group="decoding")
-    temperature: float | None = option(None, "sample each word instead: 1 from the model's probabilities, less favours "
-                                       "probable words, 0 is greedy", metavar="X", group="decoding")
-    mbr_samples: int = option(0, "choose, among the captions of the beam, the one that agrees best with so many "
-                              "sampled ones (minimum Bayes risk), 50 for example", metavar="N", group="decoding",
-                              formerly="draws", least=0)
-    neighbours: int = option(0, "and with the captions of so many similar training images, 7 for example", metavar="N",
-                             group="decoding", least=0)
-    seed: int = option(0, "of --temperature and --mbr-samples", metavar="N", group="decoding", least=0)
+    temperature: float | None = option(None, "sample each word instead: 1 uses the model's probabilities, lower values "
+                                       "favour probable words, 0 is greedy", metavar="X", group="decoding")
+    mbr_samples: int = option(0, "choose the caption of the beam that agrees best with N sampled ones (minimum Bayes "
+                              "risk), for example 50; 0 for none", metavar="N", group="decoding", formerly="draws",
+                              least=0)
+    neighbours: int = option(0, "choose the caption of the beam that agrees best with those of N similar training "
+                             "images, for example 7; 0 for none", metavar="N", group="decoding", least=0)
+    seed: int = option(0, "random seed of --temperature and --mbr-samples", metavar="N", group="decoding", least=0)
 
     def __post_init__(self):
         check_options(self.beam, self.max_length, self.length_penalty, self.temperature,
@@ -35,7 +36,7 @@ class SearchSettings:
                             "and make beam= wider than 1")
 
     def search(self):
-        """The options of :func:`.decode`, its random generator made anew."""
+        """The options of :func:`.decode`, with a new random generator."""
         names = ("beam", "length_penalty", "no_repeat_ngram_size", "max_length", "temperature")
         return {name: getattr(self, name) for name in names} | {"rng": np.random.default_rng(self.seed)}
 

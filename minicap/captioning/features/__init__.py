@@ -1,1 +1,1 @@
-"""What a model reads of an image: pixels, or a frozen network's outputs, kept on disk."""
+"""What a model reads of an image: pixels, or a frozen network's outputs, stored on disk."""

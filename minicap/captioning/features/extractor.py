@@ -17,11 +17,11 @@ SAVE_EVERY = 16  # batches
 
 
 class Extractor:
-    """Pictures to features: a VGG up to some layer, and how pictures are made ready for it.
+    """Pictures to features: a VGG up to some layer, and the preprocessing of pictures.
 
     layer    a name of :func:`minicap.networks.feature_names`: "fc7", "conv5_4+fc7", ...
-    mirror   see every picture as in a mirror: other features of the same things, from which a captioner learns too
-    after    begin behind this layer ("pool4") and not at the picture
+    mirror   flip every picture horizontally, for data augmentation
+    after    start from the features of this layer ("pool4"), not from the picture
     source   the FeatureSource of what it computes
 
     Raises UserError when the weights cannot be read, or their network has no such layer.
@@ -42,7 +42,7 @@ class Extractor:
         self.source = source.as_mirrored() if mirror else source
 
     def read(self, picture):
-        """A path, bytes, a file object or a uint8 array (H, W, 3) -> (size, size, 3) uint8, as the network sees it."""
+        """A path, bytes, a file object or a uint8 array (H, W, 3) -> (size, size, 3) uint8, the network's input."""
         if not isinstance(picture, np.ndarray):
             picture = read_image(picture, at_least=self.size)
         picture = resize(picture, (self.size, self.size))
@@ -53,7 +53,7 @@ class Extractor:
         return self.run(self.model.preprocessing(pictures))
 
     def run(self, x):
-        """What the first stage reads, (N, ...) float32 -> features (N, ...) float32, a NumPy array."""
+        """The input of the first stage, (N, ...) float32 -> features (N, ...) float32, a NumPy array."""
         x, features = self.device.asarray(x), []
         for stage in self.stages:
             x = stage(x)
@@ -69,7 +69,7 @@ class Pictures:
         self.names = tuple(dataset.all_images if split is None else dataset.splits[split])
 
     def batches(self, begin, size):
-        """From row ``begin`` on: lists with what the network reads of a picture, or the UserError that says why not."""
+        """From row ``begin`` on: lists with the network's input for each picture, or the UserError that prevents it."""
         return read_ahead(self._read, self.names[begin:], size)
 
     def _read(self, name):
@@ -81,10 +81,10 @@ class Pictures:
 
 
 class EarlierFeatures:
-    """The features of an earlier layer, from a FeatureFile, as such batches: a fraction of the work.
+    """The features of an earlier layer, from a FeatureFile, as batches for an extractor: a fraction of the work.
 
-    What is made of them differs from what is made of the pictures by their rounding to float16, 0.05 %, and is marked
-    as the same.
+    The results differ from those computed from the pictures by the rounding to float16, 0.05 %, and have the same
+    source.
     """
 
     def __init__(self, file):
@@ -98,7 +98,7 @@ class EarlierFeatures:
 
 
 def extract(inputs, extractor, out, batch_size=32):
-    """Write the features of ``inputs`` (Pictures or EarlierFeatures) to ``out``; goes on where a run was cut off.
+    """Write the features of ``inputs`` (Pictures or EarlierFeatures) to ``out``; continues an interrupted run.
 
     A picture that cannot be read is left out, with a warning.
     """
@@ -112,7 +112,7 @@ def extract(inputs, extractor, out, batch_size=32):
     if changed:
         warn(f"{writer.path} has other features ({', '.join(changed)}); it is replaced when the new ones are complete")
     if writer.discarded:
-        warn(f"{writer.partial}, unfinished, has other features ({', '.join(writer.discarded)}); it is begun anew")
+        warn(f"{writer.partial}, unfinished, has other features ({', '.join(writer.discarded)}); starting anew")
     with tqdm(total=len(inputs.names), initial=writer.done, unit="image", desc=extractor.source.layer) as bar:
         for number, batch in enumerate(inputs.batches(writer.done, batch_size), start=1):
             readable = [x for x in batch if not isinstance(x, UserError)]
@@ -131,17 +131,17 @@ def extract(inputs, extractor, out, batch_size=32):
 
 
 def extract_from(path, weights, layer, out, device, batch_size=32):
-    """:func:`extract` for features of ``layer`` that are made from the file ``path`` of an earlier one.
+    """:func:`extract` for features of ``layer`` that are computed from the file ``path`` of an earlier one.
 
-    Raises UserError when that file holds several layers, is by another network, or is ``out`` itself.
+    Raises UserError when that file holds several layers, is from another network, or is ``out`` itself.
     """
     file = open_features(path)
     if file.source.parts:
-        raise UserError(f"{file.path} holds {file.source.layer} features; go on from those of one layer")
+        raise UserError(f"{file.path} holds {file.source.layer} features; start from those of one layer")
     if array_path(out).resolve() == file.path.resolve():
-        raise UserError(f"out= {out} would replace the features it is made from; name another file")
+        raise UserError(f"out= {out} would replace the features it is computed from; name another file")
     extractor = Extractor(weights, layer, device, file.source.mirrored, after=file.source.layer)
     if set(file.source.differences(extractor.source)) - {"layer", "shape", "parts"}:
-        raise UserError(f"{file.path} is not by the network in {weights}, but by that of the weights with SHA-256 "
-                        f"{file.source.weights_sha256[:8]}...; name these with weights=")
+        raise UserError(f"{file.path} is not from the network in {weights}, but from the weights with SHA-256 "
+                        f"{file.source.weights_sha256[:8]}...; name those with weights=")
     extract(EarlierFeatures(file), extractor, out, batch_size)

@@ -1,10 +1,10 @@
-"""Image features on disk: one float16 array, and a small JSON beside it that says what they are.
+"""Image features on disk: one float16 array, and a small JSON file that describes them.
 
     features.npy    (images, 4096) or (images, 14, 14, 512): an ordinary .npy file, memory-mapped when read
     features.json   layer, network, checksum of the weights, preprocessing, and the image names row by row
 
-VGG is frozen while captions are learned, so it runs once per image and not once per image and epoch. float16 keeps
-three digits, more than the float32 noise of a photograph's JPEG artefacts, at half the size.
+VGG is frozen while the captioner is trained, so it runs once per image and not once per image and epoch. float16 keeps
+three digits, more than the noise from a photograph's JPEG artefacts, at half the size of float32.
 """
 
 import contextlib
@@ -20,21 +20,21 @@ from ...errors import UserError
 from ...files import existing_file, read_json, write_json
 from ...networks import NetworkFacts
 
-MIRRORED = ", mirrored"  # at the end of FeatureSource.resize, for pictures seen as in a mirror
+MIRRORED = ", mirrored"  # at the end of FeatureSource.resize, for pictures flipped horizontally
 _DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .json files that are not as expected
 
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """Everything that decides what the numbers are. Two files agree if and only if these do.
+    """Everything that determines the numbers. The features in two files are comparable only if their sources are equal.
 
     layer            "fc7", "conv5_4+fc7", ...
     network          NetworkFacts
     weights_sha256   hex digest of the weights file
-    preprocessing    what the network was given, as a dict
-    resize           how a picture got its size, in words
+    preprocessing    the network's Preprocessing, as a dict
+    resize           how pictures were resized, in words
     shape            of one row
-    parts            where a row holds the outputs of several layers, one behind the other, the shape of each
+    parts            if a row is a concatenation of the outputs of several layers, the shape of each
     """
 
     layer: str
@@ -51,7 +51,7 @@ class FeatureSource:
 
     @classmethod
     def from_json(cls, value):
-        """From what :meth:`to_json` has written, today or in an older minicap; None stays None."""
+        """From the output of :meth:`to_json`, also of older versions; None stays None."""
         return None if value is None else cls(**value | {"network": NetworkFacts.from_json(value["network"])})
 
     def to_json(self):
@@ -68,7 +68,7 @@ class FeatureSource:
         return dataclasses.replace(self, resize=self.resize + MIRRORED)
 
     def global_size(self):
-        """How many numbers about the image as a whole stand behind its regions: 0 if there are regions alone."""
+        """The number of global features after the regions; 0 if there are only regions."""
         return sum(map(math.prod, self.parts[1:]))
 
     def regions_shape(self):
@@ -76,7 +76,7 @@ class FeatureSource:
         return self.parts[0] if self.parts else self.shape
 
     def differences(self, other):
-        """In what another source differs, in words: "layer", "network", "weights", "preprocessing", ..."""
+        """What differs in another source, in words: "layer", "network", "weights", "preprocessing", ..."""
         return [name.removesuffix("_sha256") for name, value in vars(self).items() if vars(other)[name] != value]
 
 
@@ -106,7 +106,7 @@ class FeatureFile:
 
 
 def array_path(path):
-    """Where the array of ``path`` stands, named with ``.npy`` or without."""
+    """The path of the array, whether ``path`` has the suffix ``.npy`` or not."""
     return Path(path).expanduser().with_suffix(".npy")
 
 
@@ -125,7 +125,7 @@ def open_features(path):
     except _DAMAGED as error:
         raise UserError(f"{path} is not a feature file of minicap ({error}); extract the features again") from error
     if array.shape != expected:
-        raise UserError(f"{path} holds an array of shape {array.shape}, its description says {expected}; "
+        raise UserError(f"{path} holds an array of shape {array.shape}, but its description has {expected}; "
                         "extract the features again")
     unreadable = tuple(info.get("unreadable", ()))
     row = {n: i for i, n in enumerate(names)}
@@ -135,10 +135,10 @@ def open_features(path):
 
 
 class FeatureWriter:
-    """Writes features in image order under a temporary name, remembering how far it came.
+    """Writes features in image order under a temporary name, and records its progress.
 
-    ``done`` images are already there if an earlier run with the same source and image list was cut off. ``discarded``
-    says how an unfinished file that was there instead differs (as :func:`changes` does); it is begun anew.
+    ``done`` images are already there if an earlier run with the same source and image list was interrupted.
+    ``discarded`` states how an unfinished file differs that cannot be continued (see :func:`changes`).
     """
 
     def __init__(self, path, source, images):
@@ -155,7 +155,7 @@ class FeatureWriter:
             self.array = self._create()
 
     def _reopen(self):
-        """The array of a run that was cut off, or None when there is none that can be gone on with."""
+        """The array of an interrupted run, or None when there is none that can be continued."""
         if not (self.partial.exists() and self.progress.exists()):
             return None
         try:
@@ -172,9 +172,9 @@ class FeatureWriter:
         return array
 
     def _create(self):
-        """A new array, all of whose disk space is taken now.
+        """A new array, with all of its disk space allocated at once.
 
-        A full disk under a memory map would otherwise kill the process with SIGBUS.
+        Otherwise a full disk under a memory map would kill the process with SIGBUS.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -204,9 +204,9 @@ class FeatureWriter:
         write_json(self.progress, {**self._description(), "done": self.done})
 
     def finish(self):
-        """Rename both files into place. At no moment does an array stand beside the description of another."""
+        """Rename both files into place. At no time is an array there with the description of another one."""
         assert self.done == len(self.images), "unfinished"
-        self.save_progress()  # killed below this line, the next run has nothing to compute and only finishes
+        self.save_progress()  # if it is killed below this line, the next run only has to finish
         self.array = None  # closes the map: Windows does not rename a file that is open
         self.path.unlink(missing_ok=True)
         write_json(sidecar(self.path), self._description())
@@ -218,12 +218,12 @@ class FeatureWriter:
 
 
 def changes(found_source, found_images, source, images):
-    """In what some features differ from those that ``source`` gives for ``images``: a list of words."""
+    """How some features differ from those of ``source`` for ``images``: a list of words."""
     return found_source.differences(source) + (["image list"] if tuple(found_images) != tuple(images) else [])
 
 
 def finished_changes(path, source, images):
-    """:func:`changes` for the finished file at ``path``, or None when there is no sound one."""
+    """:func:`changes` for the finished file at ``path``, or None when there is no valid one."""
     try:
         file = open_features(path)
         return changes(file.source, file.images, source, images)

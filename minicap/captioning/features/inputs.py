@@ -1,4 +1,4 @@
-"""What a model reads for the images of a data set, by row number: drawn pictures, or features from a file."""
+"""The model inputs for the images of a data set, by row number: generated pictures, or features from a file."""
 
 import numpy as np
 
@@ -23,13 +23,13 @@ class PixelInputs:
 
 
 class FeatureInputs:
-    """Rows of a memory-mapped feature file: only those a batch needs are read.
+    """Rows of a memory-mapped feature file: only those that a batch needs are read.
 
-    A picture that could not be read when the features were made is left out, with a warning line: to extract again
-    would not help. UserError when the file never saw a picture.
+    Pictures that could not be read during extraction are left out, with a warning, since extracting them again would
+    not help. Pictures that are missing from the file are a UserError.
 
-    With features of the ``mirrored`` pictures beside them, whoever gives an ``rng`` (training does) gets either the one
-    or the other of a picture, each half of the time.
+    With features of the ``mirrored`` pictures as well, a call with an ``rng`` (in training) returns for each picture
+    one or the other, with equal probability.
     """
 
     def __init__(self, features, names, mirrored=None):
@@ -57,7 +57,7 @@ class FeatureInputs:
 
 
 def check_mirrored(features, mirrored):
-    """UserError unless the second file holds what ``extract --mirror`` makes with the network of the first."""
+    """UserError unless the second file is from ``extract --mirror`` with the network of the first."""
     if mirrored.source != features.source.as_mirrored():
         raise UserError(f"{mirrored.path} does not hold the mirrored pictures' features by the network of "
                         f"{features.path}; extract them with mirror= and otherwise the same options")

@@ -1,11 +1,11 @@
-"""The LSTM of Show, Attend and Tell: looks at the image before every word it reads (Xu et al. 2015, section 3.1.2).
+"""The LSTM of Show, Attend and Tell attends to the image before every word it reads (Xu et al. 2015, section 3.1.2).
 
     z_t = attention(regions, h_{t-1})                      attention.py                         eq. 4, 5, 13
     h_t, c_t = LSTM([x_t, z_t], h_{t-1}, c_{t-1})          recurrent.py                         eq. 1-3
 
 Captions end one after another. So that nothing is computed for those that have ended, words are packed by time (see
-:func:`minicap.recurrent.pack_by_time`): a step is then one slice of the packed arrays, and the captions that go on are
-the first n of those before.
+:func:`minicap.recurrent.pack_by_time`): a step is then one slice of the packed arrays, and the captions that continue
+are the first n of those before.
 """
 
 from ...attention import AdaptiveAttention, SoftAttention, prepare_keys
@@ -18,7 +18,7 @@ class AttentionLSTM(Layer):
     """(x, regions, keys, image_of, h, c) -> (y, z, attended), for packed captions.
 
     x: (M, E), the words; regions: (I, L, D); keys: (I, L, A); image_of: (N,) and h, c: (N, H) before the first step,
-    all by falling length. ``batch_sizes``: a list of how many captions go on at each step. y: (M, H), the state after
+    all in order of decreasing length. ``batch_sizes``: the number of captions at each step. y: (M, H), the state after
     each word, z: (M, D), the context before it; attended: Σ_t α of each caption, (N, L), with a sentinel (N, L + 1).
 
     Only what depends on the state is in the time loop: x W + b is one product for all words, and so are dW and dU.
@@ -80,20 +80,20 @@ class AttentionLSTM(Layer):
             if dmemory:
                 dx[now] += dmemory[0]
                 dc[:n] += dmemory[1]
-        self.cell.W.accumulate(xp.concatenate([x.T @ gates, z.T @ gates]))  # by now the gates are their gradients
+        self.cell.W.accumulate(xp.concatenate([x.T @ gates, z.T @ gates]))  # gates now has their gradients
         self.cell.U.accumulate(h_before.T @ gates)
         self.cell.b.accumulate(gates.sum(axis=0))
         return dx + gates @ W[:E].T, dregions, dkeys, None, dh, dc
 
     def step(self, x, regions, keys, image_of, h, c, *, prepared=None):
-        """One word a row, at inference: (h, c, z, α) after it."""
+        """One word per row, at inference: (h, c, z, α) after it."""
         xp = array_module(x)
         (z, alpha), _ = self.attention.forward(regions, keys, image_of, h, *self._memory(x, c), prepared=prepared)
         h, c = self.cell(xp.concatenate([x, z], axis=1), h, c)
         return h, c, z, alpha
 
     def _memory(self, x, c):
-        """What attention reads beside the state: with a sentinel the word and the memory too."""
+        """Further inputs of the attention: with a sentinel, the word and the memory."""
         return (x, c) if self.sentinel else ()
 
     def __repr__(self):

@@ -8,9 +8,9 @@ MODELS = {"show-tell": ShowTell, "attend": ShowAttendTell}
 
 
 def build_model(settings, rng, log_frequencies=None):
-    """The model that ``settings`` (settings.py) describe, its weights drawn from ``rng``.
+    """The model described by ``settings`` (settings.py), with weights initialised from ``rng``.
 
-    All its dropout layers share one generator of their own. ``log_frequencies`` (V,) is the initial bias of the output.
+    All its dropout layers share a separate generator. ``log_frequencies`` (V,) is the initial bias of the output.
     """
     dropout_rng = rng.spawn(1)[0]
     model = MODELS[settings.kind](settings, rng=rng, dropout_rng=dropout_rng, log_frequencies=log_frequencies)

@@ -1,4 +1,4 @@
-"""Dropout of words, and dropout whose masks are drawn beforehand, for captioners."""
+"""Dropout of words, and dropout with masks that are sampled in advance, for captioners."""
 
 from ...backend import array_module
 from ...layer import Cache, Layer
@@ -6,9 +6,9 @@ from ..text.vocabulary import UNK
 
 
 class WordDropout(Layer):
-    """words (...) -> the same with each one <unk> with probability ``drop`` (Bowman et al. 2016, section 3.1).
+    """Replaces each of the words (...) by <unk> with probability ``drop`` (Bowman et al. 2016, section 3.1).
 
-    A model that cannot rely on the previous word has to look at the image. As with dropout, it is off at inference.
+    A model that cannot rely on the previous word has to use the image. As with dropout, it is off at inference.
     """
 
     def __init__(self, drop, *, rng):
@@ -31,5 +31,5 @@ class WordDropout(Layer):
 
 
 def masked(x, masks, name):
-    """x times the dropout mask of that name, if ``masks`` has one; see :meth:`.ShowTell.draw_masks`."""
+    """x times the dropout mask of this name, if ``masks`` has one; see :meth:`.ShowTell.draw_masks`."""
     return x if masks is None or name not in masks else x * masks[name]

@@ -1,11 +1,11 @@
-"""Fine-tuning: VGG's last block of convolutions goes on learning, together with the captioner that reads it.
+"""Fine-tuning: VGG's last block of convolutions is trained together with the captioner that reads it.
 
     pool4 ─ conv5_1 ─ ReLU ─ ... ─ conv5_4 ─ ReLU ─ regions ─ captioner ─ loss
     stored on disk       our own backward               its gradient of the regions
 
-Everything before is frozen and so are its outputs, pool4, which are extracted once (``extract --layer pool4``). The
-block begins as ImageNet left it and learns at a small rate of its own (``--finetune-lr``): a large one would forget
-in an epoch what a million images taught it.
+Everything before the block is frozen, so that its outputs, pool4, are extracted once (``extract --layer pool4``). The
+block starts with its ImageNet weights and has its own, small learning rate (``--finetune-lr``): with a large one it
+would forget in an epoch what it learned from a million images.
 """
 
 import math
@@ -24,22 +24,22 @@ def fine_tuned_block(name, model=None):
 
 
 def channels_made(name):
-    """The number of channels of the regions that the block makes."""
+    """The number of channels of the regions that the block computes."""
     return fine_tuned_block(name)[VGG.features[FINE_TUNED[name][1]].channels].b.shape[0]
 
 
 class FineTuned(Layer):
-    """(images, image_of, words, targets, lengths) -> the loss, as the ``captioner`` behind the block.
+    """(images, image_of, words, targets, lengths) -> the loss, as for the ``captioner`` after the block.
 
-    images: (I, H, W, C), what VGG computes before the block; for a captioner with G global features (I, H·W·C + G), see
-    show_attend_tell.py. The global features stay those of the frozen network. The captioner has to return the gradient
-    of its regions.
+    images: (I, H, W, C), the outputs of VGG before the block; for a captioner with G global features (I, H·W·C + G),
+    see show_attend_tell.py. The global features stay those of the frozen network. The captioner has to return the
+    gradient of its regions.
     """
 
     def __init__(self, name, captioner):
         self.block = fine_tuned_block(name)
         first, *_ = self.block.layers.values()
-        first.input_gradient = False  # what it reads is on disk
+        first.input_gradient = False  # its input is fixed
         self.captioner = captioner
         self.dropout_rng = captioner.dropout_rng
 
@@ -71,12 +71,12 @@ class FineTuned(Layer):
         return self.captioner.attention_maps(self.run_block(image), words)
 
     def run_block(self, images):
-        """What the captioner reads of these images."""
+        """The captioner's inputs for these images."""
         before, global_features = self.split(images)
         return joined(self.block(before), global_features)
 
     def split(self, images):
-        """(what the block reads (I, H, W, C), the global features of the images (I, G) or None)."""
+        """(the input of the block (I, H, W, C), the global features of the images (I, G) or None)."""
         if images.ndim == 4:
             return images, None
         first, *_ = self.block.layers.values()
@@ -85,7 +85,7 @@ class FineTuned(Layer):
         return images[:, :-G].reshape(len(images), side, side, C), images[:, -G:]
 
     def parameter_groups(self):
-        """{"captioner": {name: Parameter}, "block": ...}: the block learns at a rate of its own."""
+        """{"captioner": {name: Parameter}, "block": ...}: the block has its own learning rate."""
         return {name: {f"{name}.{of_part}": p for of_part, p in part.named_parameters()}
                 for name, part in (("captioner", self.captioner), ("block", self.block))}
 
@@ -95,7 +95,7 @@ class FineTuned(Layer):
 
 
 def joined(regions, global_features):
-    """Regions (I, L, D) and, behind them, the global features of the images (I, G), if there are any."""
+    """Regions (I, L, D), flattened and followed by the global features of the images (I, G), if there are any."""
     if global_features is None:
         return regions
     return array_module(regions).concatenate([regions.reshape(len(regions), -1), global_features], axis=1)

@@ -1,4 +1,4 @@
-"""The shape of each model: what its constructor takes, and what a checkpoint says of it."""
+"""The settings of each model: the argument of its constructor, and its description in a checkpoint."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ DROPOUT_LOCATIONS = ("regions", "words", "state", "output")  # of Show, Attend a
 
 @dataclass(frozen=True, kw_only=True)
 class ShowTellSettings:
-    """Of show_tell.py.
+    """For show_tell.py.
 
-    input              "pixels": pictures of ``side`` pixels, read by a CNN of its own; "features": vectors of
+    input              "pixels": pictures of ``side`` pixels, read by the model's own CNN; "features": vectors of
                        ``feature_size`` numbers, such as fc7
-    vocabulary         V, words
-    embedding          E, numbers of a word's vector
-    hidden             H, numbers of the LSTM's state
+    vocabulary         V, the number of words
+    embedding          E, the size of a word vector
+    hidden             H, the size of the LSTM's state
     drop               probability of dropout, on the words and on the LSTM's output
-    image_every_step   the image stands beside every word, instead of in front of the first
+    image_every_step   read the image together with every word, instead of before the first
     """
 
     kind: ClassVar[str] = "show-tell"
@@ -37,18 +37,18 @@ class ShowTellSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ShowAttendTellSettings:
-    """Of show_attend_tell.py.
+    """For show_attend_tell.py.
 
-    vocabulary          V, words
-    feature_size        D, channels of a region
-    global_size         G, numbers about the image as a whole that stand behind its regions, such as fc7; 0 without
-    attention           A, width of the attention
+    vocabulary          V, the number of words
+    feature_size        D, the channels of a region
+    global_size         G, the number of global features after the regions, such as fc7; 0 for none
+    attention           A, the width of the attention
     embedding, hidden   E and H
     drop, dropout_at    probability of dropout, and where: some of DROPOUT_LOCATIONS
     word_dropout        probability that a word is read as <unk>
-    normalize           "channels" (each to mean 0 and deviation 1 over train), "length" (each region to one length)
-                        or "none"
-    sentinel            attention may look at the memory instead of the image (Lu et al. 2017)
+    normalize           "channels" (each to mean 0 and standard deviation 1 over train), "length" (each region to one
+                        length) or "none"
+    sentinel            the model can attend to its memory instead of the image (Lu et al. 2017)
     doubly_stochastic   the weight λ of eq. 14
     finetune            a block of VGG that is part of the model (fine_tune.py)
     """
@@ -70,7 +70,7 @@ class ShowAttendTellSettings:
     doubly_stochastic: float = 0.0
     finetune: str | None = None
 
-    side: ClassVar[None] = None  # it reads features, and no pictures of its own size
+    side: ClassVar[None] = None  # it reads features, not pictures
 
 
 KINDS = {settings.kind: settings for settings in (ShowTellSettings, ShowAttendTellSettings)}
@@ -82,9 +82,9 @@ def settings_to_json(settings):
 
 
 def settings_from_json(value):
-    """The settings from a checkpoint. TypeError or KeyError when they describe no model of this minicap.
+    """The settings from a checkpoint. TypeError or KeyError when they do not describe a model of this version.
 
-    Format 1 had one list of names for both models: what is of the other one is left out.
+    Format 1 had one list of names for both models: those of the other model are ignored.
     """
     value = {FORMER_NAMES.get(name, name): v for name, v in value.items()}
     settings_class = KINDS[value.pop("kind", "show-tell")]

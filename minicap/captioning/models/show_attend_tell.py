@@ -1,4 +1,4 @@
-"""Show, Attend and Tell (Xu et al. 2015): for every word the model looks at another part of the image.
+"""Show, Attend and Tell (Xu et al. 2015): for every word the model attends to another part of the image.
 
     (1) a_i = scale(region_i),   k_i = a_i W_a + b_a           regions and their keys            section 3.1.1, eq. 4
     (2) h_0, c_0 = tanh(mean_i a_i W_0 + b_0)                  the LSTM's first state            section 3.1.2
@@ -7,11 +7,11 @@
     (5) p_{t+1} = softmax(L_o (x_t + L_h h_t + L_z z_t))       the "deep output layer"           eq. 7
     (6) L = -mean log p + λ/M Σ (1 - Σ_t α_ti)²                cross-entropy, doubly stochastic  eq. 14
 
-With global features such as fc7 behind the regions, v = W_v fc7 + b_v is added to every word. (Lu et al. 2017, section
-2.2, have such a v beside every word, from the mean of the regions.)
+With global features such as fc7 after the regions, v = W_v fc7 + b_v is added to every word. (Lu et al. 2017, section
+2.2, concatenate such a v, from the mean of the regions, with every word.)
 
-Left out: the "hard" attention of section 4.1, which samples one region a word. In the paper h_0 and c_0 come from two
-networks whose depth it does not tell; here it is one layer each.
+Not implemented: the "hard" attention of section 4.1, which samples one region per word. In the paper h_0 and c_0 come
+from two networks whose depth is not stated; here each is one layer.
 """
 
 from dataclasses import dataclass
@@ -138,10 +138,9 @@ class DeepOutput(Layer):
 class ShowAttendTell(Layer):
     """(images, image_of, words, targets, lengths) -> the loss, as :class:`.ShowTell`; here images are regions.
 
-    images: (I, ..., D), the regions in a row or in a grid; or with G global features (I, L·D + G), the regions and
-    behind them the numbers about the image as a whole. ``settings``: :class:`.ShowAttendTellSettings`; with normalize
-    "channels", call ``fit`` on some images first. Backward returns the gradient of the images if a block of VGG is to
-    be fine-tuned.
+    images: (I, ..., D), a list or grid of regions; or with G global features (I, L·D + G), the flattened regions
+    followed by the global features. ``settings``: :class:`.ShowAttendTellSettings`; with normalize "channels", call
+    ``fit`` on some images first. Backward returns the gradient of the images if a block of VGG is fine-tuned.
     """
 
     def __init__(self, settings, *, rng, dropout_rng, log_frequencies=None):
@@ -195,7 +194,7 @@ class ShowAttendTell(Layer):
         return None if dregions is None else dregions.reshape(c.images_shape), None, None, None, None
 
     def __call__(self, images, image_of, words, targets, lengths):
-        """The mean cross-entropy per word without dropout, label smoothing and doubly stochastic term."""
+        """The mean cross-entropy per word, without dropout, label smoothing and doubly stochastic term."""
         packed = PackedCaptions(image_of, words, lengths)
         encoded, state = self.encode(images)
         x = self.words.embedding(packed.words) + encoded.global_vector[packed.image_of_word]
@@ -204,7 +203,7 @@ class ShowAttendTell(Layer):
         return self.loss(self.output(x, y, z), targets[packed.at])
 
     def encode(self, images):
-        """What is computed once for each image: (EncodedImages, [h_0, c_0] (I, 2H))."""
+        """Everything that is computed once for each image: (EncodedImages, [h_0, c_0] (I, 2H))."""
         regions, global_features = self.split(images)
         a, keys, state = self.regions(regions)
         projection = self.words.global_projection
@@ -219,10 +218,10 @@ class ShowAttendTell(Layer):
         return DecoderState((*halves(state), xp.arange(I), alpha), encoded)
 
     def step(self, state, words, masks=None):
-        """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
+        """Read one word per row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
 
-        The α of the next state is where the model looked when it read ``words``, so for the word that comes next.
-        ``masks``: those of :meth:`draw_masks` for this word, (N, ...); else there is no dropout.
+        The α of the next state is the attention for the word that is predicted here.
+        ``masks``: those of :meth:`draw_masks` for this word, (N, ...); without them there is no dropout.
         """
         (h, c, image_of, _), encoded = state.rows, state.shared
         x = masked(self.words.embedding(words), masks, "words") + encoded.global_vector[image_of]
@@ -238,18 +237,18 @@ class ShowAttendTell(Layer):
                 for name, (layer, size) in layers.items() if layer.drop} or None
 
     def attention_maps(self, image, words):
-        """Where the model looks for each of ``words`` and then for <end>: α (T + 1, L), with a sentinel (T + 1, L + 1).
+        """The attention for each of ``words`` and then for <end>: α (T + 1, L), with a sentinel (T + 1, L + 1).
 
         image: (1, ..., D); words: the indices of a caption. Regions are in the order of their grid, row by row.
         """
         state, maps = self.start(image), []
-        for word in (START, *words):  # reading a word, it looks for the next one
+        for word in (START, *words):  # the attention when reading a word is that for the next one
             state, _ = self.step(state, array_module(image).full(1, word))
             maps.append(state.rows[3][0])
         return array_module(image).stack(maps)
 
     def fit(self, images):
-        """Take mean and deviation of every channel from some images, for normalize "channels"."""
+        """Compute mean and standard deviation of every channel from some images, for normalize "channels"."""
         if hasattr(self.regions.scale, "fit"):
             self.regions.scale.fit(self.split(images)[0])
 
@@ -282,12 +281,12 @@ class PackedCaptions:
 
 @dataclass(frozen=True)
 class EncodedImages:
-    """What all captions, or beams, of the images share."""
+    """Everything that is the same for all captions, or beams, of an image."""
 
     regions: object        # (I, L, D)
     keys: object           # (I, L, A)
-    prepared: object       # what prepare_keys makes of them
-    global_vector: object  # (I, E), what is added to each word, or (I, 1) zeros
+    prepared: object       # the result of prepare_keys
+    global_vector: object  # (I, E), added to each word, or (I, 1) zeros
 
 
 def halves(state):

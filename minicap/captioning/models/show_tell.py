@@ -1,18 +1,18 @@
-"""Show and Tell (Vinyals et al. 2015): an image becomes the first "word" an LSTM reads, then it writes the caption.
+"""Show and Tell (Vinyals et al. 2015): an LSTM reads the image as its first "word", then generates the caption.
 
     x_{-1} = encoder(image)                    the image, once                          eq. 10
     x_t    = W_e[word_t]                       then the words, beginning with <start>   eq. 11
-    p_{t+1} = softmax(LSTM(x_t) W + b)         what comes next                          eq. 12
+    p_{t+1} = softmax(LSTM(x_t) W + b)         the next word                            eq. 12
 
     input     image   <start>   a     dog   runs
     output               a      dog   runs   <end>
 
-Training shows the true previous word (teacher forcing); inference feeds back the word it chose.
+In training the input is the true previous word (teacher forcing), at inference the word that was chosen.
 
-With ``image_every_step`` the image is not a word in front but stands beside every word: x_t = [W_e[word_t],
-encoder(image)]. Vinyals et al. found that this overfits more easily. Here it is what works: a CNN that learns its own
-features needs the shorter path for its gradient, and on Flickr8k's frozen features, too, the captions score far
-higher (results/flickr8k/show-tell/README.md has the figures).
+With ``image_every_step`` the image is not the first word but is concatenated with every word: x_t = [W_e[word_t],
+encoder(image)]. Vinyals et al. found that this overfits more easily. Here it works better: a CNN that learns its own
+features needs the shorter path for its gradient, and on frozen features of Flickr8k the captions also score far higher
+(results/flickr8k/show-tell/README.md has the figures).
 """
 
 import numpy as np
@@ -30,32 +30,32 @@ from ...recurrent import LSTM
 from .dropout import masked
 from .state import DecoderState
 
-FEATURE_LENGTH = 20.0  # fc7 has lengths around 100 and many zeros; scaled to 20 its elements are of order 0.3
+FEATURE_LENGTH = 20.0  # fc7 has lengths around 100 and many zeros; scaled to 20, its elements are of order 0.3
 
 
 class ShowTell(Layer):
     """(images, image_of, words, targets, lengths) -> the loss: mean cross-entropy per word, a 0-d array.
 
-    encoder: a layer from whatever I images are to (I, E), by default what ``settings`` (:class:`.ShowTellSettings`)
-    describe. An image is encoded once however many captions of it are in the batch: caption n is about
-    images[image_of[n]]. words, targets: (N, T) integers on the model's device, image_of: (N,); ``lengths``: (N,) NumPy
-    integers, row n counts in columns 0 .. lengths[n] - 1 (see batches.py).
+    encoder: a layer from I images to (I, E), by default that described by ``settings`` (:class:`.ShowTellSettings`).
+    An image is encoded once, however many of its captions are in the batch: caption n describes images[image_of[n]].
+    words, targets: (N, T) integers on the model's device, image_of: (N,); ``lengths``: (N,) NumPy integers, row n is
+    valid in columns 0 .. lengths[n] - 1 (see batches.py).
 
-    With an ``advantage`` (N,) the cross-entropy of caption n is multiplied by it, which may be negative
-    (self_critical.py); with ``masks`` dropout is not drawn but that of :meth:`draw_masks`.
+    With an ``advantage`` (N,), which may be negative, the cross-entropy of caption n is multiplied by it
+    (self_critical.py). With ``masks``, dropout uses the masks from :meth:`draw_masks`.
     """
 
     def __init__(self, settings, *, rng, dropout_rng, log_frequencies=None, encoder=None):
         V, E, H = settings.vocabulary, settings.embedding, settings.hidden
         self.image_every_step, self.dropout_rng = settings.image_every_step, dropout_rng
         self.encoder = image_encoder(settings, rng) if encoder is None else encoder
-        self.embedding = Embedding(V, E, rng=rng, init=normal(1.0))  # of the size of an encoded image
+        self.embedding = Embedding(V, E, rng=rng, init=normal(1.0))  # about as large as an encoded image
         self.drop_words = Dropout(settings.drop, rng=dropout_rng)
         self.lstm = LSTM(2 * E if self.image_every_step else E, H, rng=rng)
         self.drop_hidden = Dropout(settings.drop, rng=dropout_rng)
         self.output = Linear(H, V, rng=rng)
         if log_frequencies is not None:
-            self.output.b.data[...] = log_frequencies  # begin with the words' frequencies (neuraltalk's trick)
+            self.output.b.data[...] = log_frequencies  # predict word frequencies at first (as in neuraltalk)
         self.loss = SoftmaxCrossEntropy(settings.label_smoothing)
 
     def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None):
@@ -104,9 +104,9 @@ class ShowTell(Layer):
         return DecoderState((h, c, image))
 
     def step(self, state, words, masks=None):
-        """Read one word a row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
+        """Read one word per row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
 
-        ``masks``: those of :meth:`draw_masks` for this word, (N, ...); else there is no dropout.
+        ``masks``: those of :meth:`draw_masks` for this word, (N, ...); without them there is no dropout.
         """
         h, c, image = state.rows
         x = masked(self.embedding(words), masks, "words")
@@ -116,9 +116,9 @@ class ShowTell(Layer):
         return DecoderState((h, c, image)), log_softmax(self.output(masked(h, masks, "hidden")))
 
     def draw_masks(self, N, T):
-        """Dropout for N captions of T words, the same for sampling them and for learning from them: (N, T, ...) each.
+        """Dropout masks for N captions of T words, (N, T, ...) each, or None without dropout.
 
-        For :meth:`step` and :meth:`forward`; None without dropout.
+        With them, :meth:`step` samples captions with the same dropout with which :meth:`forward` learns from them.
         """
         if self.drop_words.drop == 0:
             return None
@@ -127,14 +127,14 @@ class ShowTell(Layer):
                 "hidden": self.drop_hidden.draw((N, T, len(W)), W)}
 
     def _lstm_inputs(self, image, embedded, lengths):
-        """The LSTM's arguments, from (N, E), (N, T, E) and (N,): the image as x_{-1}, or constant beside the words."""
+        """The LSTM's arguments, from (N, E), (N, T, E) and (N,): the image as x_{-1}, or as a constant input."""
         lengths = np.asarray(lengths)
         if self.image_every_step:
             return {"x": embedded, "constant": image, "lengths": lengths}
         return {"x": array_module(image).concatenate([image[:, None], embedded], axis=1), "lengths": lengths + 1}
 
     def _word_outputs(self, y):
-        """The outputs that follow a word: all but the one that follows the image in front."""
+        """The outputs after a word: all except the one after the image, if that comes first."""
         return y if self.image_every_step else y[:, 1:]
 
     def __repr__(self):
@@ -150,7 +150,7 @@ def real_words(words, lengths):
 
 
 def image_encoder(settings, rng):
-    """The encoder that :class:`.ShowTellSettings` describe."""
+    """The encoder described by :class:`.ShowTellSettings`."""
     if settings.input == "pixels":
         return small_cnn(settings.side, settings.embedding, rng=rng)
     return feature_encoder(settings.feature_size, settings.embedding, rng=rng)

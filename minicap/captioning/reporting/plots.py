@@ -37,7 +37,7 @@ def curves(history):
 
 
 def save_samples(path, pictures, captions, columns=4):
-    """A sheet of pictures (uint8 arrays), each with its caption below."""
+    """Write a grid of pictures (uint8 arrays), each with its caption below."""
     rows = -(-len(pictures) // columns)
     figure, axes = _figure(rows, columns, (2.9 * columns, 3.3 * rows))
     for ax in axes.flat:
@@ -49,11 +49,11 @@ def save_samples(path, pictures, captions, columns=4):
 
 
 def save_attention(path, picture, words, alphas, memory, columns=4):
-    """The picture (H, W, 3) uint8, and once more for each word with what the model looked at in full brightness.
+    """The picture (H, W, 3) uint8, and a copy for each word, in which the regions that are attended to are bright.
 
-    alphas: (T, h, w), each word's attention weights of the regions; memory: (T,), the weight of the sentinel, shown if
-    any. Brightness is relative to the largest weight of the word. Beside the word stands how much of its attention the
-    highest tenth of the regions has: 10 % for a model that looks everywhere alike.
+    alphas: (T, h, w), the attention weights of the regions for each word; memory: (T,), the weight of the sentinel,
+    shown if there is one. Brightness is relative to the largest weight for the word. The percentage next to a word is
+    the weight of the highest tenth of the regions: 10 % if the attention is uniform.
     """
     picture = shrink(picture, 360)
     H, W, _ = picture.shape
@@ -88,7 +88,7 @@ def smooth_map(alpha, size):
 
 
 def highest_tenth(alpha):
-    """The fraction of the attention that the tenth of the regions with the highest weights has."""
+    """The fraction of the attention on the tenth of the regions with the highest weights."""
     regions = np.sort(alpha, axis=None)[::-1]
     return regions[:max(1, round(len(regions) / 10))].sum() / max(regions.sum(), 1e-12)
 

@@ -1,6 +1,6 @@
-"""The captions of a split as one HTML page that needs nothing else: no network, no files beside it.
+"""The captions of a split as a single, self-contained HTML page.
 
-The page holds photographs of the data set: to publish it, one needs the right to these.
+The page contains photographs of the data set: publishing it requires the rights to these.
 """
 
 import base64
@@ -64,14 +64,14 @@ for (const word of document.querySelectorAll("[data-mask]")) {
 def write_report(path, captioner, dataset, split, predictions, *, subtitle, history=(), sample=24, extremes=12):
     """Write the page about ``predictions`` ({image: caption}) for ``split`` to ``path``.
 
-    ``history``: the lines of metrics.jsonl, for the curves. ``sample`` images are drawn with a fixed seed; as many as
-    ``extremes`` are shown of the best, and of the worst, by their own CIDEr.
+    ``history``: the lines of metrics.jsonl, for the curves. ``sample`` images are chosen at random, with a fixed seed,
+    and ``extremes`` are shown of the best and of the worst, by their CIDEr.
     """
     statistics = image_statistics(predictions, dataset.captions)
     n, names = len(predictions), list(predictions)
     of_image = scores_of_sums(statistics, 1)[:, METRICS.index("cider")]
     order = [names[i] for i in np.argsort(-of_image, kind="stable")]
-    drawn = [names[i] for i in sorted(np.random.default_rng(0).permutation(n)[:sample])]
+    chosen_at_random = [names[i] for i in sorted(np.random.default_rng(0).permutation(n)[:sample])]
     cider = dict(zip(names, of_image, strict=True))
 
     def cards(heading, chosen):
@@ -82,7 +82,7 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, hist
     frequent = Counter(predictions.values()).most_common(FREQUENT)
     known = {tuple(tokenize(text)) for name in dataset.splits["train"] for text in dataset.captions[name]}
     new = sum(tuple(tokenize(text)) not in known for text in predictions.values())
-    hint = " Point at a word to see where the model looked." if captioner.has_attention else ""
+    hint = " Point at a word to see what the model attended to." if captioner.has_attention else ""
     write_text(path, PAGE.substitute(
         title=html.escape(f"{dataset.name}, {split}: {n} images"), subtitle=html.escape(subtitle + hint),
         heads="".join(f'<th class="number">{TITLES[key]}</th>' for key in METRICS),
@@ -92,12 +92,12 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, hist
         n=n, distinct=len(set(predictions.values())), new=f"{100 * new / n:.1f}",
         frequent="".join(f'<tr><td class="number">{count}</td><td>{html.escape(text)}</td></tr>'
                          for text, count in frequent),
-        cards="\n".join([cards("A sample", drawn), cards("The best by CIDEr", order[:extremes]),
+        cards="\n".join([cards("A random sample", chosen_at_random), cards("The best by CIDEr", order[:extremes]),
                          cards("The worst by CIDEr", order[::-1][:extremes])])))
 
 
 def _card(captioner, dataset, name, caption, cider):
-    """A photograph, its caption word by word, and people's captions."""
+    """A photograph, its caption word by word, and its reference captions."""
     try:
         picture = dataset.image(name, at_least=SIDE)
     except UserError as error:
@@ -116,7 +116,7 @@ def _card(captioner, dataset, name, caption, cider):
 
 
 def mask(alpha):
-    """A picture of one pixel a region, more transparent where the attention is lower; the browser enlarges it."""
+    """A picture with one pixel per region, more transparent where the attention is lower; the browser enlarges it."""
     light = np.round(255 * (alpha - alpha.min()) / max(np.ptp(alpha), 1e-12)).astype(np.uint8)
     return Image.merge("LA", [Image.new("L", light.shape[::-1], 255), Image.fromarray(light)])
 

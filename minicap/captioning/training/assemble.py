@@ -1,4 +1,4 @@
-"""From settings to what a training run consists of: model inputs of the data set, and a captioner to train."""
+"""From settings to the parts of a training run: model inputs of the data set, and a captioner to train."""
 
 import dataclasses
 import hashlib
@@ -24,7 +24,7 @@ from .settings import FEATURES_OF
 
 
 def assemble(settings, dataset, device):
-    """(a captioner whose training can begin, {split: its model inputs}) for resolved settings, which name features."""
+    """(a captioner that is ready for training, {split: its model inputs}), for resolved settings."""
     inputs, source = inputs_for(dataset, settings)
     captioner = new_captioner(settings, dataset, source, device)
     if settings.init is None:
@@ -35,16 +35,16 @@ def assemble(settings, dataset, device):
 
 
 def features_to_read(settings):
-    """The features of a run: those of its model, or what a block reads that is fine-tuned."""
+    """The name of the features that a run reads: those of its model, or the input of the fine-tuned block."""
     if settings.finetune is None:
         return settings.layer or FEATURES_OF[settings.model]
-    frozen = read_description(settings.init).source.layer  # "conv5_4+fc7": the block makes the first part
+    frozen = read_description(settings.init).source.layer  # "conv5_4+fc7", of which the block computes the first part
     regions, *others = frozen.split("+")
     return "+".join([FINE_TUNED[settings.finetune][0], *others])
 
 
 def extracted_features(dataset, settings, device):
-    """The path of the features of ``dataset``, made now if they are not there."""
+    """The path of the features of ``dataset``, extracted now if they are not there."""
     weights = settings.weights or find_weights("vgg19") or find_weights("vgg16")
     if weights is None:
         raise UserError("where are the VGG weights? Name the file with weights= or in MINICAP_WEIGHTS, fetch it with "
@@ -60,7 +60,7 @@ def extracted_features(dataset, settings, device):
 
 
 def inputs_for(dataset, settings):
-    """({split: model inputs}, their FeatureSource or None): drawn pictures, or the rows of a feature file."""
+    """({split: model inputs}, their FeatureSource or None): generated pictures, or rows of a feature file."""
     if dataset.name == "shapes":
         return {split: PixelInputs(dataset, dataset.splits[split]) for split in ("train", "dev")}, None
     features = open_features(settings.features)
@@ -86,7 +86,7 @@ def wanted_features(model):
 
 
 def new_captioner(settings, dataset, source, device):
-    """A captioner with fresh weights for ``dataset``; its vocabulary is train's."""
+    """A captioner with random weights for ``dataset``, with the vocabulary of train."""
     captions = [tokenize(text) for name in dataset.splits["train"] for text in dataset.captions[name]]
     vocabulary = Vocabulary.from_captions(captions, settings.min_count)
     if len(vocabulary) == len(SPECIAL):
@@ -109,21 +109,21 @@ def new_captioner(settings, dataset, source, device):
 
 
 def fit_normalization(captioner, inputs, images=256):
-    """Let the model take the statistics of its features from some images of train, evenly spread over the split."""
+    """Let the model compute statistics of its features from some images of train, evenly spread over the split."""
     if captioner.settings.kind == "attend" and captioner.settings.normalize == "channels":
         rows = np.unique(np.linspace(0, len(inputs.names) - 1, images).astype(int))
         captioner.model.fit(captioner.device.asarray(inputs(rows)))
 
 
 def begin_with(captioner, folder):
-    """Give the model the weights of another run's best epoch, and a block to be fine-tuned those of VGG."""
+    """Load the weights of another run's best epoch into the model, and those of VGG into a block to be fine-tuned."""
     path = Path(folder).expanduser() / "best.safetensors"
     tensors, facts = load_tensors(path, "checkpoint to begin with")
     if facts.get("vocabulary") != captioner.vocabulary.digest:
         raise UserError(f"{path} was trained with another vocabulary, so on other captions; name a run on this data")
     before = read_description(folder)
     block = captioner.settings.finetune
-    fresh = block is not None and before.settings.finetune is None  # the run before read a frozen block
+    fresh = block is not None and before.settings.finetune is None  # in that run the block was frozen
     differences = set(captioner.source.differences(before.source)) if captioner.source else set()
     if differences - ({"layer", "shape", "parts"} if fresh else set()) or bool(before.source) != bool(captioner.source):
         raise UserError(f"{path} was trained on other features; name those it was trained on with features=")

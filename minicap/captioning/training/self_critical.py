@@ -1,22 +1,24 @@
-"""Self-critical sequence training (Rennie et al. 2017): learn from the score of captions the model has drawn itself.
+"""Self-critical sequence training (Rennie et al. 2017): learn from the score of captions sampled from the model itself.
 
-Likelihood asks for the next word of a caption that people wrote; at test time the model goes on from its own words and
-is judged by a score of the whole. So here it draws captions w from p, and the loss is what they score, less is better:
+Maximum likelihood trains the model to predict the next word of a caption that people wrote; at test time it continues
+its own words, and a score judges the complete caption. So here captions w are sampled from p, and the loss is minus
+their expected reward:
 
     L  = -E[r(w)]                                                                                    eq. 4
-    ∇L ≈ -(r(w) - b) ∇ log p(w)                 for one drawn w (REINFORCE, Williams 1992)           eq. 6
+    ∇L ≈ -(r(w) - b) ∇ log p(w)                 for one sampled w (REINFORCE, Williams 1992)         eq. 6
 
-b may be anything that does not depend on w: it changes no expectation, only how much ∇L trembles. Self-critical is
-b = the reward of the caption that greedy decoding, the model as it is used, finds for the image: what is better than
-that becomes more probable, what is worse less (section 3.1). With ``--baseline others`` it is the mean reward of the
-other captions drawn for this image (Luo 2020, eq. 4), which costs no decoding of its own.
+The baseline b may be anything that does not depend on w: it changes only the variance of ∇L, not its expectation. In
+self-critical training b is the reward of the caption that greedy decoding, the model as it is used, finds for the
+image: captions that are better than that become more probable, worse ones less (section 3.1). With ``--baseline
+others`` it is the mean reward of the other captions sampled for this image (Luo 2020, eq. 4), which needs no extra
+decoding.
 
-The reward is CIDEr-D with document frequencies of train. <end> counts as a word of caption and references: without it
-captions learn to stop after "a man in a", whose n-grams score well. <unk> may be drawn and is in no reference, so that
-it is unlearned. The gradient has to be that of the p the caption was drawn from. With dropout, that is the network as
-its masks leave it: they are drawn first, one for each word, and used for both. (Captions drawn without dropout and
-learned from with it have no ∇ log p of mean 0; b was no longer harmless, and the reward fell from 0.16 to 0.08 in an
-epoch, b being the greedy one, which is far above what is drawn.)
+The reward is CIDEr-D with document frequencies of train. <end> counts as a word of captions and references: without it
+the model learns to stop after "a man in a", whose n-grams score well. <unk> may be sampled and is in no reference, so
+that it is unlearned. The gradient has to be that of the p from which the caption was sampled. With dropout, this is the
+network with its masks: they are sampled first, one for each word, and used for both. (For captions sampled without
+dropout and learned from with it, ∇ log p does not have mean 0; b then had an effect, and the reward fell from 0.16 to
+0.08 in an epoch, with the greedy b, which is far above the reward of samples.)
 """
 
 import itertools
@@ -31,13 +33,13 @@ from ..text.tokens import tokenize
 from ..text.vocabulary import END, SPECIAL
 from .trainer import Trainer
 
-MAX_LENGTH = 24  # words, <end> among them; of people's captions in train 4 in 1,000 are longer
+MAX_LENGTH = 24  # words, including <end>; 4 in 1,000 reference captions of train are longer
 
 
 class SelfCriticalTrainer(Trainer):
     """A :class:`.Trainer` whose batches are images, and whose loss is minus the reward.
 
-    settings needs ``samples`` and ``baseline`` too, as the training program's settings have them.
+    settings: also needs ``samples`` and ``baseline``.
     """
 
     def __init__(self, captioner, dataset, inputs, settings, folder):
@@ -51,23 +53,23 @@ class SelfCriticalTrainer(Trainer):
         return ImageBatches(len(self.inputs["train"].names), images, self.shuffle_rng)
 
     def learn_from(self, images):
-        """Draw captions of these images (I,), score them, and add to every gradient; (-mean reward, how many)."""
+        """Sample captions of these images (I,), score them, and add to every gradient; (-mean reward, how many)."""
         put = self.captioner.device.asarray
         x = put(self.inputs["train"](images, self.shuffle_rng))
-        drawn, image_of, rewards, baseline, masks = self.draw(x, images)
-        order = np.argsort([-len(caption) for caption in drawn], kind="stable")  # as a batch has them: long ones first
-        batch = batch_of_targets(image_of[order], [drawn[n] for n in order])
+        sampled, image_of, rewards, baseline, masks = self.draw(x, images)
+        order = np.argsort([-len(caption) for caption in sampled], kind="stable")  # as in a batch: the longest first
+        batch = batch_of_targets(image_of[order], [sampled[n] for n in order])
         advantage = (rewards - baseline)[order].astype(np.float32)
         masks = masks and {at: mask[put(order), :batch.tokens.shape[1]] for at, mask in masks.items()}
         _, cache = self.model.forward(x, put(batch.image_index), put(batch.tokens), put(batch.targets), batch.lengths,
                                       advantage=put(advantage), masks=masks)
         self.model.backward(1.0, cache)
-        return -rewards.mean(), len(drawn)
+        return -rewards.mean(), len(sampled)
 
     def draw(self, x, images):
-        """(captions, image_of, their rewards, the baseline of each, the masks of dropout or None), N = I·K of each.
+        """Sample K captions of each of I images: (captions, image_of, rewards, baselines, dropout masks or None).
 
-        K captions of each of I images, and as many numbers.
+        All have N = I·K entries.
         """
         I, K = len(images), self.settings.samples
         start, image_of = self.model.start(x), np.arange(I).repeat(K)
@@ -82,14 +84,14 @@ class SelfCriticalTrainer(Trainer):
             return DecoderState((*state.rows, caption), state.shared), log_p
 
         state = start.select(put(image_of))
-        state = DecoderState((*state.rows, put(np.arange(I * K))), state.shared)  # the last one: which caption a row is
-        drawn = targets(sample(step, state, rng=self.shuffle_rng, max_length=MAX_LENGTH, forbid=()))
-        rewards = self.rewards(images[image_of], drawn)
+        state = DecoderState((*state.rows, put(np.arange(I * K))), state.shared)  # and its number
+        sampled = targets(sample(step, state, rng=self.shuffle_rng, max_length=MAX_LENGTH, forbid=()))
+        rewards = self.rewards(images[image_of], sampled)
         if self.settings.baseline == "others":
             total = rewards.reshape(I, K).sum(axis=1)
-            return drawn, image_of, rewards, (total[image_of] - rewards) / (K - 1), masks
+            return sampled, image_of, rewards, (total[image_of] - rewards) / (K - 1), masks
         best = targets(greedy(self.model.step, start, max_length=MAX_LENGTH))
-        return drawn, image_of, rewards, self.rewards(images, best)[image_of], masks
+        return sampled, image_of, rewards, self.rewards(images, best)[image_of], masks
 
     def rewards(self, images, captions):
         """The CIDEr-D of each caption (word indices) against the references of its image, (N,)."""
@@ -98,5 +100,5 @@ class SelfCriticalTrainer(Trainer):
 
 
 def targets(found):
-    """The words that were chosen: the first hypothesis of each, with its <end> unless it was cut."""
+    """The words of the first hypothesis of each, with <end> unless it was truncated."""
     return [[*best.words, END][:MAX_LENGTH] for best, *_ in found]

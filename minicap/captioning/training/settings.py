@@ -1,10 +1,10 @@
-"""The settings of a training run: every option of ``python -m minicap.train``, and what each is by default.
+"""The settings of a training run: every option of ``python -m minicap.train``, and its default.
 
-A field says itself what it is for:
+Each field states what it is for:
 
     of           what it belongs to: "show-tell" or "attend" (a model), "cider" (an objective), "finetune"
-    inherited    --init takes it over from the run it begins with, where nothing else is said
-    decides      does the result depend on it? Then a resumed run has to have the same
+    inherited    with --init, it is taken from the run named there unless it is given
+    decides      whether the result depends on it, so that a resumed run has to have the same value
 
 A default that depends on the data set or the model is None until :meth:`TrainSettings.resolved` looks it up in RECIPES.
 """
@@ -23,7 +23,7 @@ from ..checkpoint import checkpoint_folder
 from ..models.settings import DROPOUT_LOCATIONS
 from ..models.show_attend_tell import NORMALIZERS
 
-# The settings that were chosen on dev, by data set and model.
+# The settings that were chosen on dev: for shapes, for each model on photographs, and for the objective cider.
 RECIPES = {
     "shapes": {"epochs": 13, "batch_size": 64, "lr": 3e-3, "warmup_epochs": 0.5, "embedding": 128, "hidden": 128,
                "drop": 0.0, "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0,
@@ -38,108 +38,119 @@ RECIPES = {
     "cider": {"epochs": 6, "batch_size": 80, "lr": 1e-4, "warmup_epochs": 0.1, "label_smoothing": 0.0, "average": 0.99,
               "weight_decay": 0.0, "drop": 0.0, "word_dropout": 0.0},
 }
-FEATURES_OF = {"show-tell": "fc7", "attend": "conv5_4+fc7"}  # what is extracted for a model
-DATA, MODEL, LEARNING = "data and features", "model", "optimization"
-FINE_TUNING, RUN = "starting from another run", "the run"
+FEATURES_OF = {"show-tell": "fc7", "attend": "conv5_4+fc7"}  # the features that are extracted for a model
+DATA, MODEL, RUN, LEARNING, FINE_TUNING = "data and features", "model", "run", "optimisation", "continuing another run"
 
 
-def setting(default, help, group, *, of=None, inherited=False, decides=True, **facts):
-    """An option of the training program; see the top of this file."""
+def setting(default, help, group, *, of=None, inherited=False, decides=True, recipe=None, **facts):
+    """An option of the training program, see the top of this file; ``recipe`` is its name in RECIPES, for the help."""
+    help += f" (default: {recipe_defaults(recipe)})" if recipe else ""
     return option(default, help, group=group, of=of, inherited=inherited, decides=decides, **facts)
+
+
+def recipe_defaults(name):
+    """The values of a setting in RECIPES, in words: "13 for shapes, 8 for show-tell, 6 for attend, 6 for cider"."""
+    values = {"show-tell" if key == "features" else key: recipe[name] for key, recipe in RECIPES.items()
+              if name in recipe}
+    if len(set(values.values())) == 1:
+        return str(next(iter(values.values())))
+    return ", ".join(f"{value} for {key}" for key, value in values.items())
 
 
 @dataclass(frozen=True)
 class TrainSettings:
     data: str | None = setting(None, "data set (default: shapes)", DATA, choices=("shapes", "flickr8k", "folder"))
-    data_dir: str | None = setting(None, "folder of the data set (or MINICAP_DATA)", DATA, metavar="DIR",
-                                   inherited=True, decides=False)
-    splits: str | None = setting(None, "folder with the split lists, where the data has none", DATA, metavar="DIR",
-                                 inherited=True, decides=False)
-    split_seed: int | None = setting(None, "--data folder without split lists: draw them with this seed", DATA,
+    data_dir: str | None = setting(None, "folder of the data set (default: MINICAP_DATA, or downloaded data)", DATA,
+                                   metavar="DIR", inherited=True, decides=False)
+    splits: str | None = setting(None, "folder with the split lists (default: those of the data set)", DATA,
+                                 metavar="DIR", inherited=True, decides=False)
+    split_seed: int | None = setting(None, "--data folder without split lists: split at random with this seed", DATA,
                                      metavar="N", inherited=True)
-    features: str | None = setting(None, "features made by minicap.extract; without them they are made first", DATA,
+    features: str | None = setting(None, "features written by minicap.extract (default: extract them first)", DATA,
                                    metavar="FILE", inherited=True, decides=False)
     mirrored: str | None = setting(None, "features of the mirrored training images (extract --split train --mirror), "
                                    "to train on as well", DATA, metavar="FILE", inherited=True)
-    layer: str | None = setting(None, "features to make where none are named (default: by model)", DATA,
+    layer: str | None = setting(None, "features to extract without --features (default: "
+                                + ", ".join(f"{layer} for {model}" for model, layer in FEATURES_OF.items()) + ")", DATA,
                                 choices=feature_names(VGG.features), decides=False)
-    weights: str | None = setting(None, "VGG weights to make features with (or MINICAP_WEIGHTS)", DATA, metavar="FILE",
-                                  decides=False)
-    min_count: int | None = setting(None, "words that are rarer in the training captions become <unk> (default: by "
-                                    "data set)", DATA, metavar="N", inherited=True, least=1)
+    weights: str | None = setting(None, "VGG weights for extracting features (default: MINICAP_WEIGHTS, or downloaded "
+                                  "weights)", DATA, metavar="FILE", decides=False)
+    min_count: int | None = setting(None, "words with fewer occurrences in the training captions become <unk>", DATA,
+                                    recipe="min_count", metavar="N", inherited=True, least=1)
 
     model: str | None = setting(None, "captioner (default: show-tell)", MODEL, choices=tuple(FEATURES_OF))
-    embedding: int | None = setting(None, "size E of a word's vector (default: by data set)", MODEL, metavar="N",
+    embedding: int | None = setting(None, "size E of the word vectors", MODEL, recipe="embedding", metavar="N",
                                     inherited=True, least=1)
-    hidden: int | None = setting(None, "size H of the LSTM's state (default: by data set)", MODEL, metavar="N",
+    hidden: int | None = setting(None, "size H of the LSTM's state", MODEL, recipe="hidden", metavar="N",
                                  inherited=True, least=1)
-    drop: float | None = setting(None, "dropout probability (default: by data set)", MODEL, metavar="X", inherited=True,
+    drop: float | None = setting(None, "dropout probability", MODEL, recipe="drop", metavar="X", inherited=True,
                                  least=0, below=1)
-    image: str | None = setting(None, "show-tell: read the image before the first word or beside every word (default: "
-                                "by data set)", MODEL, choices=("first", "every"), of="show-tell", inherited=True)
-    attention: int | None = setting(None, "attend: width A of the attention (default: by model)", MODEL, metavar="N",
+    image: str | None = setting(None, "show-tell: read the image before the first word or together with every word",
+                                MODEL, recipe="image", choices=("first", "every"), of="show-tell", inherited=True)
+    attention: int | None = setting(None, "attend: width A of the attention", MODEL, recipe="attention", metavar="N",
                                     of="attend", inherited=True, least=1)
-    normalize: str | None = setting(None, "attend: divide channels by their standard deviation in train, scale each "
-                                    "region to one length, or neither (default: by model)", MODEL,
+    normalize: str | None = setting(None, "attend: standardise each channel over the training images, scale each "
+                                    "region to one length, or neither", MODEL, recipe="normalize",
                                     choices=tuple(NORMALIZERS), of="attend", inherited=True)
-    sentinel: bool = setting(False, "attend: adaptive attention, which may look at its memory instead of the image",
-                             MODEL, of="attend")
-    doubly_stochastic: float | None = setting(None, "attend: weight of the term that makes the attention to a region "
-                                              "sum to 1 over a caption (default: by model)", MODEL, metavar="X",
-                                              of="attend", inherited=True, least=0)
-    drop_at: str | None = setting(None, "attend: where dropout is applied, some of " + ",".join(DROPOUT_LOCATIONS)
-                                  + " (default: by model)", MODEL, metavar="A,B", of="attend", inherited=True)
-    word_dropout: float | None = setting(None, "attend: probability that an input word is replaced by <unk> (default: "
-                                         "by model)", MODEL, metavar="X", of="attend", inherited=True, least=0, below=1)
+    sentinel: bool = setting(False, "attend: adaptive attention, which can attend to the LSTM's memory instead of the "
+                             "image", MODEL, of="attend")
+    doubly_stochastic: float | None = setting(None, "attend: weight of the penalty that makes the attention to each "
+                                              "region sum to 1 over a caption", MODEL, recipe="doubly_stochastic",
+                                              metavar="X", of="attend", inherited=True, least=0)
+    drop_at: str | None = setting(None, "attend: where dropout is applied, some of " + ",".join(DROPOUT_LOCATIONS),
+                                  MODEL, recipe="drop_at", metavar="A,B", of="attend", inherited=True)
+    word_dropout: float | None = setting(None, "attend: probability that an input word is replaced by <unk>", MODEL,
+                                         recipe="word_dropout", metavar="X", of="attend", inherited=True, least=0,
+                                         below=1)
 
-    epochs: int | None = setting(None, "passes over the training captions (default: by data set)", LEARNING,
-                                 metavar="N", least=1)
-    batch_size: int | None = setting(None, "captions in a batch (default: by data set)", LEARNING, metavar="N", least=1)
-    batches: str | None = setting(None, "put captions of similar length, or all captions of an image, into one batch "
-                                  "(default: by model)", LEARNING, choices=("length", "image"))
-    lr: float | None = setting(None, "peak learning rate of Adam (default: by data set)", LEARNING, metavar="X",
-                               above=0)
-    warmup_epochs: float | None = setting(None, "epochs of linear warm-up (default: by data set)", LEARNING,
+    epochs: int | None = setting(None, "passes over the training data", LEARNING, recipe="epochs", metavar="N", least=1)
+    batch_size: int | None = setting(None, "captions per batch", LEARNING, recipe="batch_size", metavar="N", least=1)
+    batches: str | None = setting(None, "group captions of similar length, or all captions of an image, into a batch",
+                                  LEARNING, recipe="batches", choices=("length", "image"))
+    lr: float | None = setting(None, "peak learning rate of Adam", LEARNING, recipe="lr", metavar="X", above=0)
+    warmup_epochs: float | None = setting(None, "epochs of linear warm-up", LEARNING, recipe="warmup_epochs",
                                           metavar="X", least=0)
     schedule: str = setting("cosine", "learning rate after the warm-up", LEARNING, choices=("cosine", "constant"))
-    weight_decay: float | None = setting(None, "decoupled weight decay, as in AdamW (default: by data set)", LEARNING,
+    weight_decay: float | None = setting(None, "decoupled weight decay, as in AdamW", LEARNING, recipe="weight_decay",
                                          metavar="X", least=0)
-    label_smoothing: float | None = setting(None, "fraction of the target spread over all words (default: by data set)",
-                                            LEARNING, metavar="X", least=0, below=1)
+    label_smoothing: float | None = setting(None, "fraction of the target probability spread over all words", LEARNING,
+                                            recipe="label_smoothing", metavar="X", least=0, below=1)
     clip: float = setting(5.0, "largest global norm of the gradient", LEARNING, metavar="X", above=0)
-    average: float | None = setting(None, "decay of the moving average of the weights (default: by data set)", LEARNING,
+    average: float | None = setting(None, "decay of the moving average of the weights", LEARNING, recipe="average",
                                     metavar="X", least=0, below=1)
-    seed: int = setting(0, "of weights, shuffling and dropout", LEARNING, metavar="N", least=0)
+    seed: int = setting(0, "random seed of weights, shuffling and dropout", LEARNING, metavar="N", least=0)
 
-    init: str | None = setting(None, "begin with the weights of this run's best epoch, and its model and data",
-                               FINE_TUNING, metavar="DIR", decides=False)
-    objective: str = setting("likelihood", "maximise the likelihood of people's captions, or the CIDEr of its own "
-                             "(self-critical training, needs --init)", FINE_TUNING, choices=("likelihood", "cider"))
-    samples: int = setting(5, "cider: captions to sample of each image", FINE_TUNING, metavar="N", of="cider", least=1)
-    baseline: str = setting("greedy", "cider: compare the score of a sampled caption with that of the greedy one, or "
-                            "with the mean of the other samples", FINE_TUNING, choices=("greedy", "others"), of="cider")
-    finetune: str | None = setting(None, "a block of VGG to fine-tune; needs --init, a run on what this block "
-                                   "computes, and --features that it reads (pool4 for block5, or pool4+fc7 where that "
-                                   "run read fc7, too)", FINE_TUNING, choices=tuple(FINE_TUNED))
-    finetune_lr: float = setting(1e-5, "peak learning rate of that block", FINE_TUNING, metavar="X", of="finetune",
-                                 above=0)
+    init: str | None = setting(None, "start with the model, data and best weights of this training run", FINE_TUNING,
+                               metavar="DIR", decides=False)
+    objective: str = setting("likelihood", "maximise the likelihood of the reference captions, or the CIDEr of "
+                             "captions sampled from the model (self-critical training, needs --init)", FINE_TUNING,
+                             choices=("likelihood", "cider"))
+    samples: int = setting(5, "cider: captions to sample for each image", FINE_TUNING, metavar="N", of="cider", least=1)
+    baseline: str = setting("greedy", "cider: compare the reward of a sampled caption with that of the greedy caption, "
+                            "or with the mean of the other samples", FINE_TUNING, choices=("greedy", "others"),
+                            of="cider")
+    finetune: str | None = setting(None, "block of VGG to fine-tune; needs --init with a run on the features that this "
+                                   "block computes, and --features with its input (for block5 pool4, or pool4+fc7 if "
+                                   "that run also read fc7)", FINE_TUNING, choices=tuple(FINE_TUNED))
+    finetune_lr: float = setting(1e-5, "peak learning rate of the fine-tuned block", FINE_TUNING, metavar="X",
+                                 of="finetune", above=0)
 
     out: str | None = setting(None, "folder for the checkpoint (default: a new one in runs/)", RUN, metavar="DIR",
                               decides=False)
-    resume: bool = setting(False, "go on with the run in --out", RUN, decides=False)
-    select: str = setting("cider", "dev score that chooses the best epoch", RUN, choices=("bleu4", "cider"))
-    patience: int = setting(5, "stop after so many epochs without a better dev score", RUN, metavar="N", least=1)
+    resume: bool = setting(False, "continue the run in --out", RUN, decides=False)
+    select: str = setting("cider", "dev score that selects the best epoch", RUN, choices=("bleu4", "cider"))
+    patience: int = setting(5, "stop after N epochs without a better dev score", RUN, metavar="N", least=1)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N", RUN, decides=False)
-    gradcheck: bool = setting(False, "check the gradients of the model on a real batch, then stop", RUN, decides=False)
+    gradcheck: bool = setting(False, "only check the gradients of the model on an actual batch", RUN, decides=False)
 
     def resolved(self):
-        """The same settings with every default by data set or model filled in, and what --init says."""
+        """The same settings with the values of --init, and all defaults that depend on data set or model, filled in."""
         settings = dataclasses.replace(self, data=self.data or "shapes", model=self.model or "show-tell")
         if self.init is not None:
             settings = self._inheriting()
         elif self.finetune is not None:
-            raise UserError("--finetune goes on from a captioner that has been trained on the frozen network; name its "
-                            "run with --init")
+            raise UserError("--finetune continues the training of a captioner on the frozen network; name that run "
+                            "with --init")
         elif self.objective == "cider":
             raise UserError("--objective cider learns from the model's own captions, which have to make sense already; "
                             "name a run that was trained by likelihood with --init")
@@ -147,7 +158,7 @@ class TrainSettings:
             raise UserError("--model attend reads regions of photographs, of which --data shapes has none; use --data "
                             "flickr8k or folder")
         if settings.resume and settings.out is None:
-            raise UserError("--resume needs --out, the folder of the run to go on with")
+            raise UserError("--resume needs --out, the folder of the run to continue")
         recipe = RECIPES["shapes" if settings.data == "shapes" else
                          "attend" if settings.model == "attend" else "features"]
         chosen = {k: v for k, v in recipe.items() if getattr(settings, k) is None}
@@ -156,7 +167,7 @@ class TrainSettings:
         return settings
 
     def _inheriting(self):
-        """With the data and the model of --init, and the recipe of the objective, where nothing else was said."""
+        """With the data and model of --init, and the recipe of the objective, unless they are given."""
         run = read_json(checkpoint_folder(self.init) / "settings.json", "settings of --init,")
         settings = dataclasses.replace(self, data=self.data or run["data"], model=self.model or run["model"],
                                        sentinel=self.sentinel or run["sentinel"],
@@ -170,37 +181,38 @@ class TrainSettings:
         return dataclasses.replace(settings, **chosen)
 
     def check(self):
-        """UserError for what cannot be."""
+        """UserError for invalid settings, or those that do not go together."""
         check_bounds(self)
         if self.baseline == "others" and self.samples < 2:
             raise UserError(f"--samples has to be at least 2 for --baseline others, not {self.samples}")
         wrong = [location for location in self.dropout_locations() if location not in DROPOUT_LOCATIONS]
         if wrong:
-            raise UserError(f"--drop-at knows no {wrong[0]!r}; name some of {', '.join(DROPOUT_LOCATIONS)}, with "
-                            "commas between")
+            raise UserError(f"--drop-at does not know {wrong[0]!r}; name some of {', '.join(DROPOUT_LOCATIONS)}, "
+                            "separated by commas")
         if self.finetune is not None and self.model != "attend":
-            raise UserError("--finetune needs --model attend, which reads what the block computes")
+            raise UserError("--finetune needs --model attend, which reads the features that the block computes")
         if self.objective == "cider" and (self.word_dropout or (self.drop and "regions" in self.dropout_locations())):
-            raise UserError("--objective cider has to sample captions with the same dropout that it learns with, which "
+            raise UserError("--objective cider has to sample captions and learn from them with the same dropout, which "
                             "works for words, state and output; leave out regions, and use --word-dropout 0")
         if self.objective == "cider" and self.label_smoothing:
-            raise UserError("--label-smoothing smooths people's words, and --objective cider has none; use 0")
+            raise UserError("--label-smoothing smooths the words of reference captions, which --objective cider does "
+                            "not use; set it to 0")
 
     def dropout_locations(self):
         return tuple(location for location in (self.drop_at or "").split(",") if location)
 
     def applies(self, field):
-        """Is a field of any use to this run?"""
+        """Whether a field has an effect on this run."""
         what = field.metadata["of"]
         return what is None or what in (self.model, self.objective, "finetune" if self.finetune else None)
 
     def of_use(self):
-        """{name: value} of the fields that are of use and not None."""
+        """{name: value} of the fields that have an effect and are not None."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if self.applies(field)}
         return {name: value for name, value in values.items() if value is not None}
 
     def identity(self):
-        """What decides the result, and so has to be the same when a run is resumed."""
+        """The settings that decide the result, and so have to be the same when a run is resumed."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)
                 if field.metadata["decides"] and self.applies(field)} | {"mirrored": bool(self.mirrored)}
 

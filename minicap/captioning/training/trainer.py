@@ -1,6 +1,6 @@
-"""Learning to caption: epochs of gradient steps, scored on dev after each, and resumable to the bit.
+"""Training a captioner: epochs of gradient steps, scored on dev after each, and resumable bit for bit.
 
-Everything that decides the next number is in the trainer's state: weights, their average, the optimiser's memory, the
+Everything that determines the next number is in the trainer's state: weights, their average, the optimiser's state, the
 epoch, the best score so far, and the random generators of shuffling and dropout.
 """
 
@@ -20,8 +20,8 @@ from ..scoring.metrics import score_captions
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
 from ..text.tokens import tokenize
 
-FEW_DISTINCT = 0.02  # share of distinct captions below which the model is probably not looking at the images
-MAX_LOSS = 700.0     # e^700 is the largest perplexity that float64 holds, and far beyond any that is still training
+FEW_DISTINCT = 0.02  # fraction of distinct captions below which the model probably ignores the images
+MAX_LOSS = 700.0     # a perplexity of e^700 is close to the largest float64, and training has failed long before
 
 
 class Trainer:
@@ -53,7 +53,7 @@ class Trainer:
         self.epoch, self.best, self.epochs_since_best, self.history = 0, None, 0, []
 
     def make_batches(self):
-        """What an epoch goes through; see :meth:`learn_from`."""
+        """The batches of an epoch; see :meth:`learn_from`."""
         captions, size = self._indexed("train"), self.settings.batch_size
         if self.settings.batches == "image":
             return BatchesByImage(captions, size, self.shuffle_rng)
@@ -71,7 +71,7 @@ class Trainer:
         """Train to the last epoch, or until dev has not improved for ``patience`` epochs; returns the best line."""
         while self.epoch < self.settings.epochs and self.epochs_since_best < self.settings.patience:
             begin = time.perf_counter()
-            with np.errstate(all="ignore"):  # whatever overflows ends in a loss that is not finite, which is noticed
+            with np.errstate(all="ignore"):  # overflows lead to a loss that is not finite, which is checked
                 line = {"epoch": self.epoch + 1, "loss": self.train_epoch()}
                 seconds = time.perf_counter() - begin
                 with self.average.applied():
@@ -84,11 +84,11 @@ class Trainer:
         return max(self.history, key=self.rank)
 
     def rank(self, line):
-        """What has to grow from epoch to epoch: the dev score; where scores are equal (early on all are 0), -loss."""
+        """What makes an epoch better: the dev score or, where scores are equal (early on all are 0), -loss."""
         return [line[self.settings.select], -line["dev_loss"]]
 
     def train_epoch(self):
-        """One pass over the batches; returns the mean loss, by likelihood that of a word."""
+        """One pass over the batches; returns the mean loss, for likelihood per word."""
         from tqdm import tqdm
 
         total, counted, checked = 0.0, 0, 20
@@ -98,7 +98,7 @@ class Trainer:
                 total, counted = total + loss * count, counted + count
                 bar.update()
                 if number % checked == 0 or number == len(self.batches):
-                    mean = float(to_numpy(total)) / counted  # waits for the device: so not at every step
+                    mean = float(to_numpy(total)) / counted  # waits for the device, so not at every step
                     self.expect_finite(mean, f"by batch {number}")
                     bar.set_postfix(loss=f"{mean:.3f}")
         return mean
@@ -107,7 +107,7 @@ class Trainer:
         """UserError when the loss, or the perplexity that is its exponential, is infinite or not a number."""
         if loss < MAX_LOSS:
             return
-        checkpoint = f"; the checkpoint of epoch {self.epoch} in {self.folder} stays" if self.epoch else ""
+        checkpoint = f"; the checkpoint of epoch {self.epoch} is in {self.folder}" if self.epoch else ""
         raise UserError(f"the loss is not finite in epoch {self.epoch + 1}, {when}; use a smaller lr= than "
                         f"{self.settings.lr:g}{checkpoint}")
 
@@ -121,7 +121,7 @@ class Trainer:
         return loss
 
     def learn_from(self, batch):
-        """Add to every gradient; returns (the loss, a 0-d array on the device, of how many words it is the mean)."""
+        """Add to every gradient; returns (the mean loss, a 0-d array on the device, the number of words)."""
         loss, cache = self.model.forward(*self.model_inputs("train", batch))
         self.model.backward(1.0, cache)
         return loss, int(batch.lengths.sum())
@@ -153,7 +153,7 @@ class Trainer:
         return total / words
 
     def keep_if_best(self, line):
-        """Save the weights in place now (the average) as the best, if the dev score says so."""
+        """Save the present weights (the average) as the best, if the dev score is the best so far."""
         if self.best is not None and self.rank(line) <= self.best:
             self.epochs_since_best += 1
             return
@@ -171,13 +171,13 @@ class Trainer:
                  "shuffle_rng": self.shuffle_rng.bit_generator.state,
                  "dropout_rng": self.model.dropout_rng.bit_generator.state}
         write_text(self.folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in self.history))
-        save_tensors(self.folder / "last.safetensors", tensors, facts)  # last: killed before it, the epoch is run again
+        save_tensors(self.folder / "last.safetensors", tensors, facts)  # last: if killed before, the epoch is run again
 
     def resume(self):
-        """Go on from ``last.safetensors`` as if the run had never stopped; UserError if it is of another run."""
+        """Continue from ``last.safetensors`` as if the run had never stopped; UserError if it is of another run."""
         tensors, facts = load_tensors(self.folder / "last.safetensors", "checkpoint to resume from")
         if "settings" not in facts:
-            raise UserError(f"{self.folder}/last.safetensors holds weights but no state of a run to go on with; start "
+            raise UserError(f"{self.folder}/last.safetensors holds weights but no state of a run to continue; start "
                             "another run with another out=")
         ours = self.settings.identity()
         changed = [k for k in ours if facts["settings"].get(k) != ours[k]]
@@ -201,13 +201,13 @@ class Trainer:
 
 
 def report(line):
-    """One line on the screen for an epoch, and a warning when the same few captions come out for every image."""
+    """Print a line for an epoch, and a warning when only a few different captions are generated for all images."""
     learned = f"loss {line['loss']:.3f}" if line["loss"] >= 0 else f"reward {-line['loss']:.3f}"
     print(f"epoch {line['epoch']:2d}  {learned}  dev: perplexity {line['dev_perplexity']:.2f}  "
           f"BLEU-4 {100 * line['bleu4']:.1f}  CIDEr {100 * line['cider']:.1f}  {line['seconds']:.0f} s", flush=True)
     distinct = round(line["distinct"] * line["n"])
     if distinct <= max(1, FEW_DISTINCT * line["n"]) and line["n"] > 1:
-        warn(f"only {distinct} of {line['n']} dev captions are distinct, the model hardly looks at the images; check "
+        warn(f"only {distinct} of {line['n']} dev captions are distinct, so the model hardly uses the images; check "
              "that their features differ, try a smaller learning rate or more epochs")
 
 

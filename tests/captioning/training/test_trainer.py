@@ -256,7 +256,7 @@ def test_a_model_that_cannot_see_is_warned_about_in_a_real_run(tmp_path, capsys)
     trainer = make_trainer(tmp_path, epochs=1)
     trainer.inputs["dev"].pictures[...] = 128
     trainer.run()
-    assert "only 1 of 5 dev captions are distinct, the model hardly looks at the images" in capsys.readouterr().err
+    assert "only 1 of 5 dev captions are distinct, so the model hardly uses the images" in capsys.readouterr().err
 
 
 def test_captions_do_not_depend_on_how_many_are_made_at_once(tmp_path):
@@ -279,7 +279,7 @@ def test_a_loss_that_is_not_finite_is_one_sentence_and_the_last_good_epoch_stays
     step, trainer.save = trainer.step, lambda: Trainer.save(trainer)
     trainer.step = lambda batch: (np.float32(np.nan), step(batch)[1])
     with pytest.raises(UserError, match=r"the loss is not finite in epoch 2, by batch \d+; use a smaller lr= than "
-                                        rf"0.01; the checkpoint of epoch 1 in {tmp_path} stays"):
+                                        rf"0.01; the checkpoint of epoch 1 is in {tmp_path}"):
         trainer.run()
     assert contents(tmp_path) == before
     resumed = make_trainer(tmp_path)
