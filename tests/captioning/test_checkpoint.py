@@ -114,8 +114,8 @@ def test_somebody_elses_file_is_refused_before_its_types_are_looked_at(path):
 
 def test_a_newer_format_is_refused(path):
     save_file({"W": np.ones(3, np.float32)}, path, metadata={"minicap": '{"format": 3}'})
-    assert refusal(load_tensors, path, "checkpoint").endswith("has checkpoint format 3, this version of minicap reads 1 or 2; "
-                                                              "use the version that wrote it")
+    assert refusal(load_tensors, path, "checkpoint").endswith(
+        "has checkpoint format 3, this version of minicap reads 1 or 2; use the version that wrote it")
 
 
 # ---------------------------------------------------------------------------------------------------------- the folder
