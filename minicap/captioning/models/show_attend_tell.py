@@ -164,8 +164,9 @@ class ShowAttendTell(Layer):
         packed = PackedCaptions(image_of, words, lengths)  # M words in all, of N captions
         masks = {name: mask[packed.at] for name, mask in (masks or {}).items()}
         weight = None if advantage is None else advantage[packed.at[0]] / packed.M
-        (a, keys, state), regions = self.regions.forward(self.split(images)[0])                       # (1), (2)
-        x, words = self.words.forward(packed.words, self.split(images)[1], packed.image_of_word, masks.get("words"))
+        regions, global_features = self.split(images)
+        (a, keys, state), regions = self.regions.forward(regions)                                     # (1), (2)
+        x, words = self.words.forward(packed.words, global_features, packed.image_of_word, masks.get("words"))
         h, c = halves(state[packed.image_of])                                                         # (3)
         (y, z, attended), lstm = self.lstm.forward(x, a, keys, packed.image_of, h, c,                 # (4)
                                                    batch_sizes=packed.batch_sizes)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ...download.catalogue import data_folder, find_weights
 from ...errors import UserError
 from ...networks import NetworkFacts, has_regions
 from ...vgg import FINE_TUNED, VGG
@@ -45,6 +44,8 @@ def features_to_read(settings):
 
 def extracted_features(dataset, settings, device):
     """The path of the features of ``dataset``, extracted now if they are not there."""
+    from ...download.catalogue import data_folder, find_weights  # here, as it brings HTTP with it
+
     weights = settings.weights or find_weights("vgg19") or find_weights("vgg16")
     if weights is None:
         raise UserError("where are the VGG weights? Name the file with weights= or in MINICAP_WEIGHTS, fetch it with "
