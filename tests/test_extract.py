@@ -358,7 +358,7 @@ def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny
     assert "would replace the features it is computed from" in message(
         "--from-features", pool5, "--layer", "fc7", "--out", tmp_path / "pool5")
     others = tiny_vgg.save_keras(tmp_path / "others.h5", tiny_vgg.random_vgg(11, rng))
-    assert f"not by the network in {others}" in message(
+    assert f"not from the network in {others}" in message(
         "--from-features", pool5, "--layer", "fc7", "--out", out, weights=others)
     assert "does not exist" in message("--from-features", tmp_path / "none.npy", "--layer", "fc7", "--out", out)
     assert not out.exists()

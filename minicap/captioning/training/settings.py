@@ -39,7 +39,8 @@ RECIPES = {
               "weight_decay": 0.0, "drop": 0.0, "word_dropout": 0.0},
 }
 FEATURES_OF = {"show-tell": "fc7", "attend": "conv5_4+fc7"}  # the features that are extracted for a model
-DATA, MODEL, RUN, LEARNING, FINE_TUNING = "data and features", "model", "run", "optimisation", "continuing another run"
+DATA, MODEL, LEARNING = "data and features", "model", "optimization"
+FINE_TUNING, RUN = "starting from another run", "the run"
 
 
 def setting(default, help, group, *, of=None, inherited=False, decides=True, recipe=None, **facts):
