@@ -1,12 +1,12 @@
-"""python -m benchmarks.ablation: what each lever of training, or each way of decoding, brings on dev.
+"""python -m benchmarks.ablation: the effect of each training setting, or of each way of decoding, on dev scores.
 
     python -m benchmarks.ablation --features pool5.npy --mirrored pool5-mirrored.npy --work DIR
     python -m benchmarks.ablation --decode RUN --ensemble RUN,RUN2 --features conv5_4.npy --work DIR
 
-Each row of the first table is one training run that differs from the first row in one setting, of the same number of
+Each row of the first table is a training run that differs from the first row in one setting, with the same number of
 epochs and the same seed. The captions of its best epoch, by beam search, are compared with those of the first row on
-the same images: the interval is of that difference (paired bootstrap; significance.py). It tells how much the images
-chance to bring, and not the seed. What is finished in DIR is not run again.
+the same images: the interval is that of the difference (paired bootstrap; significance.py). It covers the variation due
+to the choice of images, but not that due to the seed. Rows that are finished in DIR are not run again.
 """
 
 import json
@@ -29,7 +29,7 @@ from minicap.evaluate import history_of
 from minicap.files import read_json, write_json, write_text
 
 COMMON = ("--embedding", "256", "--attention", "256", "--batches", "image")  # a smaller model, to try more
-TRAINING = {  # the first is what the others are compared with
+TRAINING = {  # the others are compared with the first
     "the start: warm-up and cosine, average 0.999, channels, dropout 0.5 on words and output": (),
     "constant learning rate": ("--schedule", "constant"),
     "no warm-up": ("--warmup-epochs", "0"),
@@ -46,7 +46,7 @@ TRAINING = {  # the first is what the others are compared with
     "sentinel": ("--sentinel",),
     "no doubly stochastic term": ("--doubly-stochastic", "0"),
     "doubly stochastic term 0.5": ("--doubly-stochastic", "0.5"),
-    "fc7 beside every word": ("--features", "{whole}"),
+    "fc7 beside every word": ("--features", "{global}"),
 }
 DECODING = {
     "greedy": ("--beam", "1"),
@@ -70,25 +70,26 @@ DECODING = {
 
 @dataclass(frozen=True)
 class AblationSettings:
-    features: str = option(MISSING, "regions of all images, as minicap.extract makes them", metavar="FILE")
+    features: str = option(MISSING, "regions of all images, written by minicap.extract", metavar="FILE")
     work: str = option(MISSING, "folder for runs, captions and rows.jsonl", metavar="DIR")
-    mirrored: str | None = option(None, "regions of the mirrored train images; without it the row is left out",
-                                  metavar="FILE")
-    whole: str | None = option(None, "regions with fc7 behind them (pool5+fc7); without it the row is left out",
-                               metavar="FILE")
+    mirrored: str | None = option(None, "regions of the mirrored train images (default: leave out the row that needs "
+                                  "them)", metavar="FILE")
+    global_features: str | None = option(None, "regions followed by fc7, pool5+fc7 (default: leave out the row that "
+                                         "needs them)", metavar="FILE", formerly="whole")
     decode: str | None = option(None, "compare ways of decoding this checkpoint instead", metavar="RUN")
-    ensemble: str | None = option(None, "with --decode: checkpoints for a row of an ensemble", metavar="RUN,RUN")
+    ensemble: str | None = option(None, "with --decode: checkpoints for the rows of an ensemble", metavar="RUN,RUN")
     data: str = option("flickr8k", "data set", choices=("flickr8k", "folder"))
-    data_dir: str | None = option(None, "folder of the data set (or MINICAP_DATA)", metavar="DIR")
-    epochs: int = option(4, "of every training run", metavar="N")
-    seed: int = option(0, "of every training run", metavar="N")
-    only: str | None = option(None, "of the rows after the first those whose name holds one of these words",
+    data_dir: str | None = option(None, "folder of the data set (default: MINICAP_DATA, or downloaded data)",
+                                  metavar="DIR")
+    epochs: int = option(4, "epochs of every training run", metavar="N")
+    seed: int = option(0, "random seed of every training run", metavar="N")
+    only: str | None = option(None, "only the first row, and those whose name contains one of these words",
                               metavar="WORD,WORD")
-    jobs: int = option(2, "runs side by side, each on one core", metavar="N")
+    jobs: int = option(2, "number of parallel runs, each on one core", metavar="N")
 
 
 def main(argv=None):
-    settings = parse_settings(AblationSettings, "ablation", "What each lever brings on dev.", argv,
+    settings = parse_settings(AblationSettings, "ablation", "Compare training settings on dev.", argv,
                               package="benchmarks.")
     work = Path(settings.work).expanduser()
     rows = decoding_rows(settings) if settings.decode else training_rows(settings)
@@ -107,7 +108,8 @@ def main(argv=None):
 def training_rows(settings):
     """{name of the row: options of its training run}"""
     return {name: list(options) for name, options in TRAINING.items()
-            if (settings.mirrored or "{mirrored}" not in options) and (settings.whole or "{whole}" not in options)}
+            if (settings.mirrored or "{mirrored}" not in options)
+            and (settings.global_features or "{global}" not in options)}
 
 
 def decoding_rows(settings):
@@ -122,7 +124,7 @@ def decoding_rows(settings):
 
 
 def finished_row(name, options, work, settings):
-    """{"row", "options", "captions", "minutes", ...} of a row, run now unless DIR has it."""
+    """{"row", "options", "captions", "minutes", ...} of a row, which is run now unless DIR has it."""
     folder = work / "".join(c if c.isalnum() else "-" for c in name)
     record = folder / "row.json"
     if record.exists():
@@ -130,8 +132,8 @@ def finished_row(name, options, work, settings):
     folder.mkdir(parents=True, exist_ok=True)
     begin, row = time.monotonic(), {"row": name, "options": options}
     paths = {"{mirrored}": settings.mirrored, "{checkpoint}": settings.decode, "{ensemble}": settings.ensemble,
-             "{whole}": settings.whole}
-    options = [paths.get(option, option) for option in options]  # the record keeps the names, not where it was here
+             "{global}": settings.global_features}
+    options = [paths.get(option, option) for option in options]  # the record has the placeholders, not these paths
     if settings.decode is None:
         train = ["minicap.train", "--data", settings.data, "--model", "attend", "--features", settings.features,
                  "--epochs", str(settings.epochs), "--patience", str(settings.epochs), "--seed", str(settings.seed),
@@ -149,18 +151,18 @@ def finished_row(name, options, work, settings):
 
 
 def run(arguments, folder, settings):
-    """Run a program on one core (two runs side by side then get more done than one on two); UserError if it fails."""
+    """Run a program on one core (two runs in parallel are faster than one on two cores); UserError if it fails."""
     threads = {} if settings.jobs == 1 else {"OMP_NUM_THREADS": "1"}
     where = ["--data-dir", settings.data_dir] if settings.data_dir else []
     with open(folder / "log.txt", "a", encoding="utf-8") as log:
         done = subprocess.run([sys.executable, "-m", *arguments, *where], stdout=log, stderr=log,
                               env=os.environ | threads)
     if done.returncode:
-        raise UserError(f"{arguments[0]} ended with exit code {done.returncode}; {folder / 'log.txt'} says why")
+        raise UserError(f"{arguments[0]} ended with exit code {done.returncode}; see {folder / 'log.txt'}")
 
 
 def line_of(row, statistics, first):
-    """What a row of the table says, without its captions."""
+    """A row of the table, without its captions."""
     scores = corpus_scores(statistics)
     line = {"row": row["row"], "options": row["options"], "minutes": round(row["minutes"], 1)}
     line |= {key: round(100 * scores[key], 2) for key in METRICS}

@@ -1,4 +1,4 @@
-"""``--ladder``: one convolution as most tutorials write it, and faster, against PyTorch."""
+"""``--ladder``: one convolution as in most tutorials, and faster and faster, compared with PyTorch."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,8 +1,8 @@
-"""The peak memory of a worker: how far it rises above what the process holds after its imports.
+"""The peak memory of a worker, minus the memory of the process after its imports.
 
-On the CPU that is resident memory (Linux: VmRSS and its peak VmHWM, which can be reset, so that drawing the data and
-comparing the results do not count; inputs, weights and everything the work allocates do). Elsewhere the peak is that
-of ``getrusage``, which begins with the process. On a GPU it is what the pool of each library has reserved there.
+On the CPU this is resident memory. On Linux it is VmRSS and its peak VmHWM, which can be reset, so that generating data
+and comparing results do not count; inputs, weights and everything that the work allocates do. On other systems the peak
+is that of ``getrusage``, since the start of the process. On a GPU it is the memory reserved by each library's pool.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ MB = 1e6
 
 
 class ResidentMemory:
-    """Made after the imports; ``reset()`` begins to watch; ``peak_mb()`` says how high it has been since."""
+    """Create it after the imports; ``peak_mb()`` is the peak since ``reset()``."""
 
     def __init__(self):
         self.after_imports = _resident("VmRSS")
@@ -38,7 +38,7 @@ class CupyMemory:
         self.pool.free_all_blocks()
 
     def peak_mb(self):
-        return self.pool.total_bytes() / MB  # it gives nothing back unasked
+        return self.pool.total_bytes() / MB  # it frees nothing by itself
 
 
 class TorchMemory:
@@ -56,7 +56,7 @@ class TorchMemory:
 
 
 def _resident(field):
-    """Bytes of ``field`` of this process; without /proc the peak stands for both."""
+    """Bytes of ``field`` of this process; without /proc, the peak for both fields."""
     if STATUS.exists():
         line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))
         return int(line.split()[1]) * 1024  # "VmHWM:    123456 kB"
@@ -67,7 +67,7 @@ def _resident(field):
 
 
 def _trim():
-    """Give freed memory back to the system where the C library can: else it would count as held."""
+    """Return freed memory to the system, if the C library can, so that it does not count."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:

@@ -1,7 +1,7 @@
 """The peer's settings and layouts. Imported only in the peer's process.
 
-What differs between the two libraries is said here once: images are (N, H, W, C) with us and (N, C, H, W) there (in
-"channels last" memory, so that the bytes are the same), kernels (K, K, C, F) and (F, C, K, K), matrices (D, H) and
+The differences between the two libraries are all here: images are (N, H, W, C) in minicap and (N, C, H, W) in PyTorch
+(in "channels last" memory, so that the bytes are the same), kernels (K, K, C, F) and (F, C, K, K), matrices (D, H) and
 (H, D), an LSTM's gates i, f, o, g and i, f, g, o.
 """
 
@@ -16,7 +16,7 @@ LSTM = {"cell.W": "weight_ih_l0", "cell.U": "weight_hh_l0", "cell.b": "bias_ih_l
 
 
 def start(place):
-    """Use the threads and the precision that both sides agree on; returns "pytorch VERSION DEVICE"."""
+    """Set the same threads and precision as on our side; returns "pytorch VERSION DEVICE"."""
     torch.set_num_threads(place.threads)
     if place.device == "cpu":
         return f"pytorch {torch.__version__.partition('+')[0]} cpu"
@@ -53,7 +53,7 @@ def their_name(name):
 
 
 def their_layout(name, array):
-    """Our array, by its name, as PyTorch keeps it."""
+    """Our array, given its name, in PyTorch's layout."""
     if ".cell." in f".{name}":
         return _swap_gates(array).T if array.ndim == 2 else _swap_gates(array)
     if array.ndim == 4:
@@ -62,7 +62,7 @@ def their_layout(name, array):
 
 
 def our_layout(name, array):
-    """PyTorch's array, by our name for it, as we keep it."""
+    """PyTorch's array, given our name for it, in our layout."""
     if ".cell." in f".{name}":
         return _swap_gates(array.T)
     if array.ndim == 4:
@@ -71,7 +71,7 @@ def our_layout(name, array):
 
 
 def _swap_gates(a):
-    """Blocks i, f, o, g along the last axis as i, f, g, o, and back: the last two change places."""
+    """Blocks i, f, o, g along the last axis as i, f, g, o, or the reverse: the last two are swapped."""
     i, f, o, g = np.split(a, 4, axis=-1)
     return np.concatenate([i, f, g, o], axis=-1)
 
@@ -79,7 +79,7 @@ def _swap_gates(a):
 def load(module, state):
     """Copy our ``state`` (name -> array) into ``module``, whose attributes have our layers' names.
 
-    PyTorch's LSTM has two biases that are only ever added. The second becomes zero and stays it: learning, it would
+    PyTorch's LSTM has two biases, which are only ever added. The second is set to zero and frozen: trained, it would
     double the steps of the first.
     """
     theirs = {their_name(name): torch.from_numpy(np.ascontiguousarray(their_layout(name, a)))

@@ -21,7 +21,7 @@ class Standardize(nn.Module):
 
 
 class SoftAttention(nn.Module):
-    """One step for B rows an image: regions (N, L, D), keys (N, L, A), h (N · B, H) -> z (N · B, D), α (N · B, L)."""
+    """One step for B rows per image: regions (N, L, D), keys (N, L, A), h (N · B, H) -> z (N · B, D), α (N · B, L)."""
 
     def __init__(self, D, H, A):
         super().__init__()
@@ -36,7 +36,7 @@ class SoftAttention(nn.Module):
 
 
 class AttentionLSTM(nn.LSTM):
-    """An LSTM that reads the context of attention beside every word; its weights have nn.LSTM's names."""
+    """An LSTM that reads the context of attention with every word; its weights have nn.LSTM's names."""
 
     def __init__(self, E, D, H, A):
         super().__init__(E + D, H)
@@ -79,7 +79,7 @@ class ShowAttendTell(nn.Module):
         return output.vocabulary(self.drop(x + output.hidden_to_output(h) + output.context_to_output(z)))
 
     def forward(self, images, image_of, words, targets, lengths):
-        """The loss; rows come with descending lengths, so those that go on at a step are the first ones."""
+        """The loss. Rows are in order of decreasing length, so those that have not ended are always the first ones."""
         regions, keys, h, c = (array[image_of] for array in self.encode(images))
         embedded = self.drop(self.words.embedding(words))
         states, contexts, alphas = [], [], []
@@ -96,7 +96,7 @@ class ShowAttendTell(nn.Module):
         return loss + self.doubly_stochastic / len(logits) * ((1 - attended)**2).sum()
 
     def start(self, images):
-        """(h, c); regions and keys, which are the same for all beams of an image, stay with the model."""
+        """(h, c); regions and keys, which are the same for all beams of an image, are stored in the model."""
         self.encoded_regions, self.encoded_keys, h, c = self.encode(images)
         return h, c
 

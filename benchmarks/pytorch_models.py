@@ -71,8 +71,8 @@ class SmallCNN(nn.Module):
 class ShowTell(nn.Module):
     """The captioner on packed sequences: neither the LSTM nor the output layer computes padding.
 
-    Rows come with descending lengths, so packing reorders nothing, and of the packed outputs the first N belong to the
-    image in front, if it is read there.
+    Rows are in order of decreasing length, so packing does not reorder them, and the first N packed outputs belong to
+    the image, if it is read first.
     """
 
     def __init__(self, encoder, V, E, H, *, drop, image_every_step):

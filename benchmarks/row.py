@@ -1,4 +1,4 @@
-"""What a row of the table is, and where it runs."""
+"""A row of the table, and where it runs."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,10 +16,10 @@ class Place:
     """Where a side computes.
 
     device      "cpu" or "cuda"
-    threads     a process may use
-    folder      a Path for files both sides share
-    tf32        may a GPU's matrix products round their factors to TF32, on both sides?
-    peer_keeps_memory    does PyTorch's process get our setting of malloc, too (minicap/cpu/memory.py)?
+    threads     the number that a process may use
+    folder      a Path for files that both sides read
+    tf32        whether a GPU's matrix products may round their factors to TF32, on both sides
+    peer_keeps_memory    whether PyTorch's process uses our malloc settings too (minicap/cpu/memory.py)
     """
 
     device: str = "cpu"
@@ -29,15 +29,15 @@ class Place:
     peer_keeps_memory: bool = False
 
     def minicap(self):
-        """The :class:`minicap.backend.Device`; UserError if it cannot be had."""
+        """The :class:`minicap.backend.Device`; UserError if it is not available."""
         return get_device(self.device)
 
 
 class Work(NamedTuple):
-    """One side's share, ready to go.
+    """The work of one side.
 
     run()       the work that is timed
-    results()   does it once, and returns everything that has to agree: {name: array}, in our names and layouts
+    results()   does it once, and returns everything that has to agree, {name: array} in our names and layouts
     """
 
     run: Callable
@@ -48,12 +48,12 @@ class Work(NamedTuple):
 class Row:
     """One line of the table. A subclass adds its sizes as fields, and writes ``data``, ``ours`` and ``peer``.
 
-    target, cuda_target   ours / peer is to be at most this; None: reported without a target
-    tolerance             results agree when max |ours - peer| <= tolerance · max |peer|, array by array
-    unit, units           what the milliseconds are of, and how many of these one ``run()`` does
+    target, cuda_target   the largest ratio ours / peer that we aim for; None for no target
+    tolerance             results agree when max |ours - peer| <= tolerance · max |peer|, for each array
+    unit, units           the unit of the milliseconds, and the number of units in one ``run()``
     threads               overrides the command's ``--threads``
-    tf32                  a row of its own on a GPU, without a target: everything else is float32 throughout
-    small                 sizes at which the row is checked in about a second
+    tf32                  a separate row on a GPU, without a target: all others are float32 throughout
+    small                 sizes at which the row is tested in about a second
     """
 
     name: str
@@ -67,14 +67,14 @@ class Row:
     small: ClassVar[dict] = {}
 
     def reduced(self):
-        """The same row at its small sizes, where a target would mean nothing."""
+        """The same row at its small sizes, without a target, which would be meaningless."""
         return dataclasses.replace(self, **self.small, target=None, cuda_target=None)
 
     def prepare(self, folder):
         """Write the files that both sides read, once, into ``folder``."""
 
     def data(self):
-        """What both sides compute on: NumPy arrays by name, drawn from a fixed seed in either process."""
+        """The inputs of both sides: NumPy arrays by name, generated from a fixed seed in either process."""
         raise TypeError(f"{type(self).__name__} does not define data")
 
     def ours(self, data, place):
@@ -82,11 +82,11 @@ class Row:
         raise TypeError(f"{type(self).__name__} does not define ours")
 
     def peer(self, data, place):
-        """The :class:`Work` of PyTorch, which is imported in here."""
+        """The :class:`Work` of PyTorch, which is imported here."""
         raise TypeError(f"{type(self).__name__} does not define peer")
 
     def start_peer(self, place):
-        """Import and set up what the peer computes with; returns its name and version."""
+        """Import and set up the peer's library; returns its name and version."""
         from . import pytorch
 
         return pytorch.start(place)
@@ -102,7 +102,7 @@ def as_numpy(x):
 
 
 def normal(rng, *shape, std=1.0):
-    """N(0, std²) in float32, drawn as float32: half the memory of drawing float64."""
+    """N(0, std²), sampled in float32: half the memory of sampling in float64."""
     return rng.standard_normal(shape, dtype=np.float32) * np.float32(std)
 
 

@@ -36,12 +36,12 @@ CLIP = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingStep(Row):
-    """What the captioners share. A subclass gives ``settings`` and ``images_and_batches``."""
+    """The common part of the captioners. A subclass defines ``images_and_batches``."""
 
     batch: int = 64
     E: int
     H: int
-    drop: float = 0.0  # while timing; results are compared without: the two libraries draw different masks
+    drop: float = 0.0  # while timing; results are compared without, because the libraries sample different masks
     lr: float = 1e-3
 
     def data(self):
@@ -131,8 +131,8 @@ class TrainingStep(Row):
 
 
 def by_layer(gradients):
-    """The gradients of each layer as one vector: a bias before a batch norm has gradient zero but for rounding, which
-    is measured against the gradient of the kernel beside it."""
+    """The gradients of each layer as one vector: a bias before a batch norm has gradient zero except for rounding
+    errors, which are thus compared with the gradient of its kernel."""
     layers = {}
     for name, gradient in gradients.items():
         layers.setdefault(f"d{name.rpartition('.')[0]}", []).append(gradient.ravel())
@@ -141,8 +141,8 @@ def by_layer(gradients):
 
 @dataclass(frozen=True, kw_only=True)
 class ShowTellStep(TrainingStep):
-    """On features of a frozen network, (images, D), read beside every word as the recipe has it; batches bucketed by
-    length, evenly from the shortest on."""
+    """On features of a frozen network, (images, D), read with every word, as in the recipe. Batches are bucketed by
+    length, evenly from short to long."""
 
     D: int = 4096
     V: int = 2540
@@ -163,7 +163,7 @@ class ShowTellStep(TrainingStep):
 
 @dataclass(frozen=True, kw_only=True)
 class AttendStep(TrainingStep):
-    """Soft attention over L regions of an image, the same batches; the peer's is in a loop over the words, too."""
+    """Soft attention over L regions of an image, on the same batches; the peer's model also loops over the words."""
 
     L: int = 196
     D: int = 512
@@ -188,7 +188,7 @@ class AttendStep(TrainingStep):
 
 
 def flickr8k_batches(rng, row, shape):
-    """(images (count, *shape), ``row.units`` batches bucketed by length, evenly from the shortest on)"""
+    """(images (count, *shape), ``row.units`` batches bucketed by length, evenly from short to long)"""
     captions = flickr8k_like(rng, 50 * row.batch, row.V)
     batches = sorted(CaptionBatches(captions, row.batch, rng), key=lambda batch: batch.lengths.sum())
     middle = len(batches) // row.units // 2
@@ -197,15 +197,15 @@ def flickr8k_batches(rng, row, shape):
 
 
 def flickr8k_like(rng, count, V):
-    """``count`` captions (image, words), five an image, with the lengths of Flickr8k's and Zipf's frequencies."""
-    share = np.array(FLICKR8K_LENGTHS) / sum(FLICKR8K_LENGTHS)
-    lengths = 2 + rng.choice(len(share), count, p=share)
+    """``count`` captions (image, words), five per image, with Flickr8k's lengths and Zipf's frequencies."""
+    p = np.array(FLICKR8K_LENGTHS) / sum(FLICKR8K_LENGTHS)
+    lengths = 2 + rng.choice(len(p), count, p=p)
     return [(n // 5, (len(SPECIAL) + zipf(rng, V - len(SPECIAL), length)).tolist()) for n, length in enumerate(lengths)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SmallCNNStep(TrainingStep):
-    """On the built-in scenes, with the settings of their recipe: one of the five captions of each picture."""
+    """On the built-in scenes, with the settings of their recipe, and one of the five captions of each picture."""
 
     units: int = 8
     side: int = 32
@@ -236,7 +236,7 @@ ROWS = (
                  drop=RECIPES["features"]["drop"], lr=RECIPES["features"]["lr"]),
     AttendStep(name="attend_step", target=0.9, cuda_target=1.3, unit="step", E=_attend["embedding"],
                H=_attend["hidden"], A=_attend["attention"], drop=_attend["drop"], lr=_attend["lr"]),
-    # Adam's first steps have length lr in every weight, whose sign is rounding where a gradient is nearly zero.
+    # Adam's first steps have length lr in every weight, and their sign depends on rounding for gradients near zero.
     SmallCNNStep(name="small_cnn_step", target=1.0, cuda_target=1.5, tolerance=1e-3, unit="step",
                  batch=_shapes["batch_size"], E=_shapes["embedding"], H=_shapes["hidden"], drop=_shapes["drop"],
                  lr=_shapes["lr"]),

@@ -59,7 +59,7 @@ def random_vgg(depth, rng, top):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvTrain(Row):
-    """One convolution forward and backward. Without ``input_gradient`` nobody asks for dL/dx: a first layer."""
+    """One convolution forward and backward; with ``input_gradient=False`` as a first layer, without dL/dx."""
 
     C: int
     F: int

@@ -12,9 +12,9 @@ from minicap.captioning.text.vocabulary import END
 
 from ..row import Row, Work, as_numpy, normal
 
-# An untrained model finds all words equally likely and never ends. With this factor on its output layer the five best
-# words of 2,540 have a third of the probability, and with this bias of <end> the best captions are from 0 to 30 words
-# long, 9 on average (Flickr8k's have 11).
+# For an untrained model all words are about equally likely, and its captions do not end. With this factor on the output
+# layer the five best of 2,540 words have a third of the probability, and with this bias of <end> the best captions are
+# from 0 to 30 words long, 9 on average (Flickr8k's have 11).
 SHARPNESS, END_BIAS = 30.0, 8.0
 
 

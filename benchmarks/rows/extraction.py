@@ -47,7 +47,7 @@ class Extract(Row):
         out = place.folder / "ours.npy"
 
         def run():
-            out.unlink(missing_ok=True)  # finished features would not be made again
+            out.unlink(missing_ok=True)  # finished features would not be extracted again
             with contextlib.redirect_stderr(io.StringIO()):  # the progress bar
                 extract(Pictures(dataset, extractor), extractor, out, BATCH)
 

@@ -146,7 +146,7 @@ class LSTMTrain(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingTrain(Row):
-    """Rows of a table, and their gradients added up."""
+    """Rows of a table, and the sums of their gradients."""
 
     N: int = 64
     T: int = 20

@@ -1,4 +1,4 @@
-"""One step of Adam over the parameters of a large captioner, its gradients given."""
+"""One step of Adam for the parameters of a large captioner, with given gradients."""
 
 from dataclasses import dataclass
 from typing import ClassVar
