@@ -1,4 +1,4 @@
-"""What all tests share: the device they run on, a seeded generator, the real data.
+"""Common fixtures of the tests: the device they run on, a seeded generator, the real data.
 
     pytest                              everything, on NumPy
     pytest --device strict              what computes, on arrays as strict as a GPU's (tests/strict.py); needs no GPU

@@ -1,4 +1,4 @@
-"""An HTML page taken apart: balanced, and whatever a test wants to know of it."""
+"""A parser of HTML pages: tags are balanced, and their contents are available to tests."""
 
 from html.parser import HTMLParser
 

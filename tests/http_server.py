@@ -1,4 +1,4 @@
-"""A web server on 127.0.0.1 that misbehaves as told, for the tests of the downloader.
+"""A web server on 127.0.0.1 that misbehaves as instructed, for the tests of the downloader.
 
     server = FaultyServer()
     server.routes["/file"] = [breaks_off(body, after=100), serves(body)]  # one per request, the last one stays

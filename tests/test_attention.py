@@ -1,4 +1,4 @@
-"""Attention says what it should: weights that sum to one, a mixture of regions, a memory it may look at instead."""
+"""Attention: weights that sum to one, a weighted sum of regions, and a memory that can be attended to instead."""
 
 import numpy as np
 import pytest

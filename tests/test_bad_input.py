@@ -1,4 +1,4 @@
-"""What users get wrong, through the real programs: one sentence on stderr, exit code 2, and no file changed.
+"""Mistakes of users, through the real programs: a one-line message on stderr, exit code 2, and no file changed.
 
 Each reader's own tests go through the ways a file can be broken; here every kind of mistake meets every kind of program
 once. The world is a folder with everything a program needs, and beside it everything that is broken.

@@ -1,4 +1,4 @@
-"""The captioning program: one line or one JSON object for each picture, whatever happens to the others."""
+"""The captioning program: one line or one JSON object for each picture, whether or not others can be read."""
 
 import json
 import subprocess

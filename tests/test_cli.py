@@ -1,4 +1,4 @@
-"""Options from a dataclass, and the ways a program ends: 0, 2 with one sentence, 130."""
+"""Options from a dataclass, and exit codes: 0, 2 with a one-line message, 130."""
 
 import dataclasses
 import os

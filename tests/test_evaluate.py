@@ -1,4 +1,4 @@
-"""A whole split captioned and scored: the scores are those of minicap.score, and the features are the right ones."""
+"""A split captioned and scored: the scores are those of minicap.score, and the features are the right ones."""
 
 import json
 import shutil

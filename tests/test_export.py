@@ -1,4 +1,4 @@
-"""A captioner to give away: small, complete, without the paths of the machine, and it says the same."""
+"""An exported captioner: small, complete, without the paths of the machine, and with the same captions."""
 
 import json
 

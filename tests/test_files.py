@@ -1,4 +1,4 @@
-"""Files are written whole or not at all; what cannot be read or written is said in one sentence."""
+"""Files are written completely or not at all; what cannot be read or written is a one-line error."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""Every kind of picture people have, drawn here and read back."""
+"""Pictures of every common kind, generated here and read back."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Random weights: the variances of the papers, the same draw for the same seed, zeros without a generator."""
+"""Random weights: the variances of the papers, the same weights for the same seed, zeros without a generator."""
 
 import numpy as np
 import pytest

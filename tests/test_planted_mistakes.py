@@ -1,4 +1,4 @@
-"""A gradient check is worth what it finds: here are the mistakes people make, and each of them has to be found.
+"""A gradient check is worth what it finds: here are common mistakes, and it has to find each of them.
 
 Every line of ``MISTAKES`` is a change to the source of one layer, ``right`` replaced by ``wrong``, as a tired person
 would type it. The spoilt layer then has to fail the gradient check with a message that names a tensor, the place in it,

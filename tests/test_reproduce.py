@@ -1,4 +1,4 @@
-"""A recorded result run again, and what is told of the difference."""
+"""A recorded experiment run again, and the report of the differences."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""The training program as its users run it: a run from start to end, cut off and gone on with, checked and refused."""
+"""The training program as its users run it: runs that finish, are interrupted and resumed, checked or refused."""
 
 import dataclasses
 import json

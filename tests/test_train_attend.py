@@ -1,4 +1,4 @@
-"""The programs with --model attend: trained, resumed, evaluated, and what it cannot read refused."""
+"""The programs with --model attend: training, resuming, evaluating, and refusing features that it cannot read."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""VGG networks with a handful of channels, and files of their weights under every name and layout in the wild.
+"""VGG networks with a handful of channels, and files of their weights with all common names and layouts.
 
     shrink(monkeypatch)                          from here on vgg.py's table describes tiny networks
     shrink(monkeypatch, size=32)                 and Keras files are for pictures of 32 x 32, which is 49 times faster

@@ -1,4 +1,4 @@
-"""The table of levers: every row is run once, compared with the first, and not run again."""
+"""The table of training settings: every row is run once, compared with the first, and not run again."""
 
 import json
 

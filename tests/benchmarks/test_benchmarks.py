@@ -1,4 +1,4 @@
-"""The benchmark's machinery, and that every row's two sides compute the same. No test looks at a speed."""
+"""The benchmark's machinery, and that both sides of every row compute the same. No test measures speed."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""Files of a checkpoint: whole or not at all, and a sentence for everything that can be wrong with them."""
+"""Files of a checkpoint: complete or not there at all, and a message for everything that can be wrong with them."""
 
 import json
 import struct

@@ -1,4 +1,4 @@
-"""Captioners that write together: the mean of their probabilities, and what cannot be averaged."""
+"""Ensembles of captioners: the mean of their probabilities, and what cannot be averaged."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The inner loops that numba compiles. That they equal NumPy's is tested beside those, with numba there or not."""
+"""The inner loops that numba compiles. The tests of the twins compare them with NumPy's."""
 
 import numpy as np
 import pytest

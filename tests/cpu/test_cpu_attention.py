@@ -1,4 +1,4 @@
-"""Attention's twins on the CPU equal the plain functions, and leave them what they cannot do."""
+"""Attention's twins on the CPU equal the plain functions, and leave unsupported arguments to them."""
 
 import numpy as np
 import pytest

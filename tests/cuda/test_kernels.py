@@ -1,4 +1,4 @@
-"""Launching: arguments that do not fit are refused; and the emulator finds what a GPU would not say."""
+"""Launching: arguments that do not fit are refused; and the emulator finds errors that a GPU would not report."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What the checker says of exercises no lesson has: without an example, with lists, and what stops in odd places."""
+"""The checker on exercises unlike those of the lessons: without an example, with lists, with unusual exceptions."""
 
 import itertools
 import types

@@ -1,4 +1,4 @@
-"""What the checker says of code that stops: as NumPy and Python raise it, and with the line it happened in."""
+"""The checker's messages for code that raises: the exceptions of NumPy and Python, and the line they came from."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The learner's functions in the library's place: held against it, swapped in, trained with, and taken out again."""
+"""The learner's functions in place of the library's: compared with it, swapped in, used in training, and removed."""
 
 import dataclasses
 import io

@@ -1,4 +1,4 @@
-"""python -m minicap.learn as a learner uses it: a folder of one's own, checks, hints, and nothing lost."""
+"""python -m minicap.learn as a learner uses it: a separate folder, checks, hints, and nothing is lost."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is installed: the library with its lessons inside, and nothing beside it."""
+"""The installed package: the library with its lessons, and nothing else."""
 
 import os
 import subprocess

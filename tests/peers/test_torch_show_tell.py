@@ -1,4 +1,4 @@
-"""The whole captioner against PyTorch: the same weights give the same loss and the same gradients."""
+"""The complete captioner against PyTorch: the same weights give the same loss and the same gradients."""
 
 import numpy as np
 import pytest

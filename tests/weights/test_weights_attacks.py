@@ -1,4 +1,4 @@
-"""Torch files made to do harm, or damaged: one sentence of a UserError, no other exception, and no code is run."""
+"""Malicious or damaged torch files: a one-line UserError, no other exception, and no code is run."""
 
 import pickle
 import struct

@@ -1,4 +1,4 @@
-"""What is no weights file is named, with its cure."""
+"""Files that are not weights are recognised, and the message states what to do."""
 
 import bz2
 import gzip

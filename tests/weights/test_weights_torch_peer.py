@@ -1,4 +1,4 @@
-"""What real PyTorch saves is read to the last bit."""
+"""Files saved by real PyTorch are read exactly."""
 
 from collections import OrderedDict
 

@@ -1,4 +1,4 @@
-"""Caption files in each layout, whole and broken."""
+"""Caption files in each layout, valid and broken."""
 
 import csv
 import json

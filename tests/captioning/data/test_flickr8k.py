@@ -1,4 +1,4 @@
-"""Flickr8k in each form people have it: little copies made here, and the real one where MINICAP_DATA names it."""
+"""Flickr8k in all its usual forms: small copies made here, and the real one if MINICAP_DATA names it."""
 
 import csv
 import io

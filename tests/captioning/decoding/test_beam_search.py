@@ -1,4 +1,4 @@
-"""Beam search against every caption there is, and against the same search written with lists."""
+"""Beam search against exhaustive search, and against the same search written with lists."""
 
 import itertools
 import math

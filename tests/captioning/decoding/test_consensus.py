@@ -1,4 +1,4 @@
-"""Consensus: the score of a caption by hand, the neighbours of a picture, and what is chosen in the end."""
+"""Consensus: the score of a caption computed by hand, the neighbours of a picture, and the caption that is chosen."""
 
 from types import SimpleNamespace
 

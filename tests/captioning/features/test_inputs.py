@@ -1,4 +1,4 @@
-"""Rows of a data set as model inputs: drawn pictures, and rows of a feature file."""
+"""Rows of a data set as model inputs: generated pictures, and rows of a feature file."""
 
 import numpy as np
 import pytest

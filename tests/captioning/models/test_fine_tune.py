@@ -1,4 +1,4 @@
-"""Fine-tuning VGG's last block: gradients through the convolutions, where it begins, and the programs."""
+"""Fine-tuning VGG's last block: gradients through the convolutions, the initial weights, and the programs."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Show, Attend and Tell: its gradients, padding and several captions an image, beams that share regions, learning."""
+"""Show, Attend and Tell: its gradients, padding, several captions per image, beams that share regions, learning."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Show and Tell: its gradients, what it does with padding and several captions an image, and that it can learn."""
+"""Show and Tell: its gradients, padding, several captions per image, and that it can learn."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The two pictures a training run ends with: they are PNGs, whatever the run was like."""
+"""The two figures at the end of a training run: they are PNGs, whatever the run."""
 
 import errno
 import os

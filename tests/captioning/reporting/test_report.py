@@ -1,4 +1,4 @@
-"""The page about a split: whole, complete by itself, and its numbers are those of the scorer."""
+"""The page about a split: valid, self-contained, and with the numbers of the scorer."""
 
 import numpy as np
 import pytest

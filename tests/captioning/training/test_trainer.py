@@ -1,4 +1,4 @@
-"""The trainer: what is a good epoch, when to stop, and that nothing is lost or changed when a run is cut off."""
+"""The trainer: the best epoch, when to stop, and that nothing is lost or changed when a run is interrupted."""
 
 import dataclasses
 import errno
