@@ -76,7 +76,7 @@ class Dropout(Layer):
         if self.drop == 0:
             return x, Cache(scaled_mask=None)
         if scaled_mask is None:
-            scaled_mask = self.draw(x.shape, x)
+            scaled_mask = self.sample_mask(x.shape, x)
         return x * scaled_mask, Cache(scaled_mask=scaled_mask)
 
     def backward(self, dy, cache):
@@ -86,7 +86,7 @@ class Dropout(Layer):
     def __call__(self, x):
         return x
 
-    def draw(self, shape, like):
+    def sample_mask(self, shape, like):
         """mask / (1 - drop), with the type and device of the array ``like``; may be used for several forward passes."""
         keep = 1 - self.drop
         mask = self.rng.random(shape, dtype=np.float32) < keep

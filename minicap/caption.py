@@ -35,7 +35,7 @@ def main(argv=None):
     captioner = Ensemble.load(folders, weights=settings.weights, device=settings.device)
     if settings.attention is not None:
         if len(settings.images) > 1:
-            raise UserError("--attention draws one picture; name one image")
+            raise UserError("--attention is for a single picture; name one image")
         captioner.expect_attention()
     search = settings.search()
     if settings.mbr_samples or settings.neighbours:

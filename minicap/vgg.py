@@ -105,7 +105,7 @@ def vgg19(weights=None, **options):
 
 
 def vgg(depth=None, weights=None, *, top=None, batch_norm=None, rng=None):
-    """A VGG network, with the weights of a file or fresh ones (then ``rng`` draws them).
+    """A VGG network, with weights from a file or random ones from ``rng``.
 
     weights: a Keras ``.h5``, PyTorch ``.pth``, ``.safetensors`` or ``.npz`` file. ``depth``, ``top`` (the dense layers)
     and ``batch_norm`` left at None are read off the file. Names and shapes have to match in both directions: UserError

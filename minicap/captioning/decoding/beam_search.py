@@ -60,7 +60,7 @@ def beam_search(step, state, *, beam=3, max_length=30, length_penalty=0.7, no_re
     state = state.select(xp.asarray(rows))
     for length in range(1, max_length + 1):
         log_p = without_repeats(log_p, beams.words.reshape(N * B, -1), no_repeat_ngram_size)
-        sums, parents, words = _best_continuations(sums, log_p, 2 * B, forbid)  # at most B of them end: B go on
+        sums, parents, words = _best_continuations(sums, log_p, 2 * B, forbid)  # at most B of them end, so B continue
         ends = words == END
         finished = np.ones_like(ends) if length == max_length else ends
         beams.finish(sums[:, :B], parents[:, :B], words[:, :B], finished[:, :B], length, length_penalty)
@@ -121,15 +121,15 @@ def sample(step, state, *, temperature=1.0, rng, max_length=30, forbid=(PAD, STA
     return [[Hypothesis(tuple(words), float(logp), float(logp))] for words, logp in zip(captions, sums, strict=True)]
 
 
-def draw(step, state, count, *, rng, max_length=30, rows=1000):
+def sample_many(step, state, count, *, rng, max_length=30, rows=1000):
     """``count`` captions of each row of ``state``, sampled from the model's own probabilities: lists of hypotheses.
 
     About ``rows`` of them are sampled at once.
     """
     xp, N = array_module(state.rows[0]), len(state)
     found, at_once = [[] for _ in range(N)], max(1, rows // N)
-    for begun in range(0, count, at_once):
-        image_of = np.arange(N).repeat(min(at_once, count - begun))
+    for begin in range(0, count, at_once):
+        image_of = np.arange(N).repeat(min(at_once, count - begin))
         copies = state.select(xp.asarray(image_of))
         for n, sampled in zip(image_of, sample(step, copies, rng=rng, max_length=max_length), strict=True):
             found[n] += sampled
@@ -183,8 +183,8 @@ class _Beams:
         self.finished = [[] for _ in range(N)]
 
     def extend(self, parents, words):
-        begun = np.take_along_axis(self.words, parents[:, :, None], axis=1)
-        self.words = np.concatenate([begun, words[:, :, None]], axis=2)
+        before = np.take_along_axis(self.words, parents[:, :, None], axis=1)
+        self.words = np.concatenate([before, words[:, :, None]], axis=2)
 
     def finish(self, sums, parents, words, finished, length, length_penalty):
         """Add the candidates, each (N, B), that are finished; the best B of each image stay."""

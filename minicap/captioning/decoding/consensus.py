@@ -21,7 +21,7 @@ than sampling other captions.
 import numpy as np
 
 from ..scoring.cider import agreement, all_ngrams, inverse_document_frequency, tf_idf
-from .beam_search import draw
+from .beam_search import sample_many
 
 
 class Consensus:
@@ -43,8 +43,8 @@ class Consensus:
         words = captioner.vocabulary.words
         others = [[] for _ in hypotheses]  # for each image the sets of captions to agree with
         if self.mbr_samples:
-            samples = draw(captioner.step, captioner.start(inputs), self.mbr_samples, rng=self.rng,
-                           max_length=self.max_length)
+            samples = sample_many(captioner.step, captioner.start(inputs), self.mbr_samples, rng=self.rng,
+                                  max_length=self.max_length)
             for sets, of_image in zip(others, samples, strict=True):
                 sets.append([self.vectors([words[w] for w in h.words]) for h in of_image])
         if self.neighbours:

@@ -31,5 +31,5 @@ class WordDropout(Layer):
 
 
 def masked(x, masks, name):
-    """x times the dropout mask of this name, if ``masks`` has one; see :meth:`.ShowTell.draw_masks`."""
+    """x times the dropout mask of this name, if ``masks`` has one; see :meth:`.ShowTell.sample_masks`."""
     return x if masks is None or name not in masks else x * masks[name]

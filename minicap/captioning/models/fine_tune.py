@@ -64,8 +64,8 @@ class FineTuned(Layer):
     def step(self, state, words, masks=None):
         return self.captioner.step(state, words, masks)
 
-    def draw_masks(self, N, T):
-        return self.captioner.draw_masks(N, T)
+    def sample_masks(self, N, T):
+        return self.captioner.sample_masks(N, T)
 
     def attention_maps(self, image, words):
         return self.captioner.attention_maps(self.run_block(image), words)

@@ -222,19 +222,19 @@ class ShowAttendTell(Layer):
         """Read one word per row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
 
         The α of the next state is the attention for the word that is predicted here.
-        ``masks``: those of :meth:`draw_masks` for this word, (N, ...); without them there is no dropout.
+        ``masks``: those of :meth:`sample_masks` for this word, (N, ...); without them there is no dropout.
         """
         (h, c, image_of, _), encoded = state.rows, state.shared
         x = masked(self.words.embedding(words), masks, "words") + encoded.global_vector[image_of]
         h, c, z, alpha = self.lstm.step(x, encoded.regions, encoded.keys, image_of, h, c, prepared=encoded.prepared)
         return DecoderState((h, c, image_of, alpha), encoded), log_softmax(self.output(x, h, z, masks))
 
-    def draw_masks(self, N, T):
-        """As :meth:`.ShowTell.draw_masks`: {location: (N, T, ...)}, for words, state and output."""
+    def sample_masks(self, N, T):
+        """As :meth:`.ShowTell.sample_masks`: {location: (N, T, ...)}, for words, state and output."""
         H, E = self.output.hidden_to_output.W.shape
         layers = {"words": (self.words.dropout, E), "state": (self.output.drop_state, H),
                   "output": (self.output.drop_output, E)}
-        return {name: layer.draw((N, T, size), self.output.vocabulary.W.data)
+        return {name: layer.sample_mask((N, T, size), self.output.vocabulary.W.data)
                 for name, (layer, size) in layers.items() if layer.drop} or None
 
     def attention_maps(self, image, words):

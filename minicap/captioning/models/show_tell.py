@@ -42,7 +42,7 @@ class ShowTell(Layer):
     valid in columns 0 .. lengths[n] - 1 (see batches.py).
 
     With an ``advantage`` (N,), which may be negative, the cross-entropy of caption n is multiplied by it
-    (self_critical.py). With ``masks``, dropout uses the masks from :meth:`draw_masks`.
+    (self_critical.py). With ``masks``, dropout uses the masks from :meth:`sample_masks`.
     """
 
     def __init__(self, settings, *, rng, dropout_rng, log_frequencies=None, encoder=None):
@@ -106,7 +106,7 @@ class ShowTell(Layer):
     def step(self, state, words, masks=None):
         """Read one word per row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
 
-        ``masks``: those of :meth:`draw_masks` for this word, (N, ...); without them there is no dropout.
+        ``masks``: those of :meth:`sample_masks` for this word, (N, ...); without them there is no dropout.
         """
         h, c, image = state.rows
         x = masked(self.embedding(words), masks, "words")
@@ -115,7 +115,7 @@ class ShowTell(Layer):
         h, c = self.lstm.cell(x, h, c)
         return DecoderState((h, c, image)), log_softmax(self.output(masked(h, masks, "hidden")))
 
-    def draw_masks(self, N, T):
+    def sample_masks(self, N, T):
         """Dropout masks for N captions of T words, (N, T, ...) each, or None without dropout.
 
         With them, :meth:`step` samples captions with the same dropout with which :meth:`forward` learns from them.
@@ -123,8 +123,8 @@ class ShowTell(Layer):
         if self.drop_words.drop == 0:
             return None
         W = self.output.W.data
-        return {"words": self.drop_words.draw((N, T, self.embedding.W.shape[1]), W),
-                "hidden": self.drop_hidden.draw((N, T, len(W)), W)}
+        return {"words": self.drop_words.sample_mask((N, T, self.embedding.W.shape[1]), W),
+                "hidden": self.drop_hidden.sample_mask((N, T, len(W)), W)}
 
     def _lstm_inputs(self, image, embedded, lengths):
         """The LSTM's arguments, from (N, E), (N, T, E) and (N,): the image as x_{-1}, or as a constant input."""

@@ -56,7 +56,7 @@ class SelfCriticalTrainer(Trainer):
         """Sample captions of these images (I,), score them, and add to every gradient; (-mean reward, how many)."""
         put = self.captioner.device.asarray
         x = put(self.inputs["train"](images, self.shuffle_rng))
-        sampled, image_of, rewards, baseline, masks = self.draw(x, images)
+        sampled, image_of, rewards, baseline, masks = self.sample(x, images)
         order = np.argsort([-len(caption) for caption in sampled], kind="stable")  # as in a batch: the longest first
         batch = batch_of_targets(image_of[order], [sampled[n] for n in order])
         advantage = (rewards - baseline)[order].astype(np.float32)
@@ -66,7 +66,7 @@ class SelfCriticalTrainer(Trainer):
         self.model.backward(1.0, cache)
         return -rewards.mean(), len(sampled)
 
-    def draw(self, x, images):
+    def sample(self, x, images):
         """Sample K captions of each of I images: (captions, image_of, rewards, baselines, dropout masks or None).
 
         All have N = I·K entries.
@@ -74,7 +74,7 @@ class SelfCriticalTrainer(Trainer):
         I, K = len(images), self.settings.samples
         start, image_of = self.model.start(x), np.arange(I).repeat(K)
         put = self.captioner.device.asarray
-        masks, steps = self.model.draw_masks(I * K, MAX_LENGTH), itertools.count()
+        masks, steps = self.model.sample_masks(I * K, MAX_LENGTH), itertools.count()
 
         def step(state, words):
             *rows, caption = state.rows

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_beam_search import TinyModel, tiny_model
 
-from minicap.captioning.decoding.beam_search import Hypothesis, beam_search, draw
+from minicap.captioning.decoding.beam_search import Hypothesis, beam_search, sample_many
 from minicap.captioning.decoding.consensus import Consensus, unit_rows
 from minicap.captioning.models.state import DecoderState
 from minicap.captioning.scoring.cider import CiderD, agreement, all_ngrams, tf_idf
@@ -83,7 +83,7 @@ def test_as_many_captions_of_each_image_are_drawn_as_were_asked_for_whatever_is_
     for image, word in enumerate((4, 5)):
         table[image, :, :, [word, 2]] = np.log(0.5)
     model = TinyModel(table)
-    found = draw(model, model.start([1, 0, 1]), 9, rng=np.random.default_rng(0), rows=rows)
+    found = sample_many(model, model.start([1, 0, 1]), 9, rng=np.random.default_rng(0), rows=rows)
     assert [len(kept) for kept in found] == [9] * 3
     for kept, word in zip(found, (5, 4, 5), strict=True):
         assert {said for h in kept for said in h.words} == {word}
@@ -94,8 +94,8 @@ def test_a_seed_repeats_the_draws_and_the_device_of_the_state_does_not_matter(de
     model = tiny_model(3)
     state = model.start([0, 1])
     moved = DecoderState(tuple(device.asarray(s) for s in state.rows))
-    first, again, there = (draw(model, s, 5, rng=np.random.default_rng(1)) for s in (state, state, moved))
-    assert first == again == there != draw(model, state, 5, rng=np.random.default_rng(2))
+    first, again, there = (sample_many(model, s, 5, rng=np.random.default_rng(1)) for s in (state, state, moved))
+    assert first == again == there != sample_many(model, state, 5, rng=np.random.default_rng(2))
 
 
 def test_rows_of_zeros_are_similar_to_nothing_and_no_nan():

@@ -88,7 +88,7 @@ def test_its_gradient_is_that_of_the_expected_reward(monkeypatch, tmp_path, mode
     """
     monkeypatch.setattr(self_critical, "MAX_LENGTH", 2)
     trainer = make_trainer(tmp_path, model, **changes)
-    masks = trainer.model.draw_masks(1, 2)
+    masks = trainer.model.sample_masks(1, 2)
     assert set(masks or ()) == ({"state"} if "drop_at" in changes else
                                 {"words", {"attend": "output", "show-tell": "hidden"}[model]} if changes else set())
     one = masks and {at: mask[0] for at, mask in masks.items()}
@@ -104,7 +104,7 @@ def test_its_gradient_is_that_of_the_expected_reward(monkeypatch, tmp_path, mode
     assert p.sum() == pytest.approx(1)
     words = sum(map(len, captions))  # the loss is a mean over all words drawn: undone here
     all_alike = masks and {at: mask.repeat(len(captions), axis=0) for at, mask in masks.items()}
-    trainer.draw = lambda x, images: (captions, np.zeros(len(captions), int), words * p * (rewards - 0.3), 0.0,
+    trainer.sample = lambda x, images: (captions, np.zeros(len(captions), int), words * p * (rewards - 0.3), 0.0,
                                       all_alike)
     trainer.learn_from(np.array([image]))
     for name, parameter in trainer.model.named_parameters():
@@ -120,7 +120,7 @@ def test_its_gradient_is_that_of_the_expected_reward(monkeypatch, tmp_path, mode
 
 def test_the_advantage_is_the_reward_over_that_of_the_greedy_caption_or_of_the_others_drawn(tmp_path):
     images = np.array([2, 0])
-    drawn, image_of, rewards, baseline, masks = (trainer := make_trainer(tmp_path)).draw(
+    drawn, image_of, rewards, baseline, masks = (trainer := make_trainer(tmp_path)).sample(
         x := trainer.inputs["train"](images), images)
     assert image_of.tolist() == [0, 0, 1, 1] and len(drawn) == 4 and masks is None
     score = CiderD([[[*text.split(), "<end>"] for text in texts] for texts in REFERENCES.values()])
@@ -131,7 +131,7 @@ def test_the_advantage_is_the_reward_over_that_of_the_greedy_caption_or_of_the_o
     assert baseline.tolist() == [score(i, [words[w] for w in greedy[n]]) for n, i in zip([0, 0, 1, 1], [2, 2, 0, 0],
                                                                                           strict=True)]
     trainer = make_trainer(tmp_path, baseline="others")
-    _, _, again, others, _ = trainer.draw(x, images)
+    _, _, again, others, _ = trainer.sample(x, images)
     np.testing.assert_array_equal(again, rewards)  # the same draws: greedy takes nothing from the generator
     np.testing.assert_allclose(others, rewards[[1, 0, 3, 2]])
 
@@ -172,7 +172,7 @@ def test_each_caption_gets_its_own_advantage_whatever_its_place_in_the_batch(dev
 
     def gradient(rows):
         trainer.model.zero_grad()
-        trainer.draw = lambda x, images: ([captions[n] for n in rows], image_of[rows], rewards[rows], 0.0, None)
+        trainer.sample = lambda x, images: ([captions[n] for n in rows], image_of[rows], rewards[rows], 0.0, None)
         loss, n = trainer.learn_from(np.array([1, 2]))
         assert n == len(rows) and loss == pytest.approx(-rewards[rows].mean())
         return sum(len(captions[n]) for n in rows) * to_numpy(trainer.model.output.vocabulary.W.grad)
