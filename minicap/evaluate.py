@@ -23,7 +23,7 @@ class EvaluateSettings(SearchSettings):
     checkpoint: str = option(MISSING, "folder written by minicap.train, or DIR,DIR,... for an ensemble, which averages "
                              "the probabilities of its members", metavar="DIR")
     split: str = option("dev", "the images: make every choice on dev, and use test only once", choices=("dev", "test"))
-    data: str | None = option(None, "data set (default: the one that was trained on)",
+    data: str | None = option(None, "data set (default: that of the training run)",
                               choices=("shapes", "flickr8k", "folder"))
     data_dir: str | None = option(None, "folder of the data set (default: as in training, or MINICAP_DATA)",
                                   metavar="DIR")

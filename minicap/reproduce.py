@@ -29,8 +29,8 @@ class ReproduceSettings:
                       "flickr8k/show-tell", positional=True, metavar="ROW")
     results: str = option("results", "folder with the recorded results, part of a clone of the project", metavar="DIR")
     work: str | None = option(None, "folder for intermediate files (default: runs/reproduce-ROW)", metavar="DIR")
-    weights: str | None = option(None, "VGG-19 weights, where the recipe needs them (or MINICAP_WEIGHTS)",
-                                 metavar="FILE")
+    weights: str | None = option(None, "VGG-19 weights, where the recipe needs them (default: MINICAP_WEIGHTS, or "
+                                 "downloaded weights)", metavar="FILE")
 
 
 def main(argv=None):

@@ -166,7 +166,7 @@ def test_a_report_shows_where_it_looked_for_each_word(photographer, tmp_path, ca
 def test_attention_is_drawn_for_one_picture_by_one_model_that_has_it(photographer, tmp_path):
     run, photo = photographer
     arguments = [str(photo), "--device", "cpu", "--attention", str(tmp_path / "a.png"), "--checkpoint"]
-    with pytest.raises(UserError, match="draws one picture; name one image"):
+    with pytest.raises(UserError, match="is for a single picture; name one image"):
         caption.main([str(photo), *arguments, str(run)])
     with pytest.raises(UserError, match="has no attention to show; attention= needs one checkpoint that"):
         caption.main([*arguments, f"{run},{run}"])

@@ -16,7 +16,7 @@ class SearchSettings:
     beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N", group="decoding")
     length_penalty: float = option(0.7, "divide scores by length to the power of X: 0 favours short captions, 1 long "
                                    "ones", metavar="X", group="decoding")
-    no_repeat_ngram_size: int = option(0, "never repeat N words in a row within a caption; 0 allows all repetitions",
+    no_repeat_ngram_size: int = option(0, "never use the same N words in a row twice in a caption; 0 for no limit",
                                        metavar="N", group="decoding", formerly="no_repeat", least=0)
     max_length: int = option(30, "longest caption, in words", metavar="N", group="decoding")
     temperature: float | None = option(None, "sample each word instead: 1 uses the model's probabilities, lower values "
