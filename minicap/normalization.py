@@ -35,8 +35,8 @@ def inverse_deviation(variance, eps):
 
 
 @fuse
-def moving_average(old, keep, new, share):
-    return keep * old + share * new
+def moving_average(old, decay, new, weight):
+    return decay * old + weight * new
 
 
 class BatchNorm2d(Layer):

@@ -129,7 +129,7 @@ class AvgPool2d(_Pool2d):
         N, OH, OW, C = dy.shape
         P = self.padding
         dx = array_module(dy).zeros((N, H + 2 * P, W + 2 * P, C), dtype=dy.dtype)
-        share = dy / self.kernel**2
+        dmean = dy / self.kernel**2
         for dtap in _taps(dx, self.kernel, self.stride, OH, OW):
-            dtap += share
+            dtap += dmean
         return dx[:, P:P + H, P:P + W]

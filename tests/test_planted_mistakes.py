@@ -97,7 +97,7 @@ MISTAKES = [
     Mistake(MaxPool2d, "padding not cut off", "dx[:, P:P + H, P:P + W]", "dx[:, :H, :W]",
             max_pool2d_backward),
     Mistake(AvgPool2d, "divided by K instead of K²", "dy / self.kernel**2", "dy / self.kernel"),
-    Mistake(AvgPool2d, "overlapping windows overwrite", "dtap += share", "dtap[...] = share"),
+    Mistake(AvgPool2d, "overlapping windows overwrite", "dtap += dmean", "dtap[...] = dmean"),
     Mistake(AvgPool2d, "padding not cut off", "dx[:, P:P + H, P:P + W]", "dx[:, :H, :W]"),
 
     Mistake(BatchNorm2d, "mean treated as a constant", "(dy - dbeta / M - x_hat", "(dy - x_hat", batch_norm_backward),
