@@ -140,7 +140,8 @@ class Captioner(BaseCaptioner):
             extractor = Extractor(weights, self.source.layer, self.device)
             if differences := self.source.differences(extractor.source):
                 raise UserError(f"{weights} is not the network that this captioner was trained with: other "
-                                f"{', '.join(differences)}; name the right file with weights=")
+                                f"{', '.join(differences)}; it needs {self.source.network}, the weights with SHA-256 "
+                                f"{self.source.weights_sha256[:8]}...: name them with weights=")
             self._extractor = extractor
         return self._extractor
 
