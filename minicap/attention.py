@@ -24,7 +24,7 @@ from .linear import Linear, segment_sum
 
 @op
 def prepare_keys(keys):
-    """What :func:`attention_scores` needs of the keys (I, L, A) and can compute once for all steps: here no more."""
+    """What :func:`attention_scores` can compute of the keys (I, L, A) once for all steps; here that is nothing."""
     return keys
 
 
@@ -99,7 +99,8 @@ class SoftAttention(Layer):
     def forward(self, regions, keys, image_of, h, *, prepared=None):
         _expect_inputs(self, self.gate.b.shape[0], regions, keys, image_of, h)
         query = h @ self.U.data
-        alpha = softmax(attention_scores(keys, _of(keys, prepared), query, self.v.data, image_of))  # eq. 4, 5
+        scores = attention_scores(keys, prepared_or_new(keys, prepared), query, self.v.data, image_of)
+        alpha = softmax(scores)                                                                     # eq. 4, 5
         context = weighted_sum(regions, alpha, image_of)                                            # eq. 13
         gate, gate_cache = self.gate.forward(h)
         beta = sigmoid(gate)
@@ -119,8 +120,8 @@ class SoftAttention(Layer):
         if dalpha_outside is not None:
             dalpha += dalpha_outside
         de = softmax_backward(dalpha, c.alpha)
-        dquery, dv = attention_scores_backward(c.keys, _of(c.keys, c.prepared), c.query, self.v.data, c.image_of,
-                                               de, dkeys)
+        prepared = prepared_or_new(c.keys, c.prepared)
+        dquery, dv = attention_scores_backward(c.keys, prepared, c.query, self.v.data, c.image_of, de, dkeys)
         self.v.accumulate(dv)
         self.U.accumulate(c.h.T @ dquery)
         return dregions, dkeys, None, dh + dquery @ self.U.data.T
@@ -164,7 +165,7 @@ class AdaptiveAttention(Layer):
         key, key_cache = self.key.forward(g * tanh_c)
         value, value_cache = self.value.forward(g * tanh_c)
         tanh_s = xp.tanh(key + query)
-        e = attention_scores(keys, _of(keys, prepared), query, self.v.data, image_of)
+        e = attention_scores(keys, prepared_or_new(keys, prepared), query, self.v.data, image_of)
         alpha = softmax(xp.concatenate([e, (tanh_s @ self.v.data)[:, None]], axis=1))
         z = weighted_sum(regions, alpha[:, :-1], image_of) + alpha[:, -1:] * value
         return (z, alpha), Cache(regions=regions, keys=keys, prepared=prepared, image_of=image_of, h=h, query=query,
@@ -182,8 +183,8 @@ class AdaptiveAttention(Layer):
         if dalpha_outside is not None:
             dalpha += dalpha_outside
         de = softmax_backward(dalpha, c.alpha)
-        dquery, dv = attention_scores_backward(c.keys, _of(c.keys, c.prepared), c.query, self.v.data, c.image_of,
-                                               de[:, :-1], dkeys)
+        prepared = prepared_or_new(c.keys, c.prepared)
+        dquery, dv = attention_scores_backward(c.keys, prepared, c.query, self.v.data, c.image_of, de[:, :-1], dkeys)
         dkey = de[:, -1:] * self.v.data * (1 - c.tanh_s * c.tanh_s)
         dquery += dkey
         self.v.accumulate(dv + de[:, -1] @ c.tanh_s)
@@ -231,8 +232,8 @@ def _expect_inputs(layer, D, regions, keys, image_of, h):
     expect_shape(layer, h, "NH", "h", N=len(image_of), H=H)
 
 
-def _of(keys, prepared):
-    """``prepared``, or where it was not passed what it would be."""
+def prepared_or_new(keys, prepared):
+    """``prepared`` if it was passed, else the result of :func:`prepare_keys`."""
     return prepare_keys(keys) if prepared is None else prepared
 
 

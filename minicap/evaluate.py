@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .captioning.captioner import caption_all
 from .captioning.checkpoint import checkpoint_folders
 from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble, EnsembleInputs
 from .captioning.reporting.report import write_report
 from .captioning.run_data import feature_files, make_consensus, split_inputs, trained_dataset, training_settings
 from .captioning.scoring.metrics import score_captions
-from .captioning.training.trainer import caption_all
 from .cli import option, parse_settings, run_program
 from .files import write_json
 

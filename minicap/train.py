@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from .backend import get_device
-from .captioning.captioner import Captioner
+from .captioning.captioner import Captioner, caption_all
 from .captioning.checkpoint import write_description
 from .captioning.data import load_dataset
 from .captioning.training.assemble import assemble, extracted_features
 from .captioning.training.self_critical import SelfCriticalTrainer
 from .captioning.training.settings import TrainSettings
-from .captioning.training.trainer import Trainer, caption_all
+from .captioning.training.trainer import Trainer
 from .cli import flag, parse_settings, run_program
 from .errors import UserError, warn
 from .files import write_json

@@ -146,6 +146,16 @@ class Captioner(BaseCaptioner):
         return self._extractor
 
 
+def caption_all(captioner, inputs, *, batch_size=100, **options):
+    """{image name: its best caption} for all images of ``inputs``; ``options`` are those of :func:`.decode`."""
+    captions = {}
+    for begin in range(0, len(inputs.names), batch_size):
+        names = inputs.names[begin:begin + batch_size]
+        found = captioner.caption_inputs(inputs(np.arange(begin, begin + len(names))), **options)
+        captions |= {name: of_image[0][0] for name, of_image in zip(names, found, strict=True)}
+    return captions
+
+
 def find_network(facts):
     """The weights file of a network, from MINICAP_WEIGHTS or the download folder."""
     from ..download.catalogue import WEIGHTS, find_weights

@@ -8,10 +8,33 @@ Captions end one after another. So that nothing is computed for those that have 
 are the first n of those before.
 """
 
+from typing import NamedTuple
+
 from ...attention import AdaptiveAttention, SoftAttention, prepare_keys
 from ...backend import array_module
 from ...layer import Cache, Layer, expect_shape
-from ...recurrent import LSTMCell, gates_backward, gates_forward, steps_of
+from ...recurrent import LSTMCell, gates_backward, gates_forward, pack_by_time, steps_of
+
+
+class PackedCaptions:
+    """The M real words of N captions, packed by time (:func:`minicap.recurrent.pack_by_time`)."""
+
+    def __init__(self, image_of, words, lengths):
+        xp = array_module(words)
+        rows, columns, self.batch_sizes = pack_by_time(lengths)
+        self.M, self.at = len(rows), (xp.asarray(rows), xp.asarray(columns))  # x[at]: (N, T, ...) -> (M, ...)
+        self.words = words[self.at]
+        self.image_of_word = image_of[self.at[0]]
+        self.image_of = self.image_of_word[:self.batch_sizes[0]]
+
+
+class Step(NamedTuple):
+    """What backward needs of one step: the cache of attention, the state before it, and tanh of the memory after it."""
+
+    attention: Cache
+    h: object
+    c: object
+    tanh_c: object
 
 
 class AttentionLSTM(Layer):
@@ -52,30 +75,32 @@ class AttentionLSTM(Layer):
             before = h, c
             h, c, tanh_c = gates_forward(gates[now], c)
             y[now] = h
-            steps.append((attention, *before, tanh_c))
+            steps.append(Step(attention, *before, tanh_c))
         cache = Cache(x=x, z=z, gates=gates, steps=steps, regions=regions, keys=keys, batch_sizes=batch_sizes)
         return (y, z, attended), cache
 
     def backward(self, dy, cache):
         """dy = (dL/dy, dL/dz, dL/dattended), the last two may be None; returns the gradients of all six inputs."""
         dy, dz_outside, dattended = dy
-        x, z, gates, steps, regions, keys, batch_sizes = cache.spend(self)
+        saved = cache.spend(self)
+        x, z, gates, batch_sizes = saved.x, saved.z, saved.gates, saved.batch_sizes
         W, U = self.cell.W.data, self.cell.U.data
         (M, E), H, N = x.shape, len(U), batch_sizes[0]
         xp = array_module(x)
-        dregions, dkeys = xp.zeros_like(regions) if self.input_gradient else None, xp.zeros_like(keys)
+        dregions = xp.zeros_like(saved.regions) if self.input_gradient else None
+        dkeys = xp.zeros_like(saved.keys)
         dx, dh, dc = xp.zeros_like(x), *xp.zeros((2, N, H), dtype=x.dtype)
-        h_before = xp.concatenate([h for _, h, _, _ in steps])
+        h_before = xp.concatenate([step.h for step in saved.steps])
         for now, *_ in reversed(list(steps_of(batch_sizes))):
             n = now.stop - now.start
             # Rows n and beyond ended before this step: their dh and dc are still 0.
-            attention, _, c, tanh_c = steps.pop()
-            dgates, dc[:n] = gates_backward(dh[:n] + dy[now], dc[:n], gates[now], c, tanh_c)
+            step = saved.steps.pop()
+            dgates, dc[:n] = gates_backward(dh[:n] + dy[now], dc[:n], gates[now], step.c, step.tanh_c)
             dz = dgates @ W[E:].T
             if dz_outside is not None:
                 dz += dz_outside[now]
             _, _, _, dh_attention, *dmemory = self.attention.backward(
-                (dz, None if dattended is None else dattended[:n]), attention, dregions=dregions, dkeys=dkeys)
+                (dz, None if dattended is None else dattended[:n]), step.attention, dregions=dregions, dkeys=dkeys)
             dh[:n] = dgates @ U.T + dh_attention
             if dmemory:
                 dx[now] += dmemory[0]

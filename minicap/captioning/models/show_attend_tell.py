@@ -24,9 +24,8 @@ from ...layer import Cache, Layer, Sequential
 from ...linear import Embedding, Linear, segment_sum
 from ...losses import SoftmaxCrossEntropy, log_softmax
 from ...normalization import L2Normalize, Standardize
-from ...recurrent import pack_by_time
 from ..text.vocabulary import START
-from .attention_lstm import AttentionLSTM
+from .attention_lstm import AttentionLSTM, PackedCaptions
 from .dropout import WordDropout, masked
 from .settings import DROPOUT_LOCATIONS
 from .show_tell import FEATURE_LENGTH, feature_encoder
@@ -102,6 +101,18 @@ class WordEncoder(Layer):
         self.embedding.backward(self.dropout.backward(dx, c.dropout), c.embedding)
         return None, dglobal, None
 
+    def __call__(self, words, global_features, image_of):
+        return self.with_vector(words, self.global_vector(global_features), image_of)
+
+    def global_vector(self, global_features):
+        """v (I, E), which is computed once for each image; None without global features."""
+        return None if self.global_projection is None else self.global_projection(global_features)
+
+    def with_vector(self, words, v, image_of, masks=None):
+        """x at inference, from ``words`` and the v of :meth:`global_vector`."""
+        x = masked(self.embedding(words), masks, "words")
+        return x if v is None else x + v[image_of]
+
 
 class DeepOutput(Layer):
     """(5): x (M, E), h (M, H) and z (M, D) -> the logits of the next words (M, V), L_o (x + L_h h + L_z z)."""
@@ -165,17 +176,18 @@ class ShowAttendTell(Layer):
         masks = {name: mask[packed.at] for name, mask in (masks or {}).items()}
         weight = None if advantage is None else advantage[packed.at[0]] / packed.M
         regions, global_features = self.split(images)
-        (a, keys, state), regions = self.regions.forward(regions)                                     # (1), (2)
-        x, words = self.words.forward(packed.words, global_features, packed.image_of_word, masks.get("words"))
-        h, c = halves(state[packed.image_of])                                                         # (3)
-        (y, z, attended), lstm = self.lstm.forward(x, a, keys, packed.image_of, h, c,                 # (4)
-                                                   batch_sizes=packed.batch_sizes)
-        logits, output = self.output.forward(x, y, z, masks)                                          # (5)
-        loss, cross_entropy = self.loss.forward(logits, targets[packed.at], weight=weight)            # (6)
-        penalty, doubly_stochastic = self.doubly_stochastic.forward(attended[:, :a.shape[1]], words=packed.M)
+        (a, keys, state), region_cache = self.regions.forward(regions)                                # (1), (2)
+        x, word_cache = self.words.forward(packed.words, global_features, packed.image_of_word,       # (3)
+                                           masks.get("words"))
+        h, c = halves(state[packed.image_of])
+        (y, z, attended), lstm_cache = self.lstm.forward(x, a, keys, packed.image_of, h, c,           # (4)
+                                                         batch_sizes=packed.batch_sizes)
+        logits, output_cache = self.output.forward(x, y, z, masks)                                    # (5)
+        loss, loss_cache = self.loss.forward(logits, targets[packed.at], weight=weight)               # (6)
+        penalty, penalty_cache = self.doubly_stochastic.forward(attended[:, :a.shape[1]], words=packed.M)
         return loss + penalty, Cache(images_shape=images.shape, image_of=packed.image_of, attended=attended,
-                                     regions=regions, words=words, lstm=lstm, output=output,
-                                     cross_entropy=cross_entropy, doubly_stochastic=doubly_stochastic)
+                                     regions=region_cache, words=word_cache, lstm=lstm_cache, output=output_cache,
+                                     loss=loss_cache, penalty=penalty_cache)
 
     def backward(self, dloss, cache):
         """Returns the gradient of the images (None unless a block is fine-tuned), and None for the integer inputs."""
@@ -183,8 +195,8 @@ class ShowAttendTell(Layer):
         I, xp = c.images_shape[0], array_module(c.image_of)
         dattended = xp.zeros_like(c.attended)
         dattended[:, :c.attended.shape[1] - self.lstm.sentinel] = \
-            self.doubly_stochastic.backward(dloss, c.doubly_stochastic)                               # (6)
-        dlogits, _ = self.loss.backward(dloss, c.cross_entropy)
+            self.doubly_stochastic.backward(dloss, c.penalty)                                         # (6)
+        dlogits, _ = self.loss.backward(dloss, c.loss)
         dx_of_output, dy, dz = self.output.backward(dlogits, c.output)                                # (5)
         dx, da, dkeys, _, dh, dc = self.lstm.backward((dy, dz, dattended), c.lstm)                    # (4)
         _, dglobal, _ = self.words.backward(dx + dx_of_output, c.words)                               # (3)
@@ -198,7 +210,7 @@ class ShowAttendTell(Layer):
         """The mean cross-entropy per word, without dropout, label smoothing and doubly stochastic term."""
         packed = PackedCaptions(image_of, words, lengths)
         encoded, state = self.encode(images)
-        x = self.words.embedding(packed.words) + encoded.global_vector[packed.image_of_word]
+        x = self.words.with_vector(packed.words, encoded.global_vector, packed.image_of_word)
         y, z, _ = self.lstm(x, encoded.regions, encoded.keys, packed.image_of, *halves(state[packed.image_of]),
                             batch_sizes=packed.batch_sizes)
         return self.loss(self.output(x, y, z), targets[packed.at])
@@ -207,9 +219,7 @@ class ShowAttendTell(Layer):
         """Everything that is computed once for each image: (EncodedImages, [h_0, c_0] (I, 2H))."""
         regions, global_features = self.split(images)
         a, keys, state = self.regions(regions)
-        projection = self.words.global_projection
-        v = array_module(a).zeros((len(a), 1), dtype=a.dtype) if projection is None else projection(global_features)
-        return EncodedImages(a, keys, prepare_keys(keys), v), state
+        return EncodedImages(a, keys, prepare_keys(keys), self.words.global_vector(global_features)), state
 
     def start(self, images):
         """The state before the first word: rows h (I, H), c (I, H), image_of (I,), α (I, L); shared EncodedImages."""
@@ -225,7 +235,7 @@ class ShowAttendTell(Layer):
         ``masks``: those of :meth:`sample_masks` for this word, (N, ...); without them there is no dropout.
         """
         (h, c, image_of, _), encoded = state.rows, state.shared
-        x = masked(self.words.embedding(words), masks, "words") + encoded.global_vector[image_of]
+        x = self.words.with_vector(words, encoded.global_vector, image_of, masks)
         h, c, z, alpha = self.lstm.step(x, encoded.regions, encoded.keys, image_of, h, c, prepared=encoded.prepared)
         return DecoderState((h, c, image_of, alpha), encoded), log_softmax(self.output(x, h, z, masks))
 
@@ -245,13 +255,13 @@ class ShowAttendTell(Layer):
         state, maps = self.start(image), []
         for word in (START, *words):  # the attention when reading a word is that for the next one
             state, _ = self.step(state, array_module(image).full(1, word))
-            maps.append(state.rows[3][0])
+            *_, alpha = state.rows
+            maps.append(alpha[0])
         return array_module(image).stack(maps)
 
     def fit(self, images):
         """Compute mean and standard deviation of every channel from some images, for normalize "channels"."""
-        if hasattr(self.regions.scale, "fit"):
-            self.regions.scale.fit(self.split(images)[0])
+        self.regions.scale.fit(self.split(images)[0])
 
     def split(self, images):
         """(the regions (I, L, D), the global features of the images (I, G) or None)."""
@@ -268,18 +278,6 @@ class ShowAttendTell(Layer):
         return f"ShowAttendTell({V} words, E={E}, H={self.lstm.cell.U.shape[0]}, regions of {D}, A={A}{more})"
 
 
-class PackedCaptions:
-    """The M real words of N captions, packed by time (:func:`minicap.recurrent.pack_by_time`)."""
-
-    def __init__(self, image_of, words, lengths):
-        xp = array_module(words)
-        rows, columns, self.batch_sizes = pack_by_time(lengths)
-        self.M, self.at = len(rows), (xp.asarray(rows), xp.asarray(columns))  # x[at]: (N, T, ...) -> (M, ...)
-        self.words = words[self.at]
-        self.image_of_word = image_of[self.at[0]]
-        self.image_of = self.image_of_word[:self.batch_sizes[0]]
-
-
 @dataclass(frozen=True)
 class EncodedImages:
     """Everything that is the same for all captions, or beams, of an image."""
@@ -287,7 +285,7 @@ class EncodedImages:
     regions: object        # (I, L, D)
     keys: object           # (I, L, A)
     prepared: object       # the result of prepare_keys
-    global_vector: object  # (I, E), added to each word, or (I, 1) zeros
+    global_vector: object  # (I, E), what is added to each word; None without global features
 
 
 def halves(state):

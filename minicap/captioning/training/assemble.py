@@ -1,6 +1,5 @@
 """From settings to the parts of a training run: model inputs of the data set, and a captioner to train."""
 
-import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from ..features.feature_file import open_features
 from ..features.inputs import FeatureInputs, PixelInputs
 from ..models.build import build_model
 from ..models.fine_tune import channels_made, fine_tuned_block
-from ..models.settings import KINDS
+from ..models.settings import ShowAttendTellSettings, ShowTellSettings
 from ..text.tokens import tokenize
 from ..text.vocabulary import SPECIAL, Vocabulary
 from .settings import FEATURES_OF
@@ -93,18 +92,18 @@ def new_captioner(settings, dataset, source, device):
     if len(vocabulary) == len(SPECIAL):
         raise UserError(f"no word occurs {settings.min_count} times in the {len(captions)} training captions; use a "
                         "smaller min_count=")
-    facts = {"vocabulary": len(vocabulary), "image_every_step": settings.image == "every",
-             "dropout_at": settings.dropout_locations()}
-    if source is None:
-        facts |= {"input": "pixels", "side": dataset.side}
+    common = {"vocabulary": len(vocabulary), "embedding": settings.embedding, "hidden": settings.hidden,
+              "drop": settings.drop, "label_smoothing": settings.label_smoothing}
+    if settings.model == "attend":
+        D = source.regions_shape()[-1] if settings.finetune is None else channels_made(settings.finetune)
+        model_settings = ShowAttendTellSettings(
+            **common, feature_size=D, global_size=source.global_size(), attention=settings.attention,
+            normalize=settings.normalize, dropout_at=settings.dropout_locations(), word_dropout=settings.word_dropout,
+            sentinel=settings.sentinel, doubly_stochastic=settings.doubly_stochastic, finetune=settings.finetune)
     else:
-        facts |= {"input": "features", "feature_size": source.regions_shape()[-1], "global_size": source.global_size()}
-    if settings.finetune:
-        facts["feature_size"] = channels_made(settings.finetune)
-    kind = KINDS[settings.model]
-    names = [field.name for field in dataclasses.fields(kind)]
-    model_settings = kind(**{name: facts[name] if name in facts else getattr(settings, name)
-                             for name in names if name in facts or hasattr(settings, name)})
+        image = ({"input": "pixels", "side": dataset.side} if source is None else
+                 {"input": "features", "feature_size": source.shape[-1]})
+        model_settings = ShowTellSettings(**common, **image, image_every_step=settings.image == "every")
     model = build_model(model_settings, np.random.default_rng([settings.seed, 0]), vocabulary.log_frequencies())
     return Captioner(model, vocabulary, model_settings, device, source=source, weights=settings.weights)
 

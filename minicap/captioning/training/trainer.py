@@ -14,6 +14,7 @@ from ...errors import UserError, warn
 from ...files import write_text
 from ...flat import flatten
 from ...optim import Adam, WeightAverage, clip_gradients, warmup_cosine
+from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
 from ..features.feature_file import FeatureSource
 from ..scoring.metrics import score_captions
@@ -215,13 +216,3 @@ def _in_order(indexed, batch_size):
     """The captions in batches of similar length, the same ones every time."""
     indexed = sorted(indexed, key=lambda caption: len(caption[1]))
     return [make_batch(indexed[i:i + batch_size]) for i in range(0, len(indexed), batch_size)]
-
-
-def caption_all(captioner, inputs, *, batch_size=100, **options):
-    """{image name: its best caption} for all images of ``inputs``; ``options`` are those of :func:`.decode`."""
-    captions = {}
-    for begin in range(0, len(inputs.names), batch_size):
-        names = inputs.names[begin:begin + batch_size]
-        found = captioner.caption_inputs(inputs(np.arange(begin, begin + len(names))), **options)
-        captions |= {name: of_image[0][0] for name, of_image in zip(names, found, strict=True)}
-    return captions

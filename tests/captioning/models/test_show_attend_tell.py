@@ -142,6 +142,17 @@ def test_dropout_is_where_it_was_asked_for_and_nowhere_else(device, rng, locatio
     assert value(model(*inputs)) == pytest.approx(value(make_model(device)(*inputs)), rel=1e-12)
 
 
+def test_every_part_is_without_dropout_at_inference(device, rng):
+    rough, plain = (make_model(device, global_size=G, **options) for options in (ROUGH, {}))
+    words, image_of = (device.asarray(a) for a in (rng.integers(4, V, 6), np.array([0, 1, 1, 0, 2, 2])))
+    regions, features = (device.asarray(rng.standard_normal(shape)) for shape in ((3, SIDE * SIDE, D), (3, G)))
+    x, h, z = (device.asarray(rng.standard_normal((6, size))) for size in (E, H, D))
+    for part, inputs in (("words", (words, features, image_of)), ("regions", (regions,)), ("output", (x, h, z))):
+        found, expected = (getattr(model, part)(*inputs) for model in (rough, plain))
+        for ours, right in zip(*(y if isinstance(y, tuple) else (y,) for y in (found, expected)), strict=True):
+            np.testing.assert_array_equal(to_numpy(ours), to_numpy(right))
+
+
 def test_word_dropout_reads_unk_in_place_of_some_words_and_says_the_same(device, rng):
     layer = WordDropout(0.3, rng=np.random.default_rng(0))
     words = device.asarray(rng.integers(4, 9, (50, 40)))

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from minicap.backend import CPU
+from minicap.captioning.captioner import caption_all
 from minicap.captioning.checkpoint import load_tensors
 from minicap.captioning.data.shapes import ShapesDataset
 from minicap.captioning.training.assemble import inputs_for, new_captioner
 from minicap.captioning.training.settings import TrainSettings
-from minicap.captioning.training.trainer import Trainer, caption_all, report
+from minicap.captioning.training.trainer import Trainer, report
 from minicap.errors import UserError
 
 DATA = ShapesDataset(train=9, dev=5, test=0, side=16)
