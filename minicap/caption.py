@@ -10,7 +10,7 @@ from .captioning.ensemble import Ensemble
 from .captioning.reporting.plots import save_attention
 from .captioning.run_data import make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
-from .errors import UserError
+from .errors import UserError, with_flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ def main(argv=None):
         try:
             picture = captioner.read(path)
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {with_flags(str(error))}", file=sys.stderr)
             failed += 1
             continue
         beams = captioner.captions([picture], **search)[0]

@@ -18,7 +18,7 @@ import numpy as np
 from .backend import CPU, get_device, to_numpy
 from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
-from .errors import UserError, warn
+from .errors import UserError, warn, with_flags
 from .files import existing_file
 from .images import centre_crop, read_ahead, read_image, resize_short_side
 from .inference import inference
@@ -131,7 +131,7 @@ def main(argv=None):
     failed = False
     for path, best in zip(settings.images, classifier.classify(settings.images, settings.top), strict=True):
         if isinstance(best, UserError):
-            print(f"error: {best}", file=sys.stderr)
+            print(f"error: {with_flags(str(best))}", file=sys.stderr)
             failed = True
         elif settings.json:
             print(json.dumps({"image": path, "top": best}, ensure_ascii=False), flush=True)

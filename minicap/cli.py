@@ -7,12 +7,11 @@ same object is printed at the start and saved with the result, so a run can be r
 import argparse
 import dataclasses
 import os
-import re
 import sys
 import types
 import typing
 
-from .errors import UserError
+from .errors import OPTIONS, UserError, with_flags
 
 
 def option(default, help, *, choices=None, metavar=None, positional=False, nargs=None, group=None, formerly=None,
@@ -32,7 +31,8 @@ def option(default, help, *, choices=None, metavar=None, positional=False, nargs
 def parse_settings(settings_class, program, description, argv=None, *, package="minicap."):
     """Build an argument parser from ``settings_class``, with its options in order of definition, and parse ``argv``.
 
-    Inherited options come after its own. The help calls the program ``python -m`` package + program.
+    Inherited options come after its own. Messages call them by their flags from now on, see errors.with_flags. The help
+    calls the program ``python -m`` package + program.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {package}{program}", description=description)
     types_of = typing.get_type_hints(settings_class)
@@ -47,6 +47,8 @@ def parse_settings(settings_class, program, description, argv=None, *, package="
         if field.metadata["formerly"]:
             parser.add_argument(flag(field.metadata["formerly"]), dest=field.name,
                                 **keywords | {"help": argparse.SUPPRESS, "default": argparse.SUPPRESS})
+    OPTIONS.clear()
+    OPTIONS.update({field.name: field.name if field.metadata["positional"] else flag(field.name) for field in fields})
     values = vars(parser.parse_args(argv))
     settings = settings_class(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
     check_bounds(settings)
@@ -94,17 +96,9 @@ def _argument(field, kind):
     return keywords | ({"required": True} if required else {"default": field.default})
 
 
-def with_flags(sentence):
-    """An error message of the library, which names arguments as in Python, reworded for the command line.
-
-    "use layer='pool5', or name another file with weights=" -> "use --layer pool5, or name another file with --weights"
-    """
-    return re.sub(r"(?<![\w/.?&-])([a-z][a-z0-9_]*)=(?:'([^']*)')?(?=[\s,;.:)]|$)",
-                  lambda match: flag(match[1]) + (f" {match[2]}" if match[2] else ""), sentence)
-
-
 def run_program(main, argv=None):
     """Run ``main(argv)`` and exit: 0 on success, 2 with a one-line message on a user's mistake, 130 on Ctrl-C."""
+    OPTIONS.clear()
     try:
         code = main(argv)
         sys.stdout.flush()  # so that a closed pipe raises here, and not at exit, where it cannot be caught

@@ -1,6 +1,9 @@
 """Messages to the user: the exception for mistakes that are theirs to correct, and warnings."""
 
+import re
 import sys
+
+OPTIONS = {}  # {name of an argument: what the running program calls it}, filled by cli.parse_settings
 
 
 class UserError(ValueError):
@@ -8,10 +11,31 @@ class UserError(ValueError):
 
     The message is one clear sentence: what is wrong, where, and what to do about it. Programs print it on stderr
     and exit with code 2 (see :mod:`minicap.cli`); in a notebook it is an ordinary ``ValueError``. Arguments are written
-    as in Python, ``weights=`` or ``layer='pool5'``; programs print ``--weights`` and ``--layer pool5``.
+    as in Python, ``weights=`` or ``layer='pool5'``; programs that have these options print ``--weights`` and
+    ``--layer pool5`` (see :func:`with_flags`).
     """
 
 
 def warn(sentence):
     """Print ``sentence`` on stderr as a warning: something is unusual, but the program continues."""
-    print(f"warning: {sentence}", file=sys.stderr)
+    print(warning(sentence), file=sys.stderr)
+
+
+def warning(sentence):
+    """The line that :func:`warn` prints, for those who have to print it around a progress bar."""
+    return f"warning: {with_flags(sentence)}"
+
+
+def with_flags(sentence):
+    """A message of the library, which names arguments as in Python, reworded for the command line.
+
+    "use layer='pool5', or name another file with weights=" -> "use --layer pool5, or name another file with --weights"
+
+    Only options of the running program are reworded; without a program, the sentence remains as it is.
+    """
+    def reworded(match):
+        name, value = match.groups()
+        return OPTIONS[name] + (f" {value}" if value else "") if name in OPTIONS else match[0]
+
+    # Not part of a path or an address before it, and behind it a space or the end, perhaps after punctuation.
+    return re.sub(r"(?<![\w/.?&-])([a-z][a-z0-9_]*)=(?:'([^']*)')?(?=[,;.:)]*(?:\s|$))", reworded, sentence)

@@ -199,6 +199,7 @@ MISTAKES = {
                                "bad/resnet.npz", "bad/resnet.npz is not a VGG network"),
     # an unreadable image
     "caption: a truncated picture": (caption, "bad/truncated.jpg", *CAPTION[2:], "run", "truncated.jpg is truncated"),
+    "caption: an odd name": (caption, "x=.jpg", *CAPTION[2:], "run", "x=.jpg does not exist"),
     "caption: an empty picture": (caption, "bad/empty.jpg", *CAPTION[2:], "run", "bad/empty.jpg is empty"),
     "caption: no picture at all": (caption, "bad/text.jpg", *CAPTION[2:], "run", "bad/text.jpg is not an image"),
     "classify: no picture at all": (*CLASSIFY, "bad/text.jpg", "--weights", "vgg-0.h5", "bad/text.jpg is not an image"),

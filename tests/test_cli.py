@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from minicap.cli import check_bounds, flag, option, parse_settings, run_program, with_flags
-from minicap.errors import UserError
+from minicap.cli import check_bounds, flag, option, parse_settings, run_program
+from minicap.errors import OPTIONS, UserError, warn, with_flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,22 +141,62 @@ def test_bounds_hold_for_settings_made_in_python_and_none_is_within():
         check_bounds(Painting(out="a", rate=-0.1))
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Messages:
+    """Options named as in the sentences below."""
+
+    picture: str = option("", "file", positional=True, nargs="?")
+    beam: int = option(1, "width")
+    features: str = option("", "file")
+    layer: str = option("fc7", "layer")
+    lr: float = option(0.1, "step size")
+    max_length: int = option(20, "words")
+    mirrored: str = option("", "file")
+    model: str = option("show-tell", "captioner")
+    no_repeat_ngram_size: int = option(0, "words")
+    seed: int = option(0, "random seed")
+    split: str = option("dev", "split")
+    weights: str = option("", "file")
+
+
+@pytest.fixture
+def messages():
+    """As if the program with these options were running."""
+    parse_settings(Messages, "messages", "", ["a.jpg"])
+    yield
+    OPTIONS.clear()
+
+
 @pytest.mark.parametrize(("sentence", "printed"), [
     ("use layer='pool5', or name another file with weights=", "use --layer pool5, or name another file with --weights"),
     ("no_repeat_ngram_size= has to be at least 0, got -1", "--no-repeat-ngram-size has to be at least 0, got -1"),
     ("beam= and max_length= have to be; got 0", "--beam and --max-length have to be; got 0"),
-    ("name it with features=; or (with mirrored=)", "name it with --features; or (with --mirrored)"),
+    ("name it with features=; or (with mirrored=).", "name it with --features; or (with --mirrored)."),
     ("model='show-tell' reads fc7; layer='conv5_4+fc7'.", "--model show-tell reads fc7; --layer conv5_4+fc7."),
+    ("picture= is missing", "picture is missing"),
     ("features=\n", "--features\n")])
-def test_arguments_become_flags_in_what_a_program_prints(sentence, printed):
+def test_arguments_become_flags_in_what_a_program_prints(messages, sentence, printed):
     assert with_flags(sentence) == printed
 
 
 @pytest.mark.parametrize("sentence", [
     "runs/lr=0.1/last.safetensors is damaged", "/data/seed= was left", "lr=0.1 is a folder", "C:/x/split='a'b.csv",
-    "https://host/get?name=, moved", "a=b and x == y", "shape (6,), V=9 words", "the weights do not fit: W=(3, 4)"])
-def test_paths_formulas_and_addresses_stay_as_they_are(sentence):
+    "https://host/get?split=, moved", "a=b and x == y", "shape (6,), V=9 words", "the weights do not fit: W=(3, 4)",
+    "the image lr=.jpg does not exist", "there is no folder model=,beam", "the image x= does not exist",
+    "data='flickr8k' is not for this program"])
+def test_paths_formulas_addresses_and_names_of_no_option_stay_as_they_are(messages, sentence):
     assert with_flags(sentence) == sentence
+
+
+def test_without_a_program_arguments_are_named_as_in_python(messages):
+    assert with_flags("name it with weights=") == "name it with --weights"
+    assert ends(lambda argv: None) == 0  # the next program, without options
+    assert with_flags("name it with weights=") == "name it with weights="
+
+
+def test_a_warning_of_a_program_names_flags_too(messages, capsys):
+    warn("weights= has no effect")
+    assert capsys.readouterr().err == "warning: --weights has no effect\n"
 
 
 def test_flags_are_names_with_hyphens():
@@ -187,7 +227,12 @@ def test_a_program_that_ends_well_exits_with_0_and_gets_its_arguments():
 def test_a_users_mistake_is_one_sentence_on_stderr_and_2(capsys):
     assert ends(fail(UserError("no such file"))) == 2
     assert capsys.readouterr() == ("", "error: no such file\n")
-    assert ends(fail(UserError("name it with weights="))) == 2
+
+    def main(argv):
+        parse(*argv)
+        raise UserError("name it with weights=")
+
+    assert ends(main, "a.jpg") == 2
     assert capsys.readouterr().err == "error: name it with --weights\n"
 
 

@@ -7,7 +7,7 @@ import ctypes
 import os
 from importlib import metadata
 
-from ..cli import with_flags
+from ..errors import with_flags
 
 
 class MissingError(Exception):
