@@ -28,13 +28,26 @@ def option(default, help, *, choices=None, metavar=None, positional=False, nargs
     return dataclasses.field(default=default, metadata=metadata | facts)
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that reports a mistake in one line, not after the usage of thirty options, and takes no prefixes.
+
+    Prefixes would be ambiguous next to former names: --no-rep next to --no-repeat and --no-repeat-ngram-size.
+    """
+
+    def __init__(self, **keywords):
+        super().__init__(allow_abbrev=False, **keywords)
+
+    def error(self, message):
+        self.exit(2, f"error: {message}; {self.prog} --help lists the options\n")
+
+
 def parse_settings(settings_class, program, description, argv=None, *, package="minicap."):
     """Build an argument parser from ``settings_class``, with its options in order of definition, and parse ``argv``.
 
     Inherited options come after its own. Messages call them by their flags from now on, see errors.with_flags. The help
     calls the program ``python -m`` package + program.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m {package}{program}", description=description)
+    parser = Parser(prog=f"python -m {package}{program}", description=description)
     types_of = typing.get_type_hints(settings_class)
     fields = [field for field in dataclasses.fields(settings_class) if "help" in field.metadata]
     groups = {None: parser}

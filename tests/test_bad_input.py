@@ -170,6 +170,10 @@ MISTAKES = {
     "score: no references": (score, "predictions.json", "--references", "gone.csv", "gone.csv does not exist"),
     "classify: no picture": (*CLASSIFY, "gone.jpg", "--weights", "vgg-0.h5", "gone.jpg does not exist"),
     "classify: no weights": (*CLASSIFY, "bad/whole.jpg", "--weights", "gone.h5", "gone.h5 does not exist"),
+    # an option that does not exist, or without its value
+    "train: an unknown option": (*on_data("--epoch", 1), "unrecognized arguments: --epoch 1; python -m minicap.train "
+                                 "--help lists the options"),
+    "evaluate: an option without value": (*EVALUATE, "run", "--beam", "argument --beam: expected one argument"),
     # a folder where a file is meant, a file where a folder is meant
     "train: a folder of features": (*on_data("--features", "run"), "feature file run"),
     "train: a file of data": (*on_data("--data-dir", "features.npy"), "features.npy is not a folder"),

@@ -57,7 +57,9 @@ def test_a_field_without_help_is_no_option(capsys):
 def test_a_mistyped_command_exits_with_2_and_says_which_option(capsys, argv, message):
     with pytest.raises(SystemExit) as exit:
         parse(*argv)
-    assert exit.value.code == 2 and message in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert exit.value.code == 2 and err.startswith(f"error: {message}")
+    assert err.endswith("; python -m minicap.paint --help lists the options\n") and err.count("\n") == 1
 
 
 def test_an_option_without_default_is_required(capsys):
@@ -120,6 +122,12 @@ def test_a_former_name_works_but_is_not_listed(capsys):
     assert paint("--out", "a", "--strokes", "4", "--dabs", "5").strokes == 5  # the last one counts, as always
     text = help_of_painting(capsys)
     assert "--strokes" in text and not any(name in text for name in ("dabs", "damp"))
+
+
+def test_options_are_written_in_full(capsys):
+    with pytest.raises(SystemExit):
+        paint("--out", "a", "--stro", "5")
+    assert "unrecognized arguments: --stro 5" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("argv", "message"), [
