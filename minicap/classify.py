@@ -53,10 +53,11 @@ class Classifier:
             raise UserError(f"{weights} has no dense layers, and so no classes; name a file that has them")
         cells = self.model.preprocessing.size // 32  # rows and columns of pool5, which fc6 expects
         if crop // 32 != cells:
-            raise UserError(f"--crop {crop} does not suit the dense layers, which expect {32 * cells} pixels "
-                            f"(or up to {32 * cells + 31})")
+            raise UserError(f"crop= has to be from {32 * cells} to {32 * cells + 31}, which the dense layers expect, "
+                            f"not {crop}")
         if resize < crop:
-            raise UserError(f"--resize {resize} is less than --crop {crop}; the crop has to fit into the picture")
+            raise UserError(f"resize= has to be at least crop=, {crop}, not {resize}; the crop has to fit into the "
+                            "picture")
         self.resize, self.crop, self.device = resize, crop, device
         count = self.model["fc8"].b.shape[0]
         self.classes = read_classes(classes or weights.with_name(CLASSES), count, required=classes is not None)
@@ -100,7 +101,7 @@ class Classifier:
 def read_classes(path, count, required=True):
     """``count`` names, one on each line of the file. If it is missing and not required: "class 0", "class 1", ..."""
     if not required and not Path(path).is_file():
-        warn(f"no class names, only numbers: there is no {path}, and no --classes was given")
+        warn(f"no class names, only numbers: there is no {path}, and no classes= was given")
         return [f"class {i}" for i in range(count)]
     path = existing_file(path, "class file")
     try:
@@ -109,7 +110,7 @@ def read_classes(path, count, required=True):
         raise UserError(f"class file {path} is not a text file in UTF-8; name one with a class on each line") from error
     if len(names) != count:
         raise UserError(f"class file {path} has {len(names)} lines, but the network has {count} classes; name a file "
-                        "with --classes that has a class on each line, in the order of the outputs")
+                        "with classes= that has a class on each line, in the order of the outputs")
     return [name.strip() for name in names]
 
 
@@ -117,7 +118,7 @@ def default_weights():
     """Weights from the usual places; UserError if there are none. Files without dense layers are the last choice."""
     found = [path for network in ("vgg19", "vgg16") if (path := find_weights(network)) is not None]
     if not found:
-        raise UserError("no VGG weights were found; name a file with --weights or MINICAP_WEIGHTS, or fetch one with "
+        raise UserError("no VGG weights were found; name a file with weights= or MINICAP_WEIGHTS, or fetch one with "
                         "`python -m minicap.download vgg19`")
     return min(found, key=lambda path: "notop" in path.name)
 

@@ -74,11 +74,16 @@ def flag(name):
 
 
 def check_bounds(settings):
-    """UserError for a number outside the bounds of its option; None, which stands for a default, is never outside."""
+    """UserError for a value that is none of the choices of its option, or a number outside its bounds.
+
+    None, which stands for a default, is never refused.
+    """
     for field in dataclasses.fields(settings):
         value, bounds = getattr(settings, field.name), field.metadata
         if value is None or "help" not in bounds:
             continue
+        if bounds["choices"] and value not in bounds["choices"]:
+            raise UserError(f"{field.name}= has to be one of {', '.join(map(str, bounds['choices']))}, not {value!r}")
         least, above, below = bounds["least"], bounds["above"], bounds["below"]
         wanted = [f"{words} {bound:g}" for words, bound in (("at least", least), ("above", above), ("below", below))
                   if bound is not None]

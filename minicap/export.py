@@ -19,7 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from .captioning.captioner import Captioner
-from .captioning.checkpoint import checkpoint_folder, load_tensors, read_description, save_tensors, write_description
+from .captioning.checkpoint import (
+    checkpoint_folder,
+    load_tensors,
+    read_description,
+    run_settings,
+    save_tensors,
+    write_description,
+)
 from .captioning.scoring.metrics import TITLES
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
@@ -100,7 +107,7 @@ def write(folder, source, captioner, scores):
     write_description(folder, captioner)
     tensors, facts = load_tensors(source / "best.safetensors", "checkpoint")
     save_tensors(folder / "best.safetensors", {name: to_float16(a, name) for name, a in tensors.items()}, facts)
-    settings = read_json(source / "settings.json", "settings of the training run,")
+    settings = run_settings(source)
     settings |= {key: None for key in PATHS if key in settings}
     write_json(folder / "settings.json", settings)
     write_json(folder / "scores.json", scores)

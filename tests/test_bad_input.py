@@ -27,7 +27,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import minicap
-from minicap import caption, classify, cli, evaluate, extract, score, train
+from minicap import caption, classify, cli, evaluate, export, extract, score, train
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import load_tensors
 from minicap.captioning.training import trainer as training
@@ -107,6 +107,8 @@ def make_bad_things(bad, world):
     (run("broken description") / "captioner.json").write_text("{")
     (run("no weights") / "best.safetensors").unlink()
     (run("no settings") / "settings.json").unlink()
+    (run("a list of settings") / "settings.json").write_text("[]")
+    (run("one setting") / "settings.json").write_text('{"data": "folder"}')
     shutil.copy(world / "run" / "best.safetensors", run("weights alone") / "last.safetensors")
 
 
@@ -181,7 +183,7 @@ MISTAKES = {
     "train: a folder inside a file": (*on_data("--out", "vgg-0.h5/run"), "cannot write vgg-0.h5/run/settings.json"),
     "extract: a folder of weights": (*with_weights("run"), "run is a folder; weights file has to be a file"),
     "caption: a folder of pictures": (caption, "pictures", *CAPTION[2:], "run", "pictures is a folder"),
-    "caption: a file of a checkpoint": (*CAPTION, "run/best.safetensors", "has to be the folder that training wrote"),
+    "caption: a file of a checkpoint": (*CAPTION, "run/best.safetensors", "is a file, not a folder"),
     "caption: a folder of weights": (*CAPTION, "run", "--weights", "pictures", "pictures is a folder"),
     "caption: another folder": (*CAPTION, "pictures", "pictures has no captioner.json, so it is not a checkpoint"),
     "evaluate: a folder to write to": (evaluate, "--checkpoint", "run", "--device", "cpu", "--predictions", "pictures",
@@ -224,11 +226,17 @@ MISTAKES = {
     "evaluate: other words": (*EVALUATE, "bad/other words", "best.safetensors was trained with another vocabulary"),
     "evaluate: newer weights": (*EVALUATE, "bad/newer best",
                                 "has checkpoint format 9, this version of minicap reads 1 or 2"),
+    "train: a list of settings": (*on_data("--init", "bad/a list of settings"), "settings.json lacks data, model"),
+    "train: one setting": (*on_data("--init", "bad/one setting"), "settings.json lacks model, sentinel; keep"),
+    "train: a file of a run": (*on_data("--init", "run/best.safetensors"), "is a file, not a folder that training has"),
+    "train: no run to fine-tune": (*on_data("--finetune", "block5"), "name that run with --init"),
+    "export: a list of settings": (export, "bad/a list of settings", "out", "settings.json lacks the settings"),
     "train: newer run": (*on_data("--out", "bad/newer last", "--resume"), "has checkpoint format 9"),
     "train: truncated run": (*on_data("--out", "bad/truncated last", "--resume"), "last.safetensors is damaged"),
     "train: somebody's run": (*on_data("--out", "bad/somebody's last", "--resume"), "was not written by minicap"),
     "train: weights alone": (*on_data("--out", "bad/weights alone", "--epochs", 1, "--resume"), "holds weights but no"),
-    "train: other settings": (*on_data("--out", "run", "--epochs", 1, "--lr", 1, "--resume"), "was trained with lr = "),
+    "train: other settings": (*on_data("--out", "run", "--epochs", 1, "--lr", 1, "--resume"),
+                              "was trained with another --lr (0.02, not 1.0)"),
     "train: over a run": (*on_data("--out", "run"), "run already has a training run; add --resume"),
 }
 

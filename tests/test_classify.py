@@ -208,11 +208,11 @@ def test_downloaded_weights_with_dense_layers_are_preferred(capsys, weights, pic
 
 @pytest.mark.parametrize("options, words", [
     (["--top", "0"], "--top has to be at least 1"),
-    (["--crop", "31"], "--crop 31 does not suit the dense layers, which expect 32 pixels (or up to 63)"),
-    (["--crop", "64"], "--crop 64 does not suit"),
-    (["--crop", "-3"], "--crop -3 does not suit"),
-    (["--crop", "40", "--resize", "39"], "--resize 39 is less than --crop 40"),
-    (["--crop", "32", "--resize", "-5"], "--resize -5 is less"),
+    (["--crop", "31"], "--crop has to be from 32 to 63, which the dense layers expect, not 31"),
+    (["--crop", "64"], "--crop has to be from 32 to 63, which the dense layers expect, not 64"),
+    (["--crop", "-3"], "not -3"),
+    (["--crop", "40", "--resize", "39"], "--resize has to be at least --crop, 40, not 39"),
+    (["--crop", "32", "--resize", "-5"], "--resize has to be at least --crop, 32, not -5"),
     (["--device", "tpu"], "unknown device"),
 ])
 def test_options_that_make_no_sense_are_one_sentence(capsys, weights, pictures, options, words):

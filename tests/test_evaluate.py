@@ -203,7 +203,7 @@ def test_options_of_the_training_data_are_not_carried_to_other_data(run, copied,
 
 
 @pytest.mark.parametrize("text, message", [
-    ("{", "is not valid JSON"), ("[]", "lacks some of data, data_dir"), ('{"data": "folder"}', "lacks some of data"),
+    ("{", "is not valid JSON"), ("[]", "lacks data, data_dir"), ('{"data": "folder"}', "lacks data_dir"),
 ])
 def test_settings_that_are_none_are_refused(run, copied, text, message):
     (copied / "settings.json").write_text(text)

@@ -302,9 +302,9 @@ def test_an_existing_run_is_not_written_over(data, tmp_path, undrawn, monkeypatc
 
 
 @pytest.mark.parametrize("change, message", [
-    (("--lr", 0.5), r"was trained with lr = 0\.02, not 0\.5; resume with the settings of the run"),
-    (("--hidden", 13), r"was trained with hidden = 12, not 13"),
-    (("--select", "bleu4"), r"was trained with select = cider, not bleu4"),
+    (("--lr", 0.5), r"was trained with another lr= \(0\.02, not 0\.5\); resume with the settings of the run"),
+    (("--hidden", 13), r"was trained with another hidden= \(12, not 13\)"),
+    (("--select", "bleu4"), r"was trained with another select= \(cider, not bleu4\)"),
 ])
 def test_a_run_that_is_resumed_with_other_settings_stays_as_it_was(data, tmp_path, undrawn, change, message):
     tiny_captioner.run_train(tmp_path / "run", *data, "--epochs", 1)
@@ -334,7 +334,7 @@ def test_settings_that_cannot_be_are_refused_by_name_before_anything_is_written(
 
 
 def test_resuming_needs_the_folder_of_the_run():
-    with pytest.raises(UserError, match="--resume needs --out, the folder of the run to continue"):
+    with pytest.raises(UserError, match="resume= needs out=, the folder of the run to continue"):
         train.main(["--resume"])
 
 

@@ -97,10 +97,21 @@ def checkpoint_folder(path):
     if not path.exists():
         raise UserError(f"checkpoint folder {path} does not exist; `python -m minicap.train --out {path}` creates one")
     if not path.is_dir():
-        raise UserError(f"{path} is a file; checkpoint= has to be the folder that training wrote")
+        raise UserError(f"{path} is a file, not a folder that training has written")
     if not (path / "captioner.json").exists():
-        raise UserError(f"{path} has no captioner.json, so it is not a checkpoint; name the out= of minicap.train")
+        raise UserError(f"{path} has no captioner.json, so it is not a checkpoint; name a folder that training has "
+                        "written")
     return path
+
+
+def run_settings(folder, *keys):
+    """The settings of a training run, a dict from its ``settings.json``; UserError when one of ``keys`` is missing."""
+    path = Path(folder) / "settings.json"
+    settings = read_json(path, "settings of the training run,")
+    missing = [key for key in keys if not isinstance(settings, dict) or key not in settings]
+    if missing or not isinstance(settings, dict):
+        raise UserError(f"{path} lacks {', '.join(missing) or 'the settings'}; keep the one that training wrote")
+    return settings
 
 
 def checkpoint_folders(paths):

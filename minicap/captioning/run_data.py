@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import UserError
-from ..files import read_json
+from .checkpoint import run_settings
 from .data import load_dataset
 from .decoding.consensus import Consensus
 from .features.feature_file import open_features
@@ -18,9 +18,7 @@ def training_settings(folder, data=None, data_dir=None):
 
     For another data set than that of the training run, these are None.
     """
-    trained = read_json(folder / "settings.json", "settings of the training run,")
-    if not isinstance(trained, dict) or any(key not in trained for key in KEYS):
-        raise UserError(f"{folder}/settings.json lacks some of {', '.join(KEYS)}; keep the one training wrote")
+    trained = run_settings(folder, *KEYS)
     if data not in (None, trained["data"]):
         return dict.fromkeys(KEYS) | {"data": data}
     if trained["data"] == "folder" and data_dir not in (None, trained["data_dir"]):

@@ -14,6 +14,7 @@ from minicap.captioning.checkpoint import (
     checkpoint_folder,
     load_tensors,
     read_description,
+    run_settings,
     save_tensors,
     split_prefix,
     with_prefix,
@@ -134,8 +135,18 @@ def test_a_folder_that_training_wrote_is_accepted_also_as_a_string_or_in_the_hom
 
 def test_other_places_are_refused(folder):
     assert "does not exist; `python -m minicap.train --out" in refusal(checkpoint_folder, folder.parent / "nowhere")
-    assert "has to be the folder that training wrote" in refusal(checkpoint_folder, folder / "best.safetensors")
+    assert "is a file, not a folder that training" in refusal(checkpoint_folder, folder / "best.safetensors")
     assert "has no captioner.json" in refusal(checkpoint_folder, folder.parent)
+
+
+def test_settings_of_a_run_that_lack_something_are_refused(folder):
+    for text, lacking in (("[]", "data, model"), ('{"data": "folder"}', "model"), ("{}", "data, model")):
+        (folder / "settings.json").write_text(text)
+        assert f"settings.json lacks {lacking}; keep" in refusal(run_settings, folder, "data", "model")
+    (folder / "settings.json").write_text("3")
+    assert "lacks the settings" in refusal(run_settings, folder)
+    (folder / "settings.json").write_text('{"data": "shapes", "lr": 1}')
+    assert run_settings(folder, "data") == {"data": "shapes", "lr": 1}
 
 
 @pytest.mark.parametrize("text, message", [

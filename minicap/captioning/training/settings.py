@@ -16,10 +16,9 @@ from pathlib import Path
 
 from ...cli import check_bounds, option
 from ...errors import UserError
-from ...files import read_json
 from ...networks import feature_names
 from ...vgg import FINE_TUNED, VGG
-from ..checkpoint import checkpoint_folder
+from ..checkpoint import checkpoint_folder, run_settings
 from ..models.settings import DROPOUT_LOCATIONS
 from ..models.show_attend_tell import NORMALIZERS
 
@@ -150,16 +149,16 @@ class TrainSettings:
         if self.init is not None:
             settings = self._inheriting()
         elif self.finetune is not None:
-            raise UserError("--finetune continues the training of a captioner on the frozen network; name that run "
-                            "with --init")
+            raise UserError("finetune= continues the training of a captioner on the frozen network; name that run "
+                            "with init=")
         elif self.objective == "cider":
-            raise UserError("--objective cider learns from the model's own captions, which have to make sense already; "
-                            "name a run that was trained by likelihood with --init")
+            raise UserError("objective='cider' learns from the model's own captions, which have to make sense already; "
+                            "name a run that was trained by likelihood with init=")
         if settings.model == "attend" and settings.data == "shapes":
-            raise UserError("--model attend reads regions of photographs, of which --data shapes has none; use --data "
-                            "flickr8k or folder")
+            raise UserError("model='attend' reads regions of photographs, of which data='shapes' has none; use "
+                            "data='flickr8k' or data='folder'")
         if settings.resume and settings.out is None:
-            raise UserError("--resume needs --out, the folder of the run to continue")
+            raise UserError("resume= needs out=, the folder of the run to continue")
         recipe = RECIPES["shapes" if settings.data == "shapes" else
                          "attend" if settings.model == "attend" else "features"]
         chosen = {k: v for k, v in recipe.items() if getattr(settings, k) is None}
@@ -169,12 +168,12 @@ class TrainSettings:
 
     def _inheriting(self):
         """With the data and model of --init, and the recipe of the objective, unless they are given."""
-        run = read_json(checkpoint_folder(self.init) / "settings.json", "settings of --init,")
+        run = run_settings(checkpoint_folder(self.init), "data", "model", "sentinel")
         settings = dataclasses.replace(self, data=self.data or run["data"], model=self.model or run["model"],
                                        sentinel=self.sentinel or run["sentinel"],
                                        finetune=self.finetune or run.get("finetune"))
         if settings.model != run["model"]:
-            raise UserError(f"--init {self.init} is a run of --model {run['model']}, not of {settings.model}")
+            raise UserError(f"init= {self.init} is a run of model={run['model']!r}, not of {settings.model}")
         recipe = RECIPES.get(self.objective, {})
         chosen = {k: v for k, v in recipe.items() if getattr(settings, k) is None}
         chosen |= {field.name: run.get(field.name) for field in dataclasses.fields(self) if field.metadata["inherited"]
@@ -184,20 +183,20 @@ class TrainSettings:
     def check(self):
         """UserError for invalid settings, or those that do not go together."""
         check_bounds(self)
-        if self.baseline == "others" and self.samples < 2:
-            raise UserError(f"--samples has to be at least 2 for --baseline others, not {self.samples}")
+        if self.objective == "cider" and self.baseline == "others" and self.samples < 2:
+            raise UserError(f"samples= has to be at least 2 for baseline='others', not {self.samples}")
         wrong = [location for location in self.dropout_locations() if location not in DROPOUT_LOCATIONS]
         if wrong:
-            raise UserError(f"--drop-at does not know {wrong[0]!r}; name some of {', '.join(DROPOUT_LOCATIONS)}, "
+            raise UserError(f"drop_at= does not know {wrong[0]!r}; name some of {', '.join(DROPOUT_LOCATIONS)}, "
                             "separated by commas")
         if self.finetune is not None and self.model != "attend":
-            raise UserError("--finetune needs --model attend, which reads the features that the block computes")
+            raise UserError("finetune= needs model='attend', which reads the features that the block computes")
         if self.objective == "cider" and (self.word_dropout or (self.drop and "regions" in self.dropout_locations())):
-            raise UserError("--objective cider has to sample captions and learn from them with the same dropout, which "
-                            "works for words, state and output; leave out regions, and use --word-dropout 0")
+            raise UserError("objective='cider' has to sample captions and learn from them with the same dropout, which "
+                            "works for words, state and output; leave out regions, and set word_dropout= to 0")
         if self.objective == "cider" and self.label_smoothing:
-            raise UserError("--label-smoothing smooths the words of reference captions, which --objective cider does "
-                            "not use; set it to 0")
+            raise UserError("label_smoothing= smooths the words of reference captions, which objective='cider' "
+                            "does not use; set it to 0")
 
     def dropout_locations(self):
         return tuple(location for location in (self.drop_at or "").split(",") if location)

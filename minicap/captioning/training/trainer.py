@@ -184,8 +184,8 @@ class Trainer:
         changed = [k for k in ours if facts["settings"].get(k) != ours[k]]
         if changed:
             k = changed[0]
-            raise UserError(f"{self.folder} was trained with {k} = {facts['settings'].get(k)}, not {ours[k]}; resume "
-                            "with the settings of the run, or start another one with another out=")
+            raise UserError(f"{self.folder} was trained with another {k}= ({facts['settings'].get(k)}, not {ours[k]}); "
+                            "resume with the settings of the run, or start another one with another out=")
         if FeatureSource.from_json(facts.get("source")) != self.captioner.source:
             raise UserError(f"{self.folder} was trained on features of another network; resume with the same features, "
                             "or start another run with another out=")
