@@ -11,7 +11,7 @@ import sys
 import types
 import typing
 
-from .errors import OPTIONS, UserError, with_flags
+from .errors import OPTIONS, UserError, warn, with_flags
 
 
 def option(default, help, *, choices=None, metavar=None, positional=False, nargs=None, group=None, formerly=None,
@@ -90,6 +90,17 @@ def check_bounds(settings):
         if not ((least is None or value >= least) and (above is None or value > above)
                 and (below is None or value < below)):
             raise UserError(f"{field.name}= has to be {' and '.join(wanted)}, not {value:g}")
+
+
+def warn_of_no_effect(settings, names, where):
+    """A warning of all options among ``names`` that were given, that is, that do not have their defaults.
+
+    ``where`` completes "--mirror has no effect".
+    """
+    given = [f"{field.name}=" for field in dataclasses.fields(settings)
+             if field.name in names and getattr(settings, field.name) != field.default]
+    if given:
+        warn(f"{', '.join(given)} {'has' if len(given) == 1 else 'have'} no effect {where}")
 
 
 def _argument(field, kind):

@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass
 from .backend import get_device
 from .captioning.data import load_dataset
 from .captioning.features.extractor import Extractor, Pictures, extract, extract_from
-from .cli import option, parse_settings, run_program
+from .cli import option, parse_settings, run_program, warn_of_no_effect
 from .errors import UserError
 from .networks import feature_names
 from .vgg import VGG
@@ -39,6 +39,8 @@ def main(argv=None):
         raise UserError("extraction needs VGG weights; name the file with --weights")
     device = get_device(settings.device)
     if settings.from_features is not None:
+        warn_of_no_effect(settings, ("data", "data_dir", "splits", "split_seed", "split", "mirror"),
+                          "with from_features=, which has the pictures of that file")
         extract_from(settings.from_features, settings.weights, settings.layer, settings.out, device,
                      settings.batch_size)
         return

@@ -13,18 +13,22 @@ from .captioning.training.assemble import assemble, extracted_features
 from .captioning.training.self_critical import SelfCriticalTrainer
 from .captioning.training.settings import TrainSettings
 from .captioning.training.trainer import Trainer
-from .cli import flag, parse_settings, run_program
-from .errors import UserError, warn
+from .cli import parse_settings, run_program, warn_of_no_effect
+from .errors import UserError
 from .files import write_json
+
+NEEDED = {"show-tell": "model='show-tell'", "attend": "model='attend'", "cider": "objective='cider'",
+          "finetune": "finetune="}  # for options that are ``of`` these
 
 
 def main(argv=None):
-    settings = parse_settings(TrainSettings, "train", "Train an image captioner.", argv).resolved()
+    given = parse_settings(TrainSettings, "train", "Train an image captioner.", argv)
+    settings = given.resolved()
     print("settings: " + ", ".join(f"{name}={value}" for name, value in settings.of_use().items()))
     folder = Path(settings.out).expanduser()
     if not settings.gradcheck:
         check_folder(folder, settings.resume)
-    warn_of_unused(settings)
+    warn_of_unused(given, settings)
     device = get_device(settings.device)
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
     if dataset.name != "shapes" and settings.features is None:
@@ -50,16 +54,15 @@ def main(argv=None):
     show(folder, trainer, device)
 
 
-def warn_of_unused(settings):
-    """A warning for an option that was given but has no effect."""
-    files = [name for name in ("data_dir", "features", "mirrored", "weights") if getattr(settings, name)]
-    if files and settings.data == "shapes":
-        warn(f"{flag(files[0])} has no effect with --data shapes, whose pictures are generated")
-    others = [field.name for field in dataclasses.fields(settings)
-              if field.metadata["of"] in ("show-tell", "attend") and not settings.applies(field)
-              and getattr(settings, field.name)]
-    if others:
-        warn(f"{flag(others[0])} has no effect with --model {settings.model}")
+def warn_of_unused(given, settings):
+    """A warning of the options that were ``given`` but have no effect on a run with these resolved ``settings``."""
+    if settings.data == "shapes":
+        warn_of_no_effect(given, ("data_dir", "features", "mirrored", "layer", "weights"),
+                          "with data='shapes', whose pictures are generated")
+    unused = [field for field in dataclasses.fields(given)
+              if not settings.applies(field) and getattr(given, field.name) != field.default]
+    needed = dict.fromkeys(NEEDED[field.metadata["of"]] for field in unused)
+    warn_of_no_effect(given, [field.name for field in unused], f"without {' and '.join(needed)}")
 
 
 def check_folder(folder, resume):

@@ -364,6 +364,17 @@ def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny
     assert not out.exists()
 
 
+def test_options_that_features_of_an_earlier_layer_leave_unused_are_named(pictures, weights, tmp_path, capsys):
+    extract(pictures, weights, tmp_path / "pool5.npy", layer="pool5")
+    capsys.readouterr()
+    arguments = ["--weights", str(weights), "--device", "cpu", "--from-features", str(tmp_path / "pool5.npy")]
+    program.main([*arguments, "--out", str(tmp_path / "a.npy"), "--mirror", "--split", "dev", "--data", "folder"])
+    assert ("warning: --data, --split, --mirror have no effect with --from-features, which has the pictures of that "
+            "file\n") in capsys.readouterr().err
+    program.main([*arguments, "--out", str(tmp_path / "b.npy")])
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_without_weights_there_are_no_features(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run_program(program.main, ["--out", str(tmp_path / "f.npy")])

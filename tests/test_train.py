@@ -19,6 +19,7 @@ from minicap.captioning.checkpoint import load_tensors
 from minicap.captioning.data.shapes import ShapesDataset
 from minicap.captioning.training import trainer as training
 from minicap.captioning.training.settings import RECIPES, TrainSettings
+from minicap.cli import parse_settings
 from minicap.errors import UserError
 
 # Runs minicap.train as `python -m` does, without the pictures at the end (they take longer than a tiny run), and sends
@@ -233,6 +234,29 @@ def test_options_that_the_built_in_scenes_do_not_use_are_mentioned(few_shapes, m
     train.main([*SMALL_SHAPES, "--features", "fc7.npy"])
     warning = "warning: --features has no effect with --data shapes, whose pictures are generated\n"
     assert warning in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given, warnings", [
+    (("--data", "shapes", "--data-dir", "d", "--weights", "w.h5"),
+     ["--data-dir, --weights have no effect with --data shapes, whose pictures are generated"]),
+    (("--samples", "3", "--finetune-lr", "3"),
+     ["--samples, --finetune-lr have no effect without --objective cider and --finetune"]),
+    (("--word-dropout", "0.1", "--attention", "9", "--baseline", "others", "--samples", "1"),
+     ["--attention, --word-dropout, --samples, --baseline have no effect without --model attend and "
+      "--objective cider"]),
+    (("--lr", "1", "--image", "first", "--samples", "5"), []),
+])
+def test_options_without_effect_are_all_named(tmp_path, capsys, given, warnings):
+    settings = parse_settings(TrainSettings, "train", "", [*given, "--out", str(tmp_path / "run")])
+    train.warn_of_unused(settings, settings.resolved())
+    assert capsys.readouterr().err.splitlines() == [f"warning: {warning}" for warning in warnings]
+
+
+def test_a_default_of_the_recipe_is_not_taken_for_an_option_that_was_given(capsys):
+    """The recipe of the objective sets word_dropout, which show-tell does not have."""
+    settings = TrainSettings(data="folder", out="run")
+    train.warn_of_unused(settings, dataclasses.replace(settings.resolved(), word_dropout=0.0, attention=9))
+    assert capsys.readouterr().err == ""
 
 
 def test_features_are_made_once_and_kept_apart_for_each_folder(monkeypatch, tmp_path, undrawn, capsys):
