@@ -159,7 +159,7 @@ def weights():
     from .weights.recognize import HEAD, recognize
     from .weights.refusal import RefusalError
 
-    fetch = "name a file with --weights or MINICAP_WEIGHTS, or `python -m minicap.download vgg19`"
+    fetch = "name a file in MINICAP_WEIGHTS, or fetch one with `python -m minicap.download vgg19`"
     try:
         path = find_weights("vgg19") or find_weights("vgg16")
         if path is None:

@@ -51,9 +51,12 @@ def main(argv=None):
 def recorded_row(results, row):
     """{"steps", "scores", "predictions"} of a recorded result; UserError, listing all results, for an unknown one."""
     rows = sorted(path.parent.relative_to(results).as_posix() for path in results.rglob("recipe.json"))
+    if not rows:
+        raise UserError(f"there are no recorded results in {results}; run this in a clone of the project, or name its "
+                        "results folder with --results")
     if row not in rows:
-        raise UserError(f"{results} has no recipe for {row!r}, only for {', '.join(rows) or 'nothing'}; run this in a "
-                        "clone of the project, or name its results folder with --results")
+        raise UserError(f"{results} has no recipe for {row!r}, only for {', '.join(rows)}; name one of those, or "
+                        "another folder with --results")
     folder = results / row
     steps = read_json(folder / "recipe.json", "recipe")["steps"]
     return {"steps": steps, "scores": read_json(folder / "scores-test.json", "recorded scores"),

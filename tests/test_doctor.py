@@ -311,6 +311,7 @@ def test_a_wrong_minicap_weights_is_named(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("MINICAP_WEIGHTS", str(tmp_path / "none.h5"))
     found, _ = findings(capsys)
     assert found["VGG weights"]["detail"] == f"MINICAP_WEIGHTS {tmp_path / 'none.h5'} does not exist"
+    assert found["VGG weights"]["cure"].startswith("name a file in MINICAP_WEIGHTS, or fetch one")  # no option
 
 
 @pytest.mark.real_data

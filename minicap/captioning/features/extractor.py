@@ -5,7 +5,7 @@ import sys
 import numpy as np
 
 from ...backend import to_numpy
-from ...errors import UserError, warn
+from ...errors import UserError, warn, warning
 from ...files import existing_file, sha256
 from ...images import read_ahead, read_image, resize
 from ...inference import inference
@@ -119,7 +119,7 @@ def extract(inputs, extractor, out, batch_size=32):
             features = iter(extractor.run(np.stack(readable)) if readable else ())
             for x in batch:
                 if isinstance(x, UserError):
-                    tqdm.write(f"warning: left out: {x}", file=sys.stderr)
+                    tqdm.write(warning(f"left out: {x}"), file=sys.stderr)  # above the bar
             writer.write([None if isinstance(x, UserError) else next(features) for x in batch])
             bar.update(len(batch))
             if number % SAVE_EVERY == 0:
