@@ -148,8 +148,8 @@ class LSTM(Layer):
 
     Whatever does not depend on the state is taken out of the time loop: x W + b is one product over all steps, and so
     are dW, dU and dx. Inside, the steps follow one another without padding, (M, ·) instead of (N, T, ·), and rows are
-    sorted by length, so that those still batch_sizes are a prefix (see :func:`steps_of`). Derived in lessons 17 and 18,
-    lessons/17_rnn and lessons/18_lstm.
+    sorted by length, so that the sequences that have not ended are a prefix (see :func:`steps_of`). Derived in lessons
+    17 and 18, lessons/17_rnn and lessons/18_lstm.
     """
 
     def __init__(self, D, H, *, rng):
