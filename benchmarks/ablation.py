@@ -56,13 +56,14 @@ DECODING = {
     "beam 10, length penalty 0.7": ("--beam", "10"),
     "beam 3, no length penalty": ("--beam", "3", "--length-penalty", "0"),
     "beam 3, length penalty 1": ("--beam", "3", "--length-penalty", "1"),
-    "beam 3, length penalty 0.7, no 3 words in a row twice": ("--beam", "3", "--no-repeat", "3"),
-    "beam 3, length penalty 0.7, no 2 words in a row twice": ("--beam", "3", "--no-repeat", "2"),
-    "beam 5, length penalty 0.7, no 2 words in a row twice": ("--beam", "5", "--no-repeat", "2"),
-    "beam 20, length penalty 0.7, no 2 words in a row twice": ("--beam", "20", "--no-repeat", "2"),
-    "the same, chosen by 50 drawn captions": ("--beam", "20", "--no-repeat", "2", "--draws", "50"),
-    "the same, chosen by 7 similar images": ("--beam", "20", "--no-repeat", "2", "--neighbours", "7"),
-    "the same, chosen by both": ("--beam", "20", "--no-repeat", "2", "--draws", "50", "--neighbours", "7"),
+    "beam 3, length penalty 0.7, no 3 words in a row twice": ("--beam", "3", "--no-repeat-ngram-size", "3"),
+    "beam 3, length penalty 0.7, no 2 words in a row twice": ("--beam", "3", "--no-repeat-ngram-size", "2"),
+    "beam 5, length penalty 0.7, no 2 words in a row twice": ("--beam", "5", "--no-repeat-ngram-size", "2"),
+    "beam 20, length penalty 0.7, no 2 words in a row twice": ("--beam", "20", "--no-repeat-ngram-size", "2"),
+    "the same, chosen by 50 drawn captions": ("--beam", "20", "--no-repeat-ngram-size", "2", "--mbr-samples", "50"),
+    "the same, chosen by 7 similar images": ("--beam", "20", "--no-repeat-ngram-size", "2", "--neighbours", "7"),
+    "the same, chosen by both": ("--beam", "20", "--no-repeat-ngram-size", "2", "--mbr-samples", "50",
+                                 "--neighbours", "7"),
     "sampled, temperature 0.5": ("--temperature", "0.5"),
     "sampled, temperature 1": ("--temperature", "1"),
 }
@@ -119,7 +120,7 @@ def decoding_rows(settings):
         count = len(settings.ensemble.split(","))
         rows[f"mean of {count} models, beam 3, length penalty 0.7"] = ["--checkpoint", "{ensemble}"]
         rows[f"mean of {count} models, beam 3, length penalty 0.7, no 2 words in a row twice"] = [
-            "--checkpoint", "{ensemble}", "--no-repeat", "2"]
+            "--checkpoint", "{ensemble}", "--no-repeat-ngram-size", "2"]
     return rows
 
 
