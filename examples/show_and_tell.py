@@ -1,6 +1,6 @@
 """The whole story on one screen: scenes -> batches -> forward -> backward -> Adam -> captions. About a minute on a CPU.
 
-Show and Tell (Vinyals et al. 2015): a CNN encodes the image; an LSTM reads it beside every word and predicts the next.
+Show and Tell (Vinyals et al. 2015): a CNN encodes the image; an LSTM reads it with every word and predicts the next.
 """
 
 import numpy as np
@@ -28,16 +28,16 @@ class ShowAndTell(Layer):
         (h, _, _), lstm = self.lstm.forward(words, constant=image, lengths=lengths)
         logits, output = self.output.forward(h)                       # (N, T, H) -> (N, T, V)
         flat, targets = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)
-        loss, cross_entropy = self.loss.forward(flat, targets, targets != PAD)
-        return loss, Cache(cnn=cnn, words=embedding, lstm=lstm, output=output, loss=cross_entropy, shape=logits.shape)
+        value, loss = self.loss.forward(flat, targets, targets != PAD)
+        return value, Cache(cnn=cnn, embedding=embedding, lstm=lstm, output=output, loss=loss, shape=logits.shape)
 
     def backward(self, dloss, cache):                                 # the same in reverse
-        cnn, embedding, lstm, output, cross_entropy, shape = cache.spend(self)
-        dlogits, _ = self.loss.backward(dloss, cross_entropy)
-        dh = self.output.backward(dlogits.reshape(shape), output)
-        dwords, _, _, dimage = self.lstm.backward((dh, None, None), lstm)
-        self.embedding.backward(dwords, embedding)
-        return self.cnn.backward(dimage, cnn), None, None, None       # integers have no gradient
+        c = cache.spend(self)
+        dlogits, _ = self.loss.backward(dloss, c.loss)
+        dh = self.output.backward(dlogits.reshape(c.shape), c.output)
+        dwords, _, _, dimage = self.lstm.backward((dh, None, None), c.lstm)
+        self.embedding.backward(dwords, c.embedding)
+        return self.cnn.backward(dimage, c.cnn), None, None, None     # integers have no gradient
 
     def captions(self, images, max_length=20):
         """Greedy decoding, (N, max_length) words: at every step the most probable one, which is then read."""
@@ -69,11 +69,11 @@ def main(scenes=5000, epochs=9):
             model.zero_grad()
             losses.append(loss)
         print(f"epoch {epoch + 1}: cross-entropy {np.mean(losses):.2f} per word")
-    said = [vocabulary.decode(words) for words in model.captions(dev_images)]
-    pairs = list(zip(said, [data.captions[name] for name in data.splits["dev"]], strict=True))
-    print(f"of 200 new scenes, {np.mean([ours in five for ours, five in pairs]):.0%} get one of their captions exactly")
-    for ours, five in pairs[:6]:
-        print(f"    {ours:60} | {five[0]}")
+    generated = [vocabulary.decode(words) for words in model.captions(dev_images)]
+    pairs = list(zip(generated, [data.captions[name] for name in data.splits["dev"]], strict=True))
+    print(f"exactly right: {np.mean([caption in references for caption, references in pairs]):.0%} of 200 new scenes")
+    for caption, references in pairs[:6]:
+        print(f"    {caption:60} | {references[0]}")
 
 
 if __name__ == "__main__":

@@ -83,9 +83,9 @@ def softmax_backward(dp, p):
 class SoftAttention(Layer):
     """One step, the three lines above: (regions (I, L, D), keys (I, L, A), image_of (N,), h (N, H)) -> (z, α).
 
-    z: (N, D), what the LSTM reads beside the word; α: (N, L), positive with sum 1. Runs any number of times before its
-    first backward. ``prepared`` saves work where there are several steps: :func:`prepare_keys` of the keys. With
-    ``input_gradient=False`` no gradient of the regions is computed.
+    z: (N, D), what the LSTM reads together with the word; α: (N, L), positive with sum 1. Runs any number of times
+    before its first backward. ``prepared`` saves work where there are several steps: :func:`prepare_keys` of the keys.
+    With ``input_gradient=False`` no gradient of the regions is computed.
 
     Derived in lesson 22, lessons/22_attention.
     """
