@@ -63,7 +63,7 @@ class Dropout(Layer):
 
     Dividing by (1 - drop) while training keeps E[y] = x, so inference needs no correction ("inverted" dropout;
     Srivastava et al. 2014, section 10). ``rng`` is a NumPy Generator and is part of a checkpoint. ``scaled_mask``, if
-    given, is one that :meth:`draw` made before. Derived in lesson 11, lessons/11_dropout_norm_init.
+    given, is one that :meth:`sample_mask` made before. Derived in lesson 11, lessons/11_dropout_norm_init.
     """
 
     def __init__(self, drop, *, rng):

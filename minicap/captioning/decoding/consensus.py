@@ -30,7 +30,7 @@ class Consensus:
     ``train`` lists the captions (lists of words) of each image of train, for document frequencies and as the captions
     of neighbours. ``mbr_samples`` captions are sampled for every image, by a separate generator with ``seed``. The
     similarity of images is that of the rows of ``pictures`` (I, G), by their angle; see
-    :meth:`.BaseCaptioner.descriptors`.
+    :meth:`.Captioner.descriptors`.
     """
 
     def __init__(self, train, pictures=None, *, mbr_samples=0, neighbours=0, max_length=30, seed=0):
