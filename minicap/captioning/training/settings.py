@@ -38,7 +38,7 @@ RECIPES = {
               "weight_decay": 0.0, "drop": 0.0, "word_dropout": 0.0},
 }
 FEATURES_OF = {"show-tell": "fc7", "attend": "conv5_4+fc7"}  # the features that are extracted for a model
-DATA, MODEL, LEARNING = "data and features", "model", "optimization"
+DATA, MODEL, LEARNING = "data and features", "model", "optimisation"
 FINE_TUNING, RUN = "starting from another run", "the run"
 
 
