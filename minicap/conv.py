@@ -167,8 +167,8 @@ class Conv2d(Layer):
 
     x: (N, H, W, C), W: (K, K, C, F), b: (F,), y: (N, OH, OW, F); the cache keeps x alone. With
     ``input_gradient=False``, for the first layer of a network, backward returns None: nothing uses the gradient of the
-    pixels, and it is a third of the work. Derived in lessons 7 and 8, lessons/07_convolution and
-    lessons/08_convolution_backward.
+    pixels, and it is a third of the work. ValueError when the kernel is larger than the padded image. Derived in
+    lessons 7 and 8, lessons/07_convolution and lessons/08_convolution_backward.
     """
 
     def __init__(self, C, F, kernel=3, *, stride=1, padding=0, input_gradient=True, rng, init=he):

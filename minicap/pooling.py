@@ -98,6 +98,8 @@ class _Pool2d(Layer):
 class MaxPool2d(_Pool2d):
     """y = the maximum of each window. Where several pixels equal it, the first in reading order gets the gradient.
 
+    x: (N, H, W, C), y: (N, OH, OW, C), with OH and OW as in a convolution (:func:`.output_size`); K x K windows at
+    distance S, which is K unless ``stride`` is given. ValueError when the kernel is larger than the padded image.
     Derived in lesson 10, lessons/10_pooling.
     """
 
@@ -112,7 +114,10 @@ class MaxPool2d(_Pool2d):
 
 
 class AvgPool2d(_Pool2d):
-    """y = the mean of each window; padding counts as zeros. Derived in lesson 10, lessons/10_pooling."""
+    """y = the mean of each window; padding counts as zeros. Derived in lesson 10, lessons/10_pooling.
+
+    x: (N, H, W, C), y: (N, OH, OW, C), with the windows and the ValueError of :class:`MaxPool2d`.
+    """
 
     def forward(self, x):
         OH, OW = self._output_sizes(x)

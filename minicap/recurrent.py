@@ -141,6 +141,7 @@ class LSTM(Layer):
     x: (N, T, D); y: (N, T, H), the hidden states; h0, c0: the state before the first step (None: zeros); h, c: the
     state after the last. ``lengths`` (NumPy integers, (N,), at least 1) gives the number of real steps of each row:
     nothing is computed for a row that has ended, its outputs are 0 and its final state is that of its last step.
+    ValueError when they are not N integers from 1 to T.
 
     ``constant`` (N, E), if given, is a second input that is the same at every step, as if x were [x_t, constant] with D
     numbers in all; backward then returns its gradient as a fourth value. Its product with W is computed once, not T
@@ -148,8 +149,8 @@ class LSTM(Layer):
 
     Whatever does not depend on the state is taken out of the time loop: x W + b is one product over all steps, and so
     are dW, dU and dx. Inside, the steps follow one another without padding, (M, ·) instead of (N, T, ·), and rows are
-    sorted by length, so that the sequences that have not ended are a prefix (see :func:`steps_of`). Derived in lessons
-    17 and 18, lessons/17_rnn and lessons/18_lstm.
+    sorted by length, so that the sequences that have not ended are a prefix (see :func:`steps_of`). Derived in
+    lessons 17 and 18, lessons/17_rnn and lessons/18_lstm.
     """
 
     def __init__(self, D, H, *, rng):

@@ -32,14 +32,19 @@ class BaseCaptioner:
     """
 
     def caption(self, image, **options):
-        """The best caption of one picture: a path, bytes, a file object or a uint8 array (H, W, 3)."""
+        """The best caption of one picture: a path, bytes, a file object or a uint8 array (H, W, 3).
+
+        Options and errors are those of :meth:`captions`.
+        """
         return self.captions([image], **options)[0][0][0]
 
     def captions(self, images, **options):
         """For each picture a list of pairs (caption, Σ log p), best first: up to ``beam`` of them, or one sample.
 
         ``options`` are those of :func:`.decode`: beam, max_length, length_penalty, no_repeat_ngram_size; temperature
-        and rng. A ``consensus`` (:class:`.Consensus`) can reorder them.
+        and rng. A ``consensus`` (:class:`.Consensus`) can reorder them. Raises UserError when a picture is missing,
+        damaged or too large, an option is out of range, or the weights of the network that features come from are not
+        there or not those of the training.
         """
         return self.caption_inputs(self.inputs_of([self.read(image) for image in images]), **options)
 
