@@ -1,56 +1,33 @@
 """The figures of lesson 12: seen.png, predictions for test pictures; maps.png, the outputs of its filters."""
 
+from pathlib import Path
+
 import matplotlib
 import numpy as np
 
-from minicap import Adam, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, SoftmaxCrossEntropy
+from minicap import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from minicap.captioning.data.shapes import ShapesDataset
 from minicap.captioning.data.shapes_language import SHAPES
+from minicap.learn.lessons import load
 
 matplotlib.use("Agg")
 matplotlib.rcParams.update({"font.size": 11})
 
 import matplotlib.pyplot as plt  # noqa: E402
 
-
-def windows(data, split, rng, size=24):
-    """A window around each object, which may be anywhere in it: (N, size, size, 3), and the class of each."""
-    x, targets = [], []
-    for name in data.splits[split]:
-        picture, scene = data.image(name), data.scenes[name]
-        for thing in (scene.first, scene.second):
-            room = size / 2 - thing.radius * data.side
-            corner = [round(c * data.side + rng.uniform(-room, room) - size / 2) for c in (thing.y, thing.x)]
-            top, left = np.clip(corner, 0, data.side - size)
-            x.append(picture[top:top + size, left:left + size])
-            targets.append(SHAPES.index(thing.shape))
-    return np.array(x, np.float32) / 255 - 0.5, np.array(targets)
-
-
-def train(net, x, targets, rng, epochs=8):
-    loss, adam = SoftmaxCrossEntropy(), Adam(net.named_parameters(), lr=0.006)
-    for _ in range(epochs):
-        order = rng.permutation(len(x))
-        for rows in np.split(order, range(32, len(x), 32)):
-            logits, cache = net.forward(x[rows])
-            _, loss_cache = loss.forward(logits, targets[rows])
-            net.backward(loss.backward(1.0, loss_cache)[0], cache)
-            adam.step()
-            net.zero_grad()
-
-
+shapes = load(Path(__file__).with_name("shapes.py"))
 rng = np.random.default_rng(0)
 data = ShapesDataset(train=300, dev=0, test=100, side=48)
-x, targets = windows(data, "train", rng)
-new, truth = windows(data, "test", rng)
+x, targets = shapes.windows(data, "train", rng)
+new, truth = shapes.windows(data, "test", rng)
 net = Sequential(conv1=Conv2d(3, 8, padding=1, input_gradient=False, rng=rng), relu1=ReLU(), pool1=MaxPool2d(2),
                  conv2=Conv2d(8, 16, padding=1, rng=rng), relu2=ReLU(), pool2=MaxPool2d(2),
                  flatten=Flatten(), linear=Linear(6 * 6 * 16, len(SHAPES), rng=rng))
-train(net, x, targets, rng)
-said = net(new).argmax(axis=1)
+shapes.train(net, x, targets, rng)
+predicted = net(new).argmax(axis=1)
 
 fig, axes = plt.subplots(3, 8, figsize=(8.5, 3.9))
-for ax, picture, shape, word in zip(axes.flat, new, truth, said, strict=False):
+for ax, picture, shape, word in zip(axes.flat, new, truth, predicted, strict=False):
     ax.imshow(picture + 0.5)
     ax.set_xlabel(SHAPES[word], color="black" if word == shape else "tab:red", labelpad=3,
                   weight="normal" if word == shape else "bold")
