@@ -92,7 +92,7 @@ class EarlierFeatures:
 
     def batches(self, begin, size):
         for rows in range(begin, len(self.names), size):
-            x = self.file.array[rows:rows + size].astype(np.float32)
+            x = self.file.read(slice(rows, rows + size))
             yield [x[i] if name in self.file.row else UserError(f"{name}, which {self.file.path} does not hold")
                    for i, name in enumerate(self.names[rows:rows + size])]
 

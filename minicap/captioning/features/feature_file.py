@@ -5,6 +5,9 @@
 
 VGG is frozen while the captioner is trained, so it runs once per image and not once per image and epoch. float16 keeps
 three digits, more than the noise from a photograph's JPEG artefacts, at half the size of float32.
+
+Names are never cut: ``vgg-0.1`` names ``vgg-0.1.npy`` and ``vgg-0.1.json``, and either of the two names both. A file of
+such a name that minicap has not written is never overwritten.
 """
 
 import contextlib
@@ -97,6 +100,21 @@ class FeatureFile:
     unreadable: tuple
     row: dict = field(repr=False)
 
+    def read(self, rows):
+        """The features in ``rows``, (n, ...) float32. UserError, naming the image, for values that are not finite.
+
+        Here and not when the file is opened: to look through gigabytes takes longer than the first epoch. So a bad row
+        is noticed by whoever needs it, before anything is computed from it, and only then.
+        """
+        x = self.array[rows].astype(np.float32)
+        finite = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
+        if not finite.all():
+            bad = np.arange(len(self.images))[rows][~finite]
+            more = f" and {len(bad) - 1} other image(s)" if len(bad) > 1 else ""
+            raise UserError(f"{self.path} holds features of {self.images[bad[0]]}{more} that are not finite (nan or "
+                            "inf); make the features again, from weights and pictures that are in order")
+        return x
+
     def check_images(self, names):
         """UserError unless every image in ``names`` has features here."""
         missing = [n for n in names if n not in self.row]
@@ -106,18 +124,28 @@ class FeatureFile:
 
 
 def array_path(path):
-    """The path of the array, whether ``path`` has the suffix ``.npy`` or not."""
-    return Path(path).expanduser().with_suffix(".npy")
+    """The path of the array, whether ``path`` names it with ``.npy`` or without, or names its description."""
+    path = Path(path).expanduser()
+    return path if path.suffix.lower() == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
 
 
 def sidecar(path):
-    return Path(path).with_suffix(".json")
+    """Where the description of ``path`` stands."""
+    array = array_path(path)
+    return array.with_name(_without(".npy", array.name) + ".json")
+
+
+def _without(ending, name):
+    return name[:-len(ending)] if name.lower().endswith(ending) else name
 
 
 def open_features(path):
-    """Open a finished feature file; UserError if it is missing, unfinished or damaged."""
-    path = existing_file(array_path(path), "feature file")
-    info = read_json(sidecar(path), "the description of the features,")
+    """Open a finished feature file; UserError if it is missing, unfinished or damaged.
+
+    The numbers are not looked at; :meth:`FeatureFile.read` does that.
+    """
+    path = _existing_array(path)
+    info = read_json(_existing_description(path), "the description of the features,")
     try:
         array = np.lib.format.open_memmap(path, "r")
         names, source = tuple(info["images"]), FeatureSource.from_json(info["source"])
@@ -134,6 +162,52 @@ def open_features(path):
     return FeatureFile(path, array, source, names, unreadable, row)
 
 
+def _existing_array(path):
+    named, array = Path(path).expanduser(), array_path(path)
+    if not array.exists() and named.is_file() and _without(".json", named.name) == named.name:
+        raise UserError(f"{named} is not a feature file of minicap, whose names end in .npy; {_import(named)}")
+    if not array.exists() and (former := named.with_suffix(".npy")).exists():  # what minicap 0.1 made of "vgg-0.1"
+        raise UserError(f"feature file {array} does not exist; if you mean {former}, name that")
+    return existing_file(array, "feature file")
+
+
+def _existing_description(array):
+    path = sidecar(array)
+    if not path.exists():
+        raise UserError(f"{array} has no description {path.name} beside it, so it is not a feature file of minicap; "
+                        + _import(array))
+    return path
+
+
+def _import(path):
+    return (f"if it holds features of your own, import them by `python -m minicap.extract --from-array {path} --out "
+            "FILE.npy`, and name that file")
+
+
+def check_not_somebody_elses(path):
+    """UserError where writing features to ``path`` would overwrite a file that minicap has not written."""
+    array, description = array_path(path), sidecar(path)
+    for file in (array, description):
+        if file.is_dir():
+            raise UserError(f"{file} is a folder; out= has to be a file")
+    if array.stem.lower().endswith(".partial"):
+        raise UserError(f"out= {path}: names in .partial are those of unfinished features; choose another one")
+    if description.exists() and not _is_description(description):
+        raise UserError(f"{description}, where the description of {array.name} has to be, is there already and was not "
+                        "written by minicap; it is not overwritten, so choose another name with out=")
+    if array.exists() and not description.exists():
+        raise UserError(f"{array} is there already and was not written by minicap, whose feature files have a "
+                        "description beside them; it is not overwritten, so choose another name with out=")
+
+
+def _is_description(path):
+    try:
+        info = read_json(path)
+    except UserError:
+        return False
+    return isinstance(info, dict) and {"source", "images", "unreadable"} <= info.keys()
+
+
 class FeatureWriter:
     """Writes features in image order under a temporary name, and records its progress.
 
@@ -145,11 +219,10 @@ class FeatureWriter:
         self.path = array_path(path)
         self.source, self.images = source, tuple(images)
         self.shape = (len(self.images), *source.shape)
-        self.partial = self.path.with_name(self.path.stem + ".partial.npy")
-        self.progress = self.partial.with_suffix(".json")
+        self.partial = self.path.with_name(_without(".npy", self.path.name) + ".partial.npy")
+        self.progress = sidecar(self.partial)
         self.done, self.unreadable, self.discarded = 0, [], []
-        if self.path.is_dir():
-            raise UserError(f"{self.path} is a folder; out= has to be a file")
+        check_not_somebody_elses(self.path)
         self.array = self._reopen()
         if self.array is None:
             self.array = self._create()
@@ -196,8 +269,18 @@ class FeatureWriter:
             if value is None:
                 self.unreadable.append(self.images[self.done])
             else:
-                self.array[self.done] = value
+                self.array[self.done] = self._as_float16(value)
             self.done += 1
+
+    def _as_float16(self, value):
+        """UserError, naming the image, for what has become, or would become, infinite or no number."""
+        with np.errstate(over="ignore"):
+            half = np.asarray(value).astype(np.float16)
+        if not np.isfinite(half).all():
+            wrong = ("exceed 65,504, the largest float16 number; scale them down" if np.isfinite(value).all() else
+                     "are not finite (nan or inf); look for the reason in what they are made from")
+            raise UserError(f"the {self.source.layer} features of {self.images[self.done]} {wrong}")
+        return half
 
     def save_progress(self):
         self.array.flush()

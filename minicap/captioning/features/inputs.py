@@ -23,7 +23,7 @@ class PixelInputs:
 
 
 class FeatureInputs:
-    """Rows of a memory-mapped feature file: only those that a batch needs are read.
+    """Rows of a memory-mapped feature file: only those that a batch needs are read, and checked to be finite.
 
     Pictures that could not be read during extraction are left out, with a warning, since extracting them again would
     not help. Pictures that are missing from the file are a UserError.
@@ -41,7 +41,7 @@ class FeatureInputs:
                  f"({first_of(left_out)})")
         if not self.names:
             raise UserError(f"none of the {len(names)} pictures could be read for {features.path}; fetch them again")
-        self.array = features.array
+        self.features = features
         self.row = np.array([features.row[name] for name in self.names])
         self.mirrored = None
         if mirrored is not None:
@@ -49,7 +49,7 @@ class FeatureInputs:
             self.mirrored = FeatureInputs(mirrored, self.names)
 
     def __call__(self, rows, rng=None):
-        x = self.array[self.row[rows]].astype(np.float32)
+        x = self.features.read(self.row[rows])
         if rng is not None and self.mirrored is not None:
             coin = rng.random(len(rows)) < 0.5
             x[coin] = self.mirrored(rows[coin])

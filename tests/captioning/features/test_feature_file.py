@@ -90,6 +90,84 @@ def test_an_unreadable_image_is_named_and_has_no_row(tmp_path):
         file.check_images(["a.jpg", "g.jpg", "b.jpg"])
 
 
+# --- Names ----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name, written", [
+    ("vgg-0.1", ["vgg-0.1.json", "vgg-0.1.npy"]), ("vgg-0.1.npy", ["vgg-0.1.json", "vgg-0.1.npy"]),
+    ("vgg-0.1.json", ["vgg-0.1.json", "vgg-0.1.npy"]), ("a.b.npy.npy", ["a.b.npy.json", "a.b.npy.npy"]),
+    ("f.NPY", ["f.NPY", "f.json"]), ("f.mat", ["f.mat.json", "f.mat.npy"]), ("f.", ["f..json", "f..npy"])])
+def test_names_are_never_cut(tmp_path, name, written):
+    cut_off(tmp_path / name)
+    assert len(files(tmp_path)) == 2 and all(".partial." in path for path in files(tmp_path))
+    write_all(tmp_path / name)
+    assert files(tmp_path) == written
+    assert open_features(tmp_path / name).images == IMAGES
+
+
+def test_two_names_that_differ_behind_the_last_dot_are_two_files(tmp_path):
+    write_all(tmp_path / "vgg-0.1")
+    write_all(tmp_path / "vgg-0.2", OTHER_WEIGHTS, VALUES + 1)
+    assert open_features(tmp_path / "vgg-0.1").source == SOURCE
+    assert open_features(tmp_path / "vgg-0.2").source == OTHER_WEIGHTS
+
+
+@pytest.mark.parametrize("theirs, out, words", [
+    ("captions.json", "captions", "captions.json, where the description of captions.npy has to be, is there already"),
+    ("captions.json", "captions.json", "captions.json, where the description"),
+    ("features.npy", "features.npy", "features.npy is there already and was not written by minicap"),
+    ("features.npy", "features", "features.npy is there already and was not written by minicap"),
+])
+def test_a_file_of_somebody_else_is_never_overwritten(tmp_path, theirs, out, words):
+    (tmp_path / theirs).write_text('{"images": ["a.jpg"], "dataset": "mine"}')
+    with pytest.raises(UserError, match=words):
+        FeatureWriter(tmp_path / out, SOURCE, IMAGES)
+    assert contents(tmp_path) == {theirs: b'{"images": ["a.jpg"], "dataset": "mine"}'}
+
+
+def test_a_name_of_unfinished_features_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"names in \.partial are those of unfinished features"):
+        FeatureWriter(tmp_path / "f.partial.npy", SOURCE, IMAGES)
+
+
+def test_features_that_an_older_minicap_cut_the_name_of_are_pointed_to(tmp_path):
+    write_all(tmp_path / "vgg-0")
+    with pytest.raises(UserError, match=r"feature file .*vgg-0\.1\.npy does not exist; if you mean .*vgg-0\.npy, name"):
+        open_features(tmp_path / "vgg-0.1")
+
+
+@pytest.mark.parametrize("name", ["x.mat", "x.h5", "x.npz", "x.npy", "x"])
+def test_a_file_of_another_kind_is_called_by_its_own_name(tmp_path, name):
+    np.save(tmp_path / "x.npy", VALUES)
+    os.replace(tmp_path / "x.npy", tmp_path / name)
+    with pytest.raises(UserError, match=rf"/{name} .*import them by `python .* --from-array .*/{name} "):
+        open_features(tmp_path / name)
+
+
+# --- Values that are not finite -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("value, words", [(np.nan, "are not finite"), (np.inf, "are not finite"),
+                                          (70_000, "exceed 65,504, the largest float16 number")])
+def test_values_that_are_not_finite_are_not_written(tmp_path, value, words):
+    values = VALUES.copy()
+    values[4, 1] = value
+    with pytest.raises(UserError, match=rf"the fc7 features of e\.jpg {words}"):
+        write_all(tmp_path / "f", values=values)
+    assert not (tmp_path / "f.npy").exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_values_that_are_not_finite_are_refused_by_whoever_reads_their_row(tmp_path, value):
+    write_all(tmp_path / "f")
+    array = np.load(tmp_path / "f.npy")
+    array[4, 1] = array[5, 0] = value
+    np.save(tmp_path / "f.npy", array)
+    file = open_features(tmp_path / "f")
+    np.testing.assert_array_equal(file.read(np.array([6, 0])), VALUES[[6, 0]].astype(np.float16).astype(np.float32))
+    for rows, words in (([0, 4], r"features of e\.jpg that"), (slice(3, 7), r"features of e\.jpg and 1 other image")):
+        with pytest.raises(UserError, match=rf"f\.npy holds {words}.* not finite"):
+            file.read(rows)
+
+
 # --- Runs that are cut off ------------------------------------------------------------------------------------------
 
 def cut_off(path, source=SOURCE, images=IMAGES, saved=3, written=5):

@@ -28,7 +28,7 @@ def test_features_are_found_by_name_whatever_the_order_of_the_file(tmp_path):
     x = inputs(np.array([2, 0, 1, 2]))
     assert x.dtype == np.float32
     np.testing.assert_array_equal(x, np.load(tmp_path / "f.npy")[[5, 7, 2, 5]].astype(np.float32))
-    assert isinstance(inputs.array, np.memmap)
+    assert isinstance(inputs.features.array, np.memmap)
 
 
 def test_pictures_that_could_not_be_read_are_left_out_with_one_warning_line(tmp_path, capsys):
