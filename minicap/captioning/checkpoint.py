@@ -15,6 +15,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import UserError
 from ..files import existing_file, read_json, replacing, write_json
 from .features.feature_file import FeatureSource
@@ -33,7 +35,6 @@ FORMER_LAYERS = {"scale": "regions.scale", "keys": "regions.keys", "begin": "reg
 
 def save_tensors(path, tensors, facts):
     """Write ``tensors`` (name -> NumPy array) and ``facts`` (anything JSON can hold) into one file, atomically."""
-    import numpy as np
     from safetensors.numpy import save
 
     tensors = {name: np.ascontiguousarray(a) for name, a in tensors.items()}
@@ -43,7 +44,10 @@ def save_tensors(path, tensors, facts):
 
 
 def load_tensors(path, what):
-    """The (tensors, facts) of :func:`save_tensors`; UserError when the file is missing, damaged or of another kind."""
+    """The (tensors, facts) of :func:`save_tensors`.
+
+    UserError when the file is missing, damaged or of another kind, or a tensor has values that are not finite.
+    """
     from safetensors import SafetensorError, safe_open
 
     path = existing_file(path, what)
@@ -53,6 +57,10 @@ def load_tensors(path, what):
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
         raise UserError(f"{what} {path} is damaged or not a safetensors file ({error}); use another copy") from error
+    for name, a in tensors.items():
+        if not np.isfinite(a).all():
+            raise UserError(f"{what} {path} holds values that are not finite (nan or inf) in the tensor {name}; "
+                            "caption can come of it; use another copy, or train again")
     return tensors if facts["format"] == FORMAT else with_todays_names(tensors), facts
 
 
