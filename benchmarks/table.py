@@ -45,8 +45,14 @@ def _milliseconds(value):
 
 
 def main():
-    files = {Path(path).stem.partition("-")[2] or Path(path).stem: read(path) for path in sys.argv[1:]}
-    print(*table(files), sep="\n")
+    print(*table({heading: read(path) for heading, path in headings(sys.argv[1:]).items()}), sep="\n")
+
+
+def headings(paths):
+    """{heading: path}: what stands behind the first dash of a file's name; its whole path where two had the same."""
+    names = [Path(path).name.removesuffix(".jsonl") for path in paths]
+    short = [name.partition("-")[2] or name for name in names]
+    return {heading if short.count(heading) == 1 else path: path for heading, path in zip(short, paths, strict=True)}
 
 
 if __name__ == "__main__":

@@ -99,7 +99,8 @@ def scores_of(source, extra):
         found = read_json(extra, "scores")
         if not isinstance(found, dict) or not any(key in found for key in TITLES):
             raise UserError(f"{extra} contains no scores; it has to be the output of `minicap.evaluate --json`")
-        scores[Path(extra).stem] = {key: value for key, value in found.items() if key in TITLES}
+        name = Path(extra).name.removesuffix(".json")
+        scores[Path(extra).name if name in scores else name] = {k: v for k, v in found.items() if k in TITLES}
     return scores
 
 

@@ -15,7 +15,9 @@ from .captioning.training.settings import TrainSettings
 from .captioning.training.trainer import Trainer
 from .cli import parse_settings, run_program, warn_of_no_effect
 from .errors import UserError
-from .files import write_json
+from .files import read_json, write_json
+
+WRITTEN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "curve.png", "samples.png")
 
 NEEDED = {"show-tell": "model='show-tell'", "attend": "model='attend'", "cider": "objective='cider'",
           "finetune": "finetune="}  # for options that are ``of`` these
@@ -66,13 +68,27 @@ def warn_of_unused(given, settings):
 
 
 def check_folder(folder, resume):
-    """Refuse to overwrite another run, or to resume a run that does not exist."""
+    """Refuse to overwrite another run or somebody's own files, or to resume a run that does not exist."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder} is a file; name a folder")
     if (folder / "last.safetensors").exists() and not resume:
         raise UserError(f"{folder} already has a training run; add --resume to continue it, or name another --out")
     if resume and not (folder / "last.safetensors").exists():
         raise UserError(f"{folder} has no run to resume; leave out --resume to start one")
+    others = [name for name in WRITTEN if (folder / name).exists()]
+    if others and not (is_ours(folder / "captioner.json", {"format", "model", "vocabulary"})
+                       or is_ours(folder / "settings.json", {"data", "model", "select"})):
+        raise UserError(f"{folder / others[0]} is there already and was not written by a training run, which would "
+                        "overwrite it; name another --out")
+
+
+def is_ours(path, keys):
+    """Whether a JSON file has the ``keys`` of one that training writes."""
+    try:
+        found = read_json(path)
+    except UserError:
+        return False
+    return isinstance(found, dict) and keys <= found.keys()
 
 
 def check_gradients_of(trainer, captions=4):

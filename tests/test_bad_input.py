@@ -29,7 +29,7 @@ from safetensors.numpy import save_file
 import minicap
 from minicap import caption, classify, cli, evaluate, export, extract, score, train
 from minicap.captioning.captioner import Captioner
-from minicap.captioning.checkpoint import load_tensors
+from minicap.captioning.checkpoint import load_tensors, save_tensors
 from minicap.captioning.training import trainer as training
 from minicap.files import write_json
 
@@ -104,6 +104,18 @@ def make_bad_things(bad, world):
         path = run(f"somebody's {weights}") / f"{weights}.safetensors"
         header = json.dumps({"W": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
         path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    for weights in ("best", "last"):
+        path = run(f"nan {weights}") / f"{weights}.safetensors"
+        tensors, facts = load_tensors(path, "checkpoint")
+        tensors["lstm.cell.U" if weights == "best" else "model/lstm.cell.U"][0, 0] = np.nan
+        save_tensors(path, tensors, facts)
+    array = np.load(world / "features.npy")
+    array[sorted(tiny_captioner.NAMES).index("red-1.png"), 0] = np.nan
+    np.save(bad / "nan.npy", array)
+    shutil.copy(world / "features.json", bad / "nan.json")
+    (bad / "x.mat").write_bytes(b"MATLAB 5.0 MAT-file")
+    (bad / "own").mkdir()
+    write_json(bad / "own" / "settings.json", {"editor": "vi"})
     (run("broken description") / "captioner.json").write_text("{")
     (run("no weights") / "best.safetensors").unlink()
     (run("no settings") / "settings.json").unlink()
@@ -223,6 +235,15 @@ MISTAKES = {
     "caption: truncated weights": (*CAPTION, "bad/truncated best", "best.safetensors is damaged"),
     "caption: somebody's weights": (*CAPTION, "bad/somebody's best", "was not written by minicap"),
     "caption: broken description": (*CAPTION, "bad/broken description", "captioner.json is not valid JSON"),
+    "caption: weights of nan": (*CAPTION, "bad/nan best", "bad/nan best/best.safetensors holds values in the tensor "
+                                "lstm.cell.U that are not finite"),
+    "train: going on from nan": (*on_data("--out", "bad/nan last", "--resume"), "bad/nan last/last.safetensors holds "
+                                 "values in the tensor model/lstm.cell.U that are not finite"),
+    "train: a .mat file": (*on_data("--features", "bad/x.mat"), "bad/x.mat is not a feature file of minicap"),
+    "train: a folder with other files": (*on_data("--out", "bad/own"), "bad/own/settings.json is there already and was "
+                                         "not written by a training run"),
+    "extract: beside a file of others": (*with_weights("vgg-0.h5"), "--out", "bad/own/settings", "bad/own/settings.json"
+                                         ", where the description of settings.npy has to be, is there already"),
     "evaluate: other words": (*EVALUATE, "bad/other words", "best.safetensors was trained with another vocabulary"),
     "evaluate: newer weights": (*EVALUATE, "bad/newer best",
                                 "has checkpoint format 9, this version of minicap reads 1 or 2"),
@@ -331,6 +352,18 @@ def test_other_programs_on_a_full_disk_leave_nothing_either(end, good, arguments
 
 
 # ----------------------------------------------------------------------------------------- Ctrl-C, a loss that explodes
+
+def test_features_that_are_not_finite_are_not_blamed_on_the_learning_rate(end, good):
+    code, errors, err = end(*on_data("--features", "bad/nan.npy"))
+    assert (code, errors) == (2, ["error: bad/nan.npy holds features of red-1.png that are not finite (nan or inf); "
+                                  "make the features again, from weights and pictures that are in order"])
+    assert sorted(path.name for path in (good / "out").iterdir()) == ["captioner.json", "settings.json"]
+    assert end(*on_data("--epochs", 1))[0] == 0  # what is left of it is a training run's and may be overwritten
+    shutil.rmtree(good / "out")
+    code, errors, _ = end(*EVALUATE, "run", "--split", "dev", "--features", "bad/nan.npy")
+    assert code == 0  # dev has none of the bad images, and only the rows of dev are read
+    (good / "out.json").unlink()
+
 
 @pytest.mark.parametrize("arguments, where", [
     ((*EVALUATE, "run"), "minicap.evaluate.caption_all"),

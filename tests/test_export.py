@@ -68,6 +68,15 @@ def test_the_card_tells_model_source_scores_and_limits(trained, tmp_path):
     assert f"| dev | {100 * scores['dev']['bleu1']:.1f} |" in text
 
 
+@pytest.mark.parametrize("name, key", [("dev.json", "dev.json"), ("beam-0.1.json", "beam-0.1"),
+                                       ("beam-0.1", "beam-0.1")])
+def test_scores_are_called_by_the_name_of_their_file_and_replace_no_others(trained, tmp_path, name, key):
+    write_json(tmp_path / name, {"bleu4": 0.5})
+    export.main([str(trained), str(tmp_path / "out"), "--scores", str(tmp_path / name)])
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert list(scores) == ["dev", key] and scores[key] == {"bleu4": 0.5} and "epoch" in scores["dev"]
+
+
 def test_a_captioner_of_small_pictures_needs_no_weights(tmp_path):
     run = tiny_captioner.save_checkpoint(tmp_path / "run", tiny_captioner.pixel_captioner())
     write_json(run / "settings.json", {"data": "shapes", "data_dir": None, "out": "somewhere", "seed": 0, "epochs": 3})

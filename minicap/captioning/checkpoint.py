@@ -60,7 +60,7 @@ def load_tensors(path, what):
     for name, a in tensors.items():
         if not np.isfinite(a).all():
             raise UserError(f"{what} {path} holds values that are not finite (nan or inf) in the tensor {name}; "
-                            "caption can come of it; use another copy, or train again")
+                            "use another copy, or train again")
     return tensors if facts["format"] == FORMAT else with_todays_names(tensors), facts
 
 

@@ -1,6 +1,7 @@
 """The commands of python -m minicap.learn, each a function of the learner's progress and a console."""
 
 import difflib
+import itertools
 import shutil
 import time
 
@@ -134,7 +135,13 @@ def reset(console, lesson):
     if fresh.resolve() == lesson.exercise.resolve():
         raise UserError("in a clone of the project, restore the exercise with `git checkout`; reset is for a folder "
                         "made by `init`")
-    backup = lesson.exercise.with_name("exercise.before-reset.py")
+    backup = unused(lesson.exercise.with_name("exercise.before-reset.py"))
     shutil.copyfile(lesson.exercise, backup)
     shutil.copyfile(fresh, lesson.exercise)
     console.say(f"{lesson.exercise} is in its original state; your version is in {backup.name}")
+
+
+def unused(path):
+    """``path``, or where that is taken the first of path-2, path-3, ... that is not."""
+    numbered = (path.with_stem(f"{path.stem}-{n}") for n in itertools.count(2))
+    return next(p for p in itertools.chain([path], numbered) if not p.exists())

@@ -19,7 +19,7 @@ from benchmarks.ladder import LADDER
 from benchmarks.row import Place, Row, Work, as_numpy
 from benchmarks.rows import ROWS
 from benchmarks.scaling import SCALING
-from benchmarks.table import read, table
+from benchmarks.table import headings, read, table
 from minicap.backend import cuda_problem
 from minicap.errors import UserError
 
@@ -300,6 +300,12 @@ def test_the_table_is_made_of_the_printed_lines():
 def test_a_row_that_failed_is_in_no_table(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"name": "a", "error": "a: y differs"}\n{"name": "b", "ratio": 1}\n')
     assert list(read(tmp_path / "x.jsonl")) == ["b"]
+
+
+def test_files_with_one_name_in_two_folders_are_two_columns():
+    assert headings(["a/cpu-numpy.jsonl", "a/cpu-numba-0.6.jsonl", "b/cpu-numpy.jsonl"]) == {
+        "a/cpu-numpy.jsonl": "a/cpu-numpy.jsonl", "numba-0.6": "a/cpu-numba-0.6.jsonl",
+        "b/cpu-numpy.jsonl": "b/cpu-numpy.jsonl"}
 
 
 RECORDED = Path(__file__).resolve().parents[2] / "results" / "benchmarks"

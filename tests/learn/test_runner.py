@@ -180,6 +180,10 @@ def test_reset_brings_the_exercise_back_and_keeps_what_was_written(folder, capsy
     said(capsys, "reset", "0")
     assert "is still to do" in exercise(folder).read_text()
     assert (folder / "00_how_this_works" / "exercise.before-reset.py").read_text() == RIGHT
+    exercise(folder).write_text("second try")
+    said(capsys, "reset", "0")
+    assert (folder / "00_how_this_works" / "exercise.before-reset.py").read_text() == RIGHT
+    assert (folder / "00_how_this_works" / "exercise.before-reset-2.py").read_text() == "second try"
     monkeypatch.chdir(ROOT)
     with pytest.raises(UserError, match="git checkout"):
         commands.reset(Console(), Progress(shipped_lessons()).lessons[0])
