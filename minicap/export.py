@@ -47,7 +47,7 @@ CARD = """# A captioner trained by minicap
 
 ## Use
 
-    python -m minicap.caption photo.jpg --checkpoint DIR{weights}
+    python -m minicap.{use}
 
 ## Scores
 
@@ -128,9 +128,17 @@ def to_float16(a, name):
 def card(source, captioner, settings, scores, megabytes):
     """The text of the model card."""
     features = read_description(source).source
-    reads = ("small pictures, by a network of its own" if features is None else
-             f"{features.layer} of {features.network}, weights with SHA-256 {features.weights_sha256[:16]}…, "
-             f"{features.resize}")
+    use = "caption photo.jpg --checkpoint DIR"
+    if features is None:
+        reads = "small pictures, by a network of its own"
+    elif features.is_own:
+        reads = (f"an array of features with SHA-256 {features.weights_sha256[:16]}…; by which network is not known, "
+                 "so it cannot read pictures")
+        use = "evaluate --checkpoint DIR --features FILE --data-dir DATA"
+    else:
+        reads = (f"{features.layer} of {features.network}, weights with SHA-256 {features.weights_sha256[:16]}…, "
+                 f"{features.resize}")
+        use += " --weights VGG.h5"
     lines = ["| | " + " | ".join(TITLES.values()) + " |", "|---" * (len(TITLES) + 1) + "|"]
     for which, found in scores.items():
         cells = [f"{100 * found[key]:.1f}" if key in found else "" for key in TITLES]
@@ -140,7 +148,7 @@ def card(source, captioner, settings, scores, megabytes):
         epochs += f" (the weights are of epoch {epoch})"
     return CARD.format(model=repr(captioner.model).split("\n")[0], reads=reads, data=settings["data"],
                        seed=settings.get("seed"), epochs=epochs, words=len(captioner.vocabulary), megabytes=megabytes,
-                       weights="" if features is None else " --weights VGG.h5", scores="\n".join(lines))
+                       use=use, scores="\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
-"""python -m minicap.extract: run a frozen VGG over a data set once and store the outputs of a layer on disk."""
+"""python -m minicap.extract: run a frozen VGG over a data set once and store the outputs of a layer on disk.
+
+With ``--from-array`` it stores features that another program has made.
+"""
 
 from dataclasses import MISSING, dataclass
 
 from .backend import get_device
 from .captioning.data import load_dataset
 from .captioning.features.extractor import Extractor, Pictures, extract, extract_from
+from .captioning.features.own_features import import_features
 from .cli import option, parse_settings, run_program, warn_of_no_effect
 from .errors import UserError
 from .networks import feature_names
@@ -18,6 +22,15 @@ class ExtractSettings:
                                  metavar="FILE")
     from_features: str | None = option(None, "start from the features of an earlier layer (pool4, conv5_4, pool5) "
                                        "instead of the pictures", metavar="FILE")
+    from_array: str | None = option(None, "features of your own, an array in a .npy, .npz, .mat or .h5: (images, "
+                                    "numbers), (images, regions, numbers) or (images, rows, columns, numbers)",
+                                    metavar="FILE")
+    names: str | None = option(None, "--from-array: a list of its images, one name a line (default: the names in FILE "
+                               "itself, or the order of --split)", metavar="FILE")
+    key: str | None = option(None, "--from-array: the name of the array in FILE (default: the only one there)",
+                             metavar="NAME")
+    channels: str | None = option(None, "--from-array: whether the numbers of a region stand right behind the images "
+                                  "or last (default: what the shape shows)", choices=("first", "last"))
     data: str = option("flickr8k", "data set", choices=("flickr8k", "folder"))
     data_dir: str | None = option(None, "folder of the data set (default: MINICAP_DATA, or downloaded data)",
                                   metavar="DIR")
@@ -35,6 +48,10 @@ class ExtractSettings:
 
 def main(argv=None):
     settings = parse_settings(ExtractSettings, "extract", "Run VGG over a data set and store a layer's outputs.", argv)
+    if settings.from_array is not None:
+        return import_array(settings)
+    if alone := [name for name in ("names", "key", "channels") if getattr(settings, name) is not None]:
+        raise UserError(f"{alone[0]}= says something about from_array=, which is missing")
     if settings.weights is None:
         raise UserError("extraction needs VGG weights; name the file with --weights")
     device = get_device(settings.device)
@@ -47,6 +64,15 @@ def main(argv=None):
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
     extractor = Extractor(settings.weights, settings.layer, device, settings.mirror)
     extract(Pictures(dataset, extractor, settings.split), extractor, settings.out, settings.batch_size)
+
+
+def import_array(settings):
+    """--from-array: no network runs."""
+    if others := [name for name in ("weights", "from_features", "mirror") if getattr(settings, name)]:
+        raise UserError(f"from_array= takes features as they are, without a network; leave out {others[0]}=")
+    dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
+    import_features(settings.from_array, dataset, settings.out, names=settings.names, key=settings.key,
+                    split=settings.split, channels=settings.channels)
 
 
 if __name__ == "__main__":

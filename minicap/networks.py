@@ -56,6 +56,8 @@ class NetworkFacts:
         return asdict(self)
 
     def __str__(self):
+        if not self.depth:
+            return f"{self.family} network"
         return f"{self.family}-{self.depth}{' with batch norm' if self.batch_norm else ''}"
 
 

@@ -23,7 +23,7 @@ class BaseCaptioner:
 
     vocabulary           its words
     members              the captioners it consists of
-    input_size           the side of its network's input, in pixels
+    input_size           the side of its network's input, in pixels; None if that is unknown
     has_attention        whether it can show its attention
     inputs_of(pictures)  uint8 pictures (H, W, 3) of any size -> model inputs
     start(inputs)        -> the DecoderState before the first word
@@ -76,8 +76,9 @@ class Captioner(BaseCaptioner):
     def __init__(self, model, vocabulary, settings, device, *, source=None, weights=None):
         self.model, self.vocabulary, self.settings, self.device = model.to(device), vocabulary, settings, device
         self.source, self.weights = source, weights
-        self.members, self.has_attention = (self,), settings.kind == "attend"
-        self.input_size = settings.side if source is None else source.preprocessing["size"]
+        self.members = (self,)
+        self.has_attention = settings.kind == "attend" and not self.reads_own_features
+        self.input_size = settings.side if source is None else source.preprocessing.get("size")
         self._extractor = None
 
     @classmethod
@@ -101,6 +102,26 @@ class Captioner(BaseCaptioner):
         return cls(model, described.vocabulary, described.settings, get_device(device), source=described.source,
                    weights=weights)
 
+    @property
+    def reads_own_features(self):
+        """Whether it was trained on features of an unknown network, so that it cannot read pictures."""
+        return self.source is not None and self.source.is_own
+
+    def read(self, image):
+        self.expect_network()
+        return super().read(image)
+
+    def expect_attention(self):
+        self.expect_network()
+        super().expect_attention()
+
+    def expect_network(self):
+        """UserError unless it can read pictures."""
+        if self.reads_own_features:
+            raise UserError("this captioner was trained on an array of your own features, and only you know how they "
+                            "are made, so it cannot read pictures; let `python -m minicap.evaluate` caption images "
+                            "whose features you have, and name these with features=")
+
     def start(self, inputs):
         return self.model.start(self.device.asarray(inputs))
 
@@ -117,7 +138,7 @@ class Captioner(BaseCaptioner):
     def descriptors(self, inputs):
         """(N, G), similar for similar pictures: fc7 if the model reads it, or else the mean of its regions."""
         rows = inputs.reshape(len(inputs), -1)
-        if not self.has_attention:
+        if self.settings.kind != "attend":
             return rows
         if self.settings.global_size:
             return rows[:, -self.settings.global_size:]
@@ -140,6 +161,7 @@ class Captioner(BaseCaptioner):
 
     def extractor(self):
         """The VGG of this captioner, loaded when it is first needed. UserError if it was trained with another one."""
+        self.expect_network()
         if self._extractor is None:
             weights = self.weights or find_network(self.source.network)
             extractor = Extractor(weights, self.source.layer, self.device)

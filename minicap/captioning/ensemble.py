@@ -19,7 +19,7 @@ class Ensemble(BaseCaptioner):
     def __init__(self, members):
         self.members = tuple(members)
         self.vocabulary = members[0].vocabulary
-        self.input_size = max(c.input_size for c in members)
+        self.input_size = max((c.input_size for c in members if c.input_size), default=None)
         if any(c.vocabulary.digest != self.vocabulary.digest for c in members):
             raise UserError("the checkpoints were trained with different vocabularies, so their words cannot be "
                             "averaged; train them on the same captions with the same min_count=")
@@ -32,6 +32,11 @@ class Ensemble(BaseCaptioner):
         """The captioner in a single folder, or an ensemble of those in several."""
         captioners = [Captioner.load(folder, weights=weights, device=device) for folder in folders]
         return captioners[0] if len(captioners) == 1 else cls(captioners)
+
+    def read(self, image):
+        for captioner in self.members:
+            captioner.expect_network()
+        return super().read(image)
 
     def inputs_of(self, pictures):
         """The inputs of every captioner; VGG runs once for all that read the same layer."""

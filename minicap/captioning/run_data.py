@@ -52,8 +52,12 @@ def split_inputs(captioner, dataset, split, features):
                             "train one with data='flickr8k'")
         return PixelInputs(dataset, names)
     if features is None:
+        captioner.expect_network()
         return PictureInputs(captioner, dataset, names)
     file = open_features(features)
+    if file.source != captioner.source and captioner.reads_own_features:
+        raise UserError(f"{file.path} was not made from the array that this captioner was trained on; name the feature "
+                        "file that was made from it, which holds the other splits, too")
     if file.source != captioner.source:
         raise UserError(f"{file.path} was not made by the network this captioner was trained with; extract the "
                         "features again with those weights and that layer")

@@ -136,6 +136,8 @@ def extract_from(path, weights, layer, out, device, batch_size=32):
     Raises UserError when that file holds several layers, is from another network, or is ``out`` itself.
     """
     file = open_features(path)
+    if file.source.is_own:
+        raise UserError(f"{file.path} was made from an array of your own, behind whose network nothing can go on")
     if file.source.parts:
         raise UserError(f"{file.path} holds {file.source.layer} features; start from those of one layer")
     if array_path(out).resolve() == file.path.resolve():

@@ -5,9 +5,6 @@
 
 VGG is frozen while the captioner is trained, so it runs once per image and not once per image and epoch. float16 keeps
 three digits, more than the noise from a photograph's JPEG artefacts, at half the size of float32.
-
-Names are never cut: ``vgg-0.1`` names ``vgg-0.1.npy`` and ``vgg-0.1.json``, and either of the two names both. A file of
-such a name that minicap has not written is never overwritten.
 """
 
 import contextlib
@@ -20,9 +17,18 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UserError
-from ...files import existing_file, read_json, write_json
+from ...files import read_json, write_json
 from ...networks import NetworkFacts
+from .feature_paths import (
+    array_path,
+    check_not_somebody_elses,
+    existing_array,
+    existing_description,
+    partial_path,
+    sidecar,
+)
 
+UNKNOWN = "unknown"     # NetworkFacts.family of features that were brought as an array
 MIRRORED = ", mirrored"  # at the end of FeatureSource.resize, for pictures flipped horizontally
 _DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .json files that are not as expected
 
@@ -61,6 +67,16 @@ class FeatureSource:
         described = {**vars(self), "network": self.network.to_json(), "shape": list(self.shape),
                      "parts": [list(part) for part in self.parts]}
         return {name: value for name, value in described.items() if name != "parts" or value}
+
+    @classmethod
+    def of_own_array(cls, layer, digest, axes, shape):
+        """Of an array that somebody brought: nobody but them knows the network. ``digest`` is that of their file."""
+        return cls(layer, NetworkFacts(UNKNOWN, 0), digest, {"axes": list(axes)}, "unknown", shape)
+
+    @property
+    def is_own(self):
+        """Whether the network is unknown, because the features were brought as an array."""
+        return self.network.family == UNKNOWN
 
     @property
     def mirrored(self):
@@ -123,29 +139,13 @@ class FeatureFile:
                             f"{missing[0]}); extract them again for this data set")
 
 
-def array_path(path):
-    """The path of the array, whether ``path`` names it with ``.npy`` or without, or names its description."""
-    path = Path(path).expanduser()
-    return path if path.suffix.lower() == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
-
-
-def sidecar(path):
-    """Where the description of ``path`` stands."""
-    array = array_path(path)
-    return array.with_name(_without(".npy", array.name) + ".json")
-
-
-def _without(ending, name):
-    return name[:-len(ending)] if name.lower().endswith(ending) else name
-
-
 def open_features(path):
     """Open a finished feature file; UserError if it is missing, unfinished or damaged.
 
     The numbers are not looked at; :meth:`FeatureFile.read` does that.
     """
-    path = _existing_array(path)
-    info = read_json(_existing_description(path), "the description of the features,")
+    path = existing_array(path)
+    info = read_json(existing_description(path), "the description of the features,")
     try:
         array = np.lib.format.open_memmap(path, "r")
         names, source = tuple(info["images"]), FeatureSource.from_json(info["source"])
@@ -162,52 +162,6 @@ def open_features(path):
     return FeatureFile(path, array, source, names, unreadable, row)
 
 
-def _existing_array(path):
-    named, array = Path(path).expanduser(), array_path(path)
-    if not array.exists() and named.is_file() and _without(".json", named.name) == named.name:
-        raise UserError(f"{named} is not a feature file of minicap, whose names end in .npy; {_import(named)}")
-    if not array.exists() and (former := named.with_suffix(".npy")).exists():  # what minicap 0.1 made of "vgg-0.1"
-        raise UserError(f"feature file {array} does not exist; if you mean {former}, name that")
-    return existing_file(array, "feature file")
-
-
-def _existing_description(array):
-    path = sidecar(array)
-    if not path.exists():
-        raise UserError(f"{array} has no description {path.name} beside it, so it is not a feature file of minicap; "
-                        + _import(array))
-    return path
-
-
-def _import(path):
-    return (f"if it holds features of your own, import them by `python -m minicap.extract --from-array {path} --out "
-            "FILE.npy`, and name that file")
-
-
-def check_not_somebody_elses(path):
-    """UserError where writing features to ``path`` would overwrite a file that minicap has not written."""
-    array, description = array_path(path), sidecar(path)
-    for file in (array, description):
-        if file.is_dir():
-            raise UserError(f"{file} is a folder; out= has to be a file")
-    if array.stem.lower().endswith(".partial"):
-        raise UserError(f"out= {path}: names in .partial are those of unfinished features; choose another one")
-    if description.exists() and not _is_description(description):
-        raise UserError(f"{description}, where the description of {array.name} has to be, is there already and was not "
-                        "written by minicap; it is not overwritten, so choose another name with out=")
-    if array.exists() and not description.exists():
-        raise UserError(f"{array} is there already and was not written by minicap, whose feature files have a "
-                        "description beside them; it is not overwritten, so choose another name with out=")
-
-
-def _is_description(path):
-    try:
-        info = read_json(path)
-    except UserError:
-        return False
-    return isinstance(info, dict) and {"source", "images", "unreadable"} <= info.keys()
-
-
 class FeatureWriter:
     """Writes features in image order under a temporary name, and records its progress.
 
@@ -219,7 +173,7 @@ class FeatureWriter:
         self.path = array_path(path)
         self.source, self.images = source, tuple(images)
         self.shape = (len(self.images), *source.shape)
-        self.partial = self.path.with_name(_without(".npy", self.path.name) + ".partial.npy")
+        self.partial = partial_path(self.path)
         self.progress = sidecar(self.partial)
         self.done, self.unreadable, self.discarded = 0, [], []
         check_not_somebody_elses(self.path)

@@ -65,6 +65,10 @@ def inputs_for(dataset, settings):
         return {split: PixelInputs(dataset, dataset.splits[split]) for split in ("train", "dev")}, None
     features = open_features(settings.features)
     source = features.source
+    if source.is_own and (len(source.shape) > 1) != (settings.model == "attend"):
+        raise UserError(f"{features.path} holds features of shape {source.shape}, and model={settings.model!r} reads "
+                        + ("regions; use model='show-tell'" if settings.model == "attend" else
+                           "one vector an image; use model='attend'"))
     if (len(source.regions_shape()) > 1) != (settings.model == "attend"):
         raise UserError(f"{features.path} holds {source.layer} features of shape {source.shape}; model="
                         f"{settings.model!r} reads {wanted_features(settings.model)}")

@@ -322,6 +322,12 @@ def test_a_folder_in_the_place_of_the_file_is_refused_at_once(tmp_path):
         FeatureWriter(tmp_path / "f", SOURCE, IMAGES)
 
 
+@pytest.mark.parametrize("name", [".", "..", "/"])
+def test_a_folder_is_no_name(name):
+    with pytest.raises(UserError, match="is a folder; name a file of features"):
+        open_features(name)
+
+
 def test_a_file_in_the_place_of_a_folder_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write .* choose another place"):

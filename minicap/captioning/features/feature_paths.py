@@ -1,0 +1,79 @@
+"""The two files of features, by the name of either: the array, ``vgg-0.1.npy``, and its description, ``vgg-0.1.json``.
+
+Names are never cut at a dot, and a file of such a name that minicap has not written is never overwritten.
+"""
+
+from pathlib import Path
+
+from ...errors import UserError
+from ...files import existing_file, read_json
+
+
+def array_path(path):
+    """Where the array of ``path`` stands, which names it with ``.npy`` or without, or names its description."""
+    path = Path(path).expanduser()
+    if path.name in ("", ".."):
+        raise UserError(f"{path} is a folder; name a file of features")
+    return path if path.suffix.lower() == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
+
+
+def sidecar(path):
+    """Where the description of ``path`` stands."""
+    array = array_path(path)
+    return array.with_name(_without(".npy", array.name) + ".json")
+
+
+def partial_path(path):
+    """Where the array stands while it is being written."""
+    array = array_path(path)
+    return array.with_name(_without(".npy", array.name) + ".partial.npy")
+
+
+def _without(ending, name):
+    return name[:-len(ending)] if name.lower().endswith(ending) else name
+
+
+def existing_array(path):
+    named, array = Path(path).expanduser(), array_path(path)
+    if not array.exists() and named.is_file() and _without(".json", named.name) == named.name:
+        raise UserError(f"{named} is not a feature file of minicap, whose names end in .npy; {_import(named)}")
+    if not array.exists() and (former := named.with_suffix(".npy")).exists():  # what minicap 0.1 made of "vgg-0.1"
+        raise UserError(f"feature file {array} does not exist; if you mean {former}, name that")
+    return existing_file(array, "feature file")
+
+
+def existing_description(array):
+    path = sidecar(array)
+    if not path.exists():
+        raise UserError(f"{array} has no description {path.name} beside it, so it is not a feature file of minicap; "
+                        + _import(array))
+    return path
+
+
+def _import(path):
+    return (f"if it holds features of your own, import them by `python -m minicap.extract --from-array {path} --out "
+            "FILE.npy`, and name that file")
+
+
+def check_not_somebody_elses(path):
+    """UserError where writing features to ``path`` would overwrite a file that minicap has not written."""
+    array, description = array_path(path), sidecar(path)
+    for file in (array, description):
+        if file.is_dir():
+            raise UserError(f"{file} is a folder; out= has to be a file")
+    if array.stem.lower().endswith(".partial"):
+        raise UserError(f"out= {path}: names in .partial are those of unfinished features; choose another one")
+    if description.exists() and not _is_description(description):
+        raise UserError(f"{description}, where the description of {array.name} has to be, is there already and was not "
+                        "written by minicap; it is not overwritten, so choose another name with out=")
+    if array.exists() and not description.exists():
+        raise UserError(f"{array} is there already and was not written by minicap, whose feature files have a "
+                        "description beside them; it is not overwritten, so choose another name with out=")
+
+
+def _is_description(path):
+    try:
+        info = read_json(path)
+    except UserError:
+        return False
+    return isinstance(info, dict) and "images" in info and isinstance(info.get("source"), dict)
