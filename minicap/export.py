@@ -33,7 +33,7 @@ from .errors import UserError, warn
 from .files import read_json, write_json, write_text
 
 LARGEST = 60_000_000  # bytes; a larger folder is hard to send
-PATHS = ("data_dir", "splits", "features", "mirrored", "weights", "out")
+PATHS = ("data_dir", "splits", "features", "mirrored", "weights", "embeddings", "out")
 
 CARD = """# A captioner trained by minicap
 

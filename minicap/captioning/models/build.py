@@ -15,3 +15,9 @@ def build_model(settings, rng, log_frequencies=None):
     dropout_rng = rng.spawn(1)[0]
     model = MODELS[settings.kind](settings, rng=rng, dropout_rng=dropout_rng, log_frequencies=log_frequencies)
     return model if settings.finetune is None else FineTuned(settings.finetune, model)
+
+
+def word_embedding(model):
+    """The Parameter (V, E) of a model with the vectors of its words."""
+    (W,) = (p for name, p in model.named_parameters() if f".{name}".endswith(".embedding.W"))
+    return W

@@ -13,11 +13,12 @@ from ..checkpoint import load_tensors, read_description
 from ..features.extractor import Extractor, Pictures, extract
 from ..features.feature_file import open_features
 from ..features.inputs import FeatureInputs, PixelInputs
-from ..models.build import build_model
+from ..models.build import build_model, word_embedding
 from ..models.fine_tune import channels_made, fine_tuned_block
 from ..models.settings import ShowAttendTellSettings, ShowTellSettings
 from ..text.tokens import tokenize
 from ..text.vocabulary import SPECIAL, Vocabulary
+from ..text.word_vectors import WordVectors, vectors_in_place
 from .settings import FEATURES_OF
 
 
@@ -109,7 +110,23 @@ def new_captioner(settings, dataset, source, device):
                  {"input": "features", "feature_size": source.shape[-1]})
         model_settings = ShowTellSettings(**common, **image, image_every_step=settings.image == "every")
     model = build_model(model_settings, np.random.default_rng([settings.seed, 0]), vocabulary.log_frequencies())
+    if settings.embeddings and not settings.resume:  # a run that goes on has learned its own, or kept them
+        begin_with_vectors(word_embedding(model), vocabulary, WordVectors(settings.embeddings))
     return Captioner(model, vocabulary, model_settings, device, source=source, weights=settings.weights)
+
+
+def begin_with_vectors(W, vocabulary, vectors):
+    """Give the words their vectors and print how many have one; UserError when none has."""
+    words = vocabulary.words[len(SPECIAL):]
+    found = vectors.of(words)
+    if not found:
+        raise UserError(f"{vectors.path} has a vector for none of the {len(words):,} words of the captions, such as "
+                        f"{words[0]!r}; use vectors of their language, in lower case")
+    counts = dict(zip(vocabulary.words, vocabulary.counts, strict=True))
+    running = sum(counts[word] for word in found) / sum(counts[word] for word in words)
+    print(f"{vectors.path}: vectors of {vectors.size} numbers for {len(found):,} of {len(words):,} words, which are "
+          f"{running:.1%} of the words in the captions; the others begin at random")
+    W.data = vectors_in_place(W.data, vocabulary, found)
 
 
 def fit_normalization(captioner, inputs, images=256):

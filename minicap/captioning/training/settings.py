@@ -21,6 +21,7 @@ from ...vgg import FINE_TUNED, VGG
 from ..checkpoint import checkpoint_folder, run_settings
 from ..models.settings import DROPOUT_LOCATIONS
 from ..models.show_attend_tell import NORMALIZERS
+from ..text.word_vectors import WordVectors
 
 # The settings that were chosen on dev: for shapes, for each model on photographs, and for the objective cider.
 RECIPES = {
@@ -81,6 +82,10 @@ class TrainSettings:
     model: str | None = setting(None, "captioner (default: show-tell)", MODEL, choices=tuple(FEATURES_OF))
     embedding: int | None = setting(None, "size E of the word vectors", MODEL, recipe="embedding", metavar="N",
                                     inherited=True, least=1)
+    embeddings: str | None = setting(None, "begin with these word vectors, whose size --embedding then is: GloVe's "
+                                     "text, word2vec's text or binary, also .gz", MODEL, metavar="FILE", decides=False)
+    embeddings_frozen: bool = setting(False, "keep the word vectors of --embeddings, or those of the run in --init, as "
+                                      "they are", MODEL)
     hidden: int | None = setting(None, "size H of the LSTM's state", MODEL, recipe="hidden", metavar="N",
                                  inherited=True, least=1)
     drop: float | None = setting(None, "dropout probability", MODEL, recipe="drop", metavar="X", inherited=True,
@@ -159,12 +164,26 @@ class TrainSettings:
                             "data='flickr8k' or data='folder'")
         if settings.resume and settings.out is None:
             raise UserError("resume= needs out=, the folder of the run to continue")
+        if self.embeddings is not None:
+            settings = dataclasses.replace(settings, embedding=self._vector_size())
+        elif self.embeddings_frozen and self.init is None:
+            raise UserError("embeddings_frozen= keeps word vectors that are given; name them with embeddings=")
         recipe = RECIPES["shapes" if settings.data == "shapes" else
                          "attend" if settings.model == "attend" else "features"]
         chosen = {k: v for k, v in recipe.items() if getattr(settings, k) is None}
         settings = dataclasses.replace(settings, **chosen, out=settings.out or _next_folder(settings.data))
         settings.check()
         return settings
+
+    def _vector_size(self):
+        if self.init is not None:
+            raise UserError("init= begins with the word vectors of its run; leave out embeddings=, or start without "
+                            "init=")
+        vectors = WordVectors(self.embeddings)
+        if self.embedding not in (None, vectors.size):
+            raise UserError(f"embedding={self.embedding} does not fit {vectors.path}, whose words have "
+                            f"{vectors.size} numbers each; leave it out")
+        return vectors.size
 
     def _inheriting(self):
         """With the data and model of --init, and the recipe of the objective, unless they are given."""
@@ -214,7 +233,10 @@ class TrainSettings:
     def identity(self):
         """The settings that decide the result, and so have to be the same when a run is resumed."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)
-                if field.metadata["decides"] and self.applies(field)} | {"mirrored": bool(self.mirrored)}
+                if field.metadata["decides"] and self.applies(field)} | {
+            "mirrored": bool(self.mirrored),
+            # None, as in the checkpoints from before there were word vectors
+            "embeddings": self.embeddings is not None or None, "embeddings_frozen": self.embeddings_frozen or None}
 
 
 def _next_folder(data):

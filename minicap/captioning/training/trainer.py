@@ -17,6 +17,7 @@ from ...optim import Adam, WeightAverage, clip_gradients, warmup_cosine
 from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
 from ..features.feature_file import FeatureSource
+from ..models.build import word_embedding
 from ..scoring.metrics import score_captions
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
 from ..text.tokens import tokenize
@@ -29,8 +30,8 @@ class Trainer:
     """Trains ``captioner.model`` on a data set.
 
     inputs: split -> rows of model inputs (inputs.py). settings: a resolved TrainSettings, of which it reads epochs,
-    batch_size, batches, lr, finetune_lr, warmup_epochs, schedule, weight_decay, clip, average, patience, select and
-    seed.
+    batch_size, batches, lr, finetune_lr, warmup_epochs, schedule, weight_decay, clip, average, patience, select, seed
+    and embeddings_frozen.
     """
 
     def __init__(self, captioner, dataset, inputs, settings, folder):
@@ -40,8 +41,10 @@ class Trainer:
         self.shuffle_rng = np.random.default_rng([settings.seed, 1])
         self.batches = self.make_batches()
         self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
+        frozen = word_embedding(self.model) if settings.embeddings_frozen else None
         self.parameters, lr_factors, lr_of_group = {}, {}, {"block": settings.finetune_lr}
         for group, parameters in self.model.parameter_groups().items():
+            parameters = {name: p for name, p in parameters.items() if p is not frozen}
             flat = flatten(parameters, prefix=f"{group} ")
             self.parameters |= flat
             lr_factors |= dict.fromkeys(flat, lr_of_group.get(group, settings.lr) / settings.lr)
