@@ -1,8 +1,31 @@
+import json
+import os
+import re
+import sys
+import unicodedata
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicap.captioning.text.tokens import MARKER, tokenize
+from minicap.captioning.text.tokens import (
+    MARKER,
+    TOKENIZERS,
+    join,
+    script_without_spaces,
+    tokenize,
+    tokenize_characters,
+)
+
+RESULTS = sorted((Path(__file__).resolve().parents[3] / "results").rglob("predictions*.json"))
+# As version 0.2 split captions, before marks counted as parts of words: English must come out the same for ever.
+FORMER = re.compile(rf"{MARKER.pattern}|(?:[^\W_]|['-])+")
+
+
+def former_tokens(text):
+    pieces = FORMER.findall(unicodedata.normalize("NFC", text.lower()))
+    return [piece for piece in pieces if any(map(str.isalnum, piece))]
 
 
 @pytest.mark.parametrize("text, words", [
@@ -50,6 +73,109 @@ def test_brackets_around_other_words_are_only_punctuation():
 def test_tokens_hold_only_what_the_rule_allows_and_survive_a_second_pass(text):
     tokens = tokenize(text)
     for token in tokens:
-        assert MARKER.fullmatch(token) or all(c.isalnum() or c in "'-" for c in token)
+        assert MARKER.fullmatch(token) or all(unicodedata.category(c)[0] in "LMN" or c in "'-\u200c\u200d"
+                                              for c in token)
         assert any(c.isalnum() for c in token)
     assert tokenize(" ".join(tokens)) == tokens
+
+
+# --------------------------------------------------------------------------------------------- scripts other than Latin
+
+@pytest.mark.parametrize("one, other", [
+    ("\u0915\u093f", "\u0915\u093e"),                              # Hindi ki, ka: vowel signs
+    ("\u09a6\u09bf", "\u09a6\u09c0"),                              # Bengali
+    ("\u0b95\u0bbf", "\u0b95\u0bc1"),                              # Tamil
+    ("\u0c15\u0c3f", "\u0c15\u0c41"),                              # Telugu
+    ("\u092f\u0947", "\u092f\u094b"),                              # Marathi
+    ("\u0e17\u0e35\u0e48", "\u0e17\u0e37\u0e48"),                # Thai vowels and tones
+    ("\u05d0\u05b8\u05d1", "\u05d0\u05b7\u05d1"),                # pointed Hebrew
+    ("\u0643\u064e\u062a\u0628", "\u0643\u064f\u062a\u0628"),  # Arabic with vowels
+    ("\u0645\u06cc\u200c\u0622\u06cc", "\u0645\u06cc\u0622\u06cc"),  # Persian, with ZWNJ and without
+    ("o\u0323\u0300w\u0323", "o\u0323\u0301w\u0323"),            # Yoruba tones; some pairs are not composed
+    ("\u0d28\u0d4d\u200d", "\u0d28\u0d4d"),                       # Malayalam's letter with ZWJ at the end
+])
+def test_a_mark_or_joiner_makes_another_word_and_never_two_of_one(one, other):
+    assert len(tokenize(one)) == len(tokenize(other)) == 1
+    assert tokenize(one) != tokenize(other)
+
+
+def test_every_letter_mark_and_digit_of_every_script_stays():
+    split = []
+    for c in map(chr, range(sys.maxunicode + 1)):
+        if unicodedata.category(c)[0] in "LMN" and len(tokenize(f"b{c}d")) != 1:
+            split.append(c)
+    assert all("\u20d0" <= c < "\u2100" for c in split)  # marks of symbols, as the keycap round a digit
+
+
+@pytest.mark.parametrize("text", ["\u0130stanbul", "I\u0307stanbul", "i\u0307stanbul", "istanbul"])
+def test_the_turkish_i_with_a_dot_is_an_i(text):
+    assert tokenize(text) == ["istanbul"]
+
+
+@pytest.mark.parametrize("text, words", [
+    ("\u0645\u06cc\u200c \u200cx\u200c.", ["\u0645\u06cc", "x"]),  # a joiner that joins nothing
+    ("a \u2764\ufe0fcat\u2764\ufe0f", ["a", "cat"]),
+    ("1\ufe0f\u20e3 dog", ["1", "dog"]),
+    ("\U0001f468\u200d\U0001f469\u200d\U0001f467 runs", ["runs"]),
+    ("\u845b\U000e0100\u57ce", ["\u845b\u57ce"]),  # the choice of a glyph
+    ("\u0301dog", ["dog"]),
+])
+def test_what_belongs_to_no_letter_is_no_part_of_a_word(text, words):
+    assert tokenize(text) == words
+
+
+def test_recorded_captions_have_the_tokens_that_they_were_scored_with():
+    captions = [caption for path in RESULTS for caption in json.loads(path.read_text(encoding="utf-8")).values()]
+    assert len(captions) > 9000
+    assert [tokenize(caption) for caption in captions] == [former_tokens(caption) for caption in captions]
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif("MINICAP_DATA" not in os.environ, reason="MINICAP_DATA is not set")
+def test_the_captions_of_flickr8k_have_the_tokens_that_results_were_scored_with():
+    from minicap.captioning.data import load_dataset
+
+    captions = [text for texts in load_dataset("flickr8k").captions.values() for text in texts]
+    assert [tokenize(caption) for caption in captions] == [former_tokens(caption) for caption in captions]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(st.characters(codec="latin-1")) | st.text(alphabet="aB9\u00e9\u00fc '-<>[]/unks_.,\u2019\u201c"))
+def test_latin_text_without_marks_of_their_own_is_split_as_ever(text):
+    assert tokenize(text) == former_tokens(text)
+
+
+# --------------------------------------------------------------------------------------------- scripts without spaces
+
+def test_characters_are_the_letters_of_scripts_without_spaces_and_the_words_of_others():
+    assert tokenize_characters("\u4e24\u53ea\u72d7, 1 Frisbee!") == ["\u4e24", "\u53ea", "\u72d7", "1", "frisbee"]
+    assert tokenize_characters("\u0e17\u0e35\u0e48\u0e19") == ["\u0e17\u0e35\u0e48", "\u0e19"]
+    assert tokenize_characters("A dog's <unk> toy") == tokenize("A dog's <unk> toy")
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text() | st.text(alphabet="aB9\u4e24\u72d7\u0e17\u0e35\u0e48\u304b '<>unk-"))
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_a_caption_that_is_put_together_from_tokens_has_these_tokens(tokenizer, text):
+    tokens = TOKENIZERS[tokenizer](text)
+    assert TOKENIZERS[tokenizer](join(tokens, tokenizer)) == tokens
+
+
+def test_only_characters_are_joined_without_spaces():
+    assert join(["\u4e24", "\u72d7", "and", "cats"], "characters") == "\u4e24\u72d7and cats"
+    assert join(["\u4e24", "\u72d7"], "words") == "\u4e24 \u72d7"
+
+
+@pytest.mark.parametrize("captions, script", [
+    (["\u4e24\u53ea\u72d7\u5728\u8dd1", "\u4e00\u4e2a\u4eba\uff0c\u9a91\u7740\u9a6c"], "Chinese or Japanese"),
+    (["\u72ac\u304c\u3044\u308b"], "Chinese or Japanese"),
+    (["\u4e24 \u53ea \u72d7 \u5728 \u8dd1"], None),  # with spaces between the words already
+    (["\u0e19\u0e35\u0e48\u0e04\u0e37\u0e2d\u0e41\u0e21\u0e27\u0e15\u0e31\u0e27\u0e43\u0e2b\u0e0d\u0e48\u0e21\u0e32\u0e01"],
+     "Thai, Lao, Khmer or Burmese"),
+    (["\u0e21\u0e49\u0e32 \u0e01\u0e33\u0e25\u0e31\u0e07 \u0e27\u0e34\u0e48\u0e07"], None),
+    (["a dog"] * 5 + ["\u4e24\u53ea\u72d7\u5728\u8dd1"], None),
+    (["\u0915\u093f \u0915\u093e", "\ud55c\uad6d\uc5b4 \ubb38\uc7a5\uc785\ub2c8\ub2e4"], None),
+    ([], None),
+])
+def test_scripts_without_spaces_are_recognized(captions, script):
+    assert script_without_spaces(captions) == script
