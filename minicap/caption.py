@@ -52,7 +52,7 @@ def main(argv=None):
             continue
         beams = captioner.captions([picture], **search)[0]
         if settings.attention is not None:
-            save_attention(settings.attention, picture, beams[0][0].split(),
+            save_attention(settings.attention, picture, captioner.vocabulary.tokenize(beams[0][0]),
                            *captioner.attention_maps(picture, beams[0][0]))
         if settings.json:
             print(json.dumps({"image": path, "caption": beams[0][0],

@@ -13,7 +13,8 @@ from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble, EnsembleInputs
 from .captioning.reporting.report import write_report
 from .captioning.run_data import feature_files, make_consensus, split_inputs, trained_dataset, training_settings
-from .captioning.scoring.metrics import score_captions
+from .captioning.scoring.metrics import score_captions, warn_of_flaws
+from .captioning.text.tokens import TOKENIZERS
 from .cli import option, parse_settings, run_program
 from .files import write_json
 
@@ -35,6 +36,9 @@ class EvaluateSettings(SearchSettings):
     features: str | None = option(None, "features written by minicap.extract (default: those of the training run); for "
                                   "several checkpoints one file for all, or FILE,FILE,...", metavar="FILE")
     predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE")
+    tokenizer: str | None = option(None, "split captions into words, or also into characters where a script has no "
+                                   "spaces between words, to score them (default: as in training)",
+                                   choices=tuple(TOKENIZERS))
     html: str | None = option(None, "write a page with scores, learning curves, captioned pictures and attention",
                               metavar="FILE")
     shuffle_images: bool = option(False, "give every image the caption of another one, to see which scores are reached "
@@ -59,7 +63,9 @@ def main(argv=None):
         predictions = shuffled(predictions)
     if settings.predictions:
         write_json(settings.predictions, predictions)
-    scores = score_captions(predictions, dataset.captions)
+    tokenizer = settings.tokenizer or captioner.vocabulary.tokenizer
+    warn_of_flaws(predictions, dataset.captions, tokenizer)
+    scores = score_captions(predictions, dataset.captions, tokenizer)
     if dataset.name == "shapes":
         from .captioning.data.shapes_language import judge_captions
 

@@ -9,10 +9,18 @@ import json
 
 import numpy as np
 
-from .captioning.scoring.metrics import METRICS, TITLES, corpus_scores, image_statistics, scores_of_sums, tokenized
+from .captioning.scoring.metrics import (
+    METRICS,
+    TITLES,
+    corpus_scores,
+    image_statistics,
+    scores_of_sums,
+    tokenized,
+    warn_of_flaws,
+)
 from .captioning.scoring.predictions import assign, match_images, read_predictions
 from .captioning.scoring.significance import bootstrap_intervals, paired_test
-from .captioning.text.tokens import MARKER, tokenize
+from .captioning.text.tokens import MARKER, TOKENIZERS, tokenize
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
 from .files import write_json
@@ -41,6 +49,8 @@ class ScoreSettings:
         None, "other predictions for the same images: test whether the difference is larger than chance, with the N of "
         f"--bootstrap, or {DEFAULT_RESAMPLES}", metavar="OTHER.json")
     seed: int = option(0, "random seed of the resampling", metavar="N")
+    tokenizer: str = option("words", "split captions into words, or also into characters where a script has no spaces "
+                            "between words, as the field scores Chinese", choices=tuple(TOKENIZERS))
     meteor: bool = option(False, "compute METEOR as well (needs Java and pycocoevalcap)")
     json: bool = option(False, "print one JSON object instead of a table")
 
@@ -51,20 +61,21 @@ def main(argv=None):
         raise UserError(f"--bootstrap is a number of resamplings, it cannot be {settings.bootstrap}")
     references, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images)
-    statistics = image_statistics(predictions, references)
+    warn_of_flaws(predictions, references, settings.tokenizer)
+    statistics = image_statistics(predictions, references, settings.tokenizer)
     per_image = scores_of_sums(statistics, 1)
 
     report = corpus_scores(statistics)
     columns = dict(zip(METRICS, per_image.T.tolist(), strict=True))
     if settings.meteor:
         from .captioning.scoring.meteor import meteor
-        report["meteor"], columns["meteor"] = meteor(*tokenized(predictions, references))
+        report["meteor"], columns["meteor"] = meteor(*tokenized(predictions, references, settings.tokenizer))
     if settings.bootstrap:
         intervals = bootstrap_intervals(statistics, settings.bootstrap, np.random.default_rng(settings.seed))
         report["bootstrap"] = dict(zip(METRICS, intervals.T.tolist(), strict=True))
     if settings.against:
         other = load_predictions(settings.against, references, predictions, drop_extra=images is not None)
-        report["against"] = compare(statistics, image_statistics(other, references), settings)
+        report["against"] = compare(statistics, image_statistics(other, references, settings.tokenizer), settings)
     if settings.per_image:
         write_json(settings.per_image, {
             image: {"caption": caption} | {name: values[i] for name, values in columns.items()}

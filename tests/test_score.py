@@ -238,3 +238,20 @@ def test_the_program_runs_as_a_module(files):
                              capture_output=True, text=True)
     assert (missing.returncode, missing.stdout) == (2, "")
     assert missing.stderr == "error: the predictions file no.json does not exist; check the path\n"
+
+
+def test_captions_without_spaces_are_warned_about_unless_they_are_split_into_characters(run):
+    people = {"1.jpg": ["\u4e24\u53ea\u72d7\u5728\u8dd1"], "2.jpg": ["\u4e00\u4e2a\u4eba\u9a91\u9a6c"]}
+    predictions = {"1.jpg": "\u4e24\u53ea\u72d7\u5750\u8dd1", "2.jpg": "\u4e00\u4e2a\u4eba\u9a91\u9a6c"}
+    report, err = run(predictions, references=people)
+    assert report["bleu1"] == 0.5 and err.count("\n") == 1
+    assert err.startswith("warning: the references are in Chinese or Japanese, without spaces between words")
+    report, err = run(predictions, "--tokenizer", "characters", references=people)
+    assert report["bleu1"] == pytest.approx(9 / 10) and err == ""
+
+
+def test_the_cider_of_one_image_is_warned_about(run):
+    report, err = run({"1.jpg": "a dog runs on the grass"})
+    assert report["cider"] == 0 and err.startswith("warning: CIDEr is always 0 for a single image")
+    assert err.count("\n") == 1
+    assert run(PREDICTIONS)[1] == ""

@@ -153,7 +153,7 @@ class Captioner(BaseCaptioner):
         """
         self.expect_attention()
         inputs = self.inputs_of([picture])
-        words = self.vocabulary.encode(caption.split())
+        words = self.vocabulary.encode(self.vocabulary.tokenize(caption))
         maps = to_numpy(self.model.attention_maps(self.device.asarray(inputs), words))[:-1]  # the last is for <end>
         regions = maps.shape[1] - self.settings.sentinel
         side = math.isqrt(regions)  # VGG's regions are a square grid

@@ -8,7 +8,6 @@ from .data import load_dataset
 from .decoding.consensus import Consensus
 from .features.feature_file import open_features
 from .features.inputs import FeatureInputs, PixelInputs
-from .text.tokens import tokenize
 
 KEYS = ("data", "data_dir", "splits", "split_seed", "features")
 
@@ -88,6 +87,7 @@ def make_consensus(settings, captioner, dataset, features):
         names = inputs.names
         pictures = np.concatenate([captioner.descriptors(inputs(rows))
                                    for rows in np.split(np.arange(len(names)), range(100, len(names), 100))])
+    tokenize = captioner.vocabulary.tokenize
     return Consensus([[tokenize(text) for text in dataset.captions[name]] for name in names], pictures,
                      mbr_samples=settings.mbr_samples, neighbours=settings.neighbours, max_length=settings.max_length,
                      seed=settings.seed)

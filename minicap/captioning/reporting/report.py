@@ -15,7 +15,6 @@ from PIL import Image
 from ...errors import UserError
 from ...files import write_text
 from ..scoring.metrics import METRICS, TITLES, image_statistics, scores_of_sums
-from ..text.tokens import tokenize
 from .plots import curves, png, shrink
 
 SIDE = 224      # pixels of a photograph's longer side
@@ -67,7 +66,7 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, hist
     ``history``: the lines of metrics.jsonl, for the curves. ``sample`` images are chosen at random, with a fixed seed,
     and ``extremes`` are shown of the best and of the worst, by their CIDEr.
     """
-    statistics = image_statistics(predictions, dataset.captions)
+    statistics = image_statistics(predictions, dataset.captions, captioner.vocabulary.tokenizer)
     n, names = len(predictions), list(predictions)
     of_image = scores_of_sums(statistics, 1)[:, METRICS.index("cider")]
     order = [names[i] for i in np.argsort(-of_image, kind="stable")]
@@ -80,6 +79,7 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, hist
 
     scores = dict(zip(METRICS, scores_of_sums(statistics.sum(axis=0), n), strict=True))
     frequent = Counter(predictions.values()).most_common(FREQUENT)
+    tokenize = captioner.vocabulary.tokenize
     known = {tuple(tokenize(text)) for name in dataset.splits["train"] for text in dataset.captions[name]}
     new = sum(tuple(tokenize(text)) not in known for text in predictions.values())
     hint = " Point at a word to see what the model attended to." if captioner.has_attention else ""
@@ -103,7 +103,7 @@ def _card(captioner, dataset, name, caption, cider):
     except UserError as error:
         return f"<figure><p>{html.escape(str(error))}</p></figure>"
     photo = _data_url(_encoded(Image.fromarray(shrink(picture, SIDE)), "JPEG", quality=85), "jpeg")
-    lit, words = "", [html.escape(word) for word in caption.split()]
+    lit, words = "", [html.escape(word) for word in captioner.vocabulary.tokenize(caption)]
     if captioner.has_attention:
         maps, _ = captioner.attention_maps(picture, caption)
         lit = f'<img class="lit" alt="" src="{photo}">'

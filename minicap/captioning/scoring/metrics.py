@@ -6,8 +6,8 @@ of any set of images follow from the *sum* of their rows, and so do those of boo
 
 import numpy as np
 
-from ...errors import UserError
-from ..text.tokens import MARKER, tokenize
+from ...errors import UserError, warn
+from ..text.tokens import MARKER, TOKENIZERS, warn_of_missing_spaces
 from .bleu import N_COUNTS, bleu, bleu_counts
 from .cider import cider
 from .rouge import rouge_l
@@ -17,14 +17,14 @@ TITLES = {"bleu1": "BLEU-1", "bleu2": "BLEU-2", "bleu3": "BLEU-3", "bleu4": "BLE
           "meteor": "METEOR", "cider": "CIDEr"}  # METEOR is scored elsewhere (meteor.py)
 
 
-def score_captions(predictions: dict[str, str], references: dict[str, list[str]]) -> dict:
+def score_captions(predictions: dict[str, str], references: dict[str, list[str]], tokenizer: str = "words") -> dict:
     """Scores of raw captions against raw human captions, as fractions (BLEU-4 0.198, CIDEr 0.478), and ``n`` images.
 
     ``predictions`` maps each image that is scored to its caption; ``references`` maps images to captions and may have
-    more images. Both are split into words by :func:`tokenize`, without any other preprocessing. An image without
-    references is a UserError.
+    more images. Both are split into words by ``tokenizer``, "words" or "characters" (see :mod:`..text.tokens`), without
+    any other preprocessing. An image without references is a UserError.
     """
-    return corpus_scores(image_statistics(predictions, references))
+    return corpus_scores(image_statistics(predictions, references, tokenizer))
 
 
 def corpus_scores(statistics):
@@ -33,9 +33,9 @@ def corpus_scores(statistics):
     return dict(zip(METRICS, scores_of_sums(statistics.sum(axis=0), n).tolist(), strict=True)) | {"n": n}
 
 
-def image_statistics(predictions, references):
+def image_statistics(predictions, references, tokenizer="words"):
     """The table (N, 12), one row for each image in the order of ``predictions``."""
-    candidates, targets = tokenized(predictions, references)
+    candidates, targets = tokenized(predictions, references, tokenizer)
     counts = [bleu_counts(words, captions) for words, captions in zip(candidates, targets, strict=True)]
     rouge = [rouge_l(words, captions) for words, captions in zip(candidates, targets, strict=True)]
     return np.column_stack([counts, rouge, cider(candidates, targets)])
@@ -46,7 +46,7 @@ def scores_of_sums(sums, n):
     return np.concatenate([bleu(sums[..., :N_COUNTS]), sums[..., N_COUNTS:] / n], axis=-1)
 
 
-def tokenized(predictions, references):
+def tokenized(predictions, references, tokenizer="words"):
     """(candidates as N lists of words, references as N lists of lists of words), in the order of ``predictions``.
 
     A placeholder such as ``<unk>`` in a reference counts as a word, but as one that no prediction can match: to predict
@@ -58,9 +58,19 @@ def tokenized(predictions, references):
     if missing:
         raise UserError(f"{len(missing)} of {len(predictions)} images have no references, the first of which is "
                         f"{missing[0]!r}; use the references of the same data set")
+    tokenize = TOKENIZERS[tokenizer]
     candidates = [tokenize(caption) for caption in predictions.values()]
     targets = [[_unmatchable(tokenize(caption)) for caption in references[image]] for image in predictions]
     return candidates, targets
+
+
+def warn_of_flaws(predictions, references, tokenizer):
+    """One line for each reason why scores of these captions may not mean what they seem to."""
+    if len(predictions) == 1:
+        warn("CIDEr is always 0 for a single image, as it weighs words by how few of the images have them; score more "
+             "images to compare it")
+    warn_of_missing_spaces([caption for image in predictions for caption in references.get(image, ())], tokenizer,
+                           "the references")
 
 
 def _unmatchable(words):

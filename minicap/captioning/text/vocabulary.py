@@ -16,6 +16,7 @@ from collections import Counter
 import numpy as np
 
 from ...errors import UserError
+from .tokens import TOKENIZERS, join
 
 PAD, START, END, UNK = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
@@ -27,18 +28,22 @@ class Vocabulary:
 
     words    (V,) str, the four special ones first
     counts   (V,) int, how often each is a target in an epoch of train: <end> once per caption, <pad> and <start> never
+
+    ``tokenizer``, "words" or "characters", says how captions become these words.
     """
 
-    def __init__(self, words, counts):
+    def __init__(self, words, counts, tokenizer="words"):
         words, counts = tuple(words), tuple(int(count) for count in counts)
         if words[:len(SPECIAL)] != SPECIAL or len(set(words)) != len(words) or len(counts) != len(words):
             raise ValueError(f"Vocabulary expects {', '.join(SPECIAL)}, then different words, and a count for each; "
                              f"got {len(words)} words beginning with {words[:5]} and {len(counts)} counts")
-        self.words, self.counts = words, counts
+        if tokenizer not in TOKENIZERS:
+            raise ValueError(f"tokenizer= is one of {', '.join(TOKENIZERS)}, not {tokenizer!r}")
+        self.words, self.counts, self.tokenizer = words, counts, tokenizer
         self._index = {word: index for index, word in enumerate(words) if index >= len(SPECIAL)}
 
     @classmethod
-    def from_captions(cls, captions, min_count=5):
+    def from_captions(cls, captions, min_count=5, tokenizer="words"):
         """The words that occur at least ``min_count`` times in train's ``captions``, an iterable of lists of tokens.
 
         Words with the same count are in alphabetical order, so the order of the captions does not matter.
@@ -51,7 +56,7 @@ class Vocabulary:
                        key=lambda word: (-count_of[word], word))
         counts = [count_of[word] for word in words]
         unknown = sum(count_of.values()) - sum(counts)
-        return cls((*SPECIAL, *words), (0, 0, len(captions), unknown, *counts))
+        return cls((*SPECIAL, *words), (0, 0, len(captions), unknown, *counts), tokenizer)
 
     def __len__(self):
         return len(self.words)
@@ -61,6 +66,10 @@ class Vocabulary:
 
     def __repr__(self):
         return f"Vocabulary({len(self)} words: {', '.join(self.words[len(SPECIAL):][:5])}, ...)"
+
+    def tokenize(self, text):
+        """The words of ``text``, as the captions were split that this vocabulary was made of."""
+        return TOKENIZERS[self.tokenizer](text)
 
     def encode(self, tokens):
         """The indices of ``tokens``; a word that is not in the vocabulary is <unk>. Adds no <start> and no <end>."""
@@ -74,7 +83,7 @@ class Vocabulary:
                 break
             if index not in (PAD, START):
                 words.append(self.words[index])
-        return " ".join(words)
+        return join(words, self.tokenizer)
 
     def log_frequencies(self):
         """(V,) float32: the log of each word's relative frequency in the training targets; :data:`NEVER` for zero.
@@ -89,16 +98,17 @@ class Vocabulary:
     @property
     def digest(self):
         """16 hex digits, equal for two vocabularies if every index means the same word in both."""
-        return hashlib.sha256("\n".join(self.words).encode()).hexdigest()[:16]
+        text = "\n".join(self.words if self.tokenizer == "words" else (self.tokenizer, *self.words))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_json(self):
         """A dict for ``json.dump``; :meth:`from_json` reverses it."""
-        return {"words": list(self.words), "counts": list(self.counts)}
+        return {"words": list(self.words), "counts": list(self.counts), "tokenizer": self.tokenizer}
 
     @classmethod
     def from_json(cls, value, where="the vocabulary"):
         """The vocabulary from the output of :meth:`to_json`; UserError, naming ``where``, for anything else."""
         try:
-            return cls(value["words"], value["counts"])
-        except (KeyError, TypeError, ValueError) as error:
+            return cls(value["words"], value["counts"], value.get("tokenizer", "words"))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{where} is not a vocabulary of minicap ({error})") from error

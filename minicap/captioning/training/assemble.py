@@ -16,7 +16,7 @@ from ..features.inputs import FeatureInputs, PixelInputs
 from ..models.build import build_model, word_embedding
 from ..models.fine_tune import channels_made, fine_tuned_block
 from ..models.settings import ShowAttendTellSettings, ShowTellSettings
-from ..text.tokens import tokenize
+from ..text.tokens import TOKENIZERS, warn_of_missing_spaces
 from ..text.vocabulary import SPECIAL, Vocabulary
 from ..text.word_vectors import WordVectors, vectors_in_place
 from .settings import FEATURES_OF
@@ -92,8 +92,14 @@ def wanted_features(model):
 
 def new_captioner(settings, dataset, source, device):
     """A captioner with random weights for ``dataset``, with the vocabulary of train."""
-    captions = [tokenize(text) for name in dataset.splits["train"] for text in dataset.captions[name]]
-    vocabulary = Vocabulary.from_captions(captions, settings.min_count)
+    tokenizer = settings.tokenizer or "words"
+    texts = [text for name in dataset.splits["train"] for text in dataset.captions[name]]
+    warn_of_missing_spaces(texts, tokenizer, "the training captions")
+    captions = [TOKENIZERS[tokenizer](text) for text in texts]
+    if not any(captions):
+        raise UserError(f"none of the {len(captions)} training captions of {dataset.name} has a word (a letter or a "
+                        "digit) in it; check the caption file")
+    vocabulary = Vocabulary.from_captions(captions, settings.min_count, tokenizer)
     if len(vocabulary) == len(SPECIAL):
         raise UserError(f"no word occurs {settings.min_count} times in the {len(captions)} training captions; use a "
                         "smaller min_count=")

@@ -29,7 +29,6 @@ from ..decoding.beam_search import greedy, sample
 from ..models.state import DecoderState
 from ..scoring.cider import CiderD
 from ..text.batches import ImageBatches, batch_of_targets
-from ..text.tokens import tokenize
 from ..text.vocabulary import END, SPECIAL
 from .trainer import Trainer
 
@@ -45,6 +44,7 @@ class SelfCriticalTrainer(Trainer):
     def __init__(self, captioner, dataset, inputs, settings, folder):
         super().__init__(captioner, dataset, inputs, settings, folder)
         self.words = np.array(captioner.vocabulary.words, object)
+        tokenize = captioner.vocabulary.tokenize
         self.cider = CiderD([[[*tokenize(text), SPECIAL[END]] for text in dataset.captions[name]]
                              for name in inputs["train"].names])
 

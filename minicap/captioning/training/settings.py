@@ -21,6 +21,7 @@ from ...vgg import FINE_TUNED, VGG
 from ..checkpoint import checkpoint_folder, run_settings
 from ..models.settings import DROPOUT_LOCATIONS
 from ..models.show_attend_tell import NORMALIZERS
+from ..text.tokens import TOKENIZERS
 from ..text.word_vectors import WordVectors
 
 # The settings that were chosen on dev: for shapes, for each model on photographs, and for the objective cider.
@@ -78,6 +79,10 @@ class TrainSettings:
                                   "weights)", DATA, metavar="FILE", decides=False)
     min_count: int | None = setting(None, "words with fewer occurrences in the training captions become <unk>", DATA,
                                     recipe="min_count", metavar="N", inherited=True, least=1)
+
+    tokenizer: str | None = setting(None, "split captions into words, or also into characters where a script has no "
+                                    "spaces between words (default: words)", DATA, choices=tuple(TOKENIZERS),
+                                    inherited=True, decides=False)  # its effect, the vocabulary, is compared instead
 
     model: str | None = setting(None, "captioner (default: show-tell)", MODEL, choices=tuple(FEATURES_OF))
     embedding: int | None = setting(None, "size E of the word vectors", MODEL, recipe="embedding", metavar="N",

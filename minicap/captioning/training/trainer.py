@@ -20,7 +20,6 @@ from ..features.feature_file import FeatureSource
 from ..models.build import word_embedding
 from ..scoring.metrics import score_captions
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
-from ..text.tokens import tokenize
 
 FEW_DISTINCT = 0.02  # fraction of distinct captions below which the model probably ignores the images
 MAX_LOSS = 700.0     # a perplexity of e^700 is close to the largest float64, and training has failed long before
@@ -66,7 +65,8 @@ class Trainer:
 
     def _indexed(self, split):
         """(row of the image, word indices) for every caption of a split."""
-        return [(row, self.captioner.vocabulary.encode(tokenize(text)))
+        vocabulary = self.captioner.vocabulary
+        return [(row, vocabulary.encode(vocabulary.tokenize(text)))
                 for row, name in enumerate(self.inputs[split].names) for text in self.dataset.captions[name]]
 
     # --- one epoch ------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class Trainer:
         self.expect_finite(loss, "on dev")
         predictions = caption_all(self.captioner, self.inputs["dev"], beam=1, length_penalty=0.0)
         distinct = len(set(predictions.values())) / len(predictions)
-        scores = score_captions(predictions, self.dataset.captions)
+        scores = score_captions(predictions, self.dataset.captions, self.captioner.vocabulary.tokenizer)
         return {"dev_loss": loss, "dev_perplexity": float(np.exp(loss))} | scores | {"distinct": distinct}
 
     def dev_loss(self):

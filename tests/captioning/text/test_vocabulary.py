@@ -96,3 +96,19 @@ def test_flickr8k_train_has_2536_words_seen_five_times(capsys):
     real = Vocabulary.from_captions(captions, min_count=5)
     assert len(real) == 2540  # with the four special ones
     assert real.words[4:8] == ("a", "in", "the", "on") and real.counts[END] == 30_000
+
+
+def test_a_vocabulary_of_characters_splits_and_joins_as_it_was_made_and_says_so_in_its_json():
+    vocabulary = Vocabulary.from_captions([["\u4e24", "\u72d7"]], min_count=1, tokenizer="characters")
+    assert vocabulary.tokenize("\u4e24\u72d7") == ["\u4e24", "\u72d7"]
+    assert vocabulary.decode(vocabulary.encode(["\u4e24", "\u72d7"])) == "\u4e24\u72d7"
+    again = Vocabulary.from_json(vocabulary.to_json())
+    assert (again.tokenizer, again.digest) == ("characters", vocabulary.digest)
+    assert vocabulary.digest != Vocabulary(vocabulary.words, vocabulary.counts).digest
+
+
+def test_a_vocabulary_that_names_no_tokenizer_is_of_words_and_an_unknown_one_is_refused():
+    known = Vocabulary.from_captions([["a", "dog"]], min_count=1).to_json()
+    assert Vocabulary.from_json({"words": known["words"], "counts": known["counts"]}).tokenizer == "words"
+    with pytest.raises(UserError, match="tokenizer= is one of words, characters, not 'bytes'"):
+        Vocabulary.from_json(known | {"tokenizer": "bytes"})
