@@ -1,5 +1,6 @@
 """Files: written completely or not at all, and identified by a digest of their contents."""
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -7,6 +8,9 @@ import os
 from pathlib import Path
 
 from .errors import UserError
+
+BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+                    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 @contextlib.contextmanager
@@ -40,7 +44,9 @@ def write_text(path, text):
 
 
 def write_json(path, value):
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    """Write ``value`` as readable JSON; what UTF-8 cannot hold, as in file names of other encodings, is escaped."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    write_text(path, text.encode("utf-8", "backslashreplace").decode())  # a lone surrogate as JSON writes it: \udce9
 
 
 def existing_file(path, what):
@@ -53,11 +59,20 @@ def existing_file(path, what):
     return path
 
 
+def decode_text(data):
+    """Bytes as text whose lines end in \"\\n\": UTF-8, or what a byte order mark says; else UnicodeDecodeError."""
+    encoding = next((encoding for mark, encoding in BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
+    text = data.decode(encoding).replace("\r\n", "\n")
+    return text if "\n" in text else text.replace("\r", "\n")  # the line end of old Macs
+
+
 def read_json(path, what="JSON file", **options):
     path = existing_file(path, what)
     try:
-        return json.loads(path.read_text(encoding="utf-8"), **options)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return json.loads(decode_text(path.read_bytes()), **options)
+    except UserError:  # of object_pairs_hook
+        raise
+    except (ValueError, RecursionError) as error:  # not text, not JSON, a number of 5,000 digits, 1,000 open brackets
         raise UserError(f"{what} {path} is not valid JSON ({error})") from error
 
 

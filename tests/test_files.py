@@ -101,3 +101,22 @@ def test_a_checksum_is_that_of_the_contents_also_past_one_block(tmp_path):
     content = bytes(range(256)) * 5000
     (tmp_path / "a").write_bytes(content)
     assert sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_json_is_read_with_a_byte_order_mark_and_windows_line_ends(tmp_path, encoding):
+    (tmp_path / "a.json").write_bytes('{"café":\r\n 1}'.encode(encoding))
+    assert read_json(tmp_path / "a.json") == {"café": 1}
+
+
+@pytest.mark.parametrize("data", [b"\xff{}", b"\xff\xfe{", b'{"a": 1', b"[" * 100_000, b"1" * 10_000])
+def test_text_that_python_cannot_load_is_refused_by_name(tmp_path, data):
+    (tmp_path / "a.json").write_bytes(data)
+    with pytest.raises(UserError, match=r"settings .*a\.json is not valid JSON"):
+        read_json(tmp_path / "a.json", "settings")
+
+
+def test_json_holds_names_that_utf_8_cannot(tmp_path):
+    name = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
+    write_json(tmp_path / "a.json", {name: "a dog"})
+    assert read_json(tmp_path / "a.json") == {name: "a dog"}

@@ -1,28 +1,42 @@
-"""Caption files and split lists, in their usual formats.
+"""Caption files and split lists, in all usual formats.
 
 The format of a caption file is recognised by its content, not by its name:
 
-* ``Flickr8k.token.txt``: each line is ``name.jpg#0<tab>caption`` (Hodosh, Young and Hockenmaier 2013).
-* CSV with a header that names the columns ``image`` and ``caption`` (the Kaggle copy of Flickr8k).
-* JSON in the layout of Karpathy's ``dataset_flickr8k.json``:
-  ``{"images": [{"filename": ..., "split": ..., "sentences": [{"raw": ...}]}]}``.
-* JSON ``{"name.jpg": ["caption", ...]}``.
+    begins with { or [                  JSON, or JSON lines                    json_captions.py
+    begins with name#0<tab>caption      Flickr8k.token.txt                     text_captions.py
+    a header with image and caption     a table: "," ";" "|" or tab            csv_captions.py
+    a cell like a.jpg in each row       the same without a header              csv_captions.py
+    a name, a blank, a caption          lines of text                          text_captions.py
 
-Files are in UTF-8, with or without a byte order mark, with either line ending. The first invalid line is a
-:class:`UserError` that names the file, the line and the expected format. Captions are returned as they are;
-text/tokens.py splits them into words.
+Files are in UTF-8, or in UTF-16 or UTF-32 with a byte order mark, with any line ends. What cannot be read for certain
+is a :class:`UserError` that names the file, the first such line and the expected format. Captions are returned as they
+are; text/tokens.py splits them into words. docs/formats.md lists the layouts with examples.
 """
 
-import csv
-import io
 import json
-import re
+from dataclasses import dataclass
 
 from ...errors import UserError
-from ...files import existing_file
+from ...files import decode_text, existing_file
+from .csv_captions import has_header, headless_entries, table_entries
+from .entries import SPLIT_WORDS, caption_list, shortened
+from .json_captions import json_entries
+from .names import cleaned
+from .text_captions import is_token_file, name_entries, token_entries
 
-TOKEN_LINE = re.compile(r"(?P<image>.+)#\d+\t(?P<caption>.*)")
-KARPATHY_SPLITS = {"train": "train", "restval": "train", "val": "dev", "dev": "dev", "test": "test"}
+
+@dataclass(frozen=True)
+class CaptionFile:
+    """What a caption file holds, in file order.
+
+    captions   {image name: [raw caption, ...]}
+    ids        {image name: (id, ...)} for images that have ids beside their names
+    splits     {"train" | "dev" | "test": (image name, ...)} where the file says it, else None
+    """
+
+    captions: dict
+    ids: dict
+    splits: dict | None
 
 
 def read_captions(path):
@@ -30,7 +44,12 @@ def read_captions(path):
 
     Flaws of official files are left in: in ``Flickr8k.token.txt``, ``2258277193_586949ec62.jpg.1`` is a separate name.
     """
-    return parse_captions(existing_file(path, "the caption file").read_bytes(), path)
+    return read_caption_file(path).captions
+
+
+def read_caption_file(path):
+    """The :class:`CaptionFile` at ``path``."""
+    return parse_caption_file(existing_file(path, "the caption file").read_bytes(), path)
 
 
 def read_image_list(path):
@@ -40,17 +59,56 @@ def read_image_list(path):
 
 def parse_captions(data, where):
     """:func:`read_captions` for the bytes ``data``; ``where`` names the file in error messages."""
-    text = _decode(data, where)
-    first_line = text.lstrip().partition("\n")[0]
-    if first_line[:1] in ("{", "["):
-        return _from_json(_load_json(text, where), where)
-    is_csv = "\t" not in first_line and "," in first_line
-    captions = {}
-    for image, caption in _csv_pairs(text, where) if is_csv else _token_pairs(text, where):
-        captions.setdefault(image, []).append(caption)
+    return parse_caption_file(data, where).captions
+
+
+def parse_caption_file(data, where):
+    """:func:`read_caption_file` for the bytes ``data``; ``where`` names the file in error messages."""
+    captions, ids, split_of, what = {}, {}, {}, {}
+    for entry in parse_entries(data, where):
+        texts = caption_list(entry.captions)
+        if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+            raise UserError(f"{where}, {entry.what}: expected {entry.expected}, found "
+                            f"{shortened(json.dumps(entry.captions, ensure_ascii=False, default=str))}")
+        name = cleaned(entry.names[0])
+        captions.setdefault(name, []).extend(text.strip() for text in texts)
+        if ids.setdefault(name, entry.names[1:]) != entry.names[1:]:
+            raise UserError(f"{where}, {entry.what}: {name} has the id {entry.names[1:]} here and {ids[name]} before; "
+                            "two images need two names")
+        split, what[name] = _split(entry, where), entry.what
+        if split_of.setdefault(name, split) != split:
+            raise UserError(f"{where}, {entry.what}: {name} is in split {split} here and in {split_of[name]} before; "
+                            "an image belongs to one split")
     if not captions:
         raise UserError(f"the caption file {where} contains no captions")
-    return captions
+    splits = None
+    if any(split is not None for split in split_of.values()):
+        if missing := [name for name, split in split_of.items() if split is None]:
+            raise UserError(f'{where}, {what[missing[0]]}: {missing[0]} has no "split", as other images have; expected '
+                            f'one of {", ".join(SPLIT_WORDS)}')
+        splits = {part: tuple(n for n, split in split_of.items() if split == part) for part in ("train", "dev", "test")}
+    return CaptionFile(captions, {name: found for name, found in ids.items() if found}, splits)
+
+
+def parse_entries(data, where):
+    """The :class:`.Entry` objects in the bytes of a caption file of any layout, a list or an iterator."""
+    text = _decode(data, where)
+    start = text.lstrip()
+    if start[:1] in ("{", "[") or _is_json_text(start):
+        return json_entries(text, where)
+    if is_token_file(text):
+        return token_entries(text, where)
+    if has_header(text):
+        return table_entries(text, where)
+    for read in (headless_entries, name_entries):
+        entries = read(text, where)
+        if entries is not None:
+            return entries
+    if not start:
+        return []
+    number = text[:len(text) - len(start)].count("\n") + 1
+    raise UserError(f"{where}, line {number}: expected name.jpg#0<tab>caption, a CSV header image,caption or JSON, "
+                    f"found {shortened(start.partition(chr(10))[0])}")
 
 
 def parse_image_list(data, where):
@@ -67,121 +125,33 @@ def parse_image_list(data, where):
     return tuple(first_line_of)
 
 
-def parse_karpathy_splits(data, where):
-    """{"train" | "dev" | "test": image names} from the "split" fields of Karpathy's layout; None without such fields.
+def _split(entry, where):
+    """"train", "dev" or "test", or None for an entry that says nothing.
 
-    "restval" (the part of COCO's validation set that is used for training) counts as train, "val" is our dev. Parse the
-    captions of the file first, which checks the rest of the layout.
+    "restval", the part of COCO's validation set that is used for training, counts as train, "val" is our dev.
     """
-    text = _decode(data, where)
-    if text.lstrip()[:1] not in ("{", "["):
+    if entry.split is None:
         return None
-    value = _load_json(text, where)
-    images = value.get("images") if isinstance(value, dict) else None
-    if not isinstance(images, list) or not any("split" in image for image in images if isinstance(image, dict)):
-        return None
-    splits = {"train": [], "dev": [], "test": []}
-    for i, image in enumerate(images):
-        split = KARPATHY_SPLITS.get(image.get("split"))
-        if split is None:
-            raise UserError(f'{where}, images[{i}]: "split" is {image.get("split")!r}; '
-                            f'expected one of {", ".join(KARPATHY_SPLITS)}')
-        splits[split].append(image["filename"])
-    return {split: tuple(names) for split, names in splits.items()}
+    split = SPLIT_WORDS.get(str(entry.split).strip().lower())
+    if split is None:
+        raise UserError(f'{where}, {entry.what}: "split" is {entry.split!r}; expected one of {", ".join(SPLIT_WORDS)}')
+    return split
 
 
 def _decode(data, where):
     try:
-        text = data.decode("utf-8-sig")
+        text = decode_text(data)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UserError(f"{where}, line {line}: not UTF-8 text; save the file as UTF-8") from error
-    return text.replace("\r\n", "\n")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UserError(f"{where}, line {line}: not UTF-8 text (it has zero bytes); save the file as UTF-8")
+    return text.replace("\r", " ")
 
 
-def _token_pairs(text, where):
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        match = TOKEN_LINE.fullmatch(line)
-        if match is None or not match["caption"].strip():
-            expected = "name.jpg#0<tab>caption (or, on the first line, a CSV header image,caption or JSON)"
-            raise UserError(f"{where}, line {number}: expected {expected}, found {_shortened(line)}")
-        yield match["image"], match["caption"].strip()
-
-
-def _csv_pairs(text, where):
-    # strict: a missing closing quote is an error, not a caption of a thousand lines.
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
-    columns, number = None, 1  # number: the line on which the row begins; a quoted caption may span several
-    while True:
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise UserError(f"{where}, line {number}: broken quotes ({error}); "
-                            'inside a quoted caption a quote is written twice: ""') from error
-        if columns is None:
-            columns = [name.strip().lower() for name in row]
-            if "image" not in columns or "caption" not in columns:
-                raise UserError(f"{where}, line {number}: expected the CSV header image,caption, "
-                                f"found {_shortened(','.join(row))}")
-            image, caption = columns.index("image"), columns.index("caption")
-        elif row:
-            if len(row) != len(columns) or not row[image].strip() or not row[caption].strip():
-                raise UserError(f"{where}, line {number}: expected {','.join(columns)} (in double quotes if it holds a "
-                                f"comma), found {_shortened(','.join(row))}")
-            yield row[image].strip(), row[caption].strip()
-        number = rows.line_num + 1
-
-
-def _load_json(text, where):
+def _is_json_text(text):
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{where}, line {error.lineno}: not valid JSON ({error.msg})") from error
-
-
-def _from_json(value, where):
-    layouts = '{"image": ["caption", ...]} or Karpathy\'s {"images": [{"filename": ..., "sentences": [...]}]}'
-    if not isinstance(value, dict) or not value:
-        raise UserError(f"{where}, line 1: expected {layouts}")
-    if isinstance(value.get("images"), list):
-        return _from_karpathy(value["images"], where)
-    for image, captions in value.items():
-        if not isinstance(captions, list) or not captions or not all(map(_is_caption, captions)):
-            raise UserError(f"{where}, entry {image!r}: expected {layouts}, found {_shortened(json.dumps(captions))}")
-    return {image: [caption.strip() for caption in captions] for image, captions in value.items()}
-
-
-def _from_karpathy(images, where):
-    captions = {}
-    for i, image in enumerate(images):
-        name = image.get("filename") if isinstance(image, dict) else None
-        sentences = image.get("sentences") if isinstance(image, dict) else None
-        texts = [_sentence(s) for s in sentences] if isinstance(sentences, list) else []
-        if not isinstance(name, str) or not texts or not all(map(_is_caption, texts)):
-            raise UserError(f'{where}, images[{i}]: expected {{"filename": ..., "sentences": [{{"raw": caption}}]}}, '
-                            f"found {_shortened(json.dumps(image))}")
-        captions.setdefault(name, []).extend(text.strip() for text in texts)
-    if not captions:
-        raise UserError(f"the caption file {where} contains no captions")
-    return captions
-
-
-def _sentence(sentence):
-    """The text of one of Karpathy's sentences: "raw", or its "tokens" joined; None where it has neither."""
-    if not isinstance(sentence, dict):
-        return None
-    tokens = sentence.get("tokens")
-    joined = " ".join(tokens) if isinstance(tokens, list) and all(isinstance(t, str) for t in tokens) else None
-    return sentence.get("raw", joined)
-
-
-def _is_caption(value):
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _shortened(text, width=60):
-    return repr(text if len(text) <= width else text[:width] + "…")
+        return text[:1] == '"' and isinstance(json.loads(text), str)
+    except (ValueError, RecursionError):
+        return False

@@ -5,10 +5,11 @@ pictures are looked for separately, in ``data_dir`` and in a folder ``Flickr8k``
 
     pictures   Flicker8k_Dataset/ (sic), Flickr8k_Dataset/, Images/, or Flickr8k_Dataset.zip, read without unpacking it
     captions   Flickr8k.token.txt, or the Kaggle copy's captions.txt
-    splits     Flickr_8k.trainImages.txt, ...devImages.txt, ...testImages.txt
+    splits     Flickr_8k.trainImages.txt, ...devImages.txt, ...testImages.txt, or Karpathy's dataset_flickr8k.json
                text files may also be in Flickr8k_text/ or in Flickr8k_text.zip
 
-The Kaggle copy has no split lists, and we do not invent a split: scores on it could not be compared with any others.
+The Kaggle copy has no split lists; the official ones or Karpathy's file belong beside it. We do not invent a split:
+scores on it could not be compared with any others.
 """
 
 import threading
@@ -19,9 +20,10 @@ from pathlib import Path, PurePosixPath
 from ...errors import UserError, warn
 from ...images import read_image
 from .caption_dataset import assemble, file_reader
-from .caption_files import parse_captions
+from .caption_files import parse_caption_file, parse_captions
 from .splits import LIST_NAMES, SPLITS, find_in, find_split_lists, parse_split_lists, read_split_folder
 
+KARPATHY_NAME = "dataset_flickr8k.json"
 IMAGES = 8091
 SPLIT_SIZES = {"train": 6000, "dev": 1000, "test": 1000}
 IMAGE_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset", "Images")
@@ -58,6 +60,10 @@ def load_flickr8k(data_dir, splits=None):
 
 def _official_splits(data_dir):
     lists = find_split_lists(lambda name: _find_text(data_dir, name))
+    if not lists and (found := _find_text(data_dir, KARPATHY_NAME)):
+        path, contents = found
+        if splits := parse_caption_file(contents, path).splits:
+            return splits
     missing = [LIST_NAMES[split][0] for split in SPLITS if split not in lists]
     if missing:
         raise UserError(f"{data_dir} lacks the split lists of Flickr8k ({', '.join(missing)}); fetch them with "

@@ -1,21 +1,25 @@
 """Your own pictures: a folder with images, a caption file, and split lists.
 
-    D/captions.csv (or .json, .txt)    any layout of :mod:`.caption_files`; image,caption is the simplest
-    D/*.jpg, D/images/*.png, ...       names in the caption file are paths below D or below D/images
-    D/train.txt, dev.txt, test.txt     one image name per line; val.txt is dev
+    D/captions.csv (or any other name)  any layout of :mod:`.caption_files`; image,caption is the simplest
+    D/*.jpg, D/images/*.png, ...        names in the caption file are paths below D or below D/images, or the names of
+                                        pictures in another folder below D, see :mod:`.picture_files`
+    D/train.txt, dev.txt, test.txt      one image name per line; val.txt is dev
 
-Instead of lists there may be "split" fields in Karpathy's JSON layout (lists take precedence), or ``--split-seed`` can
-request a random split. Without any of these, no split is made.
+Instead of lists the caption file may say the split of each image, as Karpathy's do (lists take precedence), or another
+one beside it, or ``--split-seed`` can request a random split. Without any of these, no split is made.
 """
 
 from pathlib import Path
 
-from ...errors import UserError
+from ...errors import UserError, warn
 from .caption_dataset import assemble, file_reader
-from .caption_files import parse_captions, parse_karpathy_splits
+from .caption_files import parse_caption_file
+from .names import ENDING, NameIndex, cleaned
+from .picture_files import PictureFiles
 from .splits import LIST_NAMES, SPLITS, find_in, find_split_lists, parse_split_lists, random_splits, read_split_folder
 
 CAPTION_NAMES = ("captions.csv", "captions.json", "captions.txt", "dataset.json")
+LARGEST = 2 ** 31  # bytes; no caption file has as many, but files of features do
 
 
 def load_folder(data_dir, splits=None, split_seed=None):
@@ -27,34 +31,83 @@ def load_folder(data_dir, splits=None, split_seed=None):
     data_dir = Path(data_dir).expanduser()
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder; it should hold pictures and a caption file")
-    caption_file = _caption_file(data_dir)
-    data = caption_file.read_bytes()
-    captions = parse_captions(data, caption_file)
-    root = max(_image_roots(data_dir), key=lambda folder: sum((folder / name).is_file() for name in captions))
-    captioned = [name for name in captions if (root / name).is_file()]
-    if not captioned:
-        raise UserError(f"none of the {len(captions):,} images that {caption_file} names (the first is "
-                        f"{next(iter(captions))}) is in {data_dir} or {data_dir / 'images'}")
-    chosen = _choose_splits(data_dir, parse_karpathy_splits(data, caption_file), captioned, splits, split_seed)
+    pictures = PictureFiles(data_dir)
+    caption_file, found, fields = find_caption_file(data_dir, pictures)
+    files = pictures.find(found.captions)
+    captioned = [name for name in found.captions if name in files]
+    chosen = _choose_splits(data_dir, fields, captioned, splits, split_seed)
+    index = NameIndex(found.captions, found.ids)
+    chosen = {split: tuple(dict.fromkeys(index.find(name, f"the split {split}") or cleaned(name) for name in names))
+              for split, names in chosen.items()}
     # Other pictures in the folder (results, thumbnails) are ignored; listed ones are used, with or without a caption.
-    named = dict.fromkeys(name for names in (captions, *chosen.values()) for name in names)
-    files = {name: root / name for name in named if (root / name).is_file()}
-    return assemble("folder", root, chosen, captions, files.keys(), file_reader(files))
+    files |= pictures.find([name for names in chosen.values() for name in names if name not in found.captions])
+    return assemble("folder", data_dir, chosen, found.captions, files.keys(), file_reader(files))
 
 
-def _caption_file(data_dir):
-    found = [data_dir / name for name in CAPTION_NAMES if (data_dir / name).is_file()]
-    if len(found) != 1:
-        what = f"has {' and '.join(file.name for file in found)}" if found else "has no caption file"
-        raise UserError(f"{data_dir} {what}; it should hold one of {', '.join(CAPTION_NAMES)}")
-    return found[0]
+def find_caption_file(data_dir, pictures):
+    """(path, its :class:`.CaptionFile`, the splits by fields or None) of the file whose names are those of pictures.
+
+    Files are looked for in the folder itself, then in those in it (COCO's ``annotations``).
+    """
+    problems = {}
+    for folders in ([data_dir], sorted(path for path in data_dir.iterdir() if path.is_dir())):
+        fitting = {}
+        for path in _text_files(folders):
+            try:
+                found = parse_caption_file(path.read_bytes(), path)
+            except UserError as error:
+                problems[path] = error
+                continue
+            if pictures.has_any(found.captions):
+                fitting[path] = found
+            else:
+                problems[path] = UserError(f"none of the {len(found.captions):,} images that {path} names (the first "
+                                           f"is {next(iter(found.captions))}) is in {data_dir} or a folder in it")
+        if fitting:
+            return _the_one(data_dir, fitting, problems)
+    usual = [path for path in problems if path.name in CAPTION_NAMES] or list(problems)
+    if len(usual) == 1:
+        raise problems[usual[0]]
+    if len(usual) > 1 and usual[0].name in CAPTION_NAMES:
+        raise UserError(f"{data_dir} has {' and '.join(path.name for path in usual)}; it should hold one caption file, "
+                        f"and its images ({problems[usual[0]]})")
+    raise UserError(f"{data_dir} has no caption file; it should hold one of {', '.join(CAPTION_NAMES)}, or a file of "
+                    "another name with the same contents" + (f" ({problems[usual[0]]})" if usual else ""))
 
 
-def _image_roots(data_dir):
-    return [data_dir, *sorted(path for path in data_dir.iterdir() if path.name.lower() == "images" and path.is_dir())]
+def _the_one(data_dir, fitting, problems):
+    """The caption file of ``fitting``; of two, one may be there for its splits, as beside the Kaggle copy of Flickr8k.
+    """
+    for path, problem in problems.items():
+        if path.name in CAPTION_NAMES and path.parent == data_dir:
+            warn(f"{path.name} is not used: {problem}")
+    with_splits = [path for path, found in fitting.items() if found.splits]
+    others = [path for path in fitting if path not in with_splits]
+    if len(with_splits) == len(others) == 1:
+        warn(f"{data_dir}: captions from {others[0].name}, splits from {with_splits[0].name}")
+        return others[0], fitting[others[0]], fitting[with_splits[0]].splits
+    if len(fitting) > 1:
+        names = " and ".join(str(path.relative_to(data_dir)) for path in fitting)
+        raise UserError(f"{data_dir} has {names}; it should hold one caption file")
+    ((path, found),) = fitting.items()
+    return path, found, found.splits
 
 
-def _choose_splits(data_dir, karpathy, captioned, splits, split_seed):
+def _text_files(folders):
+    """Files in ``folders`` that may hold captions: those that are not hidden, no pictures, no split lists, no data."""
+    lists = {name.casefold() for names in LIST_NAMES.values() for name in names}
+    for folder in folders:
+        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+            if path.name.startswith(".") or ENDING.search(path.name) or path.name.casefold() in lists:
+                continue
+            with open(path, "rb") as file:
+                begin = file.read(1024)
+            binary = b"\0" in begin and begin[:2] not in (b"\xff\xfe", b"\xfe\xff") and begin[:3] != b"\0\0\xfe"
+            if not binary and path.stat().st_size < LARGEST:
+                yield path
+
+
+def _choose_splits(data_dir, fields, captioned, splits, split_seed):
     """{split: image names} from ``--splits``, lists, fields or a seed; a seed together with another one is refused."""
     lists = find_split_lists(find_in(data_dir))
     if splits is not None and split_seed is not None:
@@ -62,14 +115,14 @@ def _choose_splits(data_dir, karpathy, captioned, splits, split_seed):
     if splits is not None:
         return read_split_folder(Path(splits).expanduser())
     if split_seed is not None:
-        if lists or karpathy:
+        if lists or fields:
             source = " and ".join(path.name for path, _ in lists.values()) or 'the caption file ("split" fields)'
             raise UserError(f"{data_dir} is split by {source} already; leave out split_seed=")
         return random_splits(captioned, split_seed)
     if len(lists) == len(SPLITS):
         return parse_split_lists(lists)
-    if karpathy and not lists:
-        return karpathy
+    if fields and not lists:
+        return fields
     missing = [LIST_NAMES[split][1] for split in SPLITS if split not in lists]
     raise UserError(f"{data_dir} has no {', '.join(missing)}: add these lists (one image name per line), or \"split\" "
                     "fields in Karpathy's JSON layout, or request a random split with split_seed= N")

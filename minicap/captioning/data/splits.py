@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...errors import UserError
-from .caption_files import parse_image_list
+from .caption_files import parse_image_list, read_caption_file
 
 SPLITS = ("train", "dev", "test")
 LIST_NAMES = {  # in order of preference; the first are those of Flickr8k_text.zip
@@ -37,7 +37,16 @@ def parse_split_lists(lists):
 
 
 def read_split_folder(folder):
-    """The three lists in a folder named by the user; UserError states which are missing."""
+    """The three lists in a folder named by the user, or the splits in a file like Karpathy's ``dataset_flickr8k.json``.
+
+    UserError states what is missing.
+    """
+    if folder.is_file():
+        splits = read_caption_file(folder).splits
+        if splits is None:
+            raise UserError(f"{folder} does not say which split each image is in; name a folder with three lists, or a "
+                            'file with "split" fields')
+        return splits
     lists = find_split_lists(find_in(folder))
     missing = [" or ".join(LIST_NAMES[split]) for split in SPLITS if split not in lists]
     if missing:

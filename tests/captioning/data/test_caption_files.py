@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minicap.captioning.data.caption_files import (
+    parse_caption_file,
     parse_captions,
-    parse_karpathy_splits,
     read_captions,
     read_image_list,
 )
@@ -69,7 +69,7 @@ def test_byte_order_mark_and_windows_line_ends_change_nothing(text):
     ("a.jpg#0\tone\n\na.jpg\ttwo\n", 3, "name.jpg#0<tab>caption"),
     ("a.jpg#0\t \n", 1, "name.jpg#0<tab>caption"),
     ("just words\n", 1, "CSV header image,caption"),
-    ("file,text\na.jpg,one\n", 1, "CSV header image,caption"),
+    ("who,what\na.jpg,one\n", 1, "CSV header image,caption"),
     ("image,caption\na.jpg,one\nb.jpg,one, two\n", 3, "image,caption"),
     ("image,caption\na.jpg\n", 2, "image,caption"),
     ("image,caption\na.jpg,\n", 2, "image,caption"),
@@ -86,8 +86,8 @@ def test_the_first_broken_line_is_named_with_what_was_expected(write, content, l
 
 
 @pytest.mark.parametrize(("value", "entry"), [
-    (["a.jpg"], "line 1"),
-    ({"a.jpg": ["one"], "b.jpg": "not a list"}, "entry 'b.jpg'"),
+    (["a.jpg"], "entry 0"),
+    ({"a.jpg": ["one"], "b.jpg": 3}, "entry 'b.jpg'"),
     ({"a.jpg": []}, "entry 'a.jpg'"),
     ({"images": [{"filename": "a.jpg", "sentences": [{"raw": "one"}]}, {"filename": "b.jpg"}]}, "images[1]"),
     ({"images": [{"filename": "a.jpg", "sentences": [{"words": "one"}]}]}, "images[0]"),
@@ -132,18 +132,18 @@ def karpathy(*splits):
 
 
 def test_karpathy_splits_put_restval_into_train_and_call_val_dev():
-    assert parse_karpathy_splits(karpathy("train", "val", "restval", "test"), "x") == {
+    assert parse_caption_file(karpathy("train", "val", "restval", "test"), "x").splits == {
         "train": ("0.jpg", "2.jpg"), "dev": ("1.jpg",), "test": ("3.jpg",)}
 
 
 def test_an_unknown_karpathy_split_is_refused_at_its_entry():
     with pytest.raises(UserError, match=r"images\[1\].*'holdout'.*restval"):
-        parse_karpathy_splits(karpathy("train", "holdout"), "x")
+        parse_caption_file(karpathy("train", "holdout"), "x")
 
 
-@pytest.mark.parametrize("data", [TOKENS, b"image,caption\na.jpg,x\n", b'{"a.jpg": ["x"]}', b'["a.jpg"]'])
+@pytest.mark.parametrize("data", [TOKENS, b"image,caption\na.jpg,x\n", b'{"a.jpg": ["x"]}'])
 def test_files_without_split_fields_have_no_karpathy_splits(data):
-    assert parse_karpathy_splits(data, "x") is None
+    assert parse_caption_file(data, "x").splits is None
 
 
 @settings(deadline=None, max_examples=50)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -98,7 +99,16 @@ def kaggle_with_downloaded_texts(root):
     unpack_texts(root / "Flickr8k")  # where `download flickr8k --text-only --out` puts them
 
 
+def kaggle_with_karpathys_file(root):
+    kaggle(root)
+    words = {"train": "train", "dev": "val", "test": "test"}
+    (root / "dataset_flickr8k.json").write_text(json.dumps({"images": [
+        {"filename": name, "split": words[split], "sentences": [{"raw": "its own words"}]}
+        for split, names in LISTS.items() for name in names]}))
+
+
 @pytest.mark.parametrize("lay_out", [
+    kaggle_with_karpathys_file,
     official_folders, folders_in_lower_case, folders_of_the_archives_names, two_zips, two_zips_with_inner_folders,
     images_unpacked_texts_zipped, kaggle_with_downloaded_texts])
 def test_every_form_gives_the_same_data(tmp_path, capsys, lay_out):
@@ -148,6 +158,14 @@ def test_the_kaggle_copy_takes_a_folder_of_split_lists(tmp_path, list_names):
     kaggle(tmp_path)
     unpack_texts(tmp_path / "lists", dict(zip(list_names, ("\n".join(names) for names in LISTS.values()), strict=True)))
     assert load_dataset("flickr8k", tmp_path, splits=tmp_path / "lists").splits == LISTS
+
+
+def test_the_kaggle_copy_takes_the_splits_of_a_file_that_is_named(tmp_path):
+    kaggle_with_karpathys_file(tmp_path)
+    path = (tmp_path / "dataset_flickr8k.json").rename(tmp_path / "splits.json")
+    assert load_dataset("flickr8k", tmp_path, splits=path).splits == LISTS
+    with pytest.raises(UserError, match=r"captions\.txt does not say which split"):
+        load_dataset("flickr8k", tmp_path, splits=tmp_path / "captions.txt")
 
 
 def test_a_folder_with_some_of_the_lists_is_refused(tmp_path):

@@ -1,0 +1,145 @@
+"""Captions in tables: columns with "," ";" "|" or a tab between them.
+
+    image,caption                           the Kaggle copy of Flickr8k
+    image_name,comment_number,comment       Flickr30k; its results.csv has "|" with blanks
+    file_name,text                          Hugging Face's metadata.csv
+    raw,sentids,split,filename,img_id       Flickr30k at Hugging Face: a list of captions in one cell, and the split
+    image;caption                           what Excel writes in half of Europe; as "Unicode text" with tabs
+    image,caption1,caption2,...             several captions in a row
+    name<tab>caption, name<tab>0<tab>caption, name,caption    without a header
+
+Columns are found by name, in any case, order and number (``Image Names``). A cell with the delimiter, a quote or a line
+end in it is in double quotes, as usual for CSV; files with tabs or bars may also have none of that, and bare quotes.
+"""
+
+import csv
+import io
+import re
+
+from ...errors import UserError, warn
+from .entries import Entry, cell_captions, chosen_keys, entry_of, shortened
+from .names import ENDING
+
+DELIMITERS = "\t", ";", "|", ","
+UNQUOTED = "\t", "|"  # whose files often hold quotes that are only quotes
+WITHOUT_BAR = re.compile(r"(\d+)\s+(\S.*)")
+
+
+def has_header(text):
+    """Does the first row name a column with images and one with captions?"""
+    return _header(text) is not None
+
+
+def table_entries(text, where):
+    """The entries of a table with a header."""
+    delimiter, columns = _header(text)
+    rows = _rows(text, delimiter, where)
+    if next(rows)[1][:1] == ["sep="]:  # Excel's own first line
+        next(rows)
+    expected = delimiter.join(columns).replace("\t", "<tab>")
+    for number, row in rows:
+        what = f"line {number}"
+        if len(row) == len(columns) - 1 and delimiter == "|" and (match := WITHOUT_BAR.fullmatch(row[-1])):
+            warn(f"{where}, {what}: a | is missing between {match[1]} and {shortened(match[2])}; it is read as if it "
+                 "were there")  # Flickr30k's results.csv has one such row
+            row = [*row[:-1], *match.groups()]
+        if len(row) != len(columns):
+            quotes = f" (in double quotes if it holds a {NAMES[delimiter]})"
+            raise UserError(f"{where}, {what}: expected {expected}{quotes}, found {shortened(delimiter.join(row))}")
+        record = {column: cell for column, cell in zip(columns, row, strict=True) if column}
+        if not any(map(record.get, chosen_keys(tuple(record), f"{where}, {what}", expected)[0] or record)):
+            raise UserError(f"{where}, {what}: expected {expected}, found {shortened(delimiter.join(row))}")
+        entry = entry_of(record, what, where, expected)
+        names = tuple(int(n) if isinstance(n, str) and n.isdecimal() and i else n for i, n in enumerate(entry.names))
+        captions = entry.captions if isinstance(entry.captions, list) else cell_captions(entry.captions)
+        yield Entry(names, captions, what, expected, entry.split)
+
+
+NAMES = {",": "comma", ";": "semicolon", "|": "bar", "\t": "tab"}
+
+
+def headless_entries(text, where):
+    """The entries of a table without a header, or None if this is none: all rows have one cell like ``a.jpg``, the
+    same one, or there are tabs between a name and a caption; a number may stand between them.
+    """
+    first = _first_line(text)
+    for delimiter in DELIMITERS:
+        if delimiter not in first:
+            continue
+        rows = list(_rows(text, delimiter, where))
+        like_names = [i for i in range(len(rows[0][1]))
+                      if all(i < len(row) and _like_a_name(row[i]) for _, row in rows)]
+        if len(like_names) == 1 or (delimiter == "\t" and not like_names):
+            return list(_headless(rows, (like_names or [0])[0], delimiter, where))
+    return None
+
+
+def _headless(rows, image, delimiter, where):
+    expected = f"name{delimiter}caption".replace("\t", "<tab>")
+    for number, row in rows:
+        rest = [cell for i, cell in enumerate(row) if i != image]
+        if len(rest) > 1:
+            rest = [cell for cell in rest if not cell.isdecimal()]
+        if len(rest) != 1 or not row[image]:
+            quotes = f", the caption in double quotes if it holds a {NAMES[delimiter]}"
+            raise UserError(f"{where}, line {number}: expected {expected}{quotes}, found "
+                            f"{shortened(delimiter.join(row))}")
+        yield Entry((row[image],), cell_captions(rest[0]), f"line {number}", expected)
+
+
+def _like_a_name(cell):
+    return ENDING.search(re.sub(r"#\d+$", "", cell)) is not None
+
+
+def _first_line(text):
+    return text.lstrip("\n").partition("\n")[0]
+
+
+def _header(text):
+    """(delimiter, names of the columns) if the first row is a header, else None."""
+    first = _first_line(text)
+    if re.fullmatch(r'"?sep=.?"?', first.strip(" ")):
+        first = _first_line(text.lstrip("\n").partition("\n")[2])
+    for delimiter in DELIMITERS:
+        try:
+            columns = next(csv.reader([first], delimiter=delimiter, skipinitialspace=True, strict=True), [])
+            columns = [column.strip() for column in columns]
+            chosen_keys(tuple(filter(None, columns)), "", "")
+        except (csv.Error, UserError):
+            continue
+        return delimiter, columns
+    return None
+
+
+def _rows(text, delimiter, where):
+    """(number of its first line, cells) of each row that is not empty."""
+    if delimiter in UNQUOTED:
+        try:
+            rows = list(_csv_rows(text, delimiter, where, quoting=csv.QUOTE_MINIMAL))
+            swallowed = any("\n" in cell and delimiter in cell for _, row in rows for cell in row)
+        except UserError:
+            swallowed = True
+        if swallowed:  # a quote at the beginning of a caption is no quotation of a cell here
+            rows = _csv_rows(text, delimiter, where, quoting=csv.QUOTE_NONE)
+        yield from rows
+    else:
+        yield from _csv_rows(text, delimiter, where, quoting=csv.QUOTE_MINIMAL)
+
+
+def _csv_rows(text, delimiter, where, quoting):
+    # strict: a missing closing quote is an error, not a caption of a thousand lines.
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True,
+                      skipinitialspace=delimiter != "\t")
+    number = 1  # the line on which a row begins; a quoted caption may span several
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise UserError(f"{where}, line {number}: broken quotes ({error}); "
+                            'inside a quoted caption a quote is written twice: ""') from error
+        row = [cell.strip() for cell in row]
+        if any(row):
+            yield number, row
+        number = rows.line_num + 1

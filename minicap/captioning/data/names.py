@@ -1,0 +1,84 @@
+"""Images by the names that people write for them: with or without folder and ending, or only a number.
+
+    images/a.jpg    .\\images\\a.jpg    a.jpg    a.JPG    a    a.jpg#0    one image
+    COCO_val2014_000000391895.jpg    000000391895.jpg    000000391895    391895    one image of COCO
+
+A match that is closer to the letter goes first; a name that could mean two images means neither.
+"""
+
+import re
+import unicodedata
+
+from ...errors import UserError
+
+ENDINGS = "jpe?g|jpe|jfif|png|gif|bmp|webp|tiff?|ppm|heic|heif|avif"
+ENDING = re.compile(rf"\.(?:{ENDINGS})$", re.IGNORECASE)
+NUMBERED = re.compile(rf"(\.(?:{ENDINGS}))#\d+$", re.IGNORECASE)  # the caption of an image: a.jpg#0
+COCO_NUMBER = re.compile(r"(?:COCO_[a-z]+\d{4}_)?0*(\d+)", re.IGNORECASE)
+
+
+def cleaned(name):
+    """A name as it is kept: "/" between folders, composed accents, no leading "./" and no "#0" at the end."""
+    name = unicodedata.normalize("NFC", str(name).strip()).replace("\\", "/")
+    name = NUMBERED.sub(r"\1", name)
+    return re.sub(r"^(?:\./+)+", "", name)
+
+
+def without_folder(name):
+    return cleaned(name).rpartition("/")[2]
+
+
+def stem(name):
+    return ENDING.sub("", without_folder(name))
+
+
+def casefolded(name):
+    return stem(name).casefold()
+
+
+def number(name):
+    """The number that a name of COCO stands for, without zeros before it; None for other names."""
+    match = COCO_NUMBER.fullmatch(stem(name))
+    return match and match[1]
+
+
+FORMS = (str, cleaned, without_folder, stem, casefolded)
+
+
+class NameIndex:
+    """Finds the ones of ``known`` that a name can mean; ``ids`` are further names of some: {image: (391895, ...)}."""
+
+    def __init__(self, known, ids=None):
+        known = list(known)
+        self.levels = []
+        for form in FORMS:
+            index = {}
+            for image in known:
+                index.setdefault(form(image), []).append(image)
+            self.levels.append((form, index))
+        self.numbers = {}
+        for image in known:
+            for other in (ids or {}).get(image) or (image,):
+                for key in {str(other), number(other)} - {None}:
+                    self.numbers.setdefault(key, []).append(image)
+
+    def hits(self, name):
+        """The images at the closest level that has any. An ``int`` is an id first; digits in a string have to fit both.
+        """
+        by_number = self.numbers.get(str(name)) or self.numbers.get(number(name)) or []
+        if isinstance(name, int) and by_number:
+            return by_number
+        hits = next((found for form, index in self.levels if (found := index.get(form(name)))), [])
+        if not hits:
+            return by_number
+        if str(name).isdigit() and by_number and by_number != hits:
+            return list(dict.fromkeys(hits + by_number))
+        return hits
+
+    def find(self, name, where):
+        """The one image that ``name`` means, or None; a UserError, naming ``where``, if it could mean two."""
+        hits = self.hits(name)
+        if len(hits) > 1:
+            raise UserError(f"{where}: {str(name)!r} could mean {hits[0]!r} or {hits[1]!r}; write it as the references "
+                            "do")
+        return hits[0] if hits else None

@@ -1,0 +1,77 @@
+"""The pictures below a folder, found by the names that a caption file has for them."""
+
+import os
+from pathlib import Path
+
+from ...errors import UserError
+from .names import ENDING, NameIndex
+
+DEPTH = 4  # archives are unpacked into folders of their own name, within those of the data set
+
+
+class PictureFiles:
+    """All files below ``folder`` that end as pictures do, or have no ending.
+
+    A name is looked for as a path from ``folder`` or from its folder ``images``, then in any other folder, and then
+    with another ending or none. Where the same name is in two folders, that one counts which has all of these names.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.paths = list(_pictures(self.folder, DEPTH))
+        self.index = NameIndex(self.paths)
+        self.roots = [self.folder, *sorted(path for path in self.folder.iterdir()
+                                           if path.name.lower() == "images" and path.is_dir())]
+
+    def has_any(self, names):
+        """Is one of ``names`` a picture here?"""
+        return any(self._exact(name) or self.index.hits(name) for name in names)
+
+    def find(self, names):
+        """{name: path} of the pictures that are here; a UserError if it is not certain which file a name means."""
+        found, doubtful = {}, {}
+        for name in names:
+            exact = self._exact(name)
+            hits = [exact] if exact else [self.folder / path for path in self.index.hits(name)]
+            if len(hits) == 1:
+                found[name] = hits[0]
+            elif hits:
+                doubtful[name] = hits
+        if doubtful:
+            folder = self._folder_of(doubtful)
+            found |= {name: next(path for path in hits if path.parent == folder) for name, hits in doubtful.items()}
+        name_of = {}
+        for name, path in found.items():
+            if name_of.setdefault(path, name) != name:
+                raise UserError(f"{name_of[path]} and {name} are both the picture {path}; use one name, or keep two "
+                                "pictures in two folders")
+        return {name: found[name] for name in names if name in found}
+
+    def _exact(self, name):
+        return next((path for root in self.roots if (path := root / name).is_file()), None)
+
+    def _folder_of(self, doubtful):
+        """The one folder with a single picture for every doubtful name."""
+        folders = None
+        for hits in doubtful.values():
+            parents = [path.parent for path in hits]
+            single = {parent for parent in parents if parents.count(parent) == 1}
+            folders = single if folders is None else folders & single
+        if len(folders) != 1:
+            name, hits = next(iter(doubtful.items()))
+            raise UserError(f"{name} could be {hits[0]} or {hits[1]}; keep one of them in {self.folder}, or write the "
+                            "folders in the caption file")
+        return folders.pop()
+
+
+def _pictures(folder, depth, prefix=""):
+    """The paths of the pictures below ``folder``, from there, with "/" between folders."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
+                continue
+            if entry.is_dir():
+                if depth > 1:
+                    yield from _pictures(entry.path, depth - 1, f"{prefix}{entry.name}/")
+            elif ENDING.search(entry.name) or "." not in entry.name:
+                yield prefix + entry.name

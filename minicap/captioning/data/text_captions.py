@@ -1,0 +1,54 @@
+"""Captions in lines of text.
+
+    name.jpg#0<tab>caption       Flickr8k.token.txt (Hodosh, Young and Hockenmaier 2013), Flickr30k's results_*.token
+    name caption                 a name that ends as pictures do or has a digit in it, a blank, the caption
+    name.jpg: caption            as minicap.caption prints it
+"""
+
+import re
+
+from ...errors import UserError
+from .entries import Entry, shortened
+from .names import ENDINGS
+
+TOKEN_LINE = re.compile(r"(?P<image>[^\t]+)#\d+\t(?P<caption>.*)")
+NAME_LINE = re.compile(rf"(?:(?P<image>.*?\.(?:{ENDINGS}))(?:#\d+)?:?|(?P<bare>(?=\S*\d)[^\s,;|]+))\s+"
+                       r"(?P<caption>\S.*)", re.IGNORECASE)
+
+
+def is_token_file(text):
+    """Is the first line that is not empty one of ``Flickr8k.token.txt``?"""
+    return TOKEN_LINE.fullmatch(text.lstrip("\n").partition("\n")[0]) is not None
+
+
+def token_entries(text, where):
+    expected = "name.jpg#0<tab>caption"
+    for number, line in _lines(text):
+        match = TOKEN_LINE.fullmatch(line)
+        if match is None or not match["caption"].strip():
+            raise UserError(f"{where}, line {number}: expected {expected}, found {shortened(line)}")
+        yield Entry((match["image"],), match["caption"].strip(), f"line {number}", expected)
+
+
+def name_entries(text, where):
+    """The entries of lines with a name and a caption, or None if one of the first three lines is no such line.
+
+    Nor is a table with tabs that :mod:`.csv_captions` did not understand, as Flickr8k's ExpertAnnotations.txt.
+    """
+    lines = list(_lines(text))
+    if not lines or not all(NAME_LINE.fullmatch(line.strip()) and "\t" not in line for _, line in lines[:3]):
+        return None
+    return list(_name_entries(lines, where))
+
+
+def _name_entries(lines, where):
+    expected = "name caption"
+    for number, line in lines:
+        match = NAME_LINE.fullmatch(line.strip())
+        if match is None:
+            raise UserError(f"{where}, line {number}: expected {expected}, found {shortened(line)}")
+        yield Entry((match["image"] or match["bare"],), match["caption"], f"line {number}", expected)
+
+
+def _lines(text):
+    return [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]

@@ -1,0 +1,309 @@
+"""Every layout in which people have captions: a line each, all of them the same two images."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minicap.captioning.data import load_dataset
+from minicap.captioning.data.caption_files import parse_caption_file, parse_captions
+from minicap.errors import UserError
+
+A, B = "a1.jpg", "b2.jpg"
+CAPTIONS = {A: ["a dog, running", 'a "small" dog'], B: ["two men"]}
+COCO = {"images": [{"id": 7, "file_name": A}, {"id": 8, "file_name": B}, {"id": 9, "file_name": "no_caption.jpg"}],
+        "annotations": [{"id": 70, "image_id": 7, "caption": CAPTIONS[A][0]},
+                        {"id": 71, "image_id": 8, "caption": CAPTIONS[B][0]},
+                        {"id": 72, "image_id": 7, "caption": CAPTIONS[A][1]}]}
+PAIRS = [(name, caption) for name, captions in CAPTIONS.items() for caption in captions]
+
+
+def karpathy(**fields):
+    return {"dataset": "x", "images": [
+        fields | {"filename": name, "imgid": i, "sentids": [i],
+                  "sentences": [{"raw": text, "tokens": text.split(), "imgid": i} for text in texts]}
+        for i, (name, texts) in enumerate(CAPTIONS.items())]}
+
+
+def records(name="image", caption="caption", **more):
+    return [{name: image, caption: text} | more for image, text in PAIRS]
+
+
+def lines(values):
+    return "".join(json.dumps(value) + "\n" for value in values)
+
+
+LAYOUTS = {
+    # ---- JSON
+    "COCO": COCO,
+    "COCO with its ids as text": COCO | {"images": [image | {"id": str(image["id"])} for image in COCO["images"]]},
+    "Karpathy": karpathy(split="train"),
+    "Karpathy, tokens only": json.dumps(karpathy()).replace('"raw"', '"rest"').replace('"a", "\\"small\\"", "dog"',
+                                                                                      '"a \\"small\\" dog"'),
+    "list of image, caption": records(),
+    "list of file_name, text": records("file_name", "text"),
+    "list of file_path, caption": records("file_path"),
+    "list of filename, sentence": records("filename", "sentence", height=3),
+    "list of image, captions": [{"image": name, "captions": texts} for name, texts in CAPTIONS.items()],
+    "list of image_id, caption": records("image_id"),
+    "list of image, text and a running id": [record | {"id": i} for i, record in enumerate(records("image", "text"))],
+    "list of pairs": PAIRS,
+    "list of name: caption": [{name: texts} for name, texts in CAPTIONS.items()],
+    "name: captions": CAPTIONS,
+    "name: [{caption}]": {name: [{"caption": text, "id": 3} for text in texts]
+                          for name, texts in CAPTIONS.items()},
+    "name: {captions}": {name: {"captions": texts, "size": 3} for name, texts in CAPTIONS.items()},
+    "name: {sentences: [{raw}]}": {name: {"sentences": [{"raw": text} for text in texts]}
+                                   for name, texts in CAPTIONS.items()},
+    "data: list": {"version": "1", "data": records()},
+    "annotations without images": {"annotations": records("image_id")},
+    "columns of pandas": {"image": {str(i): name for i, (name, _) in enumerate(PAIRS)},
+                          "caption": {str(i): text for i, (_, text) in enumerate(PAIRS)}},
+    "columns as lists": {"image": [name for name, _ in PAIRS], "caption": [text for _, text in PAIRS]},
+    "JSON lines": lines(records("file_name", "text")),
+    "JSON lines with lists": lines([{"image": name, "captions": texts} for name, texts in CAPTIONS.items()]),
+    "names with #0": {f"{name}#{i}": text for name, texts in CAPTIONS.items() for i, text in enumerate(texts)},
+    "names with ./ and backslashes": [{"image": f".\\{name}", "caption": text} for name, text in PAIRS],
+    # ---- tables
+    "Kaggle's Flickr8k": 'image,caption\na1.jpg,"a dog, running"\na1.jpg,"a ""small"" dog"\nb2.jpg,two men\n',
+    "other header": 'Image Names , Captions\na1.jpg, "a dog, running"\na1.jpg,a "small" dog\nb2.jpg,two men\n',
+    "Flickr30k": 'image_name,comment_number,comment\na1.jpg,0,"a dog, running"\n'
+                 'a1.jpg,1,a "small" dog\nb2.jpg,0,two men\n',
+    "Flickr30k with bars": "image_name| comment_number| comment\na1.jpg| 0| a dog, running\n"
+                           "a1.jpg| 1| a \"small\" dog\nb2.jpg| 0| two men\n",
+    "Flickr30k at Hugging Face": 'raw,sentids,split,filename,img_id\n"[""a dog, running"", ""a \\""small\\"" dog""]",'
+                                 '"[0, 1]",train,a1.jpg,0\n"[""two men""]",[2],test,b2.jpg,1\n',
+    "a list as Python writes it": 'file_name,captions\na1.jpg,"[\'a dog, running\', \'a \\"small\\" dog\']"\n'
+                                  'b2.jpg,[\'two men\']\n'.replace('\\"', '""'),
+    "Hugging Face": 'file_name,text\na1.jpg,"a dog, running"\na1.jpg,a "small" dog\nb2.jpg,two men\n',
+    "all quoted, Windows": '"image","caption"\r\n"a1.jpg","a dog, running"\r\n"a1.jpg","a ""small"" dog"\r\n'
+                           '"b2.jpg","two men"\r\n',
+    "old Mac": 'image,caption\ra1.jpg,"a dog, running"\ra1.jpg,"a ""small"" dog"\rb2.jpg,two men\r',
+    "a column of numbers": ',image,caption\n0,a1.jpg,"a dog, running"\n1,a1.jpg,a "small" dog\n2,b2.jpg,two men\n',
+    "caption1, caption2": 'image,caption1,caption2\na1.jpg,"a dog, running",a "small" dog\nb2.jpg,two men,\n',
+    "semicolons": 'image;caption\na1.jpg;a dog, running\na1.jpg;"a ""small"" dog"\nb2.jpg;two men\n',
+    "Excel's sep=": 'sep=;\nimage;caption\na1.jpg;a dog, running\na1.jpg;"a ""small"" dog"\nb2.jpg;two men\n',
+    "empty columns of Excel": 'image;caption;;\na1.jpg;a dog, running;;\na1.jpg;a "small" dog;;\n'
+                              'b2.jpg;two men;;\n;;;\n',
+    "Excel's Unicode text": ("image\tcaption\r\na1.jpg\ta dog, running\r\na1.jpg\t\"a \"\"small\"\" dog\"\r\n"
+                             "b2.jpg\ttwo men\r\n").encode("utf-16"),
+    "UTF-16, the other way round": "\ufeffimage,caption\na1.jpg,\"a dog, running\"\na1.jpg,a \"small\" dog\n"
+                                   "b2.jpg,two men\n".encode("utf-16-be"),
+    "tabs": "image\tcaption\na1.jpg\ta dog, running\na1.jpg\ta \"small\" dog\nb2.jpg\ttwo men\n",
+    "caption before image": "caption\timage\na dog, running\ta1.jpg\na \"small\" dog\ta1.jpg\ntwo men\tb2.jpg\n",
+    "tabs, no header": "a1.jpg\ta dog, running\na1.jpg\ta \"small\" dog\nb2.jpg\ttwo men\n",
+    "tabs, numbers": "a1.jpg\t0\ta dog, running\na1.jpg\t1\ta \"small\" dog\nb2.jpg\t0\ttwo men\n",
+    "tabs, caption first": "a dog, running\ta1.jpg\na \"small\" dog\ta1.jpg\ntwo men\tb2.jpg\n",
+    "commas, no header": 'a1.jpg,"a dog, running"\na1.jpg,"a ""small"" dog"\nb2.jpg,two men\n',
+    # ---- text
+    "Flickr8k.token.txt": "a1.jpg#0\ta dog, running\na1.jpg#1\ta \"small\" dog\nb2.jpg#0\ttwo men\n",
+    "names and captions": "a1.jpg a dog, running\na1.jpg a \"small\" dog\nb2.jpg two men\n",
+    "names with #0, blanks": "a1.jpg#0   a dog, running\n\na1.jpg#1 a \"small\" dog\nb2.jpg#0 two men\n",
+    "minicap.caption": "a1.jpg: a dog, running\na1.jpg: a \"small\" dog\nb2.jpg: two men\n",
+}
+
+
+def as_bytes(content):
+    if isinstance(content, bytes):
+        return content
+    return (content if isinstance(content, str) else json.dumps(content)).encode()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_gives_the_same_captions(layout):
+    assert parse_captions(as_bytes(LAYOUTS[layout]), "x") == CAPTIONS
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_byte_order_mark_and_windows_line_ends_change_nothing(layout):
+    data = as_bytes(LAYOUTS[layout])
+    if isinstance(LAYOUTS[layout], bytes) or b"\r" in data:
+        return
+    assert parse_captions(b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"), "x") == CAPTIONS
+
+
+@pytest.mark.parametrize("value, splits", [
+    (karpathy(split="restval"), {"train": (A, B), "dev": (), "test": ()}),
+    ({"train": {A: CAPTIONS[A]}, "val": {B: CAPTIONS[B]}}, {"train": (A,), "dev": (B,), "test": ()}),
+    ({"train": records()[:2], "test": records()[2:]}, {"train": (A,), "dev": (), "test": (B,)}),
+    (LAYOUTS["Flickr30k at Hugging Face"], {"train": (A,), "dev": (), "test": (B,)}),
+    ("image,caption,split\na1.jpg,x,validation\na1.jpg,y,validation\nb2.jpg,z,Test\n",
+     {"train": (), "dev": (A,), "test": (B,)}),
+    (COCO, None),
+])
+def test_splits_are_read_where_a_file_says_them(value, splits):
+    assert parse_caption_file(as_bytes(value), "x").splits == splits
+
+
+def test_ids_are_kept_beside_names():
+    assert parse_caption_file(as_bytes(COCO), "x").ids == {A: (7,), B: (8,)}
+    assert parse_caption_file(as_bytes(karpathy(cocoid=391895) | {"images": karpathy(cocoid=391895)["images"][:1]}),
+                              "x").ids == {A: (391895,)}
+
+
+def test_equal_names_in_different_filepaths_are_two_images():
+    images = [{"filename": "1.jpg", "filepath": folder, "sentences": [{"raw": folder}]} for folder in ("p", "q")]
+    assert parse_captions(as_bytes({"images": images}), "x") == {"p/1.jpg": ["p"], "q/1.jpg": ["q"]}
+
+
+def test_the_broken_row_of_flickr30k_is_read_and_mentioned(capsys):
+    text = "image_name| comment_number| comment\na1.jpg| 3| a man .\na1.jpg| 4   A dog runs across the grass .\n"
+    assert parse_captions(text.encode(), "x") == {A: ["a man .", "A dog runs across the grass ."]}
+    err = capsys.readouterr().err
+    assert err.startswith("warning: x, line 3: a | is missing between 4 and 'A dog") and err.count("\n") == 1
+
+
+def test_a_quote_at_the_start_of_a_caption_swallows_no_lines_of_a_file_with_tabs():
+    text = 'a1.jpg\t"Stop" says the sign\na1.jpg\t"Go\nb2.jpg\tthe end"\n'
+    assert parse_captions(text.encode(), "x") == {A: ['"Stop" says the sign', '"Go'], B: ['the end"']}
+
+
+def test_a_quoted_caption_may_have_line_ends():
+    assert parse_captions(b'image,caption\r\na1.jpg,"two\r\nlines"\r\n', "x") == {A: ["two\nlines"]}
+    assert parse_captions(b'image\tcaption\na1.jpg\t"two\nlines"\n', "x") == {A: ["two\nlines"]}
+
+
+@pytest.mark.parametrize("content, message", [
+    ('{"a.jpg": ["one"], "a.jpg": ["two"]}', r"x has 'a.jpg' twice, as .*one.* and .*two"),
+    ('[{"image": "a.jpg", "caption": "one", "caption": "two"}]', "x has 'caption' twice"),
+    ({"images": [{"id": 1, "file_name": A}, {"id": 2, "file_name": A}], "annotations": COCO["annotations"]},
+     r"images\[1\]: 'a1.jpg' and id 2 belong to two images"),
+    ({"images": COCO["images"], "annotations": [{"image_id": 99, "caption": "one"}]},
+     r"annotations\[0\]: expected .* of one of the images"),
+    ({"images": [{"filename": A, "cocoid": i, "sentences": [{"raw": "x"}]} for i in (1, 2)]},
+     r"images\[1\]: a1.jpg has the id \(2,\) here and \(1,\) before"),
+    ([{"image": A, "caption": "x", "split": s} for s in ("train", "test")], "entry 1: a1.jpg is in split test here"),
+    ([{"image": A, "caption": "x", "split": "train"}, {"image": B, "caption": "x"}], 'entry 1: b2.jpg has no "split"'),
+    ([{"image": A, "caption": "x", "text": "y"}], 'entry 0 needs one of the fields "caption" or'),
+    ([{"image": A, "Image": B, "caption": "x"}], "entry 0 has both 'image' and 'Image'"),
+    ([{"image": None, "caption": "x"}], "the image has to be a name or a number, not None"),
+    ("a1.jpg,a dog, running\n", r"line 1: expected name,caption, the caption in double quotes"),
+    ("a1.jpg\ta dog\tof mine\n", r"line 1: expected name<tab>caption"),
+    ("image;caption\na1.jpg;a dog; running\n", r"line 2: expected image;caption \(in double quotes if it holds a semi"),
+    ("image\tcaption\na1.jpg\n", r"line 2: expected image<tab>caption"),
+    ('{"image": "a", "caption": "b"}\n{"image": "c", \n', "line 2: this is not valid JSON"),
+    ("[" * 100_000, "is not valid JSON"),
+    (b"image,caption\0\n", "line 1: not UTF-8 text"),
+    ("image,caption\na.jpg,caf\xe9\n".encode("latin-1"), "line 2: not UTF-8 text; save the file as UTF-8"),
+    ("a1.jpg\tb2.jpg#2\t1\t1\t2\n", "line 1: expected name.jpg#0<tab>caption"),  # ExpertAnnotations.txt
+    ("just words\nmore words\n", "line 1: expected name.jpg#0<tab>caption, a CSV header image,caption or JSON"),
+    ("a1.jpg a dog\nb2.jpg a cat\nc3.jpg a cow\nand no name\n", "line 4: expected name caption, found 'and no name'"),
+    ({"train": records()[:2], "val": {A: ["one"]}}, "a1.jpg is in split dev here and in train before"),
+])
+def test_what_is_not_certain_is_refused_at_its_place(content, message):
+    with pytest.raises(UserError, match=message):
+        parse_captions(as_bytes(content), "x")
+
+
+# ----------------------------------------------------------------------------------------------------- in a folder
+
+NAMES = [f"{1000 + i}_ab{i}.jpg" for i in range(5)]
+
+
+def pictures(folder, names=NAMES):
+    for i, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 4, 3), 40 * i, np.uint8)).save(folder / name, format="PNG")
+
+
+def shade(data, name):
+    return int(data.image(name)[0, 0, 0])
+
+
+@pytest.mark.parametrize("file, below, written", [
+    *((file, "", str) for file in ("captions.csv", "results.csv", "my captions", "Flickr8k.token.txt", "x.dat")),
+    *(("a.csv", below, written) for below in ("", "images", "flickr30k/flickr30k_images", "train") for written in (
+        lambda name: name[:-4], lambda name: f".\\{name}", lambda name: f"./{name}", lambda name: f"{name}#0",
+        lambda name: f"/data/old place/{name}", lambda name: name.replace(".jpg", ".JPG"), str.upper)),
+])
+def test_a_file_of_any_name_finds_pictures_in_any_folder_however_it_writes_them(tmp_path, capsys, file, below, written):
+    pictures(tmp_path / below)
+    (tmp_path / file).write_text("image,caption\n" + "".join(f"{written(name)},shade {i}\n"
+                                                            for i, name in enumerate(NAMES)))
+    data = load_dataset("folder", tmp_path, split_seed=0)
+    assert len(data.all_images) == 5 and capsys.readouterr().err == ""
+    assert {name: shade(data, name) for name in data.captions} == \
+        {name: 40 * int(texts[0].split()[1]) for name, texts in data.captions.items()}
+
+
+def test_other_files_in_the_folder_are_no_captions(tmp_path, capsys):
+    pictures(tmp_path)
+    (tmp_path / "flickr.csv").write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in NAMES))
+    (tmp_path / "README.md").write_text("# My pictures\n\nOf 5 dogs.\n")
+    (tmp_path / "LICENSE").write_text("2024 nobody\n3 lines\nof 1 text\n")
+    (tmp_path / "settings.json").write_text('{"data": "folder", "epochs": 3}')
+    (tmp_path / "features.npy").write_bytes(b"\x93NUMPY\0\0\0" * 100)
+    (tmp_path / "other.csv").write_text("image,caption\nsomewhere_else.jpg,a cat\n")
+    assert len(load_dataset("folder", tmp_path, split_seed=0).images) == 5
+    assert capsys.readouterr().err == ""
+
+
+def test_two_caption_files_are_both_named(tmp_path):
+    pictures(tmp_path)
+    for file in ("one.csv", "two.txt"):
+        (tmp_path / file).write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in NAMES))
+    with pytest.raises(UserError, match=r"has one\.csv and two\.txt; it should hold one caption file"):
+        load_dataset("folder", tmp_path, split_seed=0)
+
+
+def test_annotations_in_a_folder_of_their_own_are_found(tmp_path):
+    pictures(tmp_path / "val2014")
+    (tmp_path / "annotations").mkdir()
+    images = [{"id": i, "file_name": name} for i, name in enumerate(NAMES)]
+    (tmp_path / "annotations" / "instances_val2014.json").write_text(json.dumps(
+        {"images": images, "annotations": [{"image_id": 0, "bbox": [1, 2, 3, 4]}]}))
+    (tmp_path / "annotations" / "captions_val2014.json").write_text(json.dumps(
+        {"images": images, "annotations": [{"image_id": i, "caption": f"shade {i}"} for i in range(5)]}))
+    data = load_dataset("folder", tmp_path, split_seed=0)
+    assert {name: shade(data, name) for name in data.captions} == {name: 40 * i for i, name in enumerate(NAMES)}
+
+
+def test_a_file_of_karpathy_gives_the_splits_of_another_with_the_captions(tmp_path, capsys):
+    pictures(tmp_path / "Images")
+    (tmp_path / "captions.txt").write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in NAMES))
+    (tmp_path / "dataset_flickr8k.json").write_text(json.dumps({"images": [
+        {"filename": name, "split": split, "sentences": [{"raw": "other words"}]}
+        for name, split in zip(NAMES, ("train", "train", "restval", "val", "test"), strict=True)]}))
+    data = load_dataset("folder", tmp_path)
+    assert data.splits == {"train": tuple(NAMES[:3]), "dev": (NAMES[3],), "test": (NAMES[4],)}
+    assert data.captions[NAMES[0]] == ("a dog",)
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "captions from captions.txt, splits from dataset_flickr8k.json" in err
+
+
+def test_a_picture_in_two_folders_is_refused_unless_one_of_them_has_all(tmp_path):
+    pictures(tmp_path / "full")
+    pictures(tmp_path / "thumbs", NAMES[:2])
+    (tmp_path / "captions.csv").write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in NAMES))
+    with pytest.raises(UserError, match=r"1000_ab0\.jpg could be .*full.* or .*thumbs"):
+        load_dataset("folder", tmp_path, split_seed=0)
+    pictures(tmp_path / "images")
+    assert load_dataset("folder", tmp_path, split_seed=0).read is not None
+
+
+def test_two_names_for_one_picture_are_refused(tmp_path):
+    pictures(tmp_path)
+    (tmp_path / "captions.csv").write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in
+                                                                       (*NAMES, f"train/{NAMES[0]}")))
+    with pytest.raises(UserError, match=r"1000_ab0\.jpg and train/1000_ab0\.jpg are both the picture"):
+        load_dataset("folder", tmp_path, split_seed=0)
+
+
+def test_lists_may_write_names_in_another_way_than_the_captions(tmp_path):
+    pictures(tmp_path)
+    (tmp_path / "captions.csv").write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in NAMES))
+    for file, names in (("train.txt", NAMES[:3]), ("val.txt", NAMES[3:4]), ("test.txt", NAMES[4:])):
+        (tmp_path / file).write_text("".join(f".\\Images\\{name[:-4]}\n" for name in names))
+    assert load_dataset("folder", tmp_path).splits["train"] == tuple(NAMES[:3])
+
+
+def test_a_broken_caption_file_is_named_with_its_line_though_another_would_do(tmp_path, capsys):
+    pictures(tmp_path)
+    (tmp_path / "captions.csv").write_text(f"image,caption\n{NAMES[0]}\n")
+    with pytest.raises(UserError, match=r"captions\.csv, line 2: expected image,caption"):
+        load_dataset("folder", tmp_path, split_seed=0)
+    (tmp_path / "predictions.json").write_text(json.dumps(dict.fromkeys(NAMES, "a dog")))
+    load_dataset("folder", tmp_path, split_seed=0)
+    err = capsys.readouterr().err
+    assert err.startswith("warning: captions.csv is not used: ") and err.count("\n") == 1
