@@ -33,10 +33,11 @@ class ScoreSettings:
     """The options of one scoring."""
 
     predictions: str = option(
-        dataclasses.MISSING, 'JSON: {"image": "caption"} or [{"image": ..., "caption": ...}]', positional=True)
+        dataclasses.MISSING, 'JSON ({"image": "caption"} or [{"image": ..., "caption": ...}]), JSON lines, CSV or text',
+        positional=True)
     references: str = option(
-        dataclasses.MISSING, "captions written by people: Flickr8k.token.txt, a CSV file with the columns "
-        "image,caption, or JSON", metavar="FILE")
+        dataclasses.MISSING, "captions written by people: Flickr8k.token.txt, COCO's annotations, "
+        "Karpathy's JSON, CSV with the columns image,caption, ...; docs/formats.md lists all", metavar="FILE")
     images: str | None = option(
         None, "score only the images in this list, one name per line; each must have a prediction (default: all images "
         "in PREDICTIONS)", metavar="FILE")
@@ -59,8 +60,8 @@ def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
     if settings.bootstrap < 0:
         raise UserError(f"--bootstrap is a number of resamplings, it cannot be {settings.bootstrap}")
-    references, images = load_references(settings.references, settings.images)
-    predictions = load_predictions(settings.predictions, references, images)
+    references, ids, images = load_references(settings.references, settings.images)
+    predictions = load_predictions(settings.predictions, references, images, ids=ids)
     warn_of_flaws(predictions, references, settings.tokenizer)
     statistics = image_statistics(predictions, references, settings.tokenizer)
     per_image = scores_of_sums(statistics, 1)
@@ -74,7 +75,7 @@ def main(argv=None):
         intervals = bootstrap_intervals(statistics, settings.bootstrap, np.random.default_rng(settings.seed))
         report["bootstrap"] = dict(zip(METRICS, intervals.T.tolist(), strict=True))
     if settings.against:
-        other = load_predictions(settings.against, references, predictions, drop_extra=images is not None)
+        other = load_predictions(settings.against, references, predictions, ids=ids, drop_extra=images is not None)
         report["against"] = compare(statistics, image_statistics(other, references, settings.tokenizer), settings)
     if settings.per_image:
         write_json(settings.per_image, {
@@ -84,28 +85,32 @@ def main(argv=None):
 
 
 def load_references(path, images_path):
-    """{image: captions}, and the images to score, by their names in the references, or None for all predicted ones."""
-    from .captioning.data.caption_files import read_captions, read_image_list
+    """{image: captions}, {image: ids}, and the images to score, by their names there, or None for those predicted."""
+    from .captioning.data.caption_files import read_caption_file, read_image_list
 
-    references = read_captions(path)
-    images = None
+    found = read_caption_file(path)
+    references, images = found.captions, None
     if images_path:
-        named = match_images(read_image_list(images_path), references, images_path)
+        named = match_images(read_image_list(images_path), references, images_path, found.ids)
         images = list(dict.fromkeys(named.values()))
     holding = sum(any(MARKER.search(caption.lower()) for caption in captions) for captions in references.values())
     if holding:
         warn(f"the references of {holding} of {len(references)} images in {path} contain placeholders such as "
              "<unk>, which match nothing; score against the captions as people wrote them")
-    return references, images
+    silent = [image for image, captions in references.items() if not any(map(tokenize, captions))]
+    if silent:
+        warn(f"the references of {len(silent)} of {len(references)} images in {path} contain no words, the first of "
+             f"which is {silent[0]!r}; no caption can match them")
+    return references, found.ids, images
 
 
-def load_predictions(path, references, images=None, *, drop_extra=True):
+def load_predictions(path, references, images=None, *, ids=None, drop_extra=True):
     """{image: caption} for ``images`` in their order, or for all predicted images when ``images`` is None.
 
     An image without a prediction is a UserError. Predictions for other images are left out with a warning, or are an
     error too with ``drop_extra=False``: without a list of images, both files of a paired test have to have the same.
     """
-    predictions = assign(read_predictions(path), references, path)
+    predictions = assign(read_predictions(path), references, path, ids)
     if images is not None:
         missing = [image for image in images if image not in predictions]
         if missing:

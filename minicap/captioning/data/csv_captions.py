@@ -17,7 +17,7 @@ import io
 import re
 
 from ...errors import UserError, warn
-from .entries import Entry, cell_captions, chosen_keys, entry_of, shortened
+from .entries import ID_KEYS, Entry, cell_captions, chosen_keys, entry_of, key, shortened
 from .names import ENDING
 
 DELIMITERS = "\t", ";", "|", ","
@@ -49,10 +49,10 @@ def table_entries(text, where):
         record = {column: cell for column, cell in zip(columns, row, strict=True) if column}
         if not any(map(record.get, chosen_keys(tuple(record), f"{where}, {what}", expected)[0] or record)):
             raise UserError(f"{where}, {what}: expected {expected}, found {shortened(delimiter.join(row))}")
+        record |= {column: int(cell) for column, cell in record.items() if key(column) in ID_KEYS and _is_number(cell)}
         entry = entry_of(record, what, where, expected)
-        names = tuple(int(n) if isinstance(n, str) and n.isdecimal() and i else n for i, n in enumerate(entry.names))
         captions = entry.captions if isinstance(entry.captions, list) else cell_captions(entry.captions)
-        yield Entry(names, captions, what, expected, entry.split)
+        yield Entry(entry.names, captions, what, expected, entry.split)
 
 
 NAMES = {",": "comma", ";": "semicolon", "|": "bar", "\t": "tab"}
@@ -85,6 +85,10 @@ def _headless(rows, image, delimiter, where):
             raise UserError(f"{where}, line {number}: expected {expected}{quotes}, found "
                             f"{shortened(delimiter.join(row))}")
         yield Entry((row[image],), cell_captions(rest[0]), f"line {number}", expected)
+
+
+def _is_number(cell):
+    return re.fullmatch(r"0|[1-9][0-9]{0,18}", cell) is not None  # 000042 is a name
 
 
 def _like_a_name(cell):

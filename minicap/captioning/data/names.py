@@ -79,6 +79,5 @@ class NameIndex:
         """The one image that ``name`` means, or None; a UserError, naming ``where``, if it could mean two."""
         hits = self.hits(name)
         if len(hits) > 1:
-            raise UserError(f"{where}: {str(name)!r} could mean {hits[0]!r} or {hits[1]!r}; write it as the references "
-                            "do")
+            raise UserError(f"{where}: {str(name)!r} could mean {hits[0]!r} or {hits[1]!r}; write it as it is there")
         return hits[0] if hits else None

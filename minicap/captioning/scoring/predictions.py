@@ -1,109 +1,77 @@
-"""Files of predictions from other systems: the usual layouts, and the usual variations of image names."""
+"""Files of predictions from other systems, and the images that they mean.
 
-import re
+    {"image": "caption"}, {"image": ["caption"]}, {id: [{"caption": ...}]}
+    [{"image_id": 391895, "caption": ...}, ...]            COCO's results
+    {"image": ..., "caption": ..., "beams": [...]}          JSON lines, as minicap.caption --json prints them
+    image,caption                                           CSV, and every other layout of captions
+
+All layouts of :mod:`minicap.captioning.data.caption_files` are read; here, each image has exactly one caption.
+"""
 
 from ...errors import UserError
-from ...files import read_json
-
-IMAGE_KEYS = ("image", "img_id", "image_id")
-CAPTION_KEYS = ("caption", "prediction")
+from ...files import existing_file
+from ..data.caption_files import parse_entries
+from ..data.entries import caption_list
+from ..data.names import NameIndex
 
 
 def read_predictions(path):
-    """The (image name, raw caption) pairs in a JSON file, in file order; an image may occur more than once.
+    """The (image, raw caption) pairs in a file, in file order; an image may occur more than once.
 
-    Layouts: ``{"image": "caption"}``, or a list of ``{"image" | "img_id" | "image_id": name or number, "caption" |
-    "prediction": "caption"}``. A caption may be in a list of one: ``["caption"]``. Anything else is a UserError that
-    names the entry.
+    An image is a name (str), an id (int), or a tuple of these where the file gives several.
     """
-    def unique(pairs):  # json would silently use the last of several captions for the same key
-        entry = {}
-        for key, value in pairs:
-            if entry.setdefault(key, value) != value:
-                raise UserError(f"{path} has {key!r} twice, as {entry[key]!r} and {value!r}; keep one")
-        return entry
-
-    content = read_json(path, "the predictions file", object_pairs_hook=unique)
-    if isinstance(content, dict):
-        pairs = [(image, caption, f"the caption of {image!r}") for image, caption in content.items()]
-    elif isinstance(content, list):
-        pairs = [(*_fields(entry, f"{path}, entry {i}"), f"the caption of entry {i}")
-                 for i, entry in enumerate(content)]
-    else:
-        raise UserError(f'{path} contains no predictions; expected {{"image": "caption", ...}} or a list of '
-                        '{"image": ..., "caption": ...}')
+    entries = parse_entries(existing_file(path, "the predictions file").read_bytes(), path)
+    pairs = [(entry.names if len(entry.names) > 1 else entry.names[0], _one_caption(entry, path)) for entry in entries]
     if not pairs:
         raise UserError(f"{path} is empty: there are no predictions to score")
-    return [(image, _one_caption(caption, f"{path}: {what}")) for image, caption, what in pairs]
+    return pairs
 
 
-def _fields(entry, where):
-    if not isinstance(entry, dict):
-        raise UserError(f'{where} is {entry!r:.60}; expected {{"image": ..., "caption": ...}}')
-    values = []
-    for keys in (IMAGE_KEYS, CAPTION_KEYS):
-        present = [key for key in keys if key in entry]
-        if len(present) != 1:
-            names = " or ".join(f'"{key}"' for key in keys)
-            raise UserError(f"{where} needs one of the fields {names}, but has {', '.join(map(repr, entry)) or 'none'}")
-        values.append(entry[present[0]])
-    image, caption = values
-    if isinstance(image, bool) or not isinstance(image, str | int):
-        raise UserError(f"{where}: the image has to be a name or a number, not {image!r:.60}")
-    return str(image), caption
+def _one_caption(entry, path):
+    captions = caption_list(entry.captions)
+    if len(captions) != 1 or not isinstance(captions[0], str):
+        what = entry.what.removeprefix("entry ") if entry.what.startswith("entry '") else entry.what
+        raise UserError(f"{path}: the caption of {what} has to be one string, or a list with one string, not "
+                        f"{entry.captions!r:.60}")
+    return captions[0]
 
 
-def _one_caption(value, what):
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if not isinstance(value, str):
-        raise UserError(f"{what} has to be one string, or a list with one string, not {value!r:.60}")
-    return value
+def assign(pairs, known, where, ids=None):
+    """{image of ``known``: caption} from (image, caption) ``pairs``; UserError for unknown names, or two captions.
 
-
-def assign(pairs, known, where):
-    """{image of ``known``: caption} from (name, caption) ``pairs``; UserError for unknown names, or two captions."""
-    meant = match_images([name for name, _ in pairs], known, where)
-    captions = {}
-    for name, caption in pairs:
-        image = meant[name]
-        if captions.setdefault(image, caption) != caption:
+    ``ids`` are further names of the known images. Where a pair gives several names, those that are known have to agree.
+    """
+    index, captions, unknown = NameIndex(known, ids), {}, []
+    for names, caption in pairs:
+        names = names if isinstance(names, tuple) else (names,)
+        image = _the_image(names, index, where)
+        if image is None:
+            unknown.append(names[0])
+        elif captions.setdefault(image, caption) != caption:
             raise UserError(f"{where} has two captions for image {image!r}, {captions[image]!r} and {caption!r}; "
                             "keep one")
+    _refuse(unknown, len(captions) + len(unknown), where)
     return captions
 
 
-def match_images(names, known, where):
-    """{name: the matching one of ``known``}: the same name, or else the same without folders, or else also without the
-    file extension. UserError for a name without a match, or with several at the level of the first match.
-    """
-    levels = []
-    for form in (str, _without_folder, _stem):
-        index = {}
-        for image in known:
-            index.setdefault(form(image), []).append(image)
-        levels.append((form, index))
-    meant = {name: _match(name, levels, where) for name in names}
-    unknown = [name for name, image in meant.items() if image is None]
-    if unknown:
-        raise UserError(f"{where}: {len(unknown)} of {len(meant)} images have no references, the first of which is "
-                        f"{unknown[0]!r}; use the references of the same data set")
+def match_images(names, known, where, ids=None):
+    """{name: the one of ``known`` that it means}, see :class:`.NameIndex`; UserError for one that means none or two."""
+    index = NameIndex(known, ids)
+    meant = {name: index.find(name, where) for name in names}
+    _refuse([name for name, image in meant.items() if image is None], len(meant), where)
     return meant
 
 
-def _match(name, levels, where):
-    for form, index in levels:
-        hits = index.get(form(name), [])
-        if len(hits) > 1:
-            raise UserError(f"{where}: {name!r} could mean {hits[0]!r} or {hits[1]!r}; write it as the references do")
-        if hits:
-            return hits[0]
-    return None
+def _the_image(names, index, where):
+    meant = [(name, image) for name in names if (image := index.find(name, where)) is not None]
+    for name, image in meant[1:]:
+        if image != meant[0][1]:
+            raise UserError(f"{where}: {meant[0][0]!r} is {meant[0][1]!r}, but {name!r} is {image!r}; the names of an "
+                            "image have to agree")
+    return meant[0][1] if meant else None
 
 
-def _without_folder(name):
-    return re.split(r"[/\\]", name)[-1]
-
-
-def _stem(name):
-    return re.sub(r"\.(jpe?g|png|gif|bmp|webp|tiff?)$", "", _without_folder(name), flags=re.IGNORECASE)
+def _refuse(unknown, total, where):
+    if unknown:
+        raise UserError(f"{where}: {len(unknown)} of {total} images have no references, the first of which is "
+                        f"{str(unknown[0])!r}; use the references of the same data set")

@@ -2,7 +2,6 @@
 
 import functools
 import re
-import sys
 import unicodedata
 
 from ...errors import warn
@@ -96,7 +95,7 @@ def warn_of_missing_spaces(captions, tokenizer, what):
 @functools.cache
 def _token_with_marks():
     """The pattern of a token with marks: 2,200 of them, so it is made when a caption first needs it."""
-    marks = "".join(c for c in map(chr, range(0x300, sys.maxunicode + 1))
+    marks = "".join(c for c in map(chr, range(0x300, 0x20000))  # beyond are only variants
                     if unicodedata.category(c)[0] == "M" and ord(c) not in _SYMBOL_MARK)
     letter = f"[^\\W_][{marks}]*"
     # A joiner stays between letters; ZWJ also after a mark at the end, where it is part of Malayalam's last letters.

@@ -26,8 +26,8 @@ def test_every_layout_people_use_gives_the_same_pairs(written, content):
     assert read_predictions(written(content)) == [("1.jpg", "a dog"), ("2.jpg", "a cat")]
 
 
-def test_a_number_is_a_name_too(written):
-    assert read_predictions(written([{"image_id": 42, "caption": "a dog"}])) == [("42", "a dog")]
+def test_a_number_is_an_id(written):
+    assert read_predictions(written([{"image_id": 42, "caption": "a dog"}])) == [(42, "a dog")]
 
 
 @pytest.mark.parametrize("content, message", [
@@ -42,7 +42,7 @@ def test_a_number_is_a_name_too(written):
     ([{"image": "a", "caption": ["x", "y"]}], "the caption of entry 0 has to be one string"),
     (["a dog"], "entry 0 is 'a dog'"),
     ([{"image": "a", "caption": "b"}, {"caption": "b"}], r'entry 1 needs one of the fields "image" or'),
-    ([{"image": "a", "text": "b"}], r'entry 0 needs one of the fields "caption" or "prediction".*\'text\''),
+    ([{"image": "a", "words": "b"}], r'entry 0 needs one of the fields "caption" or "prediction".*\'words\''),
     ([{"image": "a", "caption": "b", "prediction": "c"}], 'needs one of the fields "caption"'),
     ([{"image": True, "caption": "b"}], "the image has to be a name"),
     ([{"image": ["a"], "caption": "b"}], "the image has to be a name"),

@@ -1,0 +1,144 @@
+"""Every layout in which people have predictions and references: a line each, with the same scores."""
+
+import json
+
+import pytest
+
+from minicap import score
+from minicap.errors import UserError
+
+NAMES = "COCO_val2014_000000391895.jpg", "COCO_val2014_000000000007.jpg"
+RIGHT, WRONG = "a dog runs on the grass", "two men play football"
+TRUE = [[RIGHT, "a brown dog"], ["two men play soccer"]]
+# 9 of the 10 words are right, and no caption is shorter than its reference: BLEU-1 is 0.9.
+PREDICTIONS = {
+    "name: caption": dict(zip(NAMES, (RIGHT, WRONG), strict=True)),
+    "name: [caption]": {name: [text] for name, text in zip(NAMES, (RIGHT, WRONG), strict=True)},
+    "number: caption": {"391895": RIGHT, "7": WRONG},
+    "padded number: caption": {"000000391895": RIGHT, "000000000007": WRONG},
+    "name of 2017: caption": {"000000391895.jpg": RIGHT, "000000000007.jpg": WRONG},
+    "id: [{caption}]": {"391895": [{"caption": RIGHT}], "7": [{"caption": WRONG, "image_id": 7}]},
+    "COCO's results": [{"image_id": 391895, "caption": RIGHT}, {"image_id": 7, "caption": WRONG}],
+    "COCO's results with id": [{"image_id": 391895, "id": 7, "caption": RIGHT},
+                               {"image_id": 7, "id": 8, "caption": WRONG}],
+    "ids as text": [{"image_id": "391895", "caption": RIGHT}, {"image_id": "7", "caption": WRONG}],
+    "ids of pandas": [{"image_id": 391895.0, "caption": RIGHT}, {"image_id": 7.0, "caption": WRONG}],
+    "cocoid": [{"cocoid": 391895, "imgid": 7, "caption": RIGHT}, {"cocoid": 7, "imgid": 3, "caption": WRONG}],
+    "file_name": [{"file_name": NAMES[0], "caption": RIGHT}, {"file_name": NAMES[1], "caption": WRONG}],
+    "image_path": [{"image_path": f"/x/val2014/{name}", "prediction": text}
+                   for name, text in zip(NAMES, (RIGHT, WRONG), strict=True)],
+    "several names that agree": [{"file_name": NAMES[0], "image_id": 391895, "cocoid": 391895, "caption": RIGHT},
+                                 {"file_name": NAMES[1], "image_id": 7, "cocoid": 7, "caption": WRONG}],
+    "NaN in a field that is not used": '[{"image_id": 391895, "caption": "%s", "logp": NaN, "logp": NaN},'
+                                       ' {"image_id": 7, "caption": "%s", "logp": NaN}]' % (RIGHT, WRONG),
+    "JSON lines of minicap.caption": "".join(
+        json.dumps({"image": f"photos/{name}", "caption": text, "beams": [{"caption": text, "logp": -1.5}]}) + "\n"
+        for name, text in zip(NAMES, (RIGHT, WRONG), strict=True)),
+    "one JSON line more than others": json.dumps({"image_id": 391895, "caption": RIGHT}) + "\n\n"
+                                      + json.dumps({"image_id": 7, "caption": WRONG}),
+    "CSV": f"image,caption\n{NAMES[0]},{RIGHT}\n{NAMES[1]},{WRONG}\n",
+    "CSV with ids": f"image_id,caption\n391895,{RIGHT}\n7,{WRONG}\n",
+    "CSV of Excel": f"\ufeffImage;Caption\r\n391895;{RIGHT}\r\n7;\"{WRONG}\"\r\n",
+    "TSV": f"{NAMES[0]}\t{RIGHT}\n{NAMES[1]}\t{WRONG}\n",
+    "text of minicap.caption": f"{NAMES[0]}: {RIGHT}\n{NAMES[1]}: {WRONG}\n",
+    "a byte order mark": ("\ufeff" + json.dumps(dict(zip(NAMES, (RIGHT, WRONG), strict=True)))),
+}
+REFERENCES = {
+    "COCO": {"images": [{"id": 391895, "file_name": NAMES[0]}, {"id": 7, "file_name": NAMES[1]}],
+             "annotations": [{"image_id": 391895, "id": i, "caption": text} for i, text in enumerate(TRUE[0])]
+             + [{"image_id": 7, "id": 9, "caption": TRUE[1][0]}]},
+    "Karpathy": {"images": [{"filepath": "val2014", "filename": name, "cocoid": int(name[-10:-4]), "imgid": i,
+                             "split": "test", "sentences": [{"raw": text} for text in TRUE[i]]}
+                            for i, name in enumerate(NAMES)]},
+    "name: captions": dict(zip(NAMES, TRUE, strict=True)),
+    "id: [{caption}]": {"391895": [{"caption": text} for text in TRUE[0]], "7": [{"caption": TRUE[1][0]}]},
+    "annotations only": [{"image_id": 391895, "caption": text} for text in TRUE[0]]
+                        + [{"image_id": 7, "caption": TRUE[1][0]}],
+    "CSV": "image,caption\n" + "".join(f"{name},{text}\n" for name, texts in zip(NAMES, TRUE, strict=True)
+                                       for text in texts),
+    "JSON lines": "".join(json.dumps({"file_name": name, "captions": texts}) + "\n"
+                          for name, texts in zip(NAMES, TRUE, strict=True)),
+    "UTF-16": json.dumps(dict(zip(NAMES, TRUE, strict=True))).encode("utf-16"),
+}
+
+
+@pytest.fixture
+def scored(tmp_path, capsys):
+    def call(predictions, references, *options):
+        paths = []
+        for name, content in (("p", predictions), ("r", references)):
+            data = content if isinstance(content, bytes | str) else json.dumps(content)
+            (tmp_path / name).write_bytes(data.encode() if isinstance(data, str) else data)
+            paths.append(str(tmp_path / name))
+        score.main([paths[0], "--references", paths[1], "--json", *options])
+        out, err = capsys.readouterr()
+        return json.loads(out), err
+    return call
+
+
+@pytest.mark.parametrize("predictions", PREDICTIONS)
+def test_each_layout_of_predictions_has_the_same_scores(scored, predictions):
+    for references in ("COCO", "Karpathy"):
+        report, err = scored(PREDICTIONS[predictions], REFERENCES[references])
+        assert (report["n"], report["bleu1"], err) == (2, pytest.approx(0.9), "")
+
+
+@pytest.mark.parametrize("references", REFERENCES)
+def test_each_layout_of_references_has_the_same_scores(scored, references):
+    for predictions in ("name: caption", "COCO's results", "padded number: caption", "JSON lines of minicap.caption"):
+        report, err = scored(PREDICTIONS[predictions], REFERENCES[references])
+        assert (report["n"], report["bleu1"], err) == (2, pytest.approx(0.9), "")
+
+
+def test_numbers_are_the_ids_of_the_references_and_not_the_digits_of_their_names(scored):
+    references = {"images": [{"id": 0, "file_name": "1.jpg"}, {"id": 1, "file_name": "2.jpg"}],
+                  "annotations": [{"image_id": 0, "caption": "a dog"}, {"image_id": 1, "caption": "two cats"}]}
+    assert scored([{"image_id": 0, "caption": "a dog"}, {"image_id": 1, "caption": "two cats"}],
+                  references)[0]["bleu1"] == 1
+    assert scored({"1.jpg": "a dog", "2.jpg": "two cats"}, references)[0]["bleu1"] == 1
+    with pytest.raises(UserError, match=r"'1' could mean '1.jpg' or '2.jpg'"):  # the name or the id?
+        scored({"0": "a dog", "1": "two cats"}, references)
+
+
+@pytest.mark.parametrize("predictions, message", [
+    ([{"image_id": 7, "file_name": NAMES[0], "caption": "x"}], r"is '.*391895.jpg', but 7 is '.*7.jpg'; the names"),
+    ([{"image_id": 8, "caption": "x"}], "1 of 1 images have no references, the first of which is '8'"),
+    ([{"image_id": None, "caption": "x"}], "entry 0 says nothing about the image"),
+    ('{"image_id": 7, "caption": "x"}\n{"image_id": 7, "caption": "y"}', "has two captions for image '.*7.jpg'"),
+    ({"7": [{"caption": "x"}, {"caption": "y"}]}, "the caption of '7' has to be one string"),
+    ("image,caption\n7,x\n7\n", "line 3: expected image,caption"),
+])
+def test_what_does_not_agree_is_refused(scored, predictions, message):
+    with pytest.raises(UserError, match=message):
+        scored(predictions, REFERENCES["COCO"])
+
+
+def test_a_repeated_image_in_the_references_is_refused_where_json_would_keep_the_last(scored):
+    with pytest.raises(UserError, match="has '7' twice"):
+        scored({"7": "x"}, '{"7": ["two men"], "7": ["a boat"]}')
+
+
+def test_equal_names_in_two_filepaths_are_two_images_and_a_name_alone_means_neither(scored):
+    references = {"images": [{"filename": "1.jpg", "filepath": folder, "sentences": [{"raw": text}]}
+                             for folder, text in (("a", "a dog"), ("b", "two cats"))]}
+    assert scored({"a/1.jpg": "a dog", "b/1.jpg": "two cats"}, references)[0]["bleu1"] == 1
+    with pytest.raises(UserError, match=r"'1.jpg' could mean 'a/1.jpg' or 'b/1.jpg'"):
+        scored({"1.jpg": "a dog"}, references)
+
+
+def test_captions_of_emoji_have_no_words_on_either_side(scored):
+    report, err = scored({"a.jpg": "\U0001f415", "b.jpg": "a cat"}, {"a.jpg": ["a dog"], "b.jpg": ["a cat"]})
+    assert report["bleu1"] < 1 and "1 of 2 captions in" in err and "contain no words" in err and err.count("\n") == 1
+    report, err = scored({"a.jpg": "a dog", "b.jpg": "a cat"}, {"a.jpg": ["\U0001f415"], "b.jpg": ["a cat"]})
+    assert "the references of 1 of 2 images in" in err and "contain no words" in err and err.count("\n") == 1
+
+
+def test_an_empty_caption_in_a_table_is_an_empty_caption(scored):
+    report, err = scored("image,caption\n391895,\n7,two men play soccer\n", REFERENCES["COCO"])
+    assert report["n"] == 2 and "scored as empty captions" in err
+
+
+def test_a_list_of_images_may_name_them_by_number(scored, tmp_path):
+    (tmp_path / "list.txt").write_text("391895\n")
+    report, _ = scored(PREDICTIONS["name: caption"], REFERENCES["COCO"], "--images", str(tmp_path / "list.txt"))
+    assert (report["n"], report["bleu1"]) == (1, 1)
