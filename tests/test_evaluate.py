@@ -157,6 +157,33 @@ def test_without_features_they_are_made_from_the_pictures(run, tmp_path, monkeyp
     assert run(*options, "--data-dir", moved, "--weights", weights, checkpoint=tmp_path / "run") == expected[0]
 
 
+def test_another_way_to_write_the_folder_of_the_training_run_keeps_its_features(run, data, monkeypatch):
+    monkeypatch.chdir(data[0].parent)
+    for same in (f"{data[0]}/", data[0].name, f"./{data[0].name}/", f"{data[0]}/../{data[0].name}"):
+        assert run("--data-dir", same) == run()
+
+
+def test_a_run_on_characters_is_evaluated_and_captioned_on_characters(run, data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train, "show", lambda *_: None)
+    words = {"red": "\u4e00\u5f20\u7ea2\u8272\u7684\u56fe", "green": "\u4e00\u5f20\u7eff\u8272\u7684\u56fe",
+             "blue": "\u4e00\u5f20\u84dd\u8272\u7684\u56fe"}
+    folder = tiny_captioner.write_folder(tmp_path / "pictures")
+    (folder / "captions.csv").write_text("image,caption\n" + "".join(
+        f"{name},{words[name.split('-')[0]]}\n" for name in tiny_captioner.NAMES), encoding="utf-8")
+    arguments = (tmp_path / "run", folder, data[1], "--epochs", 40, "--patience", 40, "--lr", 0.05, "--drop", 0)
+    tiny_captioner.run_train(*arguments, "--tokenizer", "characters")
+    captured = capsys.readouterr()
+    assert "without spaces between words" not in captured.err
+    assert json.loads((tmp_path / "run" / "captioner.json").read_text())["vocabulary"]["tokenizer"] == "characters"
+    report = run("--split", "test", "--predictions", tmp_path / "p.json", checkpoint=tmp_path / "run")
+    assert report["bleu4"] == 1  # six characters each; as words they would be one
+    assert set(json.loads((tmp_path / "p.json").read_text()).values()) == set(words.values())
+    assert run("--split", "test", "--tokenizer", "words", checkpoint=tmp_path / "run")["bleu4"] == 0
+
+    tiny_captioner.run_train(tmp_path / "words", *arguments[1:3], "--epochs", 1)
+    assert "the training captions are in Chinese or Japanese, without spaces" in capsys.readouterr().err
+
+
 # ------------------------------------------------------------------------------------- shapes, and what does not fit
 
 @pytest.fixture

@@ -382,3 +382,11 @@ def test_the_warning_of_equal_captions_appears_in_a_real_run(data, tmp_path, cap
     monkeypatch.setattr(training, "caption_all", lambda captioner, inputs, **_: {n: "a picture" for n in inputs.names})
     tiny_captioner.run_train(tmp_path / "run", *data, "--epochs", 1)
     assert capsys.readouterr().err.count("warning: only 1 of 3 dev captions are distinct") == 1
+
+
+def test_captions_without_any_word_are_refused_in_a_true_sentence(tmp_path, data):
+    folder = tiny_captioner.write_folder(tmp_path / "pictures")
+    (folder / "captions.csv").write_text("image,caption\n" + "".join(
+        f"{name},\U0001f436\n" for name in tiny_captioner.NAMES), encoding="utf-8")
+    with pytest.raises(UserError, match=r"none of the 6 training captions of folder has a word \(a letter or"):
+        tiny_captioner.run_train(tmp_path / "run", folder, data[1])

@@ -29,8 +29,9 @@ PREDICTIONS = {
                    for name, text in zip(NAMES, (RIGHT, WRONG), strict=True)],
     "several names that agree": [{"file_name": NAMES[0], "image_id": 391895, "cocoid": 391895, "caption": RIGHT},
                                  {"file_name": NAMES[1], "image_id": 7, "cocoid": 7, "caption": WRONG}],
-    "NaN in a field that is not used": '[{"image_id": 391895, "caption": "%s", "logp": NaN, "logp": NaN},'
-                                       ' {"image_id": 7, "caption": "%s", "logp": NaN}]' % (RIGHT, WRONG),
+    "NaN in a field that is not used": json.dumps([{"image_id": 391895, "caption": RIGHT, "logp": float("nan")},
+                                                   {"image_id": 7, "caption": WRONG, "logp": float("nan")}]
+                                                  ).replace("NaN", 'NaN, "logp": NaN'),
     "JSON lines of minicap.caption": "".join(
         json.dumps({"image": f"photos/{name}", "caption": text, "beams": [{"caption": text, "logp": -1.5}]}) + "\n"
         for name, text in zip(NAMES, (RIGHT, WRONG), strict=True)),
