@@ -66,6 +66,8 @@ def assemble(name, where, splits, captions, available, read):
              f"({first_of([image for image in listed if image in missing])})")
     present = {split: tuple(image for image in names if image not in missing) for split, names in splits.items()}
     for split, names in present.items():
+        if not splits[split]:
+            raise UserError(f"the split {split} of {where} has no images; train, dev and test need some each")
         if not names:
             raise UserError(f"none of the {len(splits[split])} images of split {split} is in {where}; "
                             "the names in lists and captions have to be those of the files")

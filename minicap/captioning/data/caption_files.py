@@ -73,8 +73,9 @@ def parse_caption_file(data, where):
         name = cleaned(entry.names[0])
         captions.setdefault(name, []).extend(text.strip() for text in texts)
         if ids.setdefault(name, entry.names[1:]) != entry.names[1:]:
-            raise UserError(f"{where}, {entry.what}: {name} has the id {entry.names[1:]} here and {ids[name]} before; "
-                            "two images need two names")
+            here, before = (" and ".join(map(str, found)) or "none" for found in (entry.names[1:], ids[name]))
+            raise UserError(f"{where}, {entry.what}: {name} has the id {here} here and {before} before; two images "
+                            "need two names, and one image has one id")
         split, what[name] = _split(entry, where), entry.what
         if split_of.setdefault(name, split) != split:
             raise UserError(f"{where}, {entry.what}: {name} is in split {split} here and in {split_of[name]} before; "

@@ -33,6 +33,8 @@ def has_header(text):
 def table_entries(text, where):
     """The entries of a table with a header."""
     delimiter, columns = _header(text)
+    columns = [f"{column}.{columns[:i].count(column)}" if column and column in columns[:i] else column
+               for i, column in enumerate(columns)]  # caption,caption: as pandas tells them apart
     rows = _rows(text, delimiter, where)
     if next(rows)[1][:1] == ["sep="]:  # Excel's own first line
         next(rows)

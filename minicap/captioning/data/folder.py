@@ -19,6 +19,8 @@ from .picture_files import PictureFiles
 from .splits import LIST_NAMES, SPLITS, find_in, find_split_lists, parse_split_lists, random_splits, read_split_folder
 
 CAPTION_NAMES = ("captions.csv", "captions.json", "captions.txt", "dataset.json")
+TEXT = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".token")
+TABLES_THAT_ARE_NO_TEXT = (".xlsx", ".xls", ".ods", ".parquet", ".arrow", ".pkl", ".pickle")
 LARGEST = 2 ** 31  # bytes; no caption file has as many, but files of features do
 
 
@@ -65,14 +67,16 @@ def find_caption_file(data_dir, pictures):
                                            f"is {next(iter(found.captions))}) is in {data_dir} or a folder in it")
         if fitting:
             return _the_one(data_dir, fitting, problems)
+    other = [path.name for path in sorted(data_dir.iterdir()) if path.suffix.lower() in TABLES_THAT_ARE_NO_TEXT]
     usual = [path for path in problems if path.name in CAPTION_NAMES] or list(problems)
-    if len(usual) == 1:
+    if len(usual) == 1 and usual[0].suffix.lower() in TEXT:
         raise problems[usual[0]]
     if len(usual) > 1 and usual[0].name in CAPTION_NAMES:
         raise UserError(f"{data_dir} has {' and '.join(path.name for path in usual)}; it should hold one caption file, "
                         f"and its images ({problems[usual[0]]})")
+    hint = f"; {other[0]} is no text; save it as CSV" if other else f" ({problems[usual[0]]})" if usual else ""
     raise UserError(f"{data_dir} has no caption file; it should hold one of {', '.join(CAPTION_NAMES)}, or a file of "
-                    "another name with the same contents" + (f" ({problems[usual[0]]})" if usual else ""))
+                    f"another name with the same contents{hint}")
 
 
 def _the_one(data_dir, fitting, problems):
@@ -103,7 +107,7 @@ def _text_files(folders):
             with open(path, "rb") as file:
                 begin = file.read(1024)
             binary = b"\0" in begin and begin[:2] not in (b"\xff\xfe", b"\xfe\xff") and begin[:3] != b"\0\0\xfe"
-            if not binary and path.stat().st_size < LARGEST:
+            if (not binary or path.suffix.lower() in TEXT) and path.stat().st_size < LARGEST:
                 yield path
 
 

@@ -91,7 +91,8 @@ def _entries(value, where, split=None):
             yield from _entries(lists[0], where, split)
         else:
             for name, captions in value.items():
-                yield Entry((name,), captions, f"entry {name!r}", LAYOUTS, split)
+                said = captions.get("split", split) if isinstance(captions, dict) else split
+                yield Entry((name,), captions, f"entry {name!r}", LAYOUTS, said)
 
 
 def _record(record, what, where, split=None, expected='{"image": ..., "caption": ...}'):

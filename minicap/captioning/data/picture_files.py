@@ -18,7 +18,7 @@ class PictureFiles:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.paths = list(_pictures(self.folder, DEPTH))
+        self.paths = {_as_text(path): path for path in _pictures(self.folder, DEPTH)}
         self.index = NameIndex(self.paths)
         self.roots = [self.folder, *sorted(path for path in self.folder.iterdir()
                                            if path.name.lower() == "images" and path.is_dir())]
@@ -32,7 +32,7 @@ class PictureFiles:
         found, doubtful = {}, {}
         for name in names:
             exact = self._exact(name)
-            hits = [exact] if exact else [self.folder / path for path in self.index.hits(name)]
+            hits = [exact] if exact else [self.folder / self.paths[path] for path in self.index.hits(name)]
             if len(hits) == 1:
                 found[name] = hits[0]
             elif hits:
@@ -62,6 +62,15 @@ class PictureFiles:
             raise UserError(f"{name} could be {hits[0]} or {hits[1]}; keep one of them in {self.folder}, or write the "
                             "folders in the caption file")
         return folders.pop()
+
+
+def _as_text(path):
+    """A path that is not UTF-8 on disk, as if it were Latin-1."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return os.fsencode(path).decode("latin-1")
+    return path
 
 
 def _pictures(folder, depth, prefix=""):

@@ -82,6 +82,7 @@ LAYOUTS = {
     "old Mac": 'image,caption\ra1.jpg,"a dog, running"\ra1.jpg,"a ""small"" dog"\rb2.jpg,two men\r',
     "a column of numbers": ',image,caption\n0,a1.jpg,"a dog, running"\n1,a1.jpg,a "small" dog\n2,b2.jpg,two men\n',
     "caption1, caption2": 'image,caption1,caption2\na1.jpg,"a dog, running",a "small" dog\nb2.jpg,two men,\n',
+    "caption, caption": 'image,caption,caption\na1.jpg,"a dog, running",a "small" dog\nb2.jpg,two men,\n',
     "semicolons": 'image;caption\na1.jpg;a dog, running\na1.jpg;"a ""small"" dog"\nb2.jpg;two men\n',
     "Excel's sep=": 'sep=;\nimage;caption\na1.jpg;a dog, running\na1.jpg;"a ""small"" dog"\nb2.jpg;two men\n',
     "empty columns of Excel": 'image;caption;;\na1.jpg;a dog, running;;\na1.jpg;a "small" dog;;\n'
@@ -128,6 +129,8 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(layout):
     ({"train": {A: CAPTIONS[A]}, "val": {B: CAPTIONS[B]}}, {"train": (A,), "dev": (B,), "test": ()}),
     ({"train": records()[:2], "test": records()[2:]}, {"train": (A,), "dev": (), "test": (B,)}),
     (LAYOUTS["Flickr30k at Hugging Face"], {"train": (A,), "dev": (), "test": (B,)}),
+    ({A: {"caption": "x", "split": "train"}, B: {"caption": "y", "split": "val"}},
+     {"train": (A,), "dev": (B,), "test": ()}),
     ("image,caption,split\na1.jpg,x,validation\na1.jpg,y,validation\nb2.jpg,z,Test\n",
      {"train": (), "dev": (A,), "test": (B,)}),
     (COCO, None),
@@ -172,7 +175,7 @@ def test_a_quoted_caption_may_have_line_ends():
     ({"images": COCO["images"], "annotations": [{"image_id": 99, "caption": "one"}]},
      r"annotations\[0\]: expected .* of one of the images"),
     ({"images": [{"filename": A, "cocoid": i, "sentences": [{"raw": "x"}]} for i in (1, 2)]},
-     r"images\[1\]: a1.jpg has the id \(2,\) here and \(1,\) before"),
+     r"images\[1\]: a1.jpg has the id 2 here and 1 before"),
     ([{"image": A, "caption": "x", "split": s} for s in ("train", "test")], "entry 1: a1.jpg is in split test here"),
     ([{"image": A, "caption": "x", "split": "train"}, {"image": B, "caption": "x"}], 'entry 1: b2.jpg has no "split"'),
     ([{"image": A, "caption": "x", "text": "y"}], 'entry 0 needs one of the fields "caption" or'),
@@ -194,6 +197,36 @@ def test_a_quoted_caption_may_have_line_ends():
 def test_what_is_not_certain_is_refused_at_its_place(content, message):
     with pytest.raises(UserError, match=message):
         parse_captions(as_bytes(content), "x")
+
+
+def test_a_picture_that_the_file_puts_into_no_dev_split_is_no_missing_file(tmp_path):
+    pictures(tmp_path)
+    (tmp_path / "captions.csv").write_text("image,caption,split\n" + "".join(f"{name},x,train\n" for name in NAMES))
+    with pytest.raises(UserError, match=r"the split dev of .* has no images"):
+        load_dataset("folder", tmp_path)
+
+
+def test_names_that_are_not_utf_8_on_disk_are_found(tmp_path):
+    names = [b"caf\xe9".decode("utf-8", "surrogateescape") + name for name in NAMES]
+    try:
+        pictures(tmp_path, names)
+    except OSError:
+        pytest.skip("this file system has names in UTF-8 only")
+    (tmp_path / "captions.csv").write_text("image,caption\n" + "".join(f"caf\u00e9{name},x\n" for name in NAMES),
+                                           encoding="utf-8")
+    data = load_dataset("folder", tmp_path, split_seed=0)
+    assert shade(data, f"caf\u00e9{NAMES[3]}") == 120
+
+
+@pytest.mark.parametrize("file, content, message", [
+    ("a.csv", "image,caption\n".encode("utf-16-le"), r"a\.csv, line 1: not UTF-8 text \(it has zero bytes\)"),
+    ("a.xlsx", b"PK\x03\x04\0\0", r"no caption file.*a\.xlsx is no text; save it as CSV"),
+])
+def test_a_file_that_is_no_text_is_named(tmp_path, file, content, message):
+    pictures(tmp_path)
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        load_dataset("folder", tmp_path, split_seed=0)
 
 
 # ----------------------------------------------------------------------------------------------------- in a folder
