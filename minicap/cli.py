@@ -128,6 +128,8 @@ def _argument(field, kind):
 def run_program(main, argv=None):
     """Run ``main(argv)`` and exit: 0 on success, 2 with a one-line message on a user's mistake, 130 on Ctrl-C."""
     OPTIONS.clear()
+    if hasattr(sys.stdout, "reconfigure"):  # a file name that is not UTF-8 is printed as JSON has it, "caf\\udce9.jpg"
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = main(argv)
         sys.stdout.flush()  # so that a closed pipe raises here, and not at exit, where it cannot be caught

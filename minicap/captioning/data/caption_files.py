@@ -66,7 +66,7 @@ def parse_caption_file(data, where):
     """:func:`read_caption_file` for the bytes ``data``; ``where`` names the file in error messages."""
     captions, ids, split_of, what = {}, {}, {}, {}
     for entry in parse_entries(data, where):
-        texts = caption_list(entry.captions)
+        texts = [entry.captions] if isinstance(entry.captions, str) else caption_list(entry.captions)
         if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
             raise UserError(f"{where}, {entry.what}: expected {entry.expected}, found "
                             f"{shortened(json.dumps(entry.captions, ensure_ascii=False, default=str))}")
@@ -93,7 +93,7 @@ def parse_caption_file(data, where):
 
 def parse_entries(data, where):
     """The :class:`.Entry` objects in the bytes of a caption file of any layout, a list or an iterator."""
-    text = _decode(data, where)
+    text, where = _decode(data, where), str(where)
     start = text.lstrip()
     if start[:1] in ("{", "[") or _is_json_text(start):
         return json_entries(text, where)

@@ -17,7 +17,7 @@ import io
 import re
 
 from ...errors import UserError, warn
-from .entries import ID_KEYS, Entry, cell_captions, chosen_keys, entry_of, key, shortened
+from .entries import Entry, cell_captions, chosen_keys, entry_of, shortened
 from .names import ENDING
 
 DELIMITERS = "\t", ";", "|", ","
@@ -38,6 +38,7 @@ def table_entries(text, where):
     rows = _rows(text, delimiter, where)
     if next(rows)[1][:1] == ["sep="]:  # Excel's own first line
         next(rows)
+    names, ids, _, _ = chosen_keys(tuple(filter(None, columns)), where, "")
     expected = delimiter.join(columns).replace("\t", "<tab>")
     for number, row in rows:
         what = f"line {number}"
@@ -49,9 +50,9 @@ def table_entries(text, where):
             quotes = f" (in double quotes if it holds a {NAMES[delimiter]})"
             raise UserError(f"{where}, {what}: expected {expected}{quotes}, found {shortened(delimiter.join(row))}")
         record = {column: cell for column, cell in zip(columns, row, strict=True) if column}
-        if not any(map(record.get, chosen_keys(tuple(record), f"{where}, {what}", expected)[0] or record)):
+        if not any(map(record.get, names or ids)):
             raise UserError(f"{where}, {what}: expected {expected}, found {shortened(delimiter.join(row))}")
-        record |= {column: int(cell) for column, cell in record.items() if key(column) in ID_KEYS and _is_number(cell)}
+        record |= {column: int(record[column]) for column in ids if _is_number(record[column])}
         entry = entry_of(record, what, where, expected)
         captions = entry.captions if isinstance(entry.captions, list) else cell_captions(entry.captions)
         yield Entry(entry.names, captions, what, expected, entry.split)

@@ -1,9 +1,10 @@
 """What caption files consist of, whatever their layout: entries, each an image with a caption or several."""
 
 import ast
+import functools
 import json
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...errors import UserError
 
@@ -18,8 +19,7 @@ FIELDS = '"image" or "file_name" or "image_id"', '"caption" or "prediction" or "
 EXPECTED = '{"image": name, "caption": text}'
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One image of a file.
 
     names      its name, and then ids: str or int, at least one
@@ -36,17 +36,28 @@ class Entry:
     split: object = None
 
 
+@functools.cache
 def key(word):
     """The normal form of a field's or a column's name: "Image_Names " -> "imagename"."""
     return re.sub(r"[\W_]+", "", str(word).casefold()).removesuffix("s")
 
 
+@functools.cache
 def is_caption_key(word):
     return re.fullmatch(f"(?:{'|'.join(CAPTION_KEYS)})\\d*", key(word)) is not None
 
 
 def chosen_keys(words, where, expected):
-    """(the names of the fields with the image, those of its captions, and that of the split) among ``words``.
+    """(the fields with the name, with ids, with captions, and with the split of an image) among ``words``, a tuple."""
+    chosen, problem = _chosen_keys(words)
+    if problem:
+        raise UserError(f"{where} {problem}; expected {expected}")
+    return chosen
+
+
+@functools.lru_cache(maxsize=1000)  # all records of a file have the same fields
+def _chosen_keys(words):
+    """The result of :func:`chosen_keys`, and what is wrong with it or None.
 
     A file name goes before ids. The id of an annotation is that of the image only if there is no other, Karpathy's
     ``imgid`` only without ``cocoid``.
@@ -54,7 +65,7 @@ def chosen_keys(words, where, expected):
     by_key = {}
     for word in words:
         if by_key.setdefault(key(word), word) != word:
-            raise UserError(f"{where} has both {by_key[key(word)]!r} and {word!r}; keep one")
+            return None, f"has both {by_key[key(word)]!r} and {word!r}"
     names = [by_key[k] for k in NAME_KEYS if k in by_key and not (k == "name" and "imageid" in by_key)][:1]
     if names and "filename" in by_key and "filepath" in by_key:
         names = [by_key["filename"], by_key["filepath"]]
@@ -68,22 +79,22 @@ def chosen_keys(words, where, expected):
         captions = []  # "caption" beside "prediction": which one?
     for found, fields in ((names or ids, FIELDS[0]), (captions, FIELDS[1])):
         if not found:
-            raise UserError(f"{where} needs one of the fields {fields}, but has "
-                            f"{', '.join(map(repr, words)) or 'none'}; expected {expected}")
-    return names, [by_key[k] for k in ids], captions, by_key.get("split")
+            return None, f"needs one of the fields {fields}, but has {', '.join(map(repr, words)) or 'none'}"
+    return (names, [by_key[k] for k in ids], captions, by_key.get("split")), None
 
 
 def entry_of(record, what, where, expected=EXPECTED):
     """The :class:`Entry` of a record {"image": ..., "caption": ...}, whatever its fields are called."""
-    names, ids, captions, split = chosen_keys(tuple(record), f"{where}, {what}", expected)
-    values = [_name(record[field], f"{where}, {what}") for field in names[:1]]
+    where = f"{where}, {what}"
+    names, ids, captions, split = chosen_keys(tuple(record), where, expected)
+    values = [_name(record[field], where) for field in names[:1]]
     if len(names) > 1:  # Karpathy's filepath is a folder; elsewhere it is the whole path
         folder = str(record[names[1]] or "").rstrip("/\\")
         values = [folder if re.split(r"[/\\]", folder)[-1] == values[0] or not folder else f"{folder}/{values[0]}"]
         values = [values[0] or record[names[0]]]
-    values += [_name(record[field], f"{where}, {what}") for field in ids if record[field] is not None]
+    values += [_name(record[field], where) for field in ids if record[field] is not None]
     if not values:
-        raise UserError(f"{where}, {what} says nothing about the image; expected {expected}")
+        raise UserError(f"{where} says nothing about the image; expected {expected}")
     found = [record[field] for field in captions]
     return Entry(tuple(values), found[0] if len(found) == 1 else [c for c in found if c not in ("", None)], what,
                  expected, record.get(split) if split else None)

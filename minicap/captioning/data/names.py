@@ -6,6 +6,7 @@
 A match that is closer to the letter goes first; a name that could mean two images means neither.
 """
 
+import functools
 import re
 import unicodedata
 
@@ -20,8 +21,9 @@ COCO_NUMBER = re.compile(r"(?:COCO_[a-z]+\d{4}_)?0*(\d+)", re.IGNORECASE)
 def cleaned(name):
     """A name as it is kept: "/" between folders, composed accents, no leading "./" and no "#0" at the end."""
     name = unicodedata.normalize("NFC", str(name).strip()).replace("\\", "/")
-    name = NUMBERED.sub(r"\1", name)
-    return re.sub(r"^(?:\./+)+", "", name)
+    if "#" in name:
+        name = NUMBERED.sub(r"\1", name)
+    return re.sub(r"^(?:\./+)+", "", name) if name[:1] == "." else name
 
 
 def without_folder(name):
@@ -49,31 +51,35 @@ class NameIndex:
     """Finds the ones of ``known`` that a name can mean; ``ids`` are further names of some: {image: (391895, ...)}."""
 
     def __init__(self, known, ids=None):
-        known = list(known)
-        self.levels = []
-        for form in FORMS:
-            index = {}
-            for image in known:
-                index.setdefault(form(image), []).append(image)
-            self.levels.append((form, index))
-        self.numbers = {}
-        for image in known:
-            for other in (ids or {}).get(image) or (image,):
+        self.known, self.ids = list(known), ids or {}
+
+    @functools.cache  # noqa: B019 - lives as long as the index; most names are found in the first level
+    def level(self, form):
+        """{a name in this form: the images that have it}"""
+        index = {}
+        for image in self.known:
+            index.setdefault(form(image), []).append(image)
+        return index
+
+    @functools.cached_property
+    def numbers(self):
+        index = {}
+        for image in self.known:
+            for other in self.ids.get(image) or (image,):
                 for key in {str(other), number(other)} - {None}:
-                    self.numbers.setdefault(key, []).append(image)
+                    index.setdefault(key, []).append(image)
+        return index
 
     def hits(self, name):
         """The images at the closest level that has any. An ``int`` is an id first; digits in a string have to fit both.
         """
+        hits = next((found for form in FORMS if (found := self.level(form).get(form(name)))), [])
+        if hits and not str(name).isdigit():
+            return hits
         by_number = self.numbers.get(str(name)) or self.numbers.get(number(name)) or []
         if isinstance(name, int) and by_number:
             return by_number
-        hits = next((found for form, index in self.levels if (found := index.get(form(name)))), [])
-        if not hits:
-            return by_number
-        if str(name).isdigit() and by_number and by_number != hits:
-            return list(dict.fromkeys(hits + by_number))
-        return hits
+        return list(dict.fromkeys(hits + by_number))
 
     def find(self, name, where):
         """The one image that ``name`` means, or None; a UserError, naming ``where``, if it could mean two."""
