@@ -11,6 +11,7 @@ from .captioning.reporting.plots import save_attention
 from .captioning.run_data import make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
 from .errors import UserError, with_flags
+from .weights.preprocessing import CONVENTIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,8 @@ class CaptionSettings(SearchSettings):
                              "the probabilities of its members", metavar="DIR")
     weights: str | None = option(None, "the VGG weights that were used in training (default: MINICAP_WEIGHTS, or "
                                  "downloaded weights)", metavar="FILE")
+    preprocessing: str | None = option(None, "what the weights expect of pictures (default, and all that works: as in "
+                                       "training)", choices=tuple(CONVENTIONS))
     data_dir: str | None = option(None, "--mbr-samples, --neighbours: folder of the training data (default: as in "
                                   "training, or MINICAP_DATA)", metavar="DIR")
     features: str | None = option(None, "--neighbours: features of the training images (default: those of the training "
@@ -32,7 +35,8 @@ class CaptionSettings(SearchSettings):
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Describe photographs.", argv)
     folders = checkpoint_folders(settings.checkpoint)
-    captioner = Ensemble.load(folders, weights=settings.weights, device=settings.device)
+    captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
+                              device=settings.device)
     if settings.attention is not None:
         if len(settings.images) > 1:
             raise UserError("--attention is for a single picture; name one image")

@@ -23,7 +23,8 @@ from .files import existing_file
 from .images import centre_crop, read_ahead, read_image, resize_short_side
 from .inference import inference
 from .losses import log_softmax
-from .vgg import vgg
+from .vgg import tell_assumptions, vgg
+from .weights.preprocessing import CONVENTIONS
 
 CLASSES = "imagenet_classes.txt"  # looked for in the folder of the weights
 MAX_ASPECT = 20  # long side / short side; with a short side of 256 such a picture still fits in memory
@@ -34,6 +35,8 @@ class ClassifySettings:
     images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
     weights: str | None = option(None, "VGG weights with the dense layers (default: MINICAP_WEIGHTS, or downloaded "
                                  "weights)", metavar="FILE")
+    preprocessing: str | None = option(None, "what the weights expect of pictures (default: found out from the file)",
+                                       choices=tuple(CONVENTIONS))
     classes: str | None = option(None, "class names in the order of the outputs, one per line (default: "
                                  f"{CLASSES} in the folder of the weights)", metavar="FILE")
     top: int = option(5, "number of classes to show", metavar="N")
@@ -46,9 +49,9 @@ class ClassifySettings:
 class Classifier:
     """A VGG with its dense layers, and the names of its classes."""
 
-    def __init__(self, weights, classes=None, *, resize=256, crop=224, device=CPU):
+    def __init__(self, weights, classes=None, *, preprocessing=None, resize=256, crop=224, device=CPU):
         weights = existing_file(weights, "weights file")
-        self.model = vgg(weights=weights)
+        self.model = vgg(weights=weights, preprocessing=preprocessing)
         if not self.model.top:
             raise UserError(f"{weights} has no dense layers, and so no classes; name a file that has them")
         cells = self.model.preprocessing.size // 32  # rows and columns of pool5, which fc6 expects
@@ -127,8 +130,10 @@ def main(argv=None):
     settings = parse_settings(ClassifySettings, "classify", "Classify photographs by ImageNet's classes.", argv)
     if settings.top < 1:
         raise UserError(f"--top has to be at least 1, not {settings.top}")
-    classifier = Classifier(settings.weights or default_weights(), settings.classes, resize=settings.resize,
+    weights = settings.weights or default_weights()
+    classifier = Classifier(weights, settings.classes, preprocessing=settings.preprocessing, resize=settings.resize,
                             crop=settings.crop, device=get_device(settings.device))
+    tell_assumptions(classifier.model, weights)
     failed = False
     for path, best in zip(settings.images, classifier.classify(settings.images, settings.top), strict=True):
         if isinstance(best, UserError):

@@ -17,6 +17,7 @@ from .captioning.scoring.metrics import score_captions, warn_of_flaws
 from .captioning.text.tokens import TOKENIZERS
 from .cli import option, parse_settings, run_program
 from .files import write_json
+from .weights.preprocessing import CONVENTIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class EvaluateSettings(SearchSettings):
                                     "as in training)", metavar="N")
     weights: str | None = option(None, "VGG weights, where features have to be computed (default: MINICAP_WEIGHTS, or "
                                  "downloaded weights)", metavar="FILE")
+    preprocessing: str | None = option(None, "what the weights expect of pictures (default, and all that works: as in "
+                                       "training)", choices=tuple(CONVENTIONS))
     features: str | None = option(None, "features written by minicap.extract (default: those of the training run); for "
                                   "several checkpoints one file for all, or FILE,FILE,...", metavar="FILE")
     predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE")
@@ -51,7 +54,8 @@ def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
     folders = checkpoint_folders(settings.checkpoint)
     runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
-    captioner = Ensemble.load(folders, weights=settings.weights, device=settings.device)
+    captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
+                              device=settings.device)
     dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed)
     files = feature_files(settings.features, runs)
     inputs = [split_inputs(one, dataset, settings.split, features) for one, features in

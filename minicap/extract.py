@@ -12,7 +12,8 @@ from .captioning.features.own_features import import_features
 from .cli import option, parse_settings, run_program, warn_of_no_effect
 from .errors import UserError
 from .networks import feature_names
-from .vgg import VGG
+from .vgg import VGG, tell_assumptions
+from .weights.preprocessing import CONVENTIONS
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class ExtractSettings:
     out: str = option(MISSING, "feature file to write (.npy, with a .json beside it)", metavar="FILE")
     weights: str | None = option(None, "VGG weights: Keras .h5, PyTorch .pth, .safetensors or .npz (required)",
                                  metavar="FILE")
+    preprocessing: str | None = option(None, "what the weights expect of pictures (default: found out from the file)",
+                                       choices=tuple(CONVENTIONS))
     from_features: str | None = option(None, "start from the features of an earlier layer (pool4, conv5_4, pool5) "
                                        "instead of the pictures", metavar="FILE")
     from_array: str | None = option(None, "features of your own, an array in a .npy, .npz, .mat or .h5: (images, "
@@ -59,10 +62,12 @@ def main(argv=None):
         warn_of_no_effect(settings, ("data", "data_dir", "splits", "split_seed", "split", "mirror"),
                           "with from_features=, which has the pictures of that file")
         extract_from(settings.from_features, settings.weights, settings.layer, settings.out, device,
-                     settings.batch_size)
+                     settings.batch_size, settings.preprocessing)
         return
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
-    extractor = Extractor(settings.weights, settings.layer, device, settings.mirror)
+    extractor = Extractor(settings.weights, settings.layer, device, settings.mirror,
+                          preprocessing=settings.preprocessing)
+    tell_assumptions(extractor.model, settings.weights)
     extract(Pictures(dataset, extractor, settings.split), extractor, settings.out, settings.batch_size)
 
 

@@ -9,18 +9,21 @@ What a file means by an image (channel order, scaling, mean) and by its layouts 
 the first dense layer are put into our (H, W, C) flatten order.
 """
 
+import sys
+
 import numpy as np
 
 from .activations import Dropout, ReLU
+from .cli import with_flags
 from .conv import Conv2d
 from .errors import UserError
 from .layer import Sequential
 from .linear import Flatten, Linear
-from .networks import FeatureLayer, NetworkFacts
+from .networks import FeatureLayer, NetworkFacts, feature_stages
 from .normalization import BatchNorm2d
 from .pooling import MaxPool2d
-from .weights import read_weights, vgg_names
-from .weights.preprocessing import TORCHVISION
+from .weights import vgg_weights
+from .weights.preprocessing import TORCHVISION, convention
 
 # Table 1 of the paper, columns A, B, D and E: convolutions per block. Every block ends in 2 x 2 max-pooling.
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2),
@@ -66,11 +69,21 @@ class VGG(Sequential):
                     layers[f"drop{number}"] = Dropout(0.5, rng=rng or np.random.default_rng())
         super().__init__(**layers)
         self.depth, self.batch_norm, self.top, self.preprocessing = depth, batch_norm, top, preprocessing
+        self.notes = ()  # sentences on what was assumed about the file of the weights
 
     @property
     def facts(self):
         """The :class:`.NetworkFacts` that are stored with its features."""
         return NetworkFacts("VGG", self.depth, self.batch_norm)
+
+    def keep_for(self, features):
+        """Keep what these features are computed with: all convolutions, and the dense layers up to fc7 if they read it.
+
+        UserError when the network has no such layer.
+        """
+        feature_stages(self, features)
+        kept = self.up_to("relu7" if "fc7" in features else "pool5")
+        self.layers, self.top = kept.layers, False
 
     def up_to(self, last):
         """The layers from the first to ``last``, sharing their weights with this network."""
@@ -104,41 +117,57 @@ def vgg19(weights=None, **options):
     return vgg(19, weights, **options)
 
 
-def vgg(depth=None, weights=None, *, top=None, batch_norm=None, rng=None):
+def vgg(depth=None, weights=None, *, top=None, batch_norm=None, preprocessing=None, features=None, rng=None):
     """A VGG network, with weights from a file or random ones from ``rng``.
 
-    weights: a Keras ``.h5``, PyTorch ``.pth``, ``.safetensors`` or ``.npz`` file. ``depth``, ``top`` (the dense layers)
-    and ``batch_norm`` left at None are read off the file. Names and shapes have to match in both directions: UserError
-    lists what is missing, unexpected or misshapen.
+    weights: a file in any of the formats and under any of the names of docs/formats.md. ``depth``, ``top`` (the dense
+    layers) and ``batch_norm`` left at None are read off the file. Names and shapes have to match in both directions:
+    UserError lists what is missing, unexpected or misshapen. For ``features`` such as "conv5_4" or "fc7" (those of
+    :func:`.feature_names`) the network ends with pool5 or relu7, and what the file holds beyond does not matter.
+
+    preprocessing: what the weights expect of pictures, "caffe-bgr", "caffe-rgb", "torchvision" or "tf" (or a
+    Preprocessing); left at None it is found out (weights/provenance.py). ``model.notes`` says what was assumed.
     """
     if weights is None:
         rng = rng or np.random.default_rng()
-        return VGG(depth or 16, batch_norm=bool(batch_norm), top=top is not False, rng=rng)
-    file = read_weights(weights)
-    tensors, preprocessing = vgg_names.our_names(file)
-    found_depth = _depth(tensors)
+        fresh = VGG(depth or 16, batch_norm=bool(batch_norm), top=top is not False, rng=rng)
+        if preprocessing is not None:
+            fresh.preprocessing = convention(preprocessing) if isinstance(preprocessing, str) else preprocessing
+        return fresh
+    file = vgg_weights.read(weights)
+    found_depth = _depth(file.names)
     depth = depth or found_depth
     if depth is None:
-        convolutions = sum(n.startswith("conv") and n.endswith(".W") for n in tensors)
+        convolutions = sum(n.startswith("conv") and n.endswith(".W") for n in file.names)
         raise UserError(f"{file.path} is not a VGG network: {convolutions} of its convolutions fit (VGG has 8, 10, 13 "
-                        f"or 16), and it has names such as {', '.join(list(file.tensors)[:3]) or 'none at all'}")
+                        f"or 16), and it has names such as {', '.join(list(file.names.values())[:3])}")
     if found_depth not in (None, depth):
         raise UserError(f"{file.path} holds VGG-{found_depth}, not VGG-{depth}; use vgg{found_depth} or another file")
     if batch_norm is None:
-        batch_norm = any(n.startswith("bn") for n in tensors)
+        batch_norm = any(n.startswith("bn") for n in file.names)
     if top is None:
-        top = any(n.startswith("fc") for n in tensors)
-    if not top:
-        tensors = {n: a for n, a in tensors.items() if not n.startswith("fc")}
-    model = VGG(depth, batch_norm=batch_norm, top=top, preprocessing=preprocessing, rng=None)
+        dense = [name for name in ("fc6.W", "fc7.W", "fc8.W") if name in file.names]
+        top = bool(dense) if features is None else dense[:2] == ["fc6.W", "fc7.W"]
+    model = VGG(depth, batch_norm=batch_norm, top=top, rng=None)
+    wanted = [name for name in file.names if top or not name.startswith("fc")]
     try:
+        if features is not None:
+            model.keep_for(features)
+            wanted = [name for name, _ in model.named_state() if name in file.names]
+        model.preprocessing, tensors, model.notes = file.load(wanted, preprocessing)
         model.load_state(tensors)
     except UserError as error:
         raise UserError(f"{file.path}: {error}") from None
     return model
 
 
-def _depth(tensors):
+def tell_assumptions(model, weights):
+    """Print on stderr, in one line, what was assumed about the file that a network was loaded from, and why."""
+    if model.notes:
+        print(with_flags(f"{weights}: {'; '.join(model.notes)}"), file=sys.stderr)
+
+
+def _depth(names):
     """11, 13, 16 or 19 by the names of the convolutions, or None."""
-    blocks = tuple(sum(f"conv{b}_{i}.W" in tensors for i in range(1, 9)) for b in range(1, 6))
+    blocks = tuple(sum(f"conv{b}_{i}.W" in names for i in range(1, 9)) for b in range(1, 6))
     return {counts: depth for depth, counts in CONVOLUTIONS.items()}.get(blocks)

@@ -73,7 +73,9 @@ def expected_probabilities(weights, path):
 
 def test_json_has_one_object_a_line_with_the_most_likely_classes_first(capsys, weights, pictures):
     code, out, err = run(capsys, *pictures, "--weights", weights, "--json", "--top", 3, *SIZES)
-    assert (code, err, len(out)) == (0, [], 3)
+    assert (code, len(out)) == (0, 3)
+    assert err == [f"{weights}: preprocessing caffe-bgr: assumed from a Keras file, because the first kernels are not "
+                   "Oxford's (--preprocessing overrides it)"]
     for line, path in zip(out, pictures, strict=True):
         answer = json.loads(line)
         assert list(answer) == ["image", "top"] and answer["image"] == str(path)
@@ -115,6 +117,7 @@ def test_pictures_that_cannot_be_read_are_one_line_each_and_the_others_are_class
                          weights, "--json", *SIZES)
     assert code == 2
     assert [json.loads(line)["image"] for line in out] == [str(pictures[0]), str(pictures[2])]
+    err = err[1:]  # the first says what was assumed
     assert len(err) == 2 and all(line.startswith("error: ") for line in err)
     assert "none.png does not exist" in err[0] and "broken.png" in err[1]
 
@@ -138,8 +141,8 @@ def test_unreadable_pictures_come_back_as_errors_also_when_there_is_nothing_else
 def test_a_strip_of_a_picture_is_refused_before_it_is_blown_up(capsys, weights, tmp_path, pictures):
     Image.new("RGB", (5000, 2)).save(tmp_path / "strip.png")
     code, out, err = run(capsys, tmp_path / "strip.png", pictures[0], "--weights", weights, "--json", *SIZES)
-    assert (code, len(out), len(err)) == (2, 1, 1)
-    assert "strip.png is 5000 x 2 pixels" in err[0]
+    assert (code, len(out), len(err)) == (2, 1, 2)
+    assert "strip.png is 5000 x 2 pixels" in err[1]
 
 
 # --- Class names ----------------------------------------------------------------------------------------------------
@@ -155,7 +158,7 @@ def test_without_names_classes_are_numbered_and_one_line_warns(capsys, weights, 
     (tmp_path / "imagenet_classes.txt").unlink()
     code, out, err = run(capsys, pictures[0], "--weights", weights, "--json", *SIZES)
     assert code == 0
-    assert len(err) == 1 and err[0].startswith("warning: no class names")
+    assert len(err) == 2 and err[0].startswith("warning: no class names")
     best = json.loads(out[0])["top"][0]
     assert best["class"] == f"class {best['index']}"
 

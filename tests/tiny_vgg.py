@@ -1,7 +1,7 @@
 """VGG networks with a handful of channels, and files of their weights with all common names and layouts.
 
     shrink(monkeypatch)                          from here on vgg.py's table describes tiny networks
-    shrink(monkeypatch, size=32)                 and Keras files are for pictures of 32 x 32, which is 49 times faster
+    shrink(monkeypatch, size=32)                 and files are for pictures of 32 x 32, which is 49 times faster
     model = random_vgg(16, rng, batch_norm=True)
     save_keras(path, model), save_npz(path, model), torchvision_tensors(model), timm_tensors(model)
 
@@ -13,7 +13,7 @@ import dataclasses
 import numpy as np
 
 from minicap import vgg
-from minicap.weights import vgg_names
+from minicap.weights.preprocessing import CONVENTIONS
 
 CHANNELS = (4, 5, 6, 7, 8)
 KERAS_DENSE = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions"}
@@ -25,7 +25,8 @@ def shrink(monkeypatch, size=224):
     cells = (size // 32) ** 2  # of pool5
     monkeypatch.setattr(vgg, "CHANNELS", CHANNELS)
     monkeypatch.setattr(vgg, "DENSE", {"fc6": (cells * CHANNELS[-1], 9), "fc7": (9, 10), "fc8": (10, 11)})
-    monkeypatch.setattr(vgg_names, "CAFFE", dataclasses.replace(vgg_names.CAFFE, size=size))
+    for name, known in CONVENTIONS.items():
+        monkeypatch.setitem(CONVENTIONS, name, dataclasses.replace(known, size=size))
 
 
 def random_vgg(depth, rng, **options):

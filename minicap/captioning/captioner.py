@@ -11,6 +11,7 @@ import numpy as np
 from ..backend import get_device, to_numpy
 from ..errors import UserError
 from ..images import read_image, resize
+from ..weights.preprocessing import Preprocessing, convention
 from .checkpoint import checkpoint_folder, load_tensors, read_description
 from .decoding.beam_search import decode
 from .features.extractor import Extractor
@@ -73,20 +74,21 @@ class Captioner(BaseCaptioner):
     names the file with the weights of that network.
     """
 
-    def __init__(self, model, vocabulary, settings, device, *, source=None, weights=None):
+    def __init__(self, model, vocabulary, settings, device, *, source=None, weights=None, preprocessing=None):
         self.model, self.vocabulary, self.settings, self.device = model.to(device), vocabulary, settings, device
-        self.source, self.weights = source, weights
+        self.source, self.weights, self.preprocessing = source, weights, preprocessing
         self.members = (self,)
         self.has_attention = settings.kind == "attend" and not self.reads_own_features
         self.input_size = settings.side if source is None else source.preprocessing.get("size")
         self._extractor = None
 
     @classmethod
-    def load(cls, folder, *, weights=None, device="auto"):
+    def load(cls, folder, *, weights=None, preprocessing=None, device="auto"):
         """The captioner that ``minicap.train --out folder`` has written.
 
         ``weights`` is the VGG file that it needs for pictures, by default the one named by MINICAP_WEIGHTS or fetched
-        by the download program. Raises UserError when a file is missing, damaged or not part of the same run.
+        by the download program. Pictures are preprocessed as in training; ``preprocessing`` may name the same. Raises
+        UserError when a file is missing, damaged or not part of the same run.
         """
         folder = checkpoint_folder(folder)
         described = read_description(folder)
@@ -100,7 +102,7 @@ class Captioner(BaseCaptioner):
         except UserError as error:
             raise UserError(f"{folder}/best.safetensors: {error}") from error
         return cls(model, described.vocabulary, described.settings, get_device(device), source=described.source,
-                   weights=weights)
+                   weights=weights, preprocessing=preprocessing)
 
     @property
     def reads_own_features(self):
@@ -164,7 +166,11 @@ class Captioner(BaseCaptioner):
         self.expect_network()
         if self._extractor is None:
             weights = self.weights or find_network(self.source.network)
-            extractor = Extractor(weights, self.source.layer, self.device)
+            used = Preprocessing.from_json(self.source.preprocessing)
+            if self.preprocessing is not None and convention(self.preprocessing) != used:
+                raise UserError(f"this captioner was trained with another preprocessing of pictures than preprocessing="
+                                f"{self.preprocessing!r}; leave it out")
+            extractor = Extractor(weights, self.source.layer, self.device, preprocessing=used)
             if differences := self.source.differences(extractor.source):
                 raise UserError(f"{weights} is not the network that this captioner was trained with: other "
                                 f"{', '.join(differences)}; it needs {self.source.network}, the weights with SHA-256 "

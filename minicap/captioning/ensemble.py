@@ -28,9 +28,10 @@ class Ensemble(BaseCaptioner):
                             "small pictures of one size")
 
     @classmethod
-    def load(cls, folders, *, weights=None, device="auto"):
+    def load(cls, folders, *, weights=None, preprocessing=None, device="auto"):
         """The captioner in a single folder, or an ensemble of those in several."""
-        captioners = [Captioner.load(folder, weights=weights, device=device) for folder in folders]
+        captioners = [Captioner.load(folder, weights=weights, preprocessing=preprocessing, device=device)
+                      for folder in folders]
         return captioners[0] if len(captioners) == 1 else cls(captioners)
 
     def read(self, image):

@@ -5,7 +5,7 @@ without torch and without running code from a pickle), .safetensors and .npz.
     file.format                          # "torch-legacy"
     file.tensors["features.0.weight"]    # float32 (64, 3, 3, 3)
 
-Which layer a name belongs to is decided elsewhere (vgg_names.py).
+Which layer a name belongs to is decided elsewhere (vgg_names.py), and so is the preprocessing (provenance.py).
 """
 
 import mmap
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import existing_file
-from .keras_h5 import read_keras_h5
+from .keras_h5 import keras_backend, read_keras_h5
 from .plain_arrays import read_npz, read_safetensors
 from .raw import native
 from .recognize import HEAD, recognize
@@ -43,6 +43,7 @@ class WeightFile:
     path: Path
     format: str
     tensors: dict[str, np.ndarray]
+    backend: str | None = None  # of Keras, where a file states it: "tensorflow", "theano", ...
 
 
 def read_weights(path):
@@ -62,4 +63,4 @@ def read_weights(path):
         raise UserError(f"weights file {path} {error}") from error
     if not tensors:
         raise UserError(f"weights file {path} is valid ({format}) but holds no tensors: check that it is the right one")
-    return WeightFile(path, format, tensors)
+    return WeightFile(path, format, tensors, keras_backend(path) if format == "keras-h5" else None)

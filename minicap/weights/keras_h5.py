@@ -27,20 +27,35 @@ def read_keras_h5(path, buffer):
     """{"layer/kernel": array, ...} of a Keras HDF5 file. Soft and external links are not followed."""
     import h5py
 
-    def is_own(group, name):
-        return isinstance(group.get(name, getlink=True), h5py.HardLink)
-
     with library_reads("HDF5"), h5py.File(path, "r") as file:
-        root = file["model_weights"] if is_own(file, "model_weights") else file
+        root = file["model_weights"] if _is_own(file, "model_weights") else file
         found = {}
         for layer in root:
-            for name, dataset in _arrays_of(layer, root[layer]) if is_own(root, layer) else ():
+            for name, dataset in _arrays_of(layer, root[layer]) if _is_own(root, layer) else ():
                 if name in found:
                     raise RefusalError(f"holds {shown(name)} twice: save the intended network by itself")
                 native(name, np.empty(0, dataset.dtype))
                 found[name] = dataset
         refuse_bomb(sum(dataset.nbytes for dataset in found.values()), len(buffer))
         return {name: np.asarray(dataset[()]) for name, dataset in found.items()}
+
+
+def keras_backend(path):
+    """ "theano", "tensorflow", ... if the file says which one Keras wrote it on, or else None."""
+    import h5py
+
+    with library_reads("HDF5"), h5py.File(path, "r") as file:
+        for group in (file, file["model_weights"] if _is_own(file, "model_weights") else file):
+            if isinstance(backend := group.attrs.get("backend"), str | bytes):
+                return (backend.decode("utf-8", "replace") if isinstance(backend, bytes) else backend).lower()
+    return None
+
+
+def _is_own(group, name):
+    """Whether a member lies in the group itself and is no link to elsewhere."""
+    import h5py
+
+    return isinstance(group.get(name, getlink=True), h5py.HardLink)
 
 
 def _arrays_of(layer, group):

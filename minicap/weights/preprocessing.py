@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..errors import UserError
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -14,6 +16,11 @@ class Preprocessing:
     mean: tuple
     std: tuple
     size: int = 224
+
+    @classmethod
+    def from_json(cls, value):
+        """From what :meth:`to_json` has made."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
 
     def __call__(self, images):
         """images: (N, H, W, 3) uint8, RGB -> (N, H, W, 3) float32."""
@@ -28,3 +35,13 @@ class Preprocessing:
 CAFFE = Preprocessing("BGR", 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))  # Oxford's own weights, as in Keras
 CAFFE_RGB = Preprocessing("RGB", 1.0, (123.68, 116.779, 103.939), (1.0, 1.0, 1.0))  # the same weights for RGB
 TORCHVISION = Preprocessing("RGB", 255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+TF = Preprocessing("RGB", 127.5, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0))  # from -1 to 1, Keras' mode "tf"
+
+CONVENTIONS = {"caffe-bgr": CAFFE, "caffe-rgb": CAFFE_RGB, "torchvision": TORCHVISION, "tf": TF}
+
+
+def convention(name):
+    """The Preprocessing called ``name``; UserError when there is none."""
+    if name not in CONVENTIONS:
+        raise UserError(f"there is no preprocessing={name!r}; use one of {', '.join(CONVENTIONS)}")
+    return CONVENTIONS[name]

@@ -1,89 +1,185 @@
-"""The names and layouts of VGG's arrays in files, and their conversion to ours.
+"""The names of VGG's arrays in files, and ours.
 
-    ours            Keras                            torchvision           timm                   .npz
-    conv3_2.W       block3_conv2/kernel              features.7.weight     features.7.weight      conv3_2_W
-    fc6.W           fc1/kernel                       classifier.0.weight   pre_logits.fc1.weight  fc6_W
-    layout of W     (K, K, C, F), (D, H)             (F, C, K, K), (H, D)  the same, fc6 7 x 7    (K, K, C, F), (D, H)
-    rows of fc6     pixels of pool5 in H, W, C order C, H, W               C, H, W                H, W, C
+    ours       Keras                 torchvision           timm                    Oxford's, in .npz and .npy
+    conv3_2.W  block3_conv2/kernel   features.7.weight     features.7.weight       conv3_2_W, conv3_2/weights
+    fc6.W      fc1/kernel            classifier.0.weight   pre_logits.fc1.weight   fc6_W, fc6/weights
+
+A network that was part of another has a prefix before its names: "module.", "encoder.", "cnn.features.module." or, the
+other way round, bare "0.weight". Whatever stands before the kernels of one VGG, and of no second one, is its prefix.
+Names that people gave by hand are matched by the order and the shapes of their kernels.
 """
 
 import re
+from dataclasses import dataclass
 
-import numpy as np
+from .refusal import RefusalError, shown
+from .vgg_layouts import our_shape
 
-from .preprocessing import CAFFE, CAFFE_RGB, TORCHVISION
+ROLES = {"weight": "W", "kernel": "W", "weights": "W", "filters": "W", "W": "W", "w": "W",
+         "bias": "b", "biases": "b", "b": "b"}
+NORM_ROLES = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "var"}
+KERAS_DENSE = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
+TIMM_DENSE = {"pre_logits.fc1": "fc6", "pre_logits.fc2": "fc7", "head.fc": "fc8"}
+DENSE = ("fc6", "fc7", "fc8")
+#: Convolutions of each block, by their number: VGG-11, 13, 16 and 19.
+BLOCKS = {8: (1, 1, 2, 2, 2), 10: (2, 2, 2, 2, 2), 13: (2, 2, 3, 3, 3), 16: (2, 2, 4, 4, 4)}
 
 
-def our_names(file):
-    """From a :class:`.WeightFile`: (tensors by our names, in our layouts; the Preprocessing that belongs to them).
-
-    Unknown names are left as they are; the error on loading the weights then lists them.
+@dataclass(frozen=True)
+class Naming:
+    """names        {our name: the file's}; a name that belongs to no layer of VGG stands for itself
+    convention   of preprocessing, in files with such names
+    notes        what was assumed, sentences for the user
     """
-    if file.format == "keras-h5":
-        return _from_keras(file.tensors), CAFFE
-    if any(re.fullmatch(r"features\.\d+\.weight", n) for n in file.tensors):
-        return _from_torch(file.tensors), TORCHVISION
-    if "conv1_1_W" in file.tensors:  # the widespread vgg16_weights.npz: Oxford's weights, for RGB input
-        return {re.sub(r"_([Wb])$", r".\1", n): a for n, a in file.tensors.items()}, CAFFE_RGB
-    return dict(file.tensors), TORCHVISION
+
+    names: dict
+    convention: str
+    notes: tuple = ()
 
 
-def _from_keras(tensors):
-    dense = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
-    ours = {}
+def naming(file):
+    """The :class:`Naming` of a :class:`.WeightFile`; RefusalError when it holds several networks."""
+    for find in (_oxford_naming, _keras_naming, _torch_naming):
+        if (found := find(file.tensors)) is not None:
+            return found
+    return _naming_by_order(file) or Naming({name: name for name in file.tensors}, "torchvision")
+
+
+def _oxford_naming(tensors):
+    """conv1_1 and fc6, as in the paper's Caffe files, with any prefix and any word for the role."""
+    return _by_pattern(tensors, r"(?P<layer>conv\d_\d|fc[678])[./_]+(?P<role>[A-Za-z]+)(:\d+)?", lambda layer: layer,
+                       "caffe-rgb" if "conv1_1_W" in tensors else "caffe-bgr")
+
+
+def _keras_naming(tensors):
+    """block1_conv1/kernel, also as it stands in archives: block1_conv1_W_1:0, block1_conv1/kernel:0."""
+    def ours(layer):
+        return KERAS_DENSE.get(layer) or "conv" + "_".join(re.findall(r"\d", layer))
+
+    role = r"(?P<layer>block\d_conv\d|fc[12]|predictions)[./_]+(?P<role>[A-Za-z]+)(_\d+)?(:\d+)?"
+    return _by_pattern(tensors, rf"(?:[\w./]*/)?{role}", ours, "caffe-bgr")
+
+
+def _by_pattern(tensors, pattern, ours, convention):
+    """The Naming of files that name layers outright, or None. Other names stand for themselves."""
+    names, prefixes = {}, {}
+    for name in tensors:
+        match = re.fullmatch(rf"(?P<prefix>.*?[./])??{pattern}", name)
+        if match is None or match["role"] not in ROLES:
+            names[name] = name
+            continue
+        prefixes.setdefault(match["prefix"] or "", []).append(name)
+        ours_name = f"{ours(match['layer'])}.{ROLES[match['role']]}"
+        if ours_name in names:
+            _refuse_several(prefixes)
+        names[ours_name] = name
+    if not any(name.startswith("conv") and name.endswith(".W") for name in names):
+        return None
+    return Naming(names, convention, _prefix_note(prefixes))
+
+
+def _refuse_several(prefixes):
+    raise RefusalError(f"holds several VGG networks, under {' and '.join(shown(repr(p)) for p in prefixes)}: save the "
+                       "intended one by itself")
+
+
+def _prefix_note(prefixes):
+    (prefix, *_) = prefixes
+    return (f"names: found behind the prefix {shown(repr(prefix))}",) if prefix else ()
+
+
+# ------------------------------------------------------------------------------------------------------ PyTorch's names
+
+def _torch_naming(tensors):
+    """features.0.weight and classifier.0.weight, where the number counts all layers, also ReLU and pooling."""
+    stacks = {}
     for name, array in tensors.items():
-        layer, _, kind = name.rpartition("/")
-        layer = dense.get(layer) or re.sub(r"^block(\d)_conv(\d)$", r"conv\1_\2", layer)
-        ours[f"{layer}.{'W' if kind == 'kernel' else 'b'}" if kind in ("kernel", "bias") else name] = array
-    return ours
-
-
-def _from_torch(tensors):
-    """torchvision's and timm's names: ``features.N`` counts all layers before the dense ones, with ReLU and pooling."""
-    names = _feature_names(tensors)
-    names |= {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8",    # torchvision
-              "pre_logits.fc1": "fc6", "pre_logits.fc2": "fc7", "head.fc": "fc8"}     # timm
-    ours = {}
-    for name, array in tensors.items():
-        layer, _, kind = name.rpartition(".")
-        ours_layer = names.get(layer)
-        if kind == "num_batches_tracked":
+        match = re.fullmatch(r"(.*?)(\d+)\.weight", name)
+        if match and array.ndim == 4 and not re.search(r"(classifier|pre_logits|head)\.(module\.)?$", match[1]):
+            stacks.setdefault(match[1], []).append(int(match[2]))
+    whole = {prefix: indices for prefix, indices in stacks.items() if len(indices) in BLOCKS}
+    if len(whole) > 1:
+        _refuse_several(whole)
+    if not (chosen := whole or ({"features.": stacks["features."]} if "features." in stacks else {})):
+        return None
+    (stack,) = chosen
+    outer, named, _ = stack.partition("features.") if "features." in stack else (stack, "", "")
+    layers = {f"{stack}{index}": layer for index, layer in _stack_layers(tensors, stack).items()}
+    layers |= {outer + theirs: ours for theirs, ours in TIMM_DENSE.items()}
+    layers |= _classifier_layers(tensors, outer) if named else {}
+    names, others = {}, []
+    for name in tensors:
+        module, _, role = name.rpartition(".")
+        layer = layers.get(module)
+        if layer is None and not name.startswith(outer):
+            others.append(name)
+        elif role == "num_batches_tracked":
             continue  # PyTorch's counter, which has no effect with a fixed momentum
-        if ours_layer is None:
-            ours[name] = array
-        elif ours_layer.startswith("bn"):
-            kinds = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "var"}
-            ours[f"{ours_layer}.{kinds.get(kind, kind)}"] = array
-        elif kind == "weight":
-            ours[f"{ours_layer}.W"] = _kernel(ours_layer, array)
+        elif layer is None:
+            names[name] = name
         else:
-            ours[f"{ours_layer}.{'b' if kind == 'bias' else kind}"] = array
-    return ours
+            roles = NORM_ROLES if layer.startswith("bn") else ROLES
+            names[f"{layer}.{roles.get(role, role)}"] = name
+    notes = () if stack == "features." else _prefix_note([stack])
+    if others:
+        notes += (f"names: {len(others)} arrays of other modules left alone, such as {shown(others[0])}",)
+    return Naming(names, "torchvision", notes)
 
 
-def _feature_names(tensors):
-    """{"features.0": "conv1_1", ...}. Kernels have four axes; a wider gap between two of them means a pooling layer."""
-    indices = sorted({int(n.split(".")[1]) for n in tensors if re.fullmatch(r"features\.\d+\.\w+", n)})
-    with_norm = any(n.endswith(".running_mean") for n in tensors)
-    names, block, i, last = {}, 1, 0, None
+def _stack_layers(tensors, stack):
+    """{0: "conv1_1", ...}. Kernels have four axes; a wider gap between two of them means a pooling layer."""
+    pattern = re.compile(rf"{re.escape(stack)}(\d+)\.\w+")
+    indices = sorted({int(match[1]) for match in map(pattern.fullmatch, tensors) if match})
+    with_norm = any(pattern.fullmatch(name) and name.endswith(".running_mean") for name in tensors)
+    layers, block, i, last = {}, 1, 0, None
     for index in indices:
-        if tensors.get(f"features.{index}.weight", np.empty(0)).ndim == 4:
+        weight = tensors.get(f"{stack}{index}.weight")
+        if weight is not None and weight.ndim == 4:
             # conv, (bn,) relu follow each other directly; pooling between two convolutions makes the gap longer by one.
             if last is not None and index - last > (3 if with_norm else 2):
                 block, i = block + 1, 0
             i, last = i + 1, index
-            names[f"features.{index}"] = f"conv{block}_{i}"
+            layers[index] = f"conv{block}_{i}"
         else:
-            names[f"features.{index}"] = f"bn{block}_{i}"
-    return names
+            layers[index] = f"bn{block}_{i}"
+    return layers
 
 
-def _kernel(layer, array):
-    """A PyTorch kernel (F, C, K, K) or matrix (H, D) in our layout: (K, K, C, F) or (D, H)."""
-    if layer.startswith("conv"):
-        return array.transpose(2, 3, 1, 0)
-    if array.ndim not in (2, 4) or array.size == 0 or (layer == "fc6" and array[0].size % (7 * 7)):
-        return array  # not such a matrix: load_state reports its shape and the expected one
-    if layer == "fc6":  # its rows are the pixels of pool5, flattened in C, H, W order by PyTorch and in H, W, C by us
-        return array.reshape(len(array), -1, 7, 7).transpose(2, 3, 1, 0).reshape(-1, len(array))
-    return array.reshape(len(array), -1).T  # timm stores fc7 as a 1 x 1 convolution
+def _classifier_layers(tensors, outer):
+    """{"classifier.0": "fc6", ...}: torchvision's numbers 0, 3 and 6, or other ones (1, 4 and 6) in their order."""
+    found = {}
+    for name, array in tensors.items():
+        match = re.fullmatch(rf"{re.escape(outer)}classifier\.(?:module\.)?(\d+)\.weight", name)
+        if match and array.ndim in (2, 4):
+            found[int(match[1])] = name.rpartition(".")[0]
+    indices = (0, 3, 6) if 0 in found or len(found) > 3 else sorted(found)
+    layers = {f"{outer}classifier.{index}": layer for index, layer in zip((0, 3, 6), DENSE, strict=True)}
+    return layers | {found[index]: layer for index, layer in zip(indices, DENSE, strict=False) if index in found}
+
+
+# ------------------------------------------------------------------------------------------------ names given by hand
+
+def _naming_by_order(file):
+    """The Naming of a file whose 3 x 3 kernels are those of a VGG in their order: each reads what the last one made."""
+    modules = {}  # in the order of the file
+    for name in file.tensors:
+        module, _, role = re.fullmatch(r"(?s)(.*?)([./]?)([^./]*)", name).groups()
+        modules.setdefault(module, {})[ROLES.get(re.sub(r":\d+$", "", role), role)] = name
+    shapes = {module: our_shape(roles["W"], file.tensors[roles["W"]]) for module, roles in modules.items()
+              if "W" in roles}
+    kernels = [module for module, shape in shapes.items() if len(shape) == 4 and shape[:2] == (3, 3)]
+    channels = 3
+    for module in kernels:
+        if shapes[module][2] != channels:
+            return None
+        channels = shapes[module][3]
+    if len(kernels) not in BLOCKS:
+        return None
+    convolutions = [f"conv{block}_{i}" for block, count in enumerate(BLOCKS[len(kernels)], 1)
+                    for i in range(1, count + 1)]
+    dense = [module for module, shape in shapes.items() if len(shape) == 2]
+    layers = dict(zip(kernels, convolutions, strict=True)) | dict(zip(dense, DENSE, strict=False))
+    names = {f"{layers[module]}.{role}" if module in layers and role in ("W", "b") else name: name
+             for module, roles in modules.items() for role, name in roles.items()}
+    return Naming(names, "caffe-bgr" if file.format.startswith("keras") else "torchvision",
+                  (f"names: matched by order and shape, from {shown(kernels[0])} to {shown(kernels[-1])}",))

@@ -11,6 +11,7 @@ from ...images import read_ahead, read_image, resize
 from ...inference import inference
 from ...networks import feature_shapes, feature_stages
 from ...vgg import vgg
+from ...weights.preprocessing import Preprocessing, convention
 from .feature_file import FeatureSource, FeatureWriter, array_path, finished_changes, open_features
 
 SAVE_EVERY = 16  # batches
@@ -22,14 +23,15 @@ class Extractor:
     layer    a name of :func:`minicap.networks.feature_names`: "fc7", "conv5_4+fc7", ...
     mirror   flip every picture horizontally, for data augmentation
     after    start from the features of this layer ("pool4"), not from the picture
+    preprocessing   what the weights expect of pictures, as in :func:`.vgg`
     source   the FeatureSource of what it computes
 
     Raises UserError when the weights cannot be read, or their network has no such layer.
     """
 
-    def __init__(self, weights, layer, device, mirror=False, after=None):
+    def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None):
         weights = existing_file(weights, "weights file")
-        self.model = vgg(weights=weights)
+        self.model = vgg(weights=weights, features=layer, preprocessing=preprocessing)
         self.device, self.mirror, self.size = device, mirror, self.model.preprocessing.size
         try:
             self.stages = [inference(stage, device) for stage in feature_stages(self.model, layer, after)]
@@ -130,7 +132,7 @@ def extract(inputs, extractor, out, batch_size=32):
     print(f"{writer.path}: {len(writer.images)} images, {megabytes:.0f} MB{left_out}", file=sys.stderr)
 
 
-def extract_from(path, weights, layer, out, device, batch_size=32):
+def extract_from(path, weights, layer, out, device, batch_size=32, preprocessing=None):
     """:func:`extract` for features of ``layer`` that are computed from the file ``path`` of an earlier one.
 
     Raises UserError when that file holds several layers, is from another network, or is ``out`` itself.
@@ -142,7 +144,11 @@ def extract_from(path, weights, layer, out, device, batch_size=32):
         raise UserError(f"{file.path} holds {file.source.layer} features; start from those of one layer")
     if array_path(out).resolve() == file.path.resolve():
         raise UserError(f"out= {out} would replace the features it is computed from; name another file")
-    extractor = Extractor(weights, layer, device, file.source.mirrored, after=file.source.layer)
+    used = Preprocessing.from_json(file.source.preprocessing)
+    if preprocessing is not None and convention(preprocessing) != used:
+        raise UserError(f"{file.path} was made with another preprocessing than preprocessing={preprocessing!r}; leave "
+                        "it out, or begin with the pictures")
+    extractor = Extractor(weights, layer, device, file.source.mirrored, after=file.source.layer, preprocessing=used)
     if set(file.source.differences(extractor.source)) - {"layer", "shape", "parts"}:
         raise UserError(f"{file.path} is not from the network in {weights}, but from the weights with SHA-256 "
                         f"{file.source.weights_sha256[:8]}...; name those with weights=")

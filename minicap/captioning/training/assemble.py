@@ -7,7 +7,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...networks import NetworkFacts, has_regions
-from ...vgg import FINE_TUNED, VGG
+from ...vgg import FINE_TUNED, VGG, tell_assumptions
 from ..captioner import Captioner
 from ..checkpoint import load_tensors, read_description
 from ..features.extractor import Extractor, Pictures, extract
@@ -51,7 +51,8 @@ def extracted_features(dataset, settings, device):
         raise UserError("where are the VGG weights? Name the file with weights= or in MINICAP_WEIGHTS, fetch it with "
                         "`python -m minicap.download vgg19`, or name extracted features with features=")
     layer = features_to_read(settings)
-    extractor = Extractor(weights, layer, device)
+    extractor = Extractor(weights, layer, device, preprocessing=settings.preprocessing)
+    tell_assumptions(extractor.model, weights)
     name = dataset.name
     if name == "folder":  # two folders may hold different pictures under the same names
         name += "-" + hashlib.sha256(str(Path(settings.data_dir).expanduser().resolve()).encode()).hexdigest()[:8]

@@ -18,6 +18,7 @@ from ...cli import check_bounds, option
 from ...errors import UserError
 from ...networks import feature_names
 from ...vgg import FINE_TUNED, VGG
+from ...weights.preprocessing import CONVENTIONS
 from ..checkpoint import checkpoint_folder, run_settings
 from ..models.settings import DROPOUT_LOCATIONS
 from ..models.show_attend_tell import NORMALIZERS
@@ -77,6 +78,8 @@ class TrainSettings:
                                 choices=feature_names(VGG.features), decides=False)
     weights: str | None = setting(None, "VGG weights for extracting features (default: MINICAP_WEIGHTS, or downloaded "
                                   "weights)", DATA, metavar="FILE", decides=False)
+    preprocessing: str | None = setting(None, "what these weights expect of pictures (default: found out)", DATA,
+                                        choices=tuple(CONVENTIONS), decides=False)
     min_count: int | None = setting(None, "words with fewer occurrences in the training captions become <unk>", DATA,
                                     recipe="min_count", metavar="N", inherited=True, least=1)
 

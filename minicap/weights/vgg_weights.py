@@ -1,0 +1,68 @@
+"""The arrays of a VGG, by our names and in our layouts, from any file that :func:`.read_weights` reads."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UserError
+from . import WeightFile, read_weights
+from .provenance import provenance
+from .refusal import RefusalError, shown
+from .vgg_layouts import is_channels_first, our_layout
+from .vgg_names import Naming, naming
+
+
+def read(path):
+    """The :class:`VGGFile` at ``path``; UserError, with the cure, on anything wrong."""
+    file = read_weights(path)
+    try:
+        return VGGFile(file, naming(file))
+    except RefusalError as error:
+        raise UserError(f"weights file {file.path} {error}") from error
+
+
+class VGGFile:
+    """``names``: {our name: the file's}, also of arrays that are no part of a VGG, under their own names."""
+
+    def __init__(self, file: WeightFile, found: Naming):
+        self.file, self.found = file, found
+        self.path: Path = file.path
+        self.names = found.names
+
+    def load(self, wanted, preprocessing=None):
+        """(Preprocessing, {our name: array} for the ``wanted`` names, sentences on what was assumed).
+
+        UserError when numbers are not finite, or when nothing tells which preprocessing is right and it is not given.
+        """
+        kernels_first = "conv1_1.W" in self.names and is_channels_first(self.file.tensors[self.names["conv1_1.W"]])
+        tensors = {ours: self._array(ours, kernels_first) for ours in wanted}
+        try:
+            came_from = provenance(self.file, tensors.get("conv1_1.W", np.empty(0)), self.found.convention,
+                                   kernels_first, preprocessing)
+        except RefusalError as error:
+            raise UserError(f"the file {error}") from error
+        if came_from.turned:
+            tensors = {ours: array[::-1, ::-1] if ours.startswith("conv") and ours.endswith(".W") else array
+                       for ours, array in tensors.items()}
+        return came_from.preprocessing, tensors, (*came_from.notes, *self.found.notes)
+
+    def _array(self, ours, kernels_first):
+        theirs = self.names[ours]
+        array = self.file.tensors[theirs]
+        if not all_finite(array):
+            count = int(np.count_nonzero(~np.isfinite(array)))
+            raise UserError(f"{shown(theirs)} has {count:,} of {array.size:,} numbers that are not finite (NaN or "
+                            "infinity), so nothing can be computed with it; use another file")
+        return our_layout(ours, theirs, array, kernels_first)
+
+
+def all_finite(array):
+    """Whether all numbers are finite. A sum of squares, which takes no memory, is not finite if one of them is not."""
+    if array.dtype.kind != "f":
+        return True
+    if array.flags.c_contiguous and array.dtype == np.float32:
+        flat = array.reshape(-1)
+        with np.errstate(all="ignore"):
+            if np.isfinite(np.dot(flat, flat)):
+                return True
+    return bool(np.isfinite(array).all())  # a large sum may overflow by itself
