@@ -1,5 +1,6 @@
-"""Readers of weight files, recognised by content and not by suffix: Keras .h5, PyTorch .pth (both serialisations,
-without torch and without running code from a pickle), .safetensors and .npz.
+"""Readers of weight files, recognised by content and not by suffix: Keras .h5 and .keras, PyTorch .pth (both
+serialisations, without torch and without running code from a pickle), .safetensors, also in several parts, .npz and
+vgg16.npy. docs/formats.md lists the names and layouts that are read as VGG.
 
     file = read_weights("vgg19-dcbb9e9d.pth")
     file.format                          # "torch-legacy"
@@ -8,6 +9,7 @@ without torch and without running code from a pickle), .safetensors and .npz.
 Which layer a name belongs to is decided elsewhere (vgg_names.py), and so is the preprocessing (provenance.py).
 """
 
+import hashlib
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..files import existing_file
-from .keras_h5 import keras_backend, read_keras_h5
+from ..files import existing_file, sha256
+from .keras_h5 import keras_backend, read_keras_h5, read_keras_zip
+from .npy_pickle import read_npy_pickle
 from .plain_arrays import read_npz, read_safetensors
 from .raw import native
 from .recognize import HEAD, recognize
-from .refusal import RefusalError
+from .refusal import RefusalError, shown
+from .shards import index_beside, is_index, read_index
 from .torch_files import read_torch_legacy, read_torch_zip
 
 _READERS = {
@@ -28,7 +32,9 @@ _READERS = {
     "torch-legacy": read_torch_legacy,
     "torch-zip": read_torch_zip,
     "safetensors": read_safetensors,
+    "keras-zip": read_keras_zip,
     "npz": read_npz,
+    "npy-pickle": read_npy_pickle,
 }
 
 
@@ -49,13 +55,25 @@ class WeightFile:
 def read_weights(path):
     """Read the weights file at ``path`` into a :class:`WeightFile`; UserError, with the cure, on anything wrong."""
     path = existing_file(path, "weights file")
+    if (index := index_beside(path)) is not None:
+        raise UserError(f"weights file {path} is one of several that belong together: name {index}")
+    return _read(path)
+
+
+def _read(path, is_part=False):
     if not path.is_file():
         raise UserError(f"weights file {path} is not an ordinary file; check the path")
     try:
         with open(path, "rb") as f:
             format = recognize(path, f.read(HEAD))
             buffer = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
-        tensors = {name: native(name, array) for name, array in _READERS[format](path, buffer).items()}
+        if format == "index" and not is_part:
+            tensors = _read_parts(path, read_index(buffer))
+        elif format == "index":
+            raise RefusalError("is an index, and is named as a part by another one")
+        else:
+            tensors = {name: native(name, array) for name, array in _READERS[format](path, buffer).items()}
+        backend = keras_backend(path) if format == "keras-h5" else None
     except OSError as error:
         raise UserError(f"weights file {path} cannot be read ({error.strerror or error}): check path and permissions") \
             from error
@@ -63,4 +81,25 @@ def read_weights(path):
         raise UserError(f"weights file {path} {error}") from error
     if not tensors:
         raise UserError(f"weights file {path} is valid ({format}) but holds no tensors: check that it is the right one")
-    return WeightFile(path, format, tensors, keras_backend(path) if format == "keras-h5" else None)
+    return WeightFile(path, format, tensors, backend)
+
+
+def _read_parts(path, index):
+    """The arrays of the files beside ``path`` that its ``index`` names."""
+    parts = {name: _read(existing_file(path.with_name(name), "a part of the weights,"), is_part=True).tensors
+             for name in dict.fromkeys(index.values())}
+    for name, part in index.items():
+        if name not in parts[part]:
+            raise RefusalError(f"says that {shown(name)} is in {part}, which does not hold it: copy that part again")
+    return {name: parts[part][name] for name, part in index.items()}
+
+
+def digest(path):
+    """The SHA-256 of a weights file; of one that has several parts, that of the digests of index and parts."""
+    with open(path, "rb") as f:
+        head = f.read(HEAD)
+        if not is_index(path, head):
+            return sha256(path)
+        names = dict.fromkeys(read_index(head + f.read()).values())
+    digests = [sha256(part) for part in (path, *(path.with_name(name) for name in names))]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()

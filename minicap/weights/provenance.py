@@ -70,7 +70,7 @@ def _why_by_names(file, by_names):
         known = TORCHVISION_FILES.get(sha256(file.path)[:8])
         if known is not None:
             return f"torchvision's own {known}, by its checksum"
-    where = "a Keras file" if file.format == "keras-h5" else "the names in the file"
+    where = "a Keras file" if file.format.startswith("keras") else "the names in the file"
     return f"assumed from {where}, because the first kernels are not Oxford's (preprocessing= overrides it)"
 
 

@@ -4,9 +4,13 @@ Files that people often have in place of weights are recognised too, and the err
 failed download, a Git LFS pointer, a file that is still compressed, weights of a framework that is not supported.
 """
 
+import os
+import re
 import zipfile
 
+from .other_frameworks import CURE, other_framework
 from .refusal import RefusalError, damaged, library_reads, shown
+from .shards import is_index
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
@@ -29,6 +33,8 @@ _NOT_WEIGHTS = (
     (257, b"ustar", "is a tar archive: unpack it, or, if a very old PyTorch wrote it, load and save it again with a "
                     "recent one"),
     (0, b"\x93NUMPY", "is a single .npy array without names: save all arrays with their names by numpy.savez"),
+    (0, b"4\n1\n3\nV 1\n", "is a Torch7 file (.t7), " + CURE),  # this one as text
+    (0, b"model_checkpoint_path:", "belongs to a TensorFlow checkpoint, " + CURE),
     (0, b"MATLAB", "is a MATLAB file (MatConvNet's VGG is one), which is not supported: use the Keras .h5 or the "
                    "PyTorch .pth of the same network"),
     (0, b"GGUF", "is a GGUF file, which is not supported: use the .safetensors of the same network"),
@@ -37,13 +43,14 @@ _NOT_WEIGHTS = (
     (0, b"\x80", "is a pickle, but not one that torch.save wrote; pickles can run code, so it is not opened: save the "
                  "arrays by numpy.savez or torch.save(model.state_dict(), FILE)"),
 )
-_READABLE = "Keras .h5, PyTorch .pth, .safetensors and .npz are supported"
+_READABLE = "Keras .h5 and .keras, PyTorch .pth, .safetensors, .npz and vgg16.npy are read"
 
 
 def recognize(path, head):
     """The format of the file at ``path`` that begins with the bytes ``head``; RefusalError if it is not supported.
 
-    Returns "keras-h5", "torch-legacy", "torch-zip", "safetensors" or "npz".
+    Returns "keras-h5", "torch-legacy", "torch-zip", "safetensors", "npz", "npy-pickle",
+    "keras-zip" or "index" (of several files).
     """
     if not head:
         raise RefusalError("is empty: the download or copy failed, so repeat it")
@@ -55,11 +62,21 @@ def recognize(path, head):
         return "torch-legacy"
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= SAFETENSORS_HEADER_LIMIT:
         return "safetensors"  # before the others: it begins with the length of its header, which may be any bytes
+    if head.startswith(b"\x93NUMPY") and re.search(rb"'descr': '\|O'", head[:256]):
+        return "npy-pickle"
     for offset, magic, reason in _NOT_WEIGHTS:
         if head[offset:].startswith(magic):
             raise RefusalError(reason)
-    reason = _describe_text(head)
-    raise RefusalError(reason) if reason else damaged(f"is not a weights file of a known kind ({_READABLE})")
+    if is_index(path, head):
+        return "index"
+    if reason := _describe_text(head):
+        raise RefusalError(reason)
+    with open(path, "rb") as file:
+        file.seek(-min(8, len(head)), os.SEEK_END)
+        owner = other_framework(path.name, head, file.read())
+    if owner is not None:
+        raise RefusalError(f"is {owner}, {CURE}")
+    raise damaged(f"is not a weights file of a known kind ({_READABLE})")
 
 
 def _recognize_zip(path):
@@ -70,8 +87,7 @@ def _recognize_zip(path):
     if any(name.endswith(".npy") for name in names):
         return "npz"
     if "model.weights.h5" in names:
-        raise RefusalError("is a .keras archive, whose weights are numbered, not named: load it in Keras and save it "
-                           "as HDF5 by model.save('model.h5')")
+        return "keras-zip"
     inside = ", ".join(shown(name) for name in names[:3]) or "nothing"
     raise RefusalError(f"is a zip archive without weights (it holds {inside}): unpack it and name the file inside")
 

@@ -6,7 +6,7 @@ the program requests, call ``__setstate__``, and hash what it is given. So this 
 with only the instructions that state dicts use (protocols 2 to 5, written by Python 2 and 3). ``pickletools.genops``
 from the standard library splits the bytes into instructions and never executes one.
 
-Everything on the stack is None, a bool, int, float, str, tuple, list, dict, OrderedDict or an object made by the
+Everything on the stack is None, a bool, int, float, str, bytes, tuple, list, dict, OrderedDict or an object made by the
 caller's own functions. Names are looked up only in the caller's table: nothing is imported.
 """
 
@@ -83,6 +83,8 @@ class PickleMachine:
                 push(argument)
             case "BINUNICODE" | "SHORT_BINUNICODE" | "BINUNICODE8" | "BINSTRING" | "SHORT_BINSTRING":
                 push(argument)  # the last two are Python 2's str
+            case "BINBYTES" | "SHORT_BINBYTES" | "BINBYTES8":
+                push(argument)
             case "EMPTY_DICT":
                 push({})
             case "EMPTY_LIST":

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .inert import INERT_TABLE, Inert
 from .raw import BFLOAT16
 from .refusal import RefusalError, damaged, shown
 from .torch_pickle import Constructor, PickleMachine, fill
@@ -133,7 +134,7 @@ def _ordered_dict(arguments):
     return made
 
 
-TABLE = {
+TABLE = INERT_TABLE | {
     ("collections", "OrderedDict"): Constructor(_ordered_dict),
     ("torch", "Size"): Constructor(_size),
     ("torch._utils", "_rebuild_tensor"): Constructor(_rebuild_tensor),
@@ -149,6 +150,8 @@ for _name, _kind in _KINDS.items():
 
 def _build(made, state):
     """The BUILD instruction: set the state of an existing object."""
+    if type(made) is Inert:
+        return
     if type(made) is OrderedDict and type(state) is dict:
         return  # attributes of the dictionary: state_dict() stores module versions there (_metadata)
     if type(made) is not Tensor or type(state) is not tuple:

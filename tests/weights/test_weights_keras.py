@@ -71,9 +71,15 @@ def test_big_endian_and_half_precision_arrays_are_read(tmp_path):
     assert file.tensors["b/kernel"].dtype == np.float16
 
 
-def test_keras_3_weights_with_numbers_for_names_are_refused_with_the_cure(tmp_path):
-    path = write(tmp_path / "f", {"layers/conv2d/vars/0": W, "layers/conv2d/vars/1": B})
-    assert "Keras 3 .weights.h5" in (message := refusal(path)) and "model.save('model.h5')" in message
+def test_keras_3_numbers_become_layers_and_roles(tmp_path):
+    path = write(tmp_path / "f", {"layers/conv2d/vars/0": W, "layers/conv2d/vars/1": B, "optimizer/vars/0": B,
+                                  **{f"layers/batch_normalization_1/vars/{i}": B + i for i in range(4)},
+                                  "_layer_checkpoint_dependencies\\dense/vars/0": W[0, 0]})
+    tensors = read_weights(path).tensors
+    roles = ("gamma", "beta", "moving_mean", "moving_variance")
+    assert sorted(tensors) == sorted(["conv2d/kernel", "conv2d/bias", "dense/kernel",
+                                      *(f"batch_normalization_1/{role}" for role in roles)])
+    np.testing.assert_array_equal(tensors["batch_normalization_1/moving_mean"], B + 2)
 
 
 def test_two_networks_with_the_same_layers_are_refused(tmp_path):

@@ -49,7 +49,7 @@ def npy_bytes():
     (tar_bytes(), "is a tar archive: unpack it, or, if a very old PyTorch wrote it"),
     (zip_bytes("photo.jpg", "list.txt"), "is a zip archive without weights (it holds photo.jpg, list.txt)"),
     (zip_bytes(), "is a zip archive without weights (it holds nothing)"),
-    (zip_bytes("config.json", "model.weights.h5"), "is a .keras archive"),
+    (zip_bytes("config.json", "model.weights.h5"), "cannot be read as a .keras archive"),
     (b"PK\x03\x04 and no more", "cut off or damaged"),
     (npy_bytes(), "is a single .npy array"),
     (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "is a MATLAB file"),
@@ -59,7 +59,16 @@ def npy_bytes():
     (b'{"message": "not found"}', "is a text file"),
     ("größer".encode(), "is a text file, not weights (it begins with 'gr\\xf6\\xdfer')"),
     (b"\x00\x01\x02\x03" * 9, "is not a weights file of a known kind"),
-    (b"\x0a\x05VGG19" + bytes(40), "is not a weights file of a known kind"),  # a .caffemodel
+    (b"\x0a\x05VGG19" + bytes(40), "is a Caffe model (.caffemodel), which is not read: use the Keras .h5"),
+    (b"\x0a\x14VGG_ILSVRC_19_layers\x12\x81\x03\0\xff" + bytes(99), "is a Caffe model"),
+    (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:\xff\x03", "is an ONNX model, which is not read"),
+    (b"\x04\0\0\0\x01\0\0\0\x03\0\0\0V 1\x0d\0\0\0nn.Sequential", "is a Torch7 file (.t7), which is not"),
+    (b"4\n1\n3\nV 1\n13\nnn.Sequential\n", "is a Torch7 file (.t7)"),
+    (b"\x0a\x3d\x0a\x05input\x12\x0bPlaceholder*\x0b\x0a\x05\xff", "is a TensorFlow graph (.pb)"),
+    (b"\x08\x01\x12\xb1\x8d\x06\x0a\xff", "is a TensorFlow SavedModel (.pb)"),
+    (b"\0\0\x0b\x08\x01\x1a\x02" + bytes(40) + bytes.fromhex("57fb808b247547db"), "is a TensorFlow checkpoint"),
+    (b'model_checkpoint_path: "vgg_16.ckpt"\n', "belongs to a TensorFlow checkpoint"),
+    (b"\x1c\0\0\0TFL3" + bytes(40), "is a TensorFlow Lite model"),
 ])
 def test_what_is_no_weights_file_is_named_with_the_cure(tmp_path, content, reason):
     path = tmp_path / "vgg19.h5"
@@ -68,6 +77,15 @@ def test_what_is_no_weights_file_is_named_with_the_cure(tmp_path, content, reaso
         read_weights(path)
     assert f"weights file {path} " in str(caught.value) and reason in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("model.ckpt-1.data-00000-of-00001", "a part of a TensorFlow checkpoint"), ("VGG.CAFFEMODEL", "a Caffe model"),
+    ("vgg.onnx", "an ONNX model"), ("vgg_16.ckpt", "a TensorFlow checkpoint"), ("vgg.pb", "a TensorFlow graph")])
+def test_numbers_without_a_mark_are_named_by_the_name_of_the_file(tmp_path, name, words):
+    (tmp_path / name).write_bytes(bytes(range(129, 256)))
+    with pytest.raises(UserError, match=f"is {words}, which is not read"):
+        read_weights(tmp_path / name)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
