@@ -19,8 +19,12 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, value):
-        """From what :meth:`to_json` has made."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
+        """From what :meth:`to_json` has made; UserError for anything else."""
+        try:
+            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
+        except (TypeError, AttributeError) as error:
+            raise UserError(f"{value!r} describes no preprocessing of pictures ({error}); use the version of minicap "
+                            "that wrote it") from error
 
     def __call__(self, images):
         """images: (N, H, W, 3) uint8, RGB -> (N, H, W, 3) float32."""

@@ -16,7 +16,8 @@ from .refusal import RefusalError, shown
 from .vgg_layouts import our_shape
 
 ROLES = {"weight": "W", "kernel": "W", "weights": "W", "filters": "W", "W": "W", "w": "W",
-         "bias": "b", "biases": "b", "b": "b"}
+         "bias": "b", "biases": "b", "b": "b",
+         "param_0": "W", "param_1": "b"}  # Keras before 1.0
 NORM_ROLES = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "var"}
 KERAS_DENSE = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
 TIMM_DENSE = {"pre_logits.fc1": "fc6", "pre_logits.fc2": "fc7", "head.fc": "fc8"}

@@ -188,3 +188,28 @@ def test_without_a_vgg_one_sentence_says_how_to_get_it(feature_folder, pictures,
     assert sentence.endswith("or fetch it with `python -m minicap.download vgg19`")
     monkeypatch.setenv("MINICAP_WEIGHTS", str(tmp_path / "gone.h5"))
     assert f"{tmp_path / 'gone.h5'} does not exist" in refusal(Captioner.load(feature_folder).caption, pictures[0])
+
+
+def test_pictures_are_prepared_as_in_training_whatever_the_weights_look_like_today(feature_folder, vgg_files, pictures):
+    """Before minicap recognised Oxford's weights, it prepared pictures by the names in the file."""
+    where = feature_folder / "captioner.json"
+    description = json.loads(where.read_text())
+    described = Extractor(vgg_files[0], "fc7", CPU, preprocessing="torchvision").source
+    assert described.preprocessing != description["source"]["preprocessing"]  # by the names: caffe-bgr
+    description["source"] = described.to_json()
+    where.write_text(json.dumps(description))
+    captioner = Captioner.load(feature_folder, weights=vgg_files[0], device="cpu")
+    expected = Extractor(vgg_files[0], "fc7", CPU, preprocessing="torchvision")
+    features = expected(np.stack([expected.read(p) for p in pictures[:1]])).astype(np.float16)
+    np.testing.assert_array_equal(captioner.inputs_of(pictures[:1]), features.astype(np.float32))
+
+    same = Captioner.load(feature_folder, weights=vgg_files[0], preprocessing="torchvision", device="cpu")
+    assert same.captions(pictures[:1]) == captioner.captions(pictures[:1])
+    other = Captioner.load(feature_folder, weights=vgg_files[0], preprocessing="tf", device="cpu")
+    assert "was trained with another preprocessing of pictures than preprocessing='tf'; leave it out" in refusal(
+        other.caption, pictures[0])
+
+    description["source"]["preprocessing"] = {"order": "RGB", "size": 32}
+    where.write_text(json.dumps(description))
+    assert "describes no preprocessing of pictures" in refusal(
+        Captioner.load(feature_folder, weights=vgg_files[0], device="cpu").caption, pictures[0])

@@ -18,6 +18,7 @@ from vgg_files import (
     checkpoint,
     dense_on_top,
     in_stated_order,
+    keras_0,
     keras_3,
     keras_3_archive,
     npy,
@@ -69,6 +70,7 @@ LAYOUTS = {
     "Keras, another head": (dense_on_top, POOL5, None),
     # Keras
     "Keras, names by hand": (by_hand, ALL, "matched by order and shape, from conv2d_4 to conv2d_11"),
+    "Keras before 1.0": (keras_0, ALL, "matched by order and shape, from layer_1 to layer_8"),
     "Keras, stated order": (in_stated_order, ALL, "matched by order and shape, from one_layer to eight_layer"),
     "Keras 3": (keras_3, ALL, "from conv2d to conv2d_7"),
     "Keras 3, nested": (lambda path, model: keras_3(path, model, "layers/functional/layers"), ALL, "from conv2d"),

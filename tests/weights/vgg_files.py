@@ -83,6 +83,17 @@ def by_hand(path, model, first=4):
             file[f"model_weights/{layer}/{layer}/kernel:0"], file[f"model_weights/{layer}/{layer}/bias:0"] = W, b
 
 
+def keras_0(path, model):
+    """layer_1/param_0, ...: channels first, turned by 180 degrees for Theano, rows of fc6 in C, H, W order."""
+    with h5py.File(path, "w") as file:
+        for i, (name, (W, b)) in enumerate(zip(list(model.state())[::2], layers_of(model), strict=True), start=1):
+            if W.ndim == 4:
+                W = W[::-1, ::-1].transpose(3, 2, 0, 1)
+            elif name == "fc6.W":
+                W = W.reshape(7, 7, -1, W.shape[1]).transpose(2, 0, 1, 3).reshape(W.shape)
+            file[f"layer_{i}/param_0"], file[f"layer_{i}/param_1"] = W, b
+
+
 def in_stated_order(path, model):
     names = [f"{word}_layer" for word in ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
                                           "eleven")]
