@@ -7,7 +7,8 @@ Pillow decodes. This module decides how each kind of file is *interpreted*:
 * transparent parts are put on **white**, the background on which most viewers and web pages show them;
 * 16-bit greyscale is scaled to 8 bits, 65535 -> 255; Pillow's own conversion clips everything above 255 to white;
 * a picture with an EXIF orientation, from a camera held sideways, is turned upright;
-* a truncated file is refused: half a photograph above grey rows is a different picture.
+* a truncated file is refused: half a photograph above grey rows is a different picture;
+* HEIC, the format of iPhones, needs the package pillow-heif (extra ``heic``), which turns pictures upright itself.
 
 A few kilobytes can declare gigapixels. Files of up to :data:`MAX_DECLARED` pixels are accepted, and up to
 :data:`MAX_DECODED` pixels are decoded. The difference is for JPEGs, which can be decoded at 1/2, 1/4 or 1/8 of their
@@ -32,6 +33,8 @@ MAX_DECODED = 80_000_000  # 240 MB as an RGB array, and about three times as muc
 
 # Formats used for photographs. Pillow opens more, some of them (EPS) by starting another program.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM", "TGA", "ICO")
+
+HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}  # kinds of files in a "ftyp" box
 
 METHODS = {"nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR,
            "bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
@@ -70,7 +73,7 @@ def read_image(source, at_least=None, name=None):
         except UserError:
             raise
         except Exception as error:  # on damaged data, decoders raise exceptions of nearly every type
-            raise UserError(f"{name} is truncated or damaged: {error}; fetch the picture again") from error
+            raise _damaged(name, error) from error
         turn = UPRIGHT.get(_orientation(image))
     return np.array(rgb if turn is None else rgb.transpose(turn))
 
@@ -123,14 +126,43 @@ def _file_bytes(path):
 
 def _open(data, name):
     """The opened, not yet decoded, Pillow image."""
+    formats = ("HEIF",) if _is_heic(data) else FORMATS
     try:
         with _pillow_silenced():
             Image.init()
-            image = Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
+            if formats != FORMATS:
+                _register_heif(name)
+            image = Image.open(io.BytesIO(data), formats=[f for f in formats if f in Image.OPEN])
+    except UserError:
+        raise
     except Exception as error:  # of any type, as above
+        if formats != FORMATS:
+            raise _damaged(name, error) from error
         raise UserError(f"{name} is not an image in a supported format ({', '.join(FORMATS)})") from error
     _check_size(image.size, MAX_DECLARED, name, "at all")
     return image
+
+
+def _damaged(name, error):
+    return UserError(f"{name} is truncated or damaged: {' '.join(str(error).split())}; fetch the picture again")
+
+
+def _is_heic(data):
+    """Whether the bytes are a HEIC file: one that says so, or a HEIF file that does not say it is an AVIF."""
+    if data[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(data[:4], "big"), 1024)
+    kinds = {bytes(data[at:at + 4]) for at in (8, *range(16, end, 4))}
+    return bool(kinds & HEIC) or bool(kinds & {b"mif1", b"msf1"} and not kinds & {b"avif", b"avis"})
+
+
+def _register_heif(name):
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise UserError(f"{name} is a HEIC picture, which the package pillow-heif reads: `pip install 'minicap[heic]'`"
+                        ", or save it as a JPEG") from error
+    register_heif_opener()
 
 
 def _check_size(size, limit, name, how):

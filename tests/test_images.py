@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import threading
 import zlib
 
@@ -49,6 +50,48 @@ def close(image, expected, tolerance=6):
 def test_lossless_formats_are_read_exactly(format, options):
     data = encoded(Image.fromarray(quarters()), format, **options)
     np.testing.assert_array_equal(read_image(data), quarters())
+
+
+# The first bytes of a HEIC file, and whether it is one: the kind of the file, its version, further kinds.
+FTYP = {
+    "iPhone": (b"heic\0\0\0\0mif1heic", True), "a still of a sequence": (b"msf1\0\0\0\0hevc", True),
+    "10 bits": (b"heix\0\0\0\0mif1", True), "the kind in second place": (b"mif1\0\0\0\0miafheic", True),
+    "HEIF of another codec": (b"mif1\0\0\0\0", True), "AVIF": (b"avif\0\0\0\0mif1miaf", False),
+    "AVIF in second place": (b"mif1\0\0\0\0avif", False), "a film": (b"isom\0\0\0\0mp42", False)}
+
+
+@pytest.mark.parametrize("kind", FTYP)
+def test_a_heic_without_its_package_is_known_by_its_bytes_and_the_sentence_names_the_package(kind, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    brands, heic = FTYP[kind]
+    data = (8 + len(brands)).to_bytes(4, "big") + b"ftyp" + brands + bytes(200)
+    with pytest.raises(UserError) as caught:
+        read_image(data, name="IMG_1.jpg")
+    expected = ("which the package pillow-heif reads: `pip install 'minicap[heic]'`, or save it as a JPEG" if heic else
+                "IMG_1.jpg is not an image in a supported format (JPEG, ")
+    assert expected in str(caught.value)
+
+
+def heic(image, **options):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    return encoded(Image.fromarray(image), "HEIF", quality=100, **options)
+
+
+def test_a_heic_is_read_and_turned_upright_once():
+    assert close(read_image(heic(quarters(96, 64))), quarters(96, 64), 40)  # its edges are soft
+    turned = Image.Exif()
+    turned[images.EXIF_ORIENTATION] = 6
+    x = read_image(heic(quarters(96, 64), exif=turned.tobytes()))
+    assert x.shape == (96, 64, 3)
+    assert [np.argmax(x[y, x_]) if min(x[y, x_]) < 200 else 3 for y in (4, -5) for x_ in (4, -5)] == [2, 0, 3, 1]
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.95])
+def test_a_truncated_heic_is_one_sentence(fraction):
+    data = heic(quarters(96, 64))
+    with pytest.raises(UserError, match=r"the picture is truncated or damaged: .*; fetch the picture again") as caught:
+        read_image(data[:int(fraction * len(data))])
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("progressive", [False, True])

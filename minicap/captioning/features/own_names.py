@@ -12,7 +12,7 @@ from ...files import existing_file
 # What such an array of names is called, in files of features.
 FIELDS = ("names", "image_names", "imagenames", "img_names", "filenames", "file_names", "file_name", "filename",
           "image_files", "files", "paths", "images", "image_ids", "image_id", "img_ids", "ids", "keys", "name", "id")
-ENDING = re.compile(r"\.(jpe?g|png|webp|bmp|gif|tiff?|heic|avif|npy)$", re.IGNORECASE)
+ENDING = re.compile(r"\.(jpe?g|png|webp|bmp|gif|tiff?|hei[cf]|avif|npy)$", re.IGNORECASE)
 
 
 def read_names(path):
