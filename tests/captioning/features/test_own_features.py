@@ -1,8 +1,11 @@
 """Features that other programs have made: whatever the layout, the right row of the right image, or a sentence."""
 
+import dataclasses
 import json
 import os
 import pickle
+import re
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -15,7 +18,8 @@ from minicap import caption, evaluate, export, extract, train
 from minicap.captioning.data import load_dataset
 from minicap.captioning.features.feature_file import FeatureWriter, open_features
 from minicap.captioning.features.own_features import import_features
-from minicap.cli import run_program
+from minicap.captioning.training.settings import TrainSettings
+from minicap.cli import flag, run_program
 from minicap.errors import UserError
 
 N, D, R = len(NAMES), 7, 4
@@ -325,3 +329,12 @@ def test_no_network_goes_on_from_an_array(tmp_path, data, folder, capsys):
     assert "was made from an array of your own" in last_error(
         capsys, extract, "--from-features", tmp_path / "f", "--weights", "vgg.h5", "--layer", "fc7", "--out",
         tmp_path / "g")
+
+
+def test_the_documentation_names_no_option_that_is_not_there():
+    text = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+    section = text.partition("## Features, word vectors, pictures\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"(?<!-)--([a-z][a-z-]+)", section))
+    known = {flag(field.name)[2:] for settings in (extract.ExtractSettings, TrainSettings)
+             for field in dataclasses.fields(settings)}
+    assert {"from-array", "embeddings"} <= named <= known
