@@ -9,8 +9,11 @@ import tiny_captioner
 
 from minicap import export, train
 from minicap.captioning.checkpoint import load_tensors, save_tensors
+from minicap.captioning.data import load_dataset
+from minicap.captioning.training.assemble import assemble
+from minicap.captioning.training.settings import TrainSettings
 from minicap.captioning.training.trainer import Trainer
-from minicap.cli import run_program
+from minicap.cli import parse_settings, run_program
 from minicap.errors import UserError
 
 E = 6
@@ -155,3 +158,21 @@ def test_what_does_not_fit_is_one_sentence(world, capsys, more, words):
 def test_freezing_needs_something_to_freeze(world):
     with pytest.raises(UserError, match="name them with --embeddings"):
         train.main(arguments(world, "run", "--embeddings-frozen", embeddings=None))
+
+
+@pytest.mark.parametrize("model", ["show-tell", "attend"])
+def test_frozen_vectors_stay_also_where_parameters_are_flattened(world, device, model):
+    """On a GPU the optimiser has one long array, which must not hold the embedding."""
+    options = parse_settings(TrainSettings, "train", "", arguments(world, "run", "--embeddings-frozen", model=model))
+    settings = options.resolved()
+    dataset = load_dataset("folder", world / "pictures")
+    captioner, inputs = assemble(settings, dataset, device)
+    trainer = Trainer(captioner, dataset, inputs, settings, world / "run")
+    before = captioner.model.state()
+    for batch in trainer.batches:
+        trainer.step(batch)
+    for name, a in captioner.model.state().items():
+        if not name.startswith(("regions.scale", "words.embedding", "embedding")):
+            assert not np.array_equal(a, before[name]), name
+        else:
+            np.testing.assert_array_equal(a, before[name])
