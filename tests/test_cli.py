@@ -266,3 +266,9 @@ def test_output_into_a_closed_pipe_ends_quietly(lines):
     with program:
         assert program.stderr.read() == b""
     assert program.returncode == 1
+
+
+def test_a_file_name_that_is_not_utf_8_is_printed_as_json_has_it():
+    code = "from minicap.cli import run_program\nrun_program(lambda argv: print('caf\\udce9.jpg'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=os.environ | {"PYTHONUTF8": "1"})
+    assert (done.returncode, done.stdout.rstrip(), done.stderr) == (0, rb"caf\udce9.jpg", b"")

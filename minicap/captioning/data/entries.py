@@ -75,8 +75,8 @@ def _chosen_keys(words):
     if "id" in ids and (names or len(ids) > 1):
         ids.remove("id")
     captions = [word for word in words if is_caption_key(word)]
-    if len(captions) > 1 and len({re.sub(r"\d+$", "", key(word)) for word in captions}) > 1:
-        captions = []  # "caption" beside "prediction": which one?
+    if len({re.sub(r"\d+$", "", key(word)) for word in captions}) > 1:
+        return None, f"needs one of the fields {FIELDS[1]}, not {' and '.join(map(repr, captions))}"
     for found, fields in ((names or ids, FIELDS[0]), (captions, FIELDS[1])):
         if not found:
             return None, f"needs one of the fields {fields}, but has {', '.join(map(repr, words)) or 'none'}"

@@ -77,7 +77,7 @@ class NameIndex:
         if hits and not str(name).isdigit():
             return hits
         by_number = self.numbers.get(str(name)) or self.numbers.get(number(name)) or []
-        if isinstance(name, int) and by_number:
+        if isinstance(name, int) and (by_number or self.ids):
             return by_number
         return list(dict.fromkeys(hits + by_number))
 

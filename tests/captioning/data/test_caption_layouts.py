@@ -178,7 +178,7 @@ def test_a_quoted_caption_may_have_line_ends():
      r"images\[1\]: a1.jpg has the id 2 here and 1 before"),
     ([{"image": A, "caption": "x", "split": s} for s in ("train", "test")], "entry 1: a1.jpg is in split test here"),
     ([{"image": A, "caption": "x", "split": "train"}, {"image": B, "caption": "x"}], 'entry 1: b2.jpg has no "split"'),
-    ([{"image": A, "caption": "x", "text": "y"}], 'entry 0 needs one of the fields "caption" or'),
+    ([{"image": A, "caption": "x", "text": "y"}], "entry 0 needs one of .*, not 'caption' and 'text'; exp"),
     ([{"image": A, "Image": B, "caption": "x"}], "entry 0 has both 'image' and 'Image'"),
     ([{"image": None, "caption": "x"}], "the image has to be a name or a number, not None"),
     ("a1.jpg,a dog, running\n", r"line 1: expected name,caption, the caption in double quotes"),

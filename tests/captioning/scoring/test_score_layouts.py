@@ -97,6 +97,8 @@ def test_numbers_are_the_ids_of_the_references_and_not_the_digits_of_their_names
     assert scored([{"image_id": 0, "caption": "a dog"}, {"image_id": 1, "caption": "two cats"}],
                   references)[0]["bleu1"] == 1
     assert scored({"1.jpg": "a dog", "2.jpg": "two cats"}, references)[0]["bleu1"] == 1
+    with pytest.raises(UserError, match="1 of 1 images have no references, the first of which is '2'"):
+        scored([{"image_id": 2, "caption": "two cats"}], references)
     with pytest.raises(UserError, match=r"'1' could mean '1.jpg' or '2.jpg'"):  # the name or the id?
         scored({"0": "a dog", "1": "two cats"}, references)
 
