@@ -226,7 +226,7 @@ MISTAKES = {
     "score: a broken csv": (score, "predictions.json", "--references", "bad/broken.csv", "bad/broken.csv, line 3"),
     "score: a broken token file": (score, "predictions.json", "--references", "bad/broken.txt", "broken.txt, line 2"),
     "score: broken predictions": (score, "bad/broken.json", "--references", "pictures/captions.csv",
-                                  "bad/broken.json is not valid JSON"),
+                                  "bad/broken.json, line 1: this is not valid JSON"),
     # a checkpoint of another vocabulary or version, or damaged
     "caption: other words": (*CAPTION, "bad/other words", "best.safetensors was trained with another vocabulary"),
     "caption: other version": (*CAPTION, "bad/other version", "is not of checkpoint format 1 or 2; use the version"),
@@ -235,10 +235,10 @@ MISTAKES = {
     "caption: truncated weights": (*CAPTION, "bad/truncated best", "best.safetensors is damaged"),
     "caption: somebody's weights": (*CAPTION, "bad/somebody's best", "was not written by minicap"),
     "caption: broken description": (*CAPTION, "bad/broken description", "captioner.json is not valid JSON"),
-    "caption: weights of nan": (*CAPTION, "bad/nan best", "bad/nan best/best.safetensors holds values in the tensor "
-                                "lstm.cell.U that are not finite"),
+    "caption: weights of nan": (*CAPTION, "bad/nan best", "bad/nan best/best.safetensors holds values that are not "
+                                "finite (nan or inf) in the tensor lstm.cell.U"),
     "train: going on from nan": (*on_data("--out", "bad/nan last", "--resume"), "bad/nan last/last.safetensors holds "
-                                 "values in the tensor model/lstm.cell.U that are not finite"),
+                                 "values that are not finite (nan or inf) in the tensor model/lstm.cell.U"),
     "train: a .mat file": (*on_data("--features", "bad/x.mat"), "bad/x.mat is not a feature file of minicap"),
     "train: a folder with other files": (*on_data("--out", "bad/own"), "bad/own/settings.json is there already and was "
                                          "not written by a training run"),
@@ -337,6 +337,7 @@ def test_a_file_that_may_not_be_read_is_one_sentence(end, good, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "read_text", forbidden)
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
     for arguments in ((*EVALUATE, "run"), (*CAPTION, "run")):
         code, errors, _ = end(*arguments)
         assert code == 2 and errors[0].startswith("error: Permission denied: run/")
