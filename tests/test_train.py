@@ -390,3 +390,12 @@ def test_captions_without_any_word_are_refused_in_a_true_sentence(tmp_path, data
         f"{name},\U0001f436\n" for name in tiny_captioner.NAMES), encoding="utf-8")
     with pytest.raises(UserError, match=r"none of the 6 training captions of folder has a word \(a letter or"):
         tiny_captioner.run_train(tmp_path / "run", folder, data[1])
+
+
+def test_a_dev_split_of_one_image_cannot_choose_an_epoch_by_cider(tmp_path, data, undrawn, capsys):
+    folder = tiny_captioner.write_folder(tmp_path / "pictures")
+    (folder / "dev.txt").write_text(tiny_captioner.SPLITS["dev"][0])
+    tiny_captioner.run_train(tmp_path / "cider", folder, data[1], "--epochs", 1)
+    assert capsys.readouterr().err.count("warning: dev is a single image, whose CIDEr is always 0") == 1
+    tiny_captioner.run_train(tmp_path / "bleu4", folder, data[1], "--epochs", 1, "--select", "bleu4")
+    assert "always 0" not in capsys.readouterr().err

@@ -16,13 +16,15 @@ are; text/tokens.py splits them into words. docs/formats.md lists the layouts wi
 import json
 from dataclasses import dataclass
 
-from ...errors import UserError
+from ...errors import UserError, warn
 from ...files import decode_text, existing_file
 from .csv_captions import has_header, headless_entries, table_entries
 from .entries import SPLIT_WORDS, caption_list, shortened
 from .json_captions import json_entries
 from .names import cleaned
 from .text_captions import is_token_file, name_entries, token_entries
+
+MANY = 20  # captions that are not all single words by chance
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,10 @@ def parse_caption_file(data, where):
                             "an image belongs to one split")
     if not captions:
         raise UserError(f"the caption file {where} contains no captions")
+    texts = [text for found in captions.values() for text in found]
+    if len(texts) >= max(MANY, 3 * len(captions)) and all(text.isascii() and " " not in text for text in texts):
+        warn(f"every caption in {where} is a single word; if its lists are captions that were split into words, write "
+             "each caption as one text")
     splits = None
     if any(split is not None for split in split_of.values()):
         if missing := [name for name, split in split_of.items() if split is None]:

@@ -12,7 +12,8 @@ from ...errors import UserError
 NAME_KEYS = ("image", "imagename", "filename", "filepath", "imagepath", "imagefile", "imagefilename", "imgname",
              "imgpath", "imgfile", "img", "file", "path", "name", "picture", "photo")
 ID_KEYS = ("imageid", "cocoid", "imgid", "id")
-CAPTION_KEYS = ("caption", "prediction", "text", "sentence", "comment", "description", "raw")
+CAPTION_KEYS = ("caption", "captiontext", "imagecaption", "generatedcaption", "prediction", "text", "sentence",
+                "comment", "description", "raw")
 SPLIT_WORDS = {"train": "train", "restval": "train", "val": "dev", "dev": "dev", "test": "test",  # those of Karpathy
                "training": "train", "valid": "dev", "validation": "dev", "testing": "test"}
 FIELDS = '"image" or "file_name" or "image_id"', '"caption" or "prediction" or "text"'

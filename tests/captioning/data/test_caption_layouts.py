@@ -76,6 +76,8 @@ LAYOUTS = {
                                  '"[0, 1]",train,a1.jpg,0\n"[""two men""]",[2],test,b2.jpg,1\n',
     "a list as Python writes it": 'file_name,captions\na1.jpg,"[\'a dog, running\', \'a \\"small\\" dog\']"\n'
                                   'b2.jpg,[\'two men\']\n'.replace('\\"', '""'),
+    "two words in each column": 'Image Name;Caption Number;Caption Text\na1.jpg;0;a dog, running\n'
+                                'a1.jpg;1;a "small" dog\nb2.jpg;0;two men\n',
     "Hugging Face": 'file_name,text\na1.jpg,"a dog, running"\na1.jpg,a "small" dog\nb2.jpg,two men\n',
     "all quoted, Windows": '"image","caption"\r\n"a1.jpg","a dog, running"\r\n"a1.jpg","a ""small"" dog"\r\n'
                            '"b2.jpg","two men"\r\n',
@@ -160,6 +162,15 @@ def test_the_broken_row_of_flickr30k_is_read_and_mentioned(capsys):
 def test_a_quote_at_the_start_of_a_caption_swallows_no_lines_of_a_file_with_tabs():
     text = 'a1.jpg\t"Stop" says the sign\na1.jpg\t"Go\nb2.jpg\tthe end"\n'
     assert parse_captions(text.encode(), "x") == {A: ['"Stop" says the sign', '"Go'], B: ['the end"']}
+
+
+def test_lists_of_words_instead_of_captions_are_mentioned(capsys):
+    words = {f"{i}.jpg": ["a", "brown", "dog", "runs", "on", "grass"] for i in range(9)}
+    assert len(parse_captions(as_bytes(words), "x")["0.jpg"]) == 6
+    err = capsys.readouterr().err
+    assert err.startswith("warning: every caption in x is a single word") and err.count("\n") == 1
+    parse_captions(as_bytes(words | {"9.jpg": ["a dog"]}), "x")
+    assert capsys.readouterr().err == ""
 
 
 def test_a_quoted_caption_may_have_line_ends():
