@@ -37,8 +37,8 @@ def main(argv=None):
         settings = dataclasses.replace(settings, features=str(extracted_features(dataset, settings, device)))
     captioner, inputs = assemble(settings, dataset, device)
     if len(inputs["dev"].names) == 1 and settings.select == "cider":
-        warn("dev is a single image, whose CIDEr is always 0, so that no epoch is better than another; add images to dev "
-             "or use --select bleu4")
+        warn("dev is a single image, whose CIDEr is always 0, so that no epoch is better than another; add images to "
+             "dev or use --select bleu4")
     kind = SelfCriticalTrainer if settings.objective == "cider" else Trainer
     trainer = kind(captioner, dataset, inputs, settings, folder)
     if settings.gradcheck:
