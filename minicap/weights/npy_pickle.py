@@ -73,7 +73,10 @@ class _Builder:
         if type(data) is str:  # of Python 2; each character is a byte
             self.unpacked += len(data)
             refuse_bomb(self.unpacked, self.packed)
-            data = data.encode("latin-1")
+            try:
+                data = data.encode("latin-1")
+            except UnicodeEncodeError as error:
+                raise damaged(_GARBLED) from error
         kind = np.dtype(dtype.order + dtype.kind)
         if len(data) != math.prod(shape) * kind.itemsize:
             raise damaged(_GARBLED)

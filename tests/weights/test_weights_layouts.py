@@ -10,6 +10,8 @@ import h5py
 import numpy as np
 import pytest
 import tiny_vgg
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from torch_writing import save_legacy, save_zip
 from vgg_files import (
@@ -163,6 +165,32 @@ def test_other_objects_in_a_npy_are_refused(tmp_path, content, words):
     np.save(tmp_path / "f.npy", content, allow_pickle=True)
     with pytest.raises(UserError, match=words):
         read_weights(tmp_path / "f.npy")
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sampled_from(["vgg16.npy, lists", "vgg16.npy, roles", "Keras 3", ".keras", "several files"]), st.data())
+def test_flipped_bytes_give_a_network_or_a_sentence(tmp_path_factory, layout, data):
+    with pytest.MonkeyPatch.context() as patch:
+        tiny_vgg.shrink(patch)
+        path = tmp_path_factory.mktemp("flipped") / "f"
+        LAYOUTS[layout][0](path, tiny_vgg.random_vgg(DEPTH, np.random.default_rng(0)))
+        content = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 4))):
+            content[data.draw(st.integers(0, min(len(content), 4000) - 1))] = data.draw(st.integers(0, 255))
+        path.write_bytes(content)
+        try:
+            assert vgg(weights=path, features=POOL5).depth == DEPTH
+        except UserError as error:
+            assert "\n" not in str(error)
+
+
+def test_text_of_python_2_that_is_no_bytes_is_refused(model, tmp_path):
+    npy(lambda W, b: [W, b])(tmp_path / "f", model)
+    content = (tmp_path / "f").read_bytes()
+    at = content.index("\u00bf".encode())  # the first of the many bytes that protocol 2 writes as text
+    (tmp_path / "f").write_bytes(content[:at] + "\u063a".encode() + content[at + 2:])
+    with pytest.raises(UserError, match="holds a garbled NumPy array"):
+        read_weights(tmp_path / "f")
 
 
 def test_a_npy_that_is_cut_off_or_runs_code_is_refused(model, tmp_path):
