@@ -54,7 +54,7 @@ def main(argv=None):
     if settings.from_array is not None:
         return import_array(settings)
     if alone := [name for name in ("names", "key", "channels") if getattr(settings, name) is not None]:
-        raise UserError(f"{alone[0]}= says something about from_array=, which is missing")
+        raise UserError(f"{alone[0]}= describes the file of from_array=, which is missing")
     if settings.weights is None:
         raise UserError("extraction needs VGG weights; name the file with --weights")
     device = get_device(settings.device)

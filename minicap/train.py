@@ -14,7 +14,7 @@ from .captioning.training.self_critical import SelfCriticalTrainer
 from .captioning.training.settings import TrainSettings
 from .captioning.training.trainer import Trainer
 from .cli import parse_settings, run_program, warn_of_no_effect
-from .errors import UserError
+from .errors import UserError, warn
 from .files import read_json, write_json
 
 WRITTEN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "curve.png", "samples.png")
