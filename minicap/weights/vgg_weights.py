@@ -9,14 +9,14 @@ from . import WeightFile, read_weights
 from .provenance import provenance
 from .refusal import RefusalError, shown
 from .vgg_layouts import is_channels_first, our_layout
-from .vgg_names import Naming, naming
+from .vgg_names import naming
 
 
 def read(path):
     """The :class:`VGGFile` at ``path``; UserError, with the cure, on anything wrong."""
     file = read_weights(path)
     try:
-        return VGGFile(file, naming(file))
+        return VGGFile(file)
     except RefusalError as error:
         raise UserError(f"weights file {file.path} {error}") from error
 
@@ -24,18 +24,18 @@ def read(path):
 class VGGFile:
     """``names``: {our name: the file's}, also of arrays that are no part of a VGG, under their own names."""
 
-    def __init__(self, file: WeightFile, found: Naming):
-        self.file, self.found = file, found
+    def __init__(self, file: WeightFile):
+        self.file, self.found = file, naming(file)
         self.path: Path = file.path
-        self.names = found.names
+        self.names = self.found.names
 
-    def load(self, wanted, preprocessing=None):
-        """(Preprocessing, {our name: array} for the ``wanted`` names, sentences on what was assumed).
+    def load(self, wanted=None, preprocessing=None):
+        """(Preprocessing, {our name: array} for the ``wanted`` names or all, sentences on what was assumed).
 
         UserError when numbers are not finite, or when nothing tells which preprocessing is right and it is not given.
         """
         kernels_first = "conv1_1.W" in self.names and is_channels_first(self.file.tensors[self.names["conv1_1.W"]])
-        tensors = {ours: self._array(ours, kernels_first) for ours in wanted}
+        tensors = {ours: self._array(ours, kernels_first) for ours in (self.names if wanted is None else wanted)}
         try:
             came_from = provenance(self.file, tensors.get("conv1_1.W", np.empty(0)), self.found.convention,
                                    kernels_first, preprocessing)
