@@ -1,3 +1,4 @@
+import json
 import os
 import random
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minicap.captioning.data import load_dataset
 from minicap.captioning.scoring.metrics import METRICS, corpus_scores, image_statistics, score_captions, tokenized
 from minicap.errors import UserError
 
@@ -138,3 +140,15 @@ def test_a_person_against_four_others_on_the_flickr8k_test_images_scores_as_with
     ours = score_captions(predictions, references)
     assert [ours[name] for name in METRICS] == pytest.approx(corpus, abs=1e-9)
     assert ours["n"] == 1000
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif("MINICAP_DATA" not in os.environ, reason="MINICAP_DATA is not set")
+@pytest.mark.parametrize("recorded", ["show-tell", "attend/ensemble", "consensus/ensemble"])
+def test_recorded_captions_have_the_recorded_scores(recorded):
+    folder = Path(__file__).resolve().parents[3] / "results" / "flickr8k" / recorded
+    predictions, scores = (json.loads((folder / f"{name}-test.json").read_text(encoding="utf-8"))
+                           for name in ("predictions", "scores"))
+    found = score_captions(predictions, load_dataset("flickr8k").captions)
+    # 1e-12: logarithms and exponentials of another machine's NumPy may differ in the last bit
+    assert [found[name] for name in METRICS] == pytest.approx([scores[name] for name in METRICS], abs=1e-12)
