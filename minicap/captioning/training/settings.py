@@ -189,7 +189,7 @@ class TrainSettings:
                             "init=")
         vectors = WordVectors(self.embeddings)
         if self.embedding not in (None, vectors.size):
-            raise UserError(f"embedding={self.embedding} does not fit {vectors.path}, whose words have "
+            raise UserError(f"embedding= ({self.embedding}) does not fit {vectors.path}, whose words have "
                             f"{vectors.size} numbers each; leave it out")
         return vectors.size
 

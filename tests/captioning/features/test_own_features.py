@@ -319,8 +319,8 @@ def test_what_asks_for_a_network_is_refused_beside_an_array(tmp_path, capsys, mo
 
 
 def test_what_is_about_an_array_needs_one(tmp_path, capsys):
-    assert "--key says something about --from-array" in last_error(capsys, extract, "--out", tmp_path / "f", "--key",
-                                                                   "a")
+    assert "--key describes the file of --from-array, which is missing" in last_error(
+        capsys, extract, "--out", tmp_path / "f", "--key", "a")
 
 
 def test_no_network_goes_on_from_an_array(tmp_path, data, folder, capsys):

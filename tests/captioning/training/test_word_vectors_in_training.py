@@ -103,10 +103,9 @@ def test_a_run_that_is_cut_off_goes_on_to_the_same_bits(world, model, frozen, mo
 
 def test_a_run_is_resumed_as_it_was_begun(world):
     train.main(arguments(world, "run", "--epochs", 1))
-    for more, words in ((["--embeddings-frozen"], "embeddings_frozen = None, not True"),):
-        with pytest.raises(UserError, match=words):
-            train.main(arguments(world, "run", "--epochs", 1, "--resume", *more))
-    with pytest.raises(UserError, match="with embeddings = True, not None"):
+    with pytest.raises(UserError, match=r"another embeddings_frozen= \(None, not True\)"):
+        train.main(arguments(world, "run", "--epochs", 1, "--resume", "--embeddings-frozen"))
+    with pytest.raises(UserError, match=r"another embeddings= \(True, not None\)"):
         train.main(arguments(world, "run", "--epochs", 1, "--resume", "--embedding", E, embeddings=None))
 
 
@@ -136,7 +135,7 @@ def test_an_exported_run_does_not_tell_where_the_file_was(world):
 
 
 @pytest.mark.parametrize("more, words", [
-    (["--embedding", 7], "--embedding 7 does not fit .*glove.txt, whose words have 6 numbers each; leave it out"),
+    (["--embedding", 7], "--embedding \\(7\\) does not fit .*glove.txt, whose words have 6 numbers each; leave it out"),
     (["--embeddings", "gone.txt"], "file of word vectors gone.txt does not exist"),
     (["--init", "first"], "leave out --embeddings, or start without --init"),
     (["--embeddings", "{world}/other.txt"], "other.txt has a vector for none of the 8 words of the captions, such a"),
@@ -156,7 +155,7 @@ def test_what_does_not_fit_is_one_sentence(world, capsys, more, words):
 
 
 def test_freezing_needs_something_to_freeze(world):
-    with pytest.raises(UserError, match="name them with --embeddings"):
+    with pytest.raises(UserError, match="name them with embeddings="):
         train.main(arguments(world, "run", "--embeddings-frozen", embeddings=None))
 
 
