@@ -58,12 +58,15 @@ def pass_of(row, device):
 
 def training(device, small, steps=10):
     """Steps of the training program on the built-in scenes, drawn anew."""
-    from minicap import train
+    from minicap.captioning.data import load_dataset
+    from minicap.captioning.training.assemble import assemble
+    from minicap.captioning.training.settings import TrainSettings
+    from minicap.captioning.training.trainer import Trainer
 
-    settings = train.TrainSettings(data="shapes").resolved()
-    dataset = train.load_dataset("shapes")
-    inputs, source = train.inputs_for(dataset, settings)
-    trainer = train.Trainer(train.build(settings, dataset, source, device), dataset, inputs, settings, None)
+    settings = TrainSettings(data="shapes").resolved()
+    dataset = load_dataset("shapes")
+    captioner, inputs = assemble(settings, dataset, device)
+    trainer = Trainer(captioner, dataset, inputs, settings, None)
     batches = list(itertools.islice(trainer.batches, 2 if small else steps))
     return lambda: [trainer.step(batch) for batch in batches], len(batches)
 

@@ -48,11 +48,12 @@ def test_of_a_kernel_all_types_are_one_line_and_the_slowest_is_first():
     assert len(launches.lines("step", 2, launches.summarize(TRACE), 0.004, 1)) == 2
 
 
-def test_without_pytorch_the_wall_clock_is_read(monkeypatch, capsys):
+@pytest.mark.parametrize("what", ["show_tell_step", "train"])
+def test_without_pytorch_the_wall_clock_is_read(what, monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    launches.main(["--device", "cpu", "--small", "--only", "show_tell_step"])
+    launches.main(["--device", "cpu", "--small", "--only", what])
     first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("show_tell_step: ") and first.endswith(" ms a step by the wall clock")
+    assert first.startswith(f"{what}: ") and first.endswith(" ms a step by the wall clock")
     assert last == launches.NO_PROFILER
 
 
