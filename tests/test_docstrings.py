@@ -1,7 +1,7 @@
 """What docstrings and comments of minicap/ refer to, as in :func:`name`, is there under that name."""
 
 import ast
-import importlib
+import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -12,10 +12,12 @@ import minicap
 
 PACKAGE = Path(__file__).resolve().parent.parent / "minicap"
 REFERENCE = re.compile(r":(func|meth|class|mod|data|attr):`([^`]+)`")
+NUMBA = importlib.util.find_spec("numba") is not None
 KINDS = {"func": inspect.isroutine, "meth": inspect.isroutine, "class": inspect.isclass, "mod": inspect.ismodule,
          "data": lambda value: not inspect.isroutine(value) and not inspect.ismodule(value)}
 MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
-           for path in sorted(PACKAGE.rglob("*.py")) if path.stem != "__main__"}
+           for path in sorted(PACKAGE.rglob("*.py"))
+           if path.stem != "__main__" and (NUMBA or path.parent.name != "compiled")}  # these import numba
 
 
 def references(text):

@@ -144,7 +144,7 @@ def test_it_goes_on_by_the_reward_and_when_it_was_cut_off(data, frozen, tmp_path
 
 def test_what_it_cannot_begin_with_or_read_is_refused(data, frozen, tmp_path):
     where, files = data
-    with pytest.raises(UserError, match="--init"):
+    with pytest.raises(UserError, match="with init="):
         run(tmp_path / "x", *where, "--model", "attend", "--finetune", "block5")
     with pytest.raises(UserError, match=r"conv5_4(\+fc7)? features .* extract layer='pool4(\+fc7)?'"):
         run(tmp_path / "x", "--init", frozen, "--finetune", "block5")
