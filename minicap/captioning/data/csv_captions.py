@@ -79,11 +79,13 @@ def headless_entries(text, where):
 
 def _headless(rows, image, delimiter, where):
     expected = f"name{delimiter}caption".replace("\t", "<tab>")
+    width = len(rows[0][1])
+    # "2" in one row alone may be part of a caption, as in: a.jpg,2,3 or more dogs
+    numbers = [i for i in range(width)
+               if width > 2 and all(len(row) == width and row[i].isdecimal() for _, row in rows)]
     for number, row in rows:
-        rest = [cell for i, cell in enumerate(row) if i != image]
-        if len(rest) > 1:
-            rest = [cell for cell in rest if not cell.isdecimal()]
-        if len(rest) != 1 or not row[image]:
+        rest = [cell for i, cell in enumerate(row) if i != image and i not in numbers]
+        if len(row) != width or len(rest) != 1 or not row[image]:
             quotes = f", the caption in double quotes if it holds a {NAMES[delimiter]}"
             raise UserError(f"{where}, line {number}: expected {expected}{quotes}, found "
                             f"{shortened(delimiter.join(row))}")

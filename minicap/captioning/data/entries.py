@@ -18,6 +18,8 @@ SPLIT_WORDS = {"train": "train", "restval": "train", "val": "dev", "dev": "dev",
                "training": "train", "valid": "dev", "validation": "dev", "testing": "test"}
 FIELDS = '"image" or "file_name" or "image_id"', '"caption" or "prediction" or "text"'
 EXPECTED = '{"image": name, "caption": text}'
+QUOTED = r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\""""
+NUMPY_LIST = re.compile(rf"\[\s*(?:{QUOTED})(?:\s+(?:{QUOTED}))+\s*\]")  # as str() of an array of texts
 
 
 class Entry(NamedTuple):
@@ -129,15 +131,20 @@ def caption_list(value):
 
 
 def cell_captions(cell):
-    """A cell of a table: its caption, or the captions of a list in it, as JSON or Python write one."""
-    if cell.startswith("[") and cell.endswith("]"):
-        for read in (json.loads, ast.literal_eval):
-            try:
-                value = read(cell)
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                continue
-            if isinstance(value, list) and value and all(isinstance(caption, str) for caption in value):
-                return value
+    """A cell of a table: its caption, or the captions of a list in it, as JSON, Python or NumPy write one; they may be
+    {"raw": text} as in Karpathy's sentences.
+    """
+    if cell[:1] + cell[-1:] not in ("[]", "{}"):
+        return cell
+    if NUMPY_LIST.fullmatch(cell):  # to Python, texts without a comma between them are one text
+        return [ast.literal_eval(text) for text in re.findall(QUOTED, cell)]
+    for read in (json.loads, ast.literal_eval):
+        try:
+            captions = caption_list(read(cell))
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if captions and all(isinstance(caption, str) for caption in captions):
+            return captions
     return cell
 
 

@@ -6,6 +6,7 @@
     {name: text}, {name: [text, ...]}, {name: [{"caption": text}, ...]}, {name: {"captions": [...]}}
     [[name, text], ...]
     {"image": {"0": name, ...}, "caption": {"0": text, ...}}    columns, as pandas writes them; also as two lists
+    {"0": {"image": name, "caption": text}, ...}                rows, as pandas writes them
     {"train": any of these, "val": ..., "test": ...}; {"data": [...]}
     JSON lines: one record a line, as ``minicap.caption --json`` and Hugging Face's metadata.jsonl have them
 
@@ -92,7 +93,10 @@ def _entries(value, where, split=None):
         else:
             for name, captions in value.items():
                 said = captions.get("split", split) if isinstance(captions, dict) else split
-                yield Entry((name,), captions, f"entry {name!r}", LAYOUTS, said)
+                if name.isdecimal() and _names_its_image(captions):  # the number is that of a row
+                    yield from _record(captions, f"entry {name!r}", where, split)
+                else:
+                    yield Entry((name,), captions, f"entry {name!r}", LAYOUTS, said)
 
 
 def _record(record, what, where, split=None, expected='{"image": ..., "caption": ...}'):
@@ -137,6 +141,11 @@ def _has_captions(annotations):
 def _fields(value):
     return ([word for word in value if key(word) in NAME_KEYS + ID_KEYS],
             [word for word in value if is_caption_key(word)])
+
+
+def _names_its_image(value):
+    names, captions = _fields(value) if isinstance(value, dict) else ([], [])
+    return bool(captions) and any(key(word) != "id" for word in names)
 
 
 def _is_record(value):

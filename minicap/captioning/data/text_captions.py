@@ -23,9 +23,12 @@ def is_token_file(text):
 
 def token_entries(text, where):
     expected = "name.jpg#0<tab>caption"
-    for number, line in _lines(text):
+    lines = _lines(text)
+    columns = {line.strip().count("\t") for _, line in lines}
+    more = len(columns) == 1 and columns != {1}  # a column of something else behind each caption
+    for number, line in lines:
         match = TOKEN_LINE.fullmatch(line)
-        if match is None or not match["caption"].strip():
+        if match is None or not match["caption"].strip() or more:
             raise UserError(f"{where}, line {number}: expected {expected}, found {shortened(line)}")
         yield Entry((match["image"],), match["caption"].strip(), f"line {number}", expected)
 

@@ -60,6 +60,7 @@ LAYOUTS = {
     "annotations without images": {"annotations": records("image_id")},
     "columns of pandas": {"image": {str(i): name for i, (name, _) in enumerate(PAIRS)},
                           "caption": {str(i): text for i, (_, text) in enumerate(PAIRS)}},
+    "rows of pandas": {str(i): record for i, record in enumerate(records())},
     "columns as lists": {"image": [name for name, _ in PAIRS], "caption": [text for _, text in PAIRS]},
     "JSON lines": lines(records("file_name", "text")),
     "JSON lines with lists": lines([{"image": name, "captions": texts} for name, texts in CAPTIONS.items()]),
@@ -76,6 +77,12 @@ LAYOUTS = {
                                  '"[0, 1]",train,a1.jpg,0\n"[""two men""]",[2],test,b2.jpg,1\n',
     "a list as Python writes it": 'file_name,captions\na1.jpg,"[\'a dog, running\', \'a \\"small\\" dog\']"\n'
                                   'b2.jpg,[\'two men\']\n'.replace('\\"', '""'),
+    "a list as NumPy writes it": 'file_name,captions\na1.jpg,"[\'a dog, running\'\n \'a \\"small\\" dog\']"\n'
+                                 'b2.jpg,[\'two men\']\n'.replace('\\"', '""'),
+    "Karpathy's sentences in a cell": "filename|sentences\n" + "".join(
+        f"{name}|{[{'raw': text, 'tokens': text.split()} for text in texts]}\n" for name, texts in CAPTIONS.items()),
+    "Karpathy's sentences in a cell, as JSON": "filename|sentences\n" + "".join(
+        f"{name}|{json.dumps([{'raw': text, 'sentid': 3} for text in texts])}\n" for name, texts in CAPTIONS.items()),
     "two words in each column": 'Image Name;Caption Number;Caption Text\na1.jpg;0;a dog, running\n'
                                 'a1.jpg;1;a "small" dog\nb2.jpg;0;two men\n',
     "Hugging Face": 'file_name,text\na1.jpg,"a dog, running"\na1.jpg,a "small" dog\nb2.jpg,two men\n',
@@ -193,7 +200,11 @@ def test_a_quoted_caption_may_have_line_ends():
     ([{"image": A, "Image": B, "caption": "x"}], "entry 0 has both 'image' and 'Image'"),
     ([{"image": None, "caption": "x"}], "the image has to be a name or a number, not None"),
     ("a1.jpg,a dog, running\n", r"line 1: expected name,caption, the caption in double quotes"),
+    ("a1.jpg,a dog\nb2.jpg,two men,3\n", r"line 2: expected name,caption, the caption in double quotes"),
+    ("a1.jpg,2,men\nb2.jpg,a dog\n", r"line 1: expected name,caption, the caption in double quotes"),
     ("a1.jpg\ta dog\tof mine\n", r"line 1: expected name<tab>caption"),
+    ("a1.jpg\ta dog\nb2.jpg\t3\tmen\n", r"line 2: expected name<tab>caption"),
+    ("a1.jpg#0\ta dog\tein Hund\nb2.jpg#0\ttwo men\tzwei\n", r"line 1: expected name.jpg#0<tab>caption, found"),
     ("image;caption\na1.jpg;a dog; running\n", r"line 2: expected image;caption \(in double quotes if it holds a semi"),
     ("image\tcaption\na1.jpg\n", r"line 2: expected image<tab>caption"),
     ('{"image": "a", "caption": "b"}\n{"image": "c", \n', "line 2: this is not valid JSON"),

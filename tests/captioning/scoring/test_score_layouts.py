@@ -27,6 +27,8 @@ PREDICTIONS = {
     "file_name": [{"file_name": NAMES[0], "caption": RIGHT}, {"file_name": NAMES[1], "caption": WRONG}],
     "image_path": [{"image_path": f"/x/val2014/{name}", "prediction": text}
                    for name, text in zip(NAMES, (RIGHT, WRONG), strict=True)],
+    "rows of pandas": {"0": {"image_id": 391895, "caption": RIGHT}, "7": {"file_name": NAMES[1], "caption": WRONG},
+                       "391895": {"image_id": 7, "caption": WRONG}},
     "several names that agree": [{"file_name": NAMES[0], "image_id": 391895, "cocoid": 391895, "caption": RIGHT},
                                  {"file_name": NAMES[1], "image_id": 7, "cocoid": 7, "caption": WRONG}],
     "NaN in a field that is not used": json.dumps([{"image_id": 391895, "caption": RIGHT, "logp": float("nan")},
