@@ -6,6 +6,7 @@ captioning/text/tokens.py defines how captions are split into words, captioning/
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -60,6 +61,7 @@ def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
     if settings.bootstrap < 0:
         raise UserError(f"--bootstrap is a number of resamplings, it cannot be {settings.bootstrap}")
+    check_output(settings)
     references, ids, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images, ids=ids)
     warn_of_flaws(predictions, references, settings.tokenizer)
@@ -82,6 +84,18 @@ def main(argv=None):
             image: {"caption": caption} | {name: values[i] for name, values in columns.items()}
             for i, (image, caption) in enumerate(predictions.items())})
     print(json.dumps(report) if settings.json else table(report))
+
+
+def check_output(settings):
+    """UserError when --per-image names one of the files that are read."""
+    for name in ("predictions", "references", "images", "against"):
+        path = getattr(settings, name)
+        if path and settings.per_image and _resolved(path) == _resolved(settings.per_image):
+            raise UserError(f"per_image= {settings.per_image} would replace the file of {name}=; name another file")
+
+
+def _resolved(path):
+    return Path(path).expanduser().resolve()
 
 
 def load_references(path, images_path):

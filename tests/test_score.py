@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -227,6 +228,15 @@ def test_a_failed_scoring_leaves_the_per_image_file_as_it_was(run, tmp_path):
     with pytest.raises(UserError):
         run({"9.jpg": "a cat"}, "--per-image", tmp_path / "out.json")
     assert (tmp_path / "out.json").read_text() == "before"
+
+
+def test_scores_of_each_image_replace_no_file_that_is_read(files):
+    predicted, people = files(predictions=PREDICTIONS, references=REFERENCES)
+    for path, name in ((predicted, "predictions"), (people, "references")):
+        before = Path(path).read_bytes()
+        with pytest.raises(UserError, match=f"would replace the file of {name}=; name another file"):
+            score.main([str(predicted), "--references", str(people), "--per-image", str(path)])
+        assert Path(path).read_bytes() == before
 
 
 def test_the_program_runs_as_a_module(files):
