@@ -115,6 +115,9 @@ class WordVectors:
             if word in wanted:
                 yield word, np.frombuffer(data, "<f4", self.size, blank + 1).astype(np.float32)
             at = blank + 1 + size
+        if (data[at:] + stream.read(BLOCK)).strip(b"\n"):
+            raise UserError(f"{self.path} does not end where its first line says, after {self.count:,} word(s) with "
+                            f"{self.size:,} float32 each; use another copy")
 
     def _expect_all(self, rows, cut):
         if cut or self.count not in (None, rows):

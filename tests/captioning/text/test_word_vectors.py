@@ -84,6 +84,7 @@ BROKEN = {
     "a number that is none": (glove() + b"zebra 1 2 3,5 4 5\n", "line 7: .*3,5"),
     "word2vec's text, cut after a line": (text(count=9), "after 6 words of the 9 that its first line announces"),
     "word2vec's binary, cut": (binary()[:-3], "after 5 words of the 6 that its first line announces; download it"),
+    "word2vec's binary, longer": (binary() + b"more", r"does not end where its first line says, after 6 word"),
     "gzip, cut": (gzip.compress(binary())[:-30], "cut off or damaged"),
     "gzip, damaged": (gzip.compress(glove())[:40] + bytes(100), "cut off or damaged"),
     "not finite": (glove(vectors=NAN), "has a vector for 'dog' that is not finite"),
