@@ -35,7 +35,7 @@ def read_names(path):
 def _from_json(text, path):
     try:
         found = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, 1,000 open brackets
         raise UserError(f"the list of names {path} is not valid JSON ({error})") from error
     found = found.get("images", found) if isinstance(found, dict) else found
     if not isinstance(found, list):
@@ -113,4 +113,4 @@ def _number(name):
 
 
 def _whole_number(name):
-    return int(name) if name.isdecimal() else -1
+    return int(name) if name.isdecimal() and len(name) < 256 else -1  # no file has a longer name
