@@ -11,6 +11,8 @@ from .refusal import RefusalError, shown
 from .vgg_layouts import is_channels_first, our_layout
 from .vgg_names import naming
 
+OF_LAYERS = (".W", ".b", ".gamma", ".beta", ".mean", ".var")  # ends of our names
+
 
 def read(path):
     """The :class:`VGGFile` at ``path``; UserError, with the cure, on anything wrong."""
@@ -32,7 +34,8 @@ class VGGFile:
     def load(self, wanted=None, preprocessing=None):
         """(Preprocessing, {our name: array} for the ``wanted`` names or all, sentences on what was assumed).
 
-        UserError when numbers are not finite, or when nothing tells which preprocessing is right and it is not given.
+        UserError when numbers are whole or not finite, or when nothing tells which preprocessing is right and it is not
+        given.
         """
         kernels_first = "conv1_1.W" in self.names and is_channels_first(self.file.tensors[self.names["conv1_1.W"]])
         tensors = {ours: self._array(ours, kernels_first) for ours in (self.names if wanted is None else wanted)}
@@ -49,6 +52,9 @@ class VGGFile:
     def _array(self, ours, kernels_first):
         theirs = self.names[ours]
         array = self.file.tensors[theirs]
+        if array.dtype.kind != "f" and ours.endswith(OF_LAYERS):
+            raise UserError(f"{shown(theirs)} has numbers of type {array.dtype}, as weights have that were rounded to "
+                            "save space (quantised); use the file with the original numbers, float32 or float16")
         if not all_finite(array):
             count = int(np.count_nonzero(~np.isfinite(array)))
             raise UserError(f"{shown(theirs)} has {count:,} of {array.size:,} numbers that are not finite (NaN or "

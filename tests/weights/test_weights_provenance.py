@@ -218,6 +218,17 @@ def test_weights_that_are_not_finite_are_refused_by_file_and_tensor(rng, monkeyp
         assert not vgg(weights=tmp_path / "f", top=False).top
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.bool_])
+@pytest.mark.parametrize("tensor", ["features.3.weight", "features.0.bias", "classifier.3.weight"])
+def test_quantised_weights_are_refused_by_file_and_tensor(rng, monkeypatch, tmp_path, kind, tensor):
+    tiny_vgg.shrink(monkeypatch)
+    tensors = tiny_vgg.torchvision_tensors(tiny_vgg.random_vgg(11, rng))
+    tensors[tensor] = np.round(abs(tensors[tensor]) * 50).astype(kind)
+    save_file(tensors, tmp_path / "f")
+    with pytest.raises(UserError, match=f"{tmp_path}/f: {tensor} has numbers of type .*; use the file with the orig"):
+        vgg(weights=tmp_path / "f")
+
+
 def test_numbers_whose_squares_overflow_are_finite(rng, monkeypatch, tmp_path):
     tiny_vgg.shrink(monkeypatch)
     model = tiny_vgg.random_vgg(11, rng)
