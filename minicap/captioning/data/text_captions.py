@@ -2,10 +2,12 @@
 
     name.jpg#0<tab>caption       Flickr8k.token.txt (Hodosh, Young and Hockenmaier 2013), Flickr30k's results_*.token
     name caption                 a name that ends as pictures do or has a digit in it, a blank, the caption
+    name 0 caption               the same with the captions of an image numbered from 0
     name.jpg: caption            as minicap.caption prints it
 """
 
 import re
+from collections import Counter
 
 from ...errors import UserError
 from .entries import Entry, shortened
@@ -41,7 +43,8 @@ def name_entries(text, where):
     lines = list(_lines(text))
     if not lines or not all(NAME_LINE.fullmatch(line.strip()) and "\t" not in line for _, line in lines[:3]):
         return None
-    return list(_name_entries(lines, where))
+    entries = list(_name_entries(lines, where))
+    return _without_numbers(entries) if _are_numbered(entries) else entries
 
 
 def _name_entries(lines, where):
@@ -51,6 +54,21 @@ def _name_entries(lines, where):
         if match is None:
             raise UserError(f"{where}, line {number}: expected {expected}, found {shortened(line)}")
         yield Entry((match["image"] or match["bare"],), match["caption"], f"line {number}", expected)
+
+
+def _are_numbered(entries):
+    """Do the captions of each image begin with 0, 1, 2, ...? No caption begins with 0 as a word."""
+    count = Counter()
+    for entry in entries:
+        first, _, rest = entry.captions.partition(" ")
+        if first != str(count[entry.names]) or not rest.strip():
+            return False
+        count[entry.names] += 1
+    return True
+
+
+def _without_numbers(entries):
+    return [entry._replace(captions=entry.captions.partition(" ")[2].strip()) for entry in entries]
 
 
 def _lines(text):

@@ -109,6 +109,7 @@ LAYOUTS = {
     # ---- text
     "Flickr8k.token.txt": "a1.jpg#0\ta dog, running\na1.jpg#1\ta \"small\" dog\nb2.jpg#0\ttwo men\n",
     "names and captions": "a1.jpg a dog, running\na1.jpg a \"small\" dog\nb2.jpg two men\n",
+    "names, numbers and captions": "a1.jpg 0 a dog, running\na1.jpg 1 a \"small\" dog\nb2.jpg 0 two men\n",
     "names with #0, blanks": "a1.jpg#0   a dog, running\n\na1.jpg#1 a \"small\" dog\nb2.jpg#0 two men\n",
     "minicap.caption": "a1.jpg: a dog, running\na1.jpg: a \"small\" dog\nb2.jpg: two men\n",
 }
@@ -152,6 +153,10 @@ def test_ids_are_kept_beside_names():
     assert parse_caption_file(as_bytes(COCO), "x").ids == {A: (7,), B: (8,)}
     assert parse_caption_file(as_bytes(karpathy(cocoid=391895) | {"images": karpathy(cocoid=391895)["images"][:1]}),
                               "x").ids == {A: (391895,)}
+
+
+def test_a_number_that_begins_a_caption_stays_in_it():
+    assert parse_captions(b"a1.jpg 2 dogs\nb2.jpg 0 cats\n", "x") == {A: ["2 dogs"], B: ["0 cats"]}
 
 
 def test_equal_names_in_different_filepaths_are_two_images():
