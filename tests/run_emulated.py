@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 
 import emulator  # noqa: E402
+import pytest  # noqa: E402
 import strict  # noqa: E402
 import tiny_vgg  # noqa: E402
 
@@ -25,15 +26,11 @@ backend.get_device = lambda name="auto": (
     emulator.DEVICE if str(name).startswith(("cuda", "emulated")) else _get_device(name))
 
 
-class _Patch:
-    setattr = staticmethod(setattr)
-
-
 if "--tiny-vgg" in sys.argv[1:2]:
     os.environ["MINICAP_TINY_VGG"] = "1"
     del sys.argv[1]
 if os.environ.get("MINICAP_TINY_VGG"):
-    tiny_vgg.shrink(_Patch, size=32)
+    tiny_vgg.shrink(pytest.MonkeyPatch(), size=32)
 
 if __name__ == "__main__":
     if emulator.problem():

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tiny_vgg
 from PIL import Image
 
@@ -37,11 +38,7 @@ def make(folder):
     tiny_vgg.save_keras(Path(folder) / WEIGHTS, tiny_vgg.random_vgg(19, rng))
 
 
-class _Patch:
-    setattr = staticmethod(setattr)
-
-
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
-    tiny_vgg.shrink(_Patch, size=32)
+    tiny_vgg.shrink(pytest.MonkeyPatch(), size=32)
     make(sys.argv[1])
