@@ -47,9 +47,10 @@ def naming(file):
 
 
 def _oxford_naming(tensors):
-    """conv1_1 and fc6, as in the paper's Caffe files, with any prefix and any word for the role."""
+    """conv1_1 and fc6, as in the paper's Caffe files, with any prefix and word for the role; "conv1_1.W" is ours."""
+    convention = {"conv1_1_W": "caffe-rgb", "conv1_1.W": "torchvision"}
     return _by_pattern(tensors, r"(?P<layer>conv\d_\d|fc[678])[./_]+(?P<role>[A-Za-z]+)(:\d+)?", lambda layer: layer,
-                       "caffe-rgb" if "conv1_1_W" in tensors else "caffe-bgr")
+                       next((convention[name] for name in convention if name in tensors), "caffe-bgr"))
 
 
 def _keras_naming(tensors):

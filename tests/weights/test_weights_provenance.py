@@ -107,6 +107,13 @@ def test_weights_that_are_not_oxfords_have_the_convention_of_their_names(rng, mo
     assert vgg(weights=path).notes == ("preprocessing torchvision: torchvision's own VGG-11, by its checksum",)
 
 
+def test_arrays_under_our_names_are_for_the_preprocessing_of_a_new_vgg(rng, monkeypatch, tmp_path):
+    tiny_vgg.shrink(monkeypatch)
+    model = tiny_vgg.random_vgg(11, rng)
+    np.savez(tmp_path / "vgg.npz", **{name: p.data for name, p in model.named_state()})
+    assert vgg(weights=tmp_path / "vgg.npz").preprocessing == model.preprocessing == CONVENTIONS["torchvision"]
+
+
 @pytest.mark.parametrize("name, expected", [("caffe-bgr", CAFFE), ("caffe-rgb", CAFFE_RGB), ("tf", TF),
                                             ("torchvision", TORCHVISION)])
 def test_the_user_has_the_last_word(rng, monkeypatch, tmp_path, name, expected):
