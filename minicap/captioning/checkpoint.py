@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import existing_file, read_json, replacing, write_json
+from ..weights.raw import all_finite
 from .features.feature_file import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
 from .text.vocabulary import Vocabulary
@@ -58,7 +59,7 @@ def load_tensors(path, what):
     except (SafetensorError, OSError) as error:
         raise UserError(f"{what} {path} is damaged or not a safetensors file ({error}); use another copy") from error
     for name, a in tensors.items():
-        if not np.isfinite(a).all():
+        if not all_finite(a):
             raise UserError(f"{what} {path} holds values that are not finite (nan or inf) in the tensor {name}; "
                             "use another copy, or train again")
     return tensors if facts["format"] == FORMAT else with_todays_names(tensors), facts

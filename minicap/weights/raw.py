@@ -1,4 +1,4 @@
-"""Raw bytes of a file as numbers, without a copy where NumPy has that kind of number."""
+"""Raw bytes of a file as numbers, without a copy where NumPy has that kind of number; and are they finite?"""
 
 import numpy as np
 
@@ -32,3 +32,15 @@ def native(name, array):
     if array.dtype.kind not in "fiub":
         raise RefusalError(f"holds {shown(name)} as {array.dtype}, which is not a kind of number that weights have")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def all_finite(array):
+    """Whether all numbers are finite. A sum of squares, which takes no memory, is not finite if one of them is not."""
+    if array.dtype.kind != "f":
+        return True
+    if array.flags.c_contiguous and array.dtype == np.float32:
+        flat = array.reshape(-1)
+        with np.errstate(all="ignore"):
+            if np.isfinite(np.dot(flat, flat)):
+                return True
+    return bool(np.isfinite(array).all())  # a large sum may overflow by itself

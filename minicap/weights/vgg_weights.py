@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import UserError
 from . import WeightFile, read_weights
 from .provenance import provenance
+from .raw import all_finite
 from .refusal import RefusalError, shown
 from .vgg_layouts import is_channels_first, our_layout
 from .vgg_names import naming
@@ -60,15 +61,3 @@ class VGGFile:
             raise UserError(f"{shown(theirs)} has {count:,} of {array.size:,} numbers that are not finite (NaN or "
                             "infinity), so nothing can be computed with it; use another file")
         return our_layout(ours, theirs, array, kernels_first)
-
-
-def all_finite(array):
-    """Whether all numbers are finite. A sum of squares, which takes no memory, is not finite if one of them is not."""
-    if array.dtype.kind != "f":
-        return True
-    if array.flags.c_contiguous and array.dtype == np.float32:
-        flat = array.reshape(-1)
-        with np.errstate(all="ignore"):
-            if np.isfinite(np.dot(flat, flat)):
-                return True
-    return bool(np.isfinite(array).all())  # a large sum may overflow by itself
