@@ -76,6 +76,11 @@ def read_json(path, what="JSON file", **options):
         raise UserError(f"{what} {path} is not valid JSON ({error})") from error
 
 
+def same_path(one, other):
+    """Whether two paths lead to one place: small, small/ and ../here/small do."""
+    return Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+
+
 def sha256(path):
     """Hex digest of a file's contents."""
     digest = hashlib.sha256()

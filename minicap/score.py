@@ -6,7 +6,6 @@ captioning/text/tokens.py defines how captions are split into words, captioning/
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from .captioning.scoring.significance import bootstrap_intervals, paired_test
 from .captioning.text.tokens import MARKER, TOKENIZERS, tokenize
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
-from .files import write_json
+from .files import same_path, write_json
 
 DEFAULT_RESAMPLES = 1000
 
@@ -90,12 +89,8 @@ def check_output(settings):
     """UserError when --per-image names one of the files that are read."""
     for name in ("predictions", "references", "images", "against"):
         path = getattr(settings, name)
-        if path and settings.per_image and _resolved(path) == _resolved(settings.per_image):
+        if path and settings.per_image and same_path(path, settings.per_image):
             raise UserError(f"per_image= {settings.per_image} would replace the file of {name}=; name another file")
-
-
-def _resolved(path):
-    return Path(path).expanduser().resolve()
 
 
 def load_references(path, images_path):

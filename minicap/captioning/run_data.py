@@ -1,10 +1,9 @@
 """The data of a training run, for the programs that use its checkpoint."""
 
-from pathlib import Path
-
 import numpy as np
 
 from ..errors import UserError
+from ..files import same_path
 from .checkpoint import run_settings
 from .data import load_dataset
 from .decoding.consensus import Consensus
@@ -22,14 +21,10 @@ def training_settings(folder, data=None, data_dir=None):
     trained = run_settings(folder, *KEYS)
     if data not in (None, trained["data"]):
         return dict.fromkeys(KEYS) | {"data": data}
-    if trained["data"] == "folder" and data_dir is not None and not _same_folder(data_dir, trained["data_dir"]):
+    before = trained["data_dir"]
+    if trained["data"] == "folder" and data_dir is not None and (before is None or not same_path(data_dir, before)):
         trained["features"] = None  # of other pictures, perhaps under the same names
     return trained
-
-
-def _same_folder(one, other):
-    """small, small/ and ../here/small are one folder."""
-    return other is not None and Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
 
 
 def trained_dataset(trained, data_dir=None, splits=None, split_seed=None):
