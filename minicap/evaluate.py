@@ -15,8 +15,9 @@ from .captioning.reporting.report import write_report
 from .captioning.run_data import feature_files, make_consensus, split_inputs, trained_dataset, training_settings
 from .captioning.scoring.metrics import score_captions, warn_of_flaws
 from .captioning.text.tokens import TOKENIZERS
+from .captioning.training.trainer import Line
 from .cli import option, parse_settings, run_program
-from .files import write_json
+from .files import read_json_lines, write_json
 from .weights.preprocessing import CONVENTIONS
 
 
@@ -83,7 +84,7 @@ def main(argv=None):
 def history_of(folder):
     """The lines of metrics.jsonl, if there is one (an exported folder has none)."""
     path = folder / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return read_json_lines(path, "learning curves", Line) if path.exists() else []
 
 
 def shuffled(predictions):

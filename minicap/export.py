@@ -15,6 +15,7 @@ import sys
 import tempfile
 from dataclasses import MISSING, dataclass
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -96,8 +97,8 @@ def scores_of(source, extra):
     _, facts = load_tensors(source / "best.safetensors", "checkpoint")
     scores = {"dev": {key: value for key, value in facts.get("dev", {}).items() if key in TITLES or key == "epoch"}}
     if extra is not None:
-        found = read_json(extra, "scores")
-        if not isinstance(found, dict) or not any(key in found for key in TITLES):
+        found = read_json(extra, "scores", TypedDict("Scores", {key: NotRequired[float] for key in TITLES}))
+        if not any(key in found for key in TITLES):
             raise UserError(f"{extra} contains no scores; it has to be the output of `minicap.evaluate --json`")
         name = Path(extra).name.removesuffix(".json")
         scores[Path(extra).name if name in scores else name] = {k: v for k, v in found.items() if k in TITLES}
@@ -108,7 +109,7 @@ def write(folder, source, captioner, scores):
     write_description(folder, captioner)
     tensors, facts = load_tensors(source / "best.safetensors", "checkpoint")
     save_tensors(folder / "best.safetensors", {name: to_float16(a, name) for name, a in tensors.items()}, facts)
-    settings = run_settings(source)
+    settings = run_settings(source, TypedDict("Settings", {"data": str}))
     settings |= {key: None for key in PATHS if key in settings}
     write_json(folder / "settings.json", settings)
     write_json(folder / "scores.json", scores)

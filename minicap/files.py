@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from .errors import UserError
+from .schema import fitting
 
 BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
                     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -66,14 +67,39 @@ def decode_text(data):
     return text if "\n" in text else text.replace("\r", "\n")  # the line end of old Macs
 
 
-def read_json(path, what="JSON file", **options):
+def read_json(path, what="JSON file", schema=object, **options):
+    """The value in a JSON file. UserError, which calls it ``what``, if it is missing or does not fit ``schema``."""
     path = existing_file(path, what)
+    return parse_json(path.read_bytes(), f"{what} {path}", schema, **options)
+
+
+def read_json_lines(path, what, schema=object):
+    """The values in a file of JSON lines."""
+    path = existing_file(path, what)
+    lines = enumerate(decoded(path.read_bytes(), f"{what} {path}").split("\n"), start=1)
+    return [parse_json(line, f"{what} {path}, line {number}", schema) for number, line in lines if line.strip()]
+
+
+def parse_json(text, where, schema=object, **options):
+    """The value in JSON ``text`` (or bytes). UserError, which says ``where``, if it is no JSON or not as in ``schema``.
+
+    ``options`` are those of ``json.loads``.
+    """
     try:
-        return json.loads(decode_text(path.read_bytes()), **options)
+        value = json.loads(text if isinstance(text, str) else decode_text(text), **options)
     except UserError:  # of object_pairs_hook
         raise
     except (ValueError, RecursionError) as error:  # not text, not JSON, a number of 5,000 digits, 1,000 open brackets
-        raise UserError(f"{what} {path} is not valid JSON ({error})") from error
+        raise UserError(f"{where} is not valid JSON ({error}); use another copy") from error
+    return fitting(value, schema, where)
+
+
+def decoded(data, where):
+    """Bytes as text, see :func:`decode_text`; UserError, which says ``where``, for what is no text."""
+    try:
+        return decode_text(data)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where} is not text in UTF-8 or UTF-16 ({error}); use another copy") from error
 
 
 def same_path(one, other):

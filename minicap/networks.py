@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 from .errors import UserError
 from .layer import Sequential
+from .schema import Count, fitting
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class NetworkFacts:
     """What identifies a network. ``str()`` is for people; programs compare the fields."""
 
     family: str
-    depth: int
+    depth: Count
     batch_norm: bool = False
 
     @classmethod
     def from_json(cls, value):
         """The facts from a JSON file. Older files have the text of ``repr(model)`` instead."""
         if isinstance(value, dict):
-            return cls(**value)
+            return cls(**fitting(value, cls, "the description of a network"))
         match = re.fullmatch(r"VGG-(\d+)( with batch norm)?(, without top)?", str(value))
         if match is None:
             raise UserError(f"{value!r} is not a network that this version of minicap knows")

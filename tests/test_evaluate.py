@@ -230,7 +230,7 @@ def test_options_of_the_training_data_are_not_carried_to_other_data(run, copied,
 
 
 @pytest.mark.parametrize("text, message", [
-    ("{", "is not valid JSON"), ("[]", "lacks data, data_dir"), ('{"data": "folder"}', "lacks data_dir"),
+    ("{", "is not valid JSON"), ("[]", "has to be an object, and not"), ('{"data": "folder"}', "data_dir is missing"),
 ])
 def test_settings_that_are_none_are_refused(run, copied, text, message):
     (copied / "settings.json").write_text(text)

@@ -14,11 +14,13 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from ..errors import UserError
-from ..files import existing_file, read_json, replacing, write_json
+from ..files import existing_file, parse_json, read_json, replacing, write_json
+from ..schema import Count, fitting
 from ..weights.raw import all_finite
 from .features.feature_file import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
@@ -32,6 +34,27 @@ FORMER_LAYERS = {"scale": "regions.scale", "keys": "regions.keys", "begin": "reg
                  "overview": "words.global_projection", "embedding": "words.embedding",
                  "say_state": "output.hidden_to_output", "say_seen": "output.context_to_output",
                  "output": "output.vocabulary"}
+
+
+class Versioned(TypedDict):
+    """What every format has."""
+
+    format: Count
+
+
+class BestFacts(Versioned):
+    """The facts of best.safetensors and, with others, of last.safetensors (trainer.py)."""
+
+    vocabulary: NotRequired[str]                        # Vocabulary.digest
+    dev: NotRequired[dict[str, Count | float]]          # the scores of its epoch
+
+
+class DescriptionFile(Versioned):
+    """captioner.json."""
+
+    model: object       # checked by settings_from_json,
+    source: object      # FeatureSource.from_json
+    vocabulary: object  # and Vocabulary.from_json
 
 
 def save_tensors(path, tensors, facts):
@@ -81,14 +104,13 @@ def with_todays_names(tensors):
 def _facts(metadata, where):
     """The facts in the header of a file. They are read before its tensors, whose types NumPy may not have."""
     try:
-        facts = json.loads((metadata or {})["minicap"])
-        format = facts["format"]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        facts = parse_json((metadata or {}).get("minicap", ""), where, Versioned)
+    except UserError as error:
         raise UserError(f"{where} was not written by minicap; name a folder written by minicap.train") from error
-    if format not in READABLE:
-        raise UserError(f"{where} has checkpoint format {format}, this version of minicap reads {READABLE_FORMATS}; "
-                        "use the version that wrote it")
-    return facts
+    if facts["format"] not in READABLE:
+        raise UserError(f"{where} has checkpoint format {facts['format']}, this version of minicap reads "
+                        f"{READABLE_FORMATS}; use the version that wrote it")
+    return fitting(facts, BestFacts, f"the header of {where}")
 
 
 def split_prefix(tensors, prefix):
@@ -113,14 +135,9 @@ def checkpoint_folder(path):
     return path
 
 
-def run_settings(folder, *keys):
-    """The settings of a training run, a dict from its ``settings.json``; UserError when one of ``keys`` is missing."""
-    path = Path(folder) / "settings.json"
-    settings = read_json(path, "settings of the training run,")
-    missing = [key for key in keys if not isinstance(settings, dict) or key not in settings]
-    if missing or not isinstance(settings, dict):
-        raise UserError(f"{path} lacks {', '.join(missing) or 'the settings'}; keep the one that training wrote")
-    return settings
+def run_settings(folder, schema=dict[str, object]):
+    """The settings of a training run, a dict from its ``settings.json``; UserError if they do not fit ``schema``."""
+    return read_json(Path(folder) / "settings.json", "settings of the training run,", schema)
 
 
 def checkpoint_folders(paths):
@@ -141,15 +158,13 @@ class Description:
 def read_description(folder):
     """The :class:`Description` of a checkpoint folder; UserError when this version of minicap cannot read it."""
     where = checkpoint_folder(folder) / "captioner.json"
-    found = read_json(where, "checkpoint description")
-    if not isinstance(found, dict) or found.get("format") not in READABLE:
+    found = read_json(where, "checkpoint description", Versioned)
+    if found["format"] not in READABLE:
         raise UserError(f"{where} is not of checkpoint format {READABLE_FORMATS}; use the version that wrote it")
-    missing = [key for key in ("model", "source", "vocabulary") if key not in found]
-    if missing:
-        raise UserError(f"{where} lacks {missing[0]!r}; use another copy of the checkpoint")
+    fitting(found, DescriptionFile, f"checkpoint description {where}")
     try:
         settings, source = settings_from_json(found["model"]), FeatureSource.from_json(found["source"])
-    except (TypeError, KeyError, AttributeError, UserError) as error:
+    except UserError as error:
         raise UserError(f"{where} does not describe a model of this version of minicap ({error}); "
                         "use the version that wrote it") from error
     return Description(settings, source, Vocabulary.from_json(found["vocabulary"], where))

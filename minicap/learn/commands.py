@@ -31,7 +31,7 @@ def start(progress, console, lesson):
     progress.state["lesson"] = lesson.number
     progress.save()
     console.say(console.paint(f"Lesson {lesson}", "strong") + f", about {lesson.facts['minutes']} minutes")
-    needs = lesson.facts.get("needs", [])
+    needs = lesson.facts["needs"]
     if needs:
         titles = [str(other) for other in progress.lessons if other.number in needs]
         console.say(f"It builds on {'; '.join(titles)}. The code of those is in minicap: you do not need to have "
@@ -102,7 +102,10 @@ def hint(progress, console, lesson):
     if exercise is None:
         console.say("All exercises of this lesson are correct; no hint is needed.")
         return
-    hints = lesson.facts["hints"][exercise.number]
+    hints = lesson.facts["hints"].get(exercise.number)
+    if hints is None:
+        raise UserError(f"{lesson.path / 'hints.toml'} has no hints for exercise {exercise.number}; take the file from "
+                        "another copy of the lessons")
     level = progress.hint(exercise, len(LEVELS))
     console.say(f"{exercise.number} {exercise.name}, hint {level + 1} of {len(LEVELS)}: {LEVELS[level]}\n")
     for line in hints[LEVELS[level]].strip("\n").splitlines():

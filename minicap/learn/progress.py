@@ -6,12 +6,23 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Literal, NotRequired, TypedDict
 
 from ..errors import UserError
 from ..files import read_json, write_json
+from ..schema import Count
 from .lessons import find_lessons, shipped_lessons, the_lesson
 
 NAME = "progress.json"
+
+
+class State(TypedDict):
+    """What stands in progress.json."""
+
+    format: Literal[1]
+    lesson: NotRequired[str | None]
+    passed: NotRequired[dict[str, list[str]]]
+    hints: NotRequired[dict[str, Count]]
 
 
 class Progress:
@@ -23,10 +34,11 @@ class Progress:
         self.state = {"format": 1, "lesson": None, "passed": {}, "hints": {}}
         path = self.folder / NAME
         if path.exists():
-            state = read_json(path, "progress file")
-            if not isinstance(state, dict) or state.get("format") != 1:
-                raise UserError(f"{path} is not a progress file of this version of minicap; move it away to start anew")
-            self.state |= state
+            try:
+                self.state |= read_json(path, "progress file", State)
+            except UserError as error:
+                raise UserError(f"{path} is not a progress file of this version of minicap ({error}); move it away to "
+                                "start anew") from error
 
     def save(self):
         write_json(self.folder / NAME, self.state)
@@ -51,8 +63,8 @@ class Progress:
 
     def note(self, lesson, exercise, is_right):
         """Store the result of a check of an exercise."""
-        passed = [number for number in self.passed(lesson) if number != exercise.number]
-        self.state["passed"][lesson.number] = sorted(passed + [exercise.number] * is_right, key=_order)
+        passed = {number: True for number in self.passed(lesson)} | {exercise.number: is_right}
+        self.state["passed"][lesson.number] = [other.number for other in lesson.exercises() if passed.get(other.number)]
         self.state["lesson"] = lesson.number
         self.save()
 
@@ -62,10 +74,6 @@ class Progress:
         self.state["hints"][exercise.number] = level + 1
         self.save()
         return level
-
-
-def _order(number):
-    return [int(part) for part in number.split(".")]
 
 
 def find_folder(start=None):

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from typing import TypedDict
 
 import numpy as np
 import pytest
@@ -148,22 +149,28 @@ def test_other_places_are_refused(folder):
     assert "has no captioner.json" in refusal(checkpoint_folder, folder.parent)
 
 
+class Needed(TypedDict):
+    data: str
+    model: str
+
+
 def test_settings_of_a_run_that_lack_something_are_refused(folder):
-    for text, lacking in (("[]", "data, model"), ('{"data": "folder"}', "model"), ("{}", "data, model")):
+    for text, problem in (("[]", "its content has to be an object, and not []"), ("{}", "data is missing"),
+                          ('{"data": "x"}', "model is missing"), ('{"data": 3}', "data has to be text, and not 3")):
         (folder / "settings.json").write_text(text)
-        assert f"settings.json lacks {lacking}; keep" in refusal(run_settings, folder, "data", "model")
+        assert f"settings.json is not what belongs there: {problem}; use" in refusal(run_settings, folder, Needed)
     (folder / "settings.json").write_text("3")
-    assert "lacks the settings" in refusal(run_settings, folder)
-    (folder / "settings.json").write_text('{"data": "shapes", "lr": 1}')
-    assert run_settings(folder, "data") == {"data": "shapes", "lr": 1}
+    assert "its content has to be an object, and not 3" in refusal(run_settings, folder)
+    (folder / "settings.json").write_text('{"data": "shapes", "model": "attend", "lr": 1}')
+    assert run_settings(folder, Needed) == {"data": "shapes", "model": "attend", "lr": 1}
 
 
 @pytest.mark.parametrize("text, message", [
     ('{"format": 1, ', "is not valid JSON"),
     ("\xff\xfe", "is not valid JSON"),
-    ("[]", "is not of checkpoint format 1 or 2"),
+    ("[]", "its content has to be an object, and not []"),
     ('{"format": 7}', "is not of checkpoint format 1 or 2"),
-    ('{"format": 1, "model": {}, "source": null}', "lacks 'vocabulary'"),
+    ('{"format": 1, "model": {}, "source": null}', "vocabulary is missing"),
 ])
 def test_a_description_that_is_none_is_refused(folder, text, message):
     (folder / "captioner.json").write_bytes(text.encode("latin-1"))

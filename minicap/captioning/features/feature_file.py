@@ -13,12 +13,14 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from ...errors import UserError
 from ...files import read_json, write_json
 from ...networks import NetworkFacts
+from ...schema import Count, Size, fitting
 from .feature_paths import (
     array_path,
     check_not_somebody_elses,
@@ -30,7 +32,22 @@ from .feature_paths import (
 
 UNKNOWN = "unknown"     # NetworkFacts.family of features that were brought as an array
 MIRRORED = ", mirrored"  # at the end of FeatureSource.resize, for pictures flipped horizontally
-_DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .json files that are not as expected
+_DAMAGED = (OSError, ValueError)  # raised on .npy files that are not as expected
+
+
+class Stored(TypedDict):
+    """What stands in the JSON file."""
+
+    source: dict[str, object]             # FeatureSource.to_json
+    images: list[str]
+    unreadable: NotRequired[list[str]]
+    done: NotRequired[Count]              # in an unfinished file, the number of images whose features are there
+
+
+class PictureSize(TypedDict, total=False):
+    """What is read of a network's Preprocessing also without its weights; own arrays have none."""
+
+    size: Size
 
 
 @dataclass(frozen=True)
@@ -49,10 +66,10 @@ class FeatureSource:
     layer: str
     network: NetworkFacts
     weights_sha256: str
-    preprocessing: dict
+    preprocessing: PictureSize
     resize: str
-    shape: tuple
-    parts: tuple = ()
+    shape: tuple[Size, ...]
+    parts: tuple[tuple[Size, ...], ...] = ()
 
     def __post_init__(self):
         object.__setattr__(self, "shape", tuple(self.shape))  # a JSON file has lists
@@ -60,8 +77,16 @@ class FeatureSource:
 
     @classmethod
     def from_json(cls, value):
-        """From the output of :meth:`to_json`, also of older versions; None stays None."""
-        return None if value is None else cls(**value | {"network": NetworkFacts.from_json(value["network"])})
+        """From the output of :meth:`to_json`, also of older versions; None stays None. UserError for anything else."""
+        if value is None:
+            return None
+        where = "the description of the features"
+        network = NetworkFacts.from_json(fitting(value, dict[str, object], where).get("network"))
+        source = cls(**fitting(value | {"network": network.to_json()}, cls, where) | {"network": network})
+        if source.parts and source.shape != (sum(map(math.prod, source.parts)),):
+            raise UserError(f"{where} is not what belongs there: parts of the shapes {source.parts} do not make a row "
+                            f"of {source.shape}; use another copy")
+        return source
 
     def to_json(self):
         described = {**vars(self), "network": self.network.to_json(), "shape": list(self.shape),
@@ -145,13 +170,13 @@ def open_features(path):
     The numbers are not looked at; :meth:`FeatureFile.read` does that.
     """
     path = existing_array(path)
-    info = read_json(existing_description(path), "the description of the features,")
+    info = read_json(existing_description(path), "the description of the features,", Stored)
     try:
-        array = np.lib.format.open_memmap(path, "r")
-        names, source = tuple(info["images"]), FeatureSource.from_json(info["source"])
-        expected = (len(names), *source.shape)
+        array, source = np.lib.format.open_memmap(path, "r"), FeatureSource.from_json(info["source"])
     except _DAMAGED as error:
         raise UserError(f"{path} is not a feature file of minicap ({error}); extract the features again") from error
+    names = tuple(info["images"])
+    expected = (len(names), *source.shape)
     if array.shape != expected:
         raise UserError(f"{path} holds an array of shape {array.shape}, but its description has {expected}; "
                         "extract the features again")
@@ -186,16 +211,16 @@ class FeatureWriter:
         if not (self.partial.exists() and self.progress.exists()):
             return None
         try:
-            state = read_json(self.progress)
+            state = read_json(self.progress, "the progress of the extraction,", Stored)
             source = FeatureSource.from_json(state["source"])
             self.discarded = changes(source, state["images"], self.source, self.images)
             np.lib.format.open_memmap(self.partial, "r")  # refuses a shortened file, which "r+" fills up with zeros
             array = np.lib.format.open_memmap(self.partial, "r+")
-        except (UserError, *_DAMAGED):
+        except _DAMAGED:  # UserError is a ValueError
             return None
-        if self.discarded or array.shape != self.shape:
+        if self.discarded or array.shape != self.shape or state.get("done", 0) > len(self.images):
             return None
-        self.done, self.unreadable = state["done"], state["unreadable"]
+        self.done, self.unreadable = state.get("done", 0), state.get("unreadable", [])
         return array
 
     def _create(self):
@@ -264,5 +289,5 @@ def finished_changes(path, source, images):
     try:
         file = open_features(path)
         return changes(file.source, file.images, source, images)
-    except (UserError, *_DAMAGED):
+    except _DAMAGED:
         return None

@@ -13,6 +13,7 @@ import dataclasses
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NotRequired, TypedDict, get_type_hints
 
 from ...cli import check_bounds, option
 from ...errors import UserError
@@ -195,7 +196,7 @@ class TrainSettings:
 
     def _inheriting(self):
         """With the data and model of --init, and the recipe of the objective, unless they are given."""
-        run = run_settings(checkpoint_folder(self.init), "data", "model", "sentinel")
+        run = run_settings(checkpoint_folder(self.init), RUN)
         settings = dataclasses.replace(self, data=self.data or run["data"], model=self.model or run["model"],
                                        sentinel=self.sentinel or run["sentinel"],
                                        finetune=self.finetune or run.get("finetune"))
@@ -245,6 +246,11 @@ class TrainSettings:
             "mirrored": bool(self.mirrored),
             # None, as in the checkpoints from before there were word vectors
             "embeddings": self.embeddings is not None or None, "embeddings_frozen": self.embeddings_frozen or None}
+
+
+# The settings in settings.json, of this version or another; these three are in all of them.
+RUN = TypedDict("RUN", {name: kind if name in ("data", "model", "sentinel") else NotRequired[kind]
+                        for name, kind in get_type_hints(TrainSettings).items()})
 
 
 def _next_folder(data):

@@ -6,6 +6,7 @@ epoch, the best score so far, and the random generators of shuffling and dropout
 
 import json
 import time
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ...errors import UserError, warn
 from ...files import write_text
 from ...flat import flatten
 from ...optim import Adam, WeightAverage, clip_gradients, warmup_cosine
+from ...schema import Count, Size, fitting
 from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
 from ..features.feature_file import FeatureSource
@@ -23,6 +25,30 @@ from ..text.batches import BatchesByImage, CaptionBatches, make_batch
 
 FEW_DISTINCT = 0.02  # fraction of distinct captions below which the model probably ignores the images
 MAX_LOSS = 700.0     # a perplexity of e^700 is close to the largest float64, and training has failed long before
+
+
+class Line(TypedDict):
+    """A line of metrics.jsonl, the numbers of an epoch; scores that are not read again may be there as well."""
+
+    epoch: Size
+    loss: float
+    dev_loss: float
+    bleu4: float
+    cider: float
+
+
+class RunState(TypedDict):
+    """The facts in the header of last.safetensors."""
+
+    vocabulary: str
+    settings: dict[str, object]
+    source: NotRequired[dict[str, object] | None]
+    epoch: Size
+    best: list[float]
+    epochs_since_best: Count
+    history: list[Line]
+    shuffle_rng: dict[str, object]
+    dropout_rng: dict[str, object]
 
 
 class Trainer:
@@ -179,10 +205,12 @@ class Trainer:
 
     def resume(self):
         """Continue from ``last.safetensors`` as if the run had never stopped; UserError if it is of another run."""
-        tensors, facts = load_tensors(self.folder / "last.safetensors", "checkpoint to resume from")
+        path = self.folder / "last.safetensors"
+        tensors, facts = load_tensors(path, "checkpoint to resume from")
         if "settings" not in facts:
             raise UserError(f"{self.folder}/last.safetensors holds weights but no state of a run to continue; start "
                             "another run with another out=")
+        fitting(facts, RunState, f"the header of {path}")
         ours = self.settings.identity()
         changed = [k for k in ours if facts["settings"].get(k) != ours[k]]
         if changed:
@@ -200,8 +228,12 @@ class Trainer:
         self.average.load_state(split_prefix(tensors, "average"))
         self.epoch, self.best = facts["epoch"], facts["best"]
         self.epochs_since_best, self.history = facts["epochs_since_best"], facts["history"]
-        self.shuffle_rng.bit_generator.state = facts["shuffle_rng"]
-        self.model.dropout_rng.bit_generator.state = facts["dropout_rng"]
+        try:
+            self.shuffle_rng.bit_generator.state = facts["shuffle_rng"]
+            self.model.dropout_rng.bit_generator.state = facts["dropout_rng"]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise UserError(f"the header of {path} holds no state of a random generator ({error}); start another run "
+                            "with another out=") from error
 
 
 def report(line):
