@@ -39,9 +39,11 @@ class ClassifySettings:
                                        choices=tuple(CONVENTIONS))
     classes: str | None = option(None, "class names in the order of the outputs, one per line (default: "
                                  f"{CLASSES} in the folder of the weights)", metavar="FILE")
-    top: int = option(5, "number of classes to show", metavar="N")
-    resize: int = option(256, "resize the short side to N pixels before cropping", metavar="N")
-    crop: int = option(224, "side in pixels of the central square that the network reads", metavar="N")
+    top: int = option(5, "number of classes to show", metavar="N", least=1)
+    resize: int = option(256, "resize the short side to N pixels before cropping", metavar="N",
+                        below=10_000)
+    crop: int = option(224, "side in pixels of the central square that the network reads", metavar="N",
+                      below=10_000)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "print one JSON object per line")
 
@@ -128,8 +130,6 @@ def default_weights():
 
 def main(argv=None):
     settings = parse_settings(ClassifySettings, "classify", "Classify photographs by ImageNet's classes.", argv)
-    if settings.top < 1:
-        raise UserError(f"--top has to be at least 1, not {settings.top}")
     weights = settings.weights or default_weights()
     classifier = Classifier(weights, settings.classes, preprocessing=settings.preprocessing, resize=settings.resize,
                             crop=settings.crop, device=get_device(settings.device))

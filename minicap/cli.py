@@ -6,12 +6,15 @@ same object is printed at the start and saved with the result, so a run can be r
 
 import argparse
 import dataclasses
+import math
 import os
 import sys
 import types
 import typing
 
 from .errors import OPTIONS, UserError, warn, with_flags
+
+LARGEST = 2**53  # of whole numbers: up to here a float, or another program that reads them, has each of them
 
 
 def option(default, help, *, choices=None, metavar=None, positional=False, nargs=None, group=None, formerly=None,
@@ -74,7 +77,7 @@ def flag(name):
 
 
 def check_bounds(settings):
-    """UserError for a value that is none of the choices of its option, or a number outside its bounds.
+    """UserError for a value that is none of the choices of its option, a number outside its bounds, or empty text.
 
     None, which stands for a default, is never refused.
     """
@@ -84,12 +87,18 @@ def check_bounds(settings):
             continue
         if bounds["choices"] and value not in bounds["choices"]:
             raise UserError(f"{field.name}= has to be one of {', '.join(map(str, bounds['choices']))}, not {value!r}")
+        if value != field.default and (value == "" or (isinstance(value, tuple) and "" in value)):
+            raise UserError(f"{field.name}= is empty; name something, or leave it out")
+        if isinstance(value, int) and abs(value) > LARGEST:
+            raise UserError(f"{field.name}= is out of all proportion; use a number below {LARGEST:,}")
         least, above, below = bounds["least"], bounds["above"], bounds["below"]
-        wanted = [f"{words} {bound:g}" for words, bound in (("at least", least), ("above", above), ("below", below))
+        wanted = [f"{words} {bound:,}" for words, bound in (("at least", least), ("above", above), ("below", below))
                   if bound is not None]
         if not ((least is None or value >= least) and (above is None or value > above)
                 and (below is None or value < below)):
             raise UserError(f"{field.name}= has to be {' and '.join(wanted)}, not {value:g}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{field.name}= has to be a finite number, not {value:g}")
 
 
 def warn_of_no_effect(settings, names, where):

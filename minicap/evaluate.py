@@ -32,7 +32,7 @@ class EvaluateSettings(SearchSettings):
                                   metavar="DIR")
     splits: str | None = option(None, "folder with the split lists (default: as in training)", metavar="DIR")
     split_seed: int | None = option(None, "--data folder without split lists: split at random with this seed (default: "
-                                    "as in training)", metavar="N")
+                                    "as in training)", metavar="N", least=0)
     weights: str | None = option(None, "VGG weights, where features have to be computed (default: MINICAP_WEIGHTS, or "
                                  "downloaded weights)", metavar="FILE")
     preprocessing: str | None = option(None, "what the weights expect of pictures (default, and all that works: as in "

@@ -45,11 +45,11 @@ class ScoreSettings:
         None, "write the scores of each image (BLEU-4 is 0 where no four words in a row match)", metavar="OUT.json")
     bootstrap: int = option(
         0, "95% intervals from N bootstrap resamples of the images; CIDEr keeps the document frequencies of the whole "
-        "set", metavar="N")
+        "set", metavar="N", least=0, below=10**6)
     against: str | None = option(
         None, "other predictions for the same images: test whether the difference is larger than chance, with the N of "
         f"--bootstrap, or {DEFAULT_RESAMPLES}", metavar="OTHER.json")
-    seed: int = option(0, "random seed of the resampling", metavar="N")
+    seed: int = option(0, "random seed of the resampling", metavar="N", least=0)
     tokenizer: str = option("words", "split captions into words, or also into characters where a script has no spaces "
                             "between words, as the field scores Chinese", choices=tuple(TOKENIZERS))
     meteor: bool = option(False, "compute METEOR as well (needs Java and pycocoevalcap)")
@@ -58,8 +58,6 @@ class ScoreSettings:
 
 def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
-    if settings.bootstrap < 0:
-        raise UserError(f"--bootstrap is a number of resamplings, it cannot be {settings.bootstrap}")
     check_output(settings)
     references, ids, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images, ids=ids)

@@ -91,6 +91,7 @@ class Brushes:
     strokes: int = option(3, "strokes of the brush", group="painting", formerly="dabs", least=1)
     wet: bool = option(False, "on wet paper", group="painting", formerly="damp")
     rate: float | None = option(None, "speed", group="painting", above=0, below=1)
+    pressure: float = option(1.0, "of the hand", group="painting", least=0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,7 +136,10 @@ def test_options_are_written_in_full(capsys):
     (("--dabs", "-2"), "strokes= has to be at least 1, not -2"),
     (("--rate", "0"), "rate= has to be above 0 and below 1, not 0"),
     (("--rate", "1"), "rate= has to be above 0 and below 1, not 1"),
-    (("--rate", "nan"), "rate= has to be above 0 and below 1, not nan")])
+    (("--rate", "nan"), "rate= has to be above 0 and below 1, not nan"),
+    (("--pressure", "inf"), "pressure= has to be a finite number, not inf"),
+    (("--size", "9" * 400), "size= is out of all proportion; use a number below 9,007,199,254,740,992"),
+    (("--out", ""), "out= is empty; name something, or leave it out")])
 def test_numbers_beyond_their_bounds_are_refused(argv, message):
     with pytest.raises(UserError) as error:
         paint("--out", "a", *argv)

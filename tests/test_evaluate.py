@@ -306,7 +306,7 @@ def test_a_consensus_that_cannot_be_is_refused(run, trained, copied):
     with pytest.raises(UserError, match="neighbours= needs the features of the train images; name the"):
         run("--neighbours", 3, checkpoint=copied)
     for options in (("--mbr-samples", -1), ("--neighbours", -2)):
-        with pytest.raises(UserError, match=r"(mbr_samples|neighbours)= has to be at least 0, not "):
+        with pytest.raises(UserError, match=r"(mbr_samples|neighbours)= has to be at least 0 and below 10,000, not "):
             run(*options)
     for options in (("--draws", 2, "--beam", 1), ("--neighbours", 2, "--temperature", 1)):
         with pytest.raises(UserError, match="choose among the captions of a beam; leave out temperature="):

@@ -69,7 +69,7 @@ class TrainSettings:
     splits: str | None = setting(None, "folder with the split lists (default: those of the data set)", DATA,
                                  metavar="DIR", inherited=True, decides=False)
     split_seed: int | None = setting(None, "--data folder without split lists: split at random with this seed", DATA,
-                                     metavar="N", inherited=True)
+                                     metavar="N", inherited=True, least=0)
     features: str | None = setting(None, "features written by minicap.extract (default: extract them first)", DATA,
                                    metavar="FILE", inherited=True, decides=False)
     mirrored: str | None = setting(None, "features of the mirrored training images (extract --split train --mirror), "
