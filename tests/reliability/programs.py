@@ -1,10 +1,13 @@
 """All programs with a small world to run in, for the fuzzing of their command lines."""
 
+import contextlib
 import dataclasses
 import importlib
+import os
 import shutil
 import typing
 
+import pytest
 import tiny_captioner
 import tiny_vgg
 
@@ -54,6 +57,31 @@ def make_world(folder):
     train.main([str(a) for a in tiny_captioner.train_arguments("attend", "data", "r.npy", "--epochs", 1, "--model",
                                                                "attend", "--attention", 5)])
     write_json(folder / "predictions.json", {name: "a red picture" for name in tiny_captioner.NAMES})
+    np.save(folder / "own.npy", np.random.default_rng(0).normal(size=(len(tiny_captioner.NAMES), 5)))
+    (folder / "names.txt").write_text("\n".join(tiny_captioner.NAMES))
+
+
+@contextlib.contextmanager
+def world(folder):
+    """A world in ``folder``, which is the present folder, with small networks, and quiet programs."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        with (pytest.MonkeyPatch.context() as patch, open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere),
+              contextlib.redirect_stderr(nowhere)):
+            tiny_vgg.shrink(patch, size=32)
+            make_world(folder)
+        with pytest.MonkeyPatch.context() as patch:
+            tiny_vgg.shrink(patch, size=32)
+            yield folder
+    finally:
+        os.chdir(before)
+
+
+def start(program, arguments):
+    """Run a program in this process."""
+    module = f"minicap.{program}" + ".__main__" * (program in ("learn", "download"))
+    importlib.import_module(module).main(arguments)
 
 
 def run(arguments, folder):
@@ -61,7 +89,7 @@ def run(arguments, folder):
     program, *arguments = arguments
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     try:
-        importlib.import_module(f"minicap.{program}").main(arguments)
+        start(program, arguments)
     except SystemExit as exit:
         if exit.code == 2:
             raise UserError("refused by the parser") from exit
