@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..files import existing_file, read_json, replacing, write_json
+from ..files import existing_file, read_json, write_json
 from ..weights.raw import all_finite
+from ..writing import replacing
 from .features.feature_file import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
 from .text.vocabulary import Vocabulary
