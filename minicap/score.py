@@ -24,6 +24,7 @@ from .captioning.text.tokens import MARKER, TOKENIZERS, tokenize
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
 from .files import same_path, write_json
+from .locks import locked
 
 DEFAULT_RESAMPLES = 1000
 
@@ -61,6 +62,12 @@ def main(argv=None):
     if settings.bootstrap < 0:
         raise UserError(f"--bootstrap is a number of resamplings, it cannot be {settings.bootstrap}")
     check_output(settings)
+    with locked(settings.per_image):
+        score(settings)
+
+
+def score(settings):
+    """Read, score, and write and print what is asked for."""
     references, ids, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images, ids=ids)
     warn_of_flaws(predictions, references, settings.tokenizer)

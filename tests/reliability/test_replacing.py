@@ -110,7 +110,7 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path, target):
 def test_links_that_lead_in_a_circle_are_a_sentence(tmp_path):
     (tmp_path / "one").symlink_to("two")
     (tmp_path / "two").symlink_to("one")
-    with pytest.raises(UserError, match="cannot write .*one: Too many levels of symbolic links"):
+    with pytest.raises(UserError, match=r"cannot write .*one: Too many levels of symbolic links"):
         write_text(tmp_path / "one", "x")
     assert (tmp_path / "one").is_symlink()
 
@@ -118,7 +118,7 @@ def test_links_that_lead_in_a_circle_are_a_sentence(tmp_path):
 def test_a_new_file_is_never_one_that_somebody_has_put_there(tmp_path, victim, monkeypatch):
     monkeypatch.setattr(writing.secrets, "token_hex", lambda size: "foreseen")
     (tmp_path / writing.PARTIAL.format("foreseen")).symlink_to(victim)
-    with pytest.raises(UserError, match="cannot write .*a.txt: File exists"):
+    with pytest.raises(UserError, match=r"cannot write .*a\.txt: File exists"):
         write_text(tmp_path / "a.txt", "x")
     with pytest.raises(FileExistsError):
         create(victim)
@@ -249,14 +249,14 @@ def test_an_empty_folder_that_is_there_stays_the_same(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_was_not_completed_leaves_nothing(tmp_path):
-    with pytest.raises(UserError, match="cannot write .*a: No space left"), new_folder(tmp_path / "a") as partial:
+    with pytest.raises(UserError, match=r"cannot write .*a: No space left"), new_folder(tmp_path / "a") as partial:
         (partial / "x").write_text("x")
         raise OSError(28, "No space left on device")
     assert names(tmp_path) == []
 
 
 def test_a_folder_does_not_replace_what_came_in_between(tmp_path):
-    with pytest.raises(UserError, match="cannot write .*a: "), new_folder(tmp_path / "a") as partial:
+    with pytest.raises(UserError, match=r"cannot write .*a: "), new_folder(tmp_path / "a") as partial:
         (partial / "x").write_text("x")
         (tmp_path / "a").mkdir()
         (tmp_path / "a" / "theirs").touch()

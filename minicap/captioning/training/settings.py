@@ -179,7 +179,7 @@ class TrainSettings:
         recipe = RECIPES["shapes" if settings.data == "shapes" else
                          "attend" if settings.model == "attend" else "features"]
         chosen = {k: v for k, v in recipe.items() if getattr(settings, k) is None}
-        settings = dataclasses.replace(settings, **chosen, out=settings.out or _next_folder(settings.data))
+        settings = dataclasses.replace(settings, **chosen, out=settings.out or next_folder(settings.data))
         settings.check()
         return settings
 
@@ -247,5 +247,6 @@ class TrainSettings:
             "embeddings": self.embeddings is not None or None, "embeddings_frozen": self.embeddings_frozen or None}
 
 
-def _next_folder(data):
+def next_folder(data):
+    """The first folder runs/DATA-1, runs/DATA-2, ... that is not there."""
     return next(str(p) for n in itertools.count(1) if not (p := Path(f"runs/{data}-{n}")).exists())
