@@ -11,6 +11,7 @@ from .captioning.reporting.plots import save_attention
 from .captioning.run_data import make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
 from .errors import UserError, with_flags
+from .locks import locked
 from .weights.preprocessing import CONVENTIONS
 
 
@@ -34,6 +35,12 @@ class CaptionSettings(SearchSettings):
 
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Describe photographs.", argv)
+    with locked(settings.attention):
+        return caption(settings)
+
+
+def caption(settings):
+    """Caption the photographs; returns the exit code."""
     folders = checkpoint_folders(settings.checkpoint)
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
                               device=settings.device)

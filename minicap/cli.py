@@ -13,6 +13,7 @@ import types
 import typing
 
 from .errors import OPTIONS, UserError, warn, with_flags
+from .interrupt import INTERRUPTED, end, end_at_once, ends_at_once, raise_again
 
 LARGEST = 2**53  # of whole numbers: up to here a float, or another program that reads them, has each of them
 
@@ -139,6 +140,21 @@ def run_program(main, argv=None):
     OPTIONS.clear()
     if hasattr(sys.stdout, "reconfigure"):  # a file name that is not UTF-8 is printed as JSON has it, "caf\\udce9.jpg"
         sys.stdout.reconfigure(errors="backslashreplace")
+    at_once = ends_at_once()
+    try:
+        raise_again()
+        code = _exit_code(main, argv)
+    except KeyboardInterrupt:  # while an error was printed
+        code = INTERRUPTED
+    finally:
+        if at_once:
+            end_at_once()  # Python takes a while to clear up
+    if at_once and code == INTERRUPTED:
+        end()  # and cannot, where a library was interrupted while it compiled
+    sys.exit(code or 0)
+
+
+def _exit_code(main, argv):
     try:
         code = main(argv)
         sys.stdout.flush()  # so that a closed pipe raises here, and not at exit, where it cannot be caught
@@ -147,7 +163,7 @@ def run_program(main, argv=None):
         code = 2
     except KeyboardInterrupt as interrupt:
         print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
-        code = 130
+        code = INTERRUPTED
     except BrokenPipeError:  # `... | head` closed our output
         code = 1
     except OSError as error:  # from the system: a file without permission, a full disk under `> FILE`
@@ -157,4 +173,4 @@ def run_program(main, argv=None):
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit would fail again
-    sys.exit(code or 0)
+    return code

@@ -18,6 +18,7 @@ from .captioning.text.tokens import TOKENIZERS
 from .captioning.training.trainer import Line
 from .cli import option, parse_settings, run_program
 from .files import read_json_lines, write_json
+from .locks import locked
 from .weights.preprocessing import CONVENTIONS
 
 
@@ -53,6 +54,12 @@ class EvaluateSettings(SearchSettings):
 
 def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
+    with locked(settings.predictions, settings.html):
+        evaluate(settings)
+
+
+def evaluate(settings):
+    """Caption the split, score it, and write and print what is asked for."""
     folders = checkpoint_folders(settings.checkpoint)
     runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,

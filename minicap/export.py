@@ -12,7 +12,6 @@ VGG weights.
 
 import os
 import sys
-import tempfile
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -32,6 +31,8 @@ from .captioning.scoring.metrics import TITLES
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
 from .files import read_json, write_json, write_text
+from .locks import locked
+from .writing import new_folder
 
 LARGEST = 60_000_000  # bytes; a larger folder is hard to send
 PATHS = ("data_dir", "splits", "features", "mirrored", "weights", "embeddings", "out")
@@ -75,18 +76,20 @@ class ExportSettings:
 def main(argv=None):
     settings = parse_settings(ExportSettings, "export", "Export a trained captioner to a small folder.", argv)
     out = Path(settings.out).expanduser()
-    if out.exists():
+    with locked(out):
+        export(settings, out)
+
+
+def export(settings, out):
+    """Write the folder ``out``."""
+    if os.path.lexists(out):
         raise UserError(f"{out} is already there; name a folder that does not exist yet")
     source = checkpoint_folder(settings.checkpoint)
     captioner = Captioner.load(source, device="cpu")  # checks that the files belong together
     scores = scores_of(source, settings.scores)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{out.name}.", suffix=".partial", dir=out.parent) as partial:
-        folder = Path(partial) / "folder"
-        folder.mkdir()
-        write(folder, source, captioner, scores)
-        size = sum(file.stat().st_size for file in folder.iterdir())
-        os.replace(folder, out)
+    with new_folder(out) as partial:
+        write(partial, source, captioner, scores)
+        size = sum(file.stat().st_size for file in partial.iterdir())
     print(f"{out}: {size / 1e6:.1f} MB", file=sys.stderr)
     if size > LARGEST:
         warn(f"that is more than {LARGEST / 1e6:.0f} MB; train with a smaller --hidden or --embedding")

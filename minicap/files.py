@@ -1,42 +1,16 @@
-"""Files: written completely or not at all, and identified by a digest of their contents."""
+"""Files: text and JSON, written completely or not at all, and a digest of any contents."""
 
 import codecs
-import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from .errors import UserError
 from .schema import fitting
+from .writing import replacing
 
 BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
                     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Yield a temporary path beside ``path``; rename it into place when the block ends well, delete it otherwise.
-
-    A reader therefore sees the old file or the complete new one, even if the disk fills up or the program is killed.
-
-        with replacing("metrics.json") as partial:
-            partial.write_text(text)
-    """
-    path = Path(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        with open(partial, "rb+") as f:
-            os.fsync(f.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") \
-            from error
-    finally:
-        with contextlib.suppress(OSError):  # already renamed, or never written: its folder may be a file
-            partial.unlink()
 
 
 def write_text(path, text):

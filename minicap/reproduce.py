@@ -21,6 +21,7 @@ from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
 from .errors import UserError
 from .files import parse_json, read_json, write_json
+from .locks import locked_folder
 
 
 class Recipe(TypedDict):
@@ -44,7 +45,12 @@ def main(argv=None):
     settings = parse_settings(ReproduceSettings, "reproduce", "Run a recorded result again and compare.", argv)
     recorded = recorded_row(Path(settings.results), settings.row)
     work = Path(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}").expanduser()
-    work.mkdir(parents=True, exist_ok=True)
+    with locked_folder(work):
+        reproduce(settings, recorded, work)
+
+
+def reproduce(settings, recorded, work):
+    """Run the steps of the recorded result in the folder ``work``, and compare."""
     begin, out = time.monotonic(), ""
     for number, step in enumerate(recorded["steps"], start=1):
         command = command_of(step, work, settings.weights)

@@ -24,6 +24,7 @@ from .captioning.text.tokens import MARKER, TOKENIZERS, tokenize
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
 from .files import same_path, write_json
+from .locks import locked
 
 DEFAULT_RESAMPLES = 1000
 
@@ -59,6 +60,12 @@ class ScoreSettings:
 def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
     check_output(settings)
+    with locked(settings.per_image):
+        score(settings)
+
+
+def score(settings):
+    """Read, score, and write and print what is asked for."""
     references, ids, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images, ids=ids)
     warn_of_flaws(predictions, references, settings.tokenizer)

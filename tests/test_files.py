@@ -6,7 +6,8 @@ import hashlib
 import pytest
 
 from minicap.errors import UserError
-from minicap.files import existing_file, read_json, replacing, sha256, write_json, write_text
+from minicap.files import existing_file, read_json, sha256, write_json, write_text
+from minicap.writing import replacing
 
 
 def names(folder):

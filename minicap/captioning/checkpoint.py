@@ -19,9 +19,10 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from ..errors import UserError
-from ..files import existing_file, parse_json, read_json, replacing, write_json
+from ..files import existing_file, parse_json, read_json, write_json
 from ..schema import Count, fitting
 from ..weights.raw import all_finite
+from ..writing import replacing
 from .features.feature_file import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
 from .text.vocabulary import Vocabulary

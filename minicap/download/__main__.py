@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ..cli import option, parse_settings, run_program
 from ..errors import UserError
+from ..locks import locked, locked_folder
 from .archives import unpack
 from .catalogue import FLICKR8K_IMAGES, FLICKR8K_TEXT, WEIGHTS, data_folder
 from .fetch import fetch
@@ -36,12 +37,20 @@ class DownloadSettings:
 
 def download_weights(network, folder, *, format="keras", mirrors=()):
     """Fetch a file of :data:`WEIGHTS` into ``folder`` and return its path."""
-    return fetch(_with_mirrors(WEIGHTS[network, format], mirrors), folder)
+    file = WEIGHTS[network, format]
+    with locked(Path(folder) / file.name):
+        return fetch(_with_mirrors(file, mirrors), folder)
 
 
 def download_flickr8k(folder, *, text_only=False, keep_archive=False, mirrors=()):
     """Download and unpack Flickr8k into ``folder``, and return ``folder``. An archive that was there before is kept."""
     folder = Path(folder)
+    with locked_folder(folder):
+        _download_and_unpack(folder, text_only, keep_archive, mirrors)
+    return folder
+
+
+def _download_and_unpack(folder, text_only, keep_archive, mirrors):
     for archive, contents in (FLICKR8K_TEXT,) if text_only else (FLICKR8K_TEXT, FLICKR8K_IMAGES):
         if contents.problem(folder) is None:
             print(f"the contents of {archive.name} are already in {folder}", file=sys.stderr)
@@ -53,7 +62,6 @@ def download_flickr8k(folder, *, text_only=False, keep_archive=False, mirrors=()
             raise UserError(f"{folder} has other files in it: {problem}; move it away, then try again")
         if not keep:
             path.unlink()
-    return folder
 
 
 def _with_mirrors(file, mirrors):

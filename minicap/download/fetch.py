@@ -61,7 +61,7 @@ class RemoteFile:
     def problem(self, path, digest=None):
         """What is wrong with the file at ``path`` (whose hex ``digest`` may be known already), or None."""
         if published := self.checksum.partition(":")[2]:
-            digest = digest or digest_of(path, self.algorithm).hexdigest()
+            digest = digest or digest_of(path, self.algorithm)
             if not digest.startswith(published):
                 return f"its {self.algorithm} is {digest}, not the published {published}"
         return self.inspect(path)
@@ -80,22 +80,22 @@ def fetch(file, folder, *, timeout=TIMEOUT, attempts=ATTEMPTS, sleep=time.sleep)
             print(f"{target} is already there and verified", file=sys.stderr)
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Partial(target, file.algorithm)
+        partial = Partial(target)
         reasons = []
         for address in file.addresses:
             print(f"downloading {address}", file=sys.stderr)
             try:
                 _receive_all(address, partial, timeout, attempts, sleep)
-                if problem := file.problem(partial.path, partial.digest.hexdigest()):
+                digest = digest_of(partial.path, file.algorithm)  # of what is on the disk
+                if problem := file.problem(partial.path, digest):
                     partial.forget()
                     raise UnusableError(f"sent a wrong file: {problem}")
             except UnusableError as reason:
                 warn(f"{address}: {reason}")
                 reasons.append(f"{address} ({reason})")
             else:
-                partial.becomes(target)
-                print(f"{target}: {partial.size:,} bytes, {file.algorithm} {partial.digest.hexdigest()}",
-                      file=sys.stderr)
+                partial.becomes_target()
+                print(f"{target}: {partial.size:,} bytes, {file.algorithm} {digest}", file=sys.stderr)
                 return target
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}; free some space or choose another folder") \
@@ -190,7 +190,6 @@ def _append(response, partial, total, timeout):
                 raise UnusableError(f"sent more than the {total} bytes it had promised")
             f.write(block)
             f.flush()  # so that even a killed run leaves all the bytes it has received
-            partial.digest.update(block)
             partial.size += len(block)
             bar.update(len(block))
     if total is not None and partial.size < total:

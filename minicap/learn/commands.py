@@ -6,6 +6,7 @@ import shutil
 import time
 
 from ..errors import UserError
+from ..writing import create, replacing
 from .checker import CheckError, check
 from .lessons import LEVELS, BrokenFileError, load, shipped_lesson
 
@@ -139,8 +140,10 @@ def reset(console, lesson):
         raise UserError("in a clone of the project, restore the exercise with `git checkout`; reset is for a folder "
                         "made by `init`")
     backup = unused(lesson.exercise.with_name("exercise.before-reset.py"))
+    create(backup)
     shutil.copyfile(lesson.exercise, backup)
-    shutil.copyfile(fresh, lesson.exercise)
+    with replacing(lesson.exercise) as partial:
+        shutil.copyfile(fresh, partial)
     console.say(f"{lesson.exercise} is in its original state; your version is in {backup.name}")
 
 

@@ -10,7 +10,9 @@ from typing import Literal, NotRequired, TypedDict
 
 from ..errors import UserError
 from ..files import read_json, write_json
+from ..locks import locked
 from ..schema import Count
+from ..writing import new_folder
 from .lessons import find_lessons, shipped_lessons, the_lesson
 
 NAME = "progress.json"
@@ -93,17 +95,29 @@ def find_folder(start=None):
 def make_folder(folder, solutions=True):
     """Copy the lessons from the package; UserError if the folder is not empty."""
     folder, source = Path(folder).expanduser(), shipped_lessons()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} already exists and is not empty; name a new folder" if folder.is_dir() else
-                        f"{folder} is a file; name a folder")
     unwanted = ["__pycache__", "*.pyc", NAME] + ["solution.py"] * (not solutions)
-    try:
-        shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*unwanted), dirs_exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot copy the lessons to {folder}: {error}") from error
-    progress = Progress(folder)
-    progress.save()
-    return progress
+    with locked(folder):
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is a file; name a folder")
+        if folder.exists() and not may_become(folder, source):
+            raise UserError(f"{folder} already exists and is not empty; name a new folder")
+        with new_folder(folder) as partial:
+            try:
+                shutil.copytree(source, partial, ignore=shutil.ignore_patterns(*unwanted), dirs_exist_ok=True)
+            except shutil.Error as error:  # of every file; the first says enough
+                raise OSError(error.args[0][0][2]) from error
+            Progress(partial).save()
+    return Progress(folder)
+
+
+def may_become(folder, source):
+    """Whether a folder is empty, or holds the first entries of ``source`` only, as ``init`` leaves it if killed.
+
+    :func:`.new_folder` moves them into it one by one, and last of all the progress.
+    """
+    found = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".minicap-"))
+    shipped = sorted(path.name for path in source.iterdir() if path.name not in ("__pycache__", NAME))
+    return found == shipped[:len(found)]
 
 
 def as_json(progress):

@@ -13,12 +13,11 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "weights")]
 
+import programs
 import tiny_captioner
 import tiny_flickr8k
 import tiny_vgg
 import vgg_files
-
-import programs
 from torch_writing import save_legacy, save_zip
 
 from minicap.captioning.captioner import Captioner

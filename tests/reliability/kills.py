@@ -108,7 +108,7 @@ def in_a_fork(run, kill=None):
                 kill_at(kill)
             run()
             code = 0
-        except BaseException:  # noqa: BLE001 - the exit code tells
+        except BaseException:
             traceback.print_exc()
         finally:
             os._exit(code)

@@ -101,5 +101,5 @@ def run(arguments, folder):
             else:
                 path.unlink(missing_ok=True)
     changed = [path for path, time in before.items() if not path.exists() or
-               path.is_file() and path.stat().st_mtime_ns != time]
+               (path.is_file() and path.stat().st_mtime_ns != time)]
     assert not changed, f"has changed {changed}"

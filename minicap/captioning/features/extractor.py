@@ -9,6 +9,7 @@ from ...errors import UserError, warn, warning
 from ...files import existing_file
 from ...images import read_ahead, read_image, resize
 from ...inference import inference
+from ...locks import locked
 from ...networks import feature_shapes, feature_stages
 from ...vgg import vgg
 from ...weights import digest
@@ -105,6 +106,11 @@ def extract(inputs, extractor, out, batch_size=32):
 
     A picture that cannot be read is left out, with a warning.
     """
+    with locked(array_path(out)):
+        _extract(inputs, extractor, out, batch_size)
+
+
+def _extract(inputs, extractor, out, batch_size):
     from tqdm import tqdm
 
     changed = finished_changes(out, extractor.source, inputs.names)

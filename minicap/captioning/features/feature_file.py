@@ -21,6 +21,7 @@ from ...errors import UserError
 from ...files import read_json, write_json
 from ...networks import NetworkFacts
 from ...schema import Count, Size, fitting
+from ...writing import create, sync
 from .feature_paths import (
     array_path,
     check_not_somebody_elses,
@@ -188,7 +189,7 @@ def open_features(path):
 
 
 class FeatureWriter:
-    """Writes features in image order under a temporary name, and records its progress.
+    """Writes features in image order under a temporary name, and records its progress; its caller holds the lock.
 
     ``done`` images are already there if an earlier run with the same source and image list was interrupted.
     ``discarded`` states how an unfinished file differs that cannot be continued (see :func:`changes`).
@@ -196,9 +197,10 @@ class FeatureWriter:
 
     def __init__(self, path, source, images):
         self.path = array_path(path)
+        self.target = Path(os.path.realpath(self.path))  # a link stays, and leads to the features
         self.source, self.images = source, tuple(images)
         self.shape = (len(self.images), *source.shape)
-        self.partial = partial_path(self.path)
+        self.partial = partial_path(self.target)
         self.progress = sidecar(self.partial)
         self.done, self.unreadable, self.discarded = 0, [], []
         check_not_somebody_elses(self.path)
@@ -208,7 +210,7 @@ class FeatureWriter:
 
     def _reopen(self):
         """The array of an interrupted run, or None when there is none that can be continued."""
-        if not (self.partial.exists() and self.progress.exists()):
+        if not all(path.is_file() and not path.is_symlink() for path in (self.partial, self.progress)):
             return None
         try:
             state = read_json(self.progress, "the progress of the extraction,", Stored)
@@ -229,8 +231,10 @@ class FeatureWriter:
         Otherwise a full disk under a memory map would kill the process with SIGBUS.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.partial.parent.mkdir(parents=True, exist_ok=True)
             self.progress.unlink(missing_ok=True)  # first: it vouches for numbers that are overwritten now
+            self.partial.unlink(missing_ok=True)
+            create(self.partial)  # not a file to which a link of this name leads
             array = np.lib.format.open_memmap(self.partial, "w+", np.float16, self.shape)
             if hasattr(os, "posix_fallocate"):
                 with open(self.partial, "rb+") as f:
@@ -270,9 +274,10 @@ class FeatureWriter:
         assert self.done == len(self.images), "unfinished"
         self.save_progress()  # if it is killed below this line, the next run only has to finish
         self.array = None  # closes the map: Windows does not rename a file that is open
-        self.path.unlink(missing_ok=True)
+        self.target.unlink(missing_ok=True)
         write_json(sidecar(self.path), self._description())
-        os.replace(self.partial, self.path)
+        os.replace(self.partial, self.target)
+        sync(self.target.parent)
         self.progress.unlink(missing_ok=True)
 
     def _description(self):

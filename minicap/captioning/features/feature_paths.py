@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...files import existing_file, read_json
+from ...locks import is_stream
 
 
 def array_path(path):
@@ -61,6 +62,8 @@ def check_not_somebody_elses(path):
     for file in (array, description):
         if file.is_dir():
             raise UserError(f"{file} is a folder; out= has to be a file")
+        if is_stream(file):
+            raise UserError(f"{file} is a device or a pipe; out= has to be a file")
     if array.stem.lower().endswith(".partial"):
         raise UserError(f"out= {path}: names in .partial are those of unfinished features; choose another one")
     if description.exists() and not _is_description(description):

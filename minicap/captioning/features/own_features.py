@@ -18,6 +18,7 @@ import numpy as np
 
 from ...errors import UserError, warn
 from ...files import sha256
+from ...locks import locked
 from ..data.caption_dataset import first_of
 from .feature_file import FeatureSource, FeatureWriter, array_path, finished_changes
 from .own_arrays import Entry, open_arrays
@@ -59,7 +60,8 @@ def import_features(path, dataset, out, *, names=None, key=None, split=None, cha
         images = complete(images, found, dataset, split, where)
         source = FeatureSource.of_own_array(f"own {key}".rstrip(), sha256(path), axes, shape)
         print(f"{path}: read as {len(found):,} images of {in_words(shape)}", file=sys.stderr)
-        write(path, entry, axes, images, source, out)
+        with locked(array_path(out)):
+            write(path, entry, axes, images, source, out)
 
 
 def choose(entries, path, key, dataset):

@@ -5,8 +5,8 @@ import textwrap
 
 import numpy as np
 
-from ...files import replacing
 from ...images import resize
+from ...writing import replacing
 
 
 def save_curves(path, history):

@@ -180,7 +180,7 @@ class TrainSettings:
         recipe = RECIPES["shapes" if settings.data == "shapes" else
                          "attend" if settings.model == "attend" else "features"]
         chosen = {k: v for k, v in recipe.items() if getattr(settings, k) is None}
-        settings = dataclasses.replace(settings, **chosen, out=settings.out or _next_folder(settings.data))
+        settings = dataclasses.replace(settings, **chosen, out=settings.out or next_folder(settings.data))
         settings.check()
         return settings
 
@@ -253,5 +253,6 @@ RUN = TypedDict("RUN", {name: kind if name in ("data", "model", "sentinel") else
                         for name, kind in get_type_hints(TrainSettings).items()})
 
 
-def _next_folder(data):
+def next_folder(data):
+    """The first folder runs/DATA-1, runs/DATA-2, ... that is not there."""
     return next(str(p) for n in itertools.count(1) if not (p := Path(f"runs/{data}-{n}")).exists())
