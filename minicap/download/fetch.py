@@ -77,6 +77,7 @@ def fetch(file, folder, *, timeout=TIMEOUT, attempts=ATTEMPTS, sleep=time.sleep)
         if target.exists():
             if problem := file.problem(target):
                 raise UserError(f"{target} is already there, but {problem}; move it away or delete it, then try again")
+            Partial(target).forget()  # of a run that was killed after its last step but this
             print(f"{target} is already there and verified", file=sys.stderr)
             return target
         target.parent.mkdir(parents=True, exist_ok=True)

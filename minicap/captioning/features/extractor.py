@@ -14,7 +14,7 @@ from ...networks import feature_shapes, feature_stages
 from ...vgg import vgg
 from ...weights import digest
 from ...weights.preprocessing import Preprocessing, convention
-from .feature_file import FeatureSource, FeatureWriter, array_path, finished_changes, open_features
+from .feature_file import FeatureSource, FeatureWriter, array_path, is_up_to_date, open_features
 
 SAVE_EVERY = 16  # batches
 
@@ -113,13 +113,9 @@ def extract(inputs, extractor, out, batch_size=32):
 def _extract(inputs, extractor, out, batch_size):
     from tqdm import tqdm
 
-    changed = finished_changes(out, extractor.source, inputs.names)
-    if changed == []:
-        print(f"{out} is already there and up to date", file=sys.stderr)
+    if is_up_to_date(out, extractor.source, inputs.names):
         return
     writer = FeatureWriter(out, extractor.source, inputs.names)
-    if changed:
-        warn(f"{writer.path} has other features ({', '.join(changed)}); it is replaced when the new ones are complete")
     if writer.discarded:
         warn(f"{writer.partial}, unfinished, has other features ({', '.join(writer.discarded)}); starting anew")
     with tqdm(total=len(inputs.names), initial=writer.done, unit="image", desc=extractor.source.layer) as bar:

@@ -11,13 +11,14 @@ import contextlib
 import dataclasses
 import math
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from ...errors import UserError
+from ...errors import UserError, warn
 from ...files import read_json, write_json
 from ...networks import NetworkFacts
 from ...schema import Count, Size, fitting
@@ -296,3 +297,15 @@ def finished_changes(path, source, images):
         return changes(file.source, file.images, source, images)
     except _DAMAGED:
         return None
+
+
+def is_up_to_date(path, source, images):
+    """Whether the finished file at ``path`` has these features, which is said; a warning if it has others."""
+    changed = finished_changes(path, source, images)
+    if changed:
+        warn(f"{array_path(path)} has other features ({', '.join(changed)}); it is replaced when the new ones are "
+             "complete")
+    if changed == []:
+        sidecar(partial_path(path)).unlink(missing_ok=True)  # of a run that was killed after its last step but this
+        print(f"{array_path(path)} is already there and up to date", file=sys.stderr)
+    return changed == []

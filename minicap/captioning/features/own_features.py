@@ -20,7 +20,7 @@ from ...errors import UserError, warn
 from ...files import sha256
 from ...locks import locked
 from ..data.caption_dataset import first_of
-from .feature_file import FeatureSource, FeatureWriter, array_path, finished_changes
+from .feature_file import FeatureSource, FeatureWriter, array_path, is_up_to_date
 from .own_arrays import Entry, open_arrays
 from .own_names import match, names_inside, read_names
 
@@ -170,13 +170,9 @@ def complete(images, found, dataset, split, where):
 def write(path, entry, axes, images, source, out):
     """Write the rows whose image is not None; goes on where a run was cut off."""
     kept = [image for image in images if image is not None]
-    changed = finished_changes(out, source, kept)
-    if changed == []:
-        print(f"{array_path(out)} is already there and up to date", file=sys.stderr)
+    if is_up_to_date(out, source, kept):
         return
     writer = FeatureWriter(out, source, kept)
-    if changed:
-        warn(f"{writer.path} has other features ({', '.join(changed)}); it is replaced")
     seen = 0
     for begin in range(0, len(images), BLOCK):
         block = images[begin:begin + BLOCK]
