@@ -127,8 +127,11 @@ def begin_with_vectors(W, vocabulary, vectors):
     words = vocabulary.words[len(SPECIAL):]
     found = vectors.of(words)
     if not found:
+        theirs = "" if vectors.first is None else f" (its first is for {vectors.first!r})"
         raise UserError(f"{vectors.path} has a vector for none of the {len(words):,} words of the captions, such as "
-                        f"{words[0]!r}; use vectors of their language, in lower case")
+                        f"{words[0]!r}{theirs}; use vectors of their language, of words in lower case without more")
+    if not any(vector.any() for vector in found.values()):
+        raise UserError(f"{vectors.path} has nothing but zeros for the words of the captions; use another copy")
     counts = dict(zip(vocabulary.words, vocabulary.counts, strict=True))
     running = sum(counts[word] for word in found) / sum(counts[word] for word in words)
     print(f"{vectors.path}: vectors of {vectors.size} numbers for {len(found):,} of {len(words):,} words, which are "
