@@ -7,10 +7,11 @@ from dataclasses import MISSING, dataclass
 from .captioning.checkpoint import checkpoint_folders
 from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble
-from .captioning.reporting.plots import save_attention
+from .captioning.reporting.plots import is_plot, save_attention
 from .captioning.run_data import make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
 from .errors import UserError, with_flags
+from .files import check_output
 from .weights.preprocessing import CONVENTIONS
 
 
@@ -34,6 +35,8 @@ class CaptionSettings(SearchSettings):
 
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Describe photographs.", argv)
+    if settings.attention is not None:
+        check_output(settings.attention, "attention", is_plot)
     folders = checkpoint_folders(settings.checkpoint)
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
                               device=settings.device)

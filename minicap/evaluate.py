@@ -11,12 +11,13 @@ from .captioning.captioner import caption_all
 from .captioning.checkpoint import checkpoint_folders
 from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble, EnsembleInputs
-from .captioning.reporting.report import write_report
+from .captioning.reporting.report import is_report, write_report
 from .captioning.run_data import feature_files, make_consensus, split_inputs, trained_dataset, training_settings
 from .captioning.scoring.metrics import score_captions, warn_of_flaws
 from .captioning.text.tokens import TOKENIZERS
 from .cli import option, parse_settings, run_program
-from .files import write_json
+from .errors import UserError
+from .files import check_output, is_json_of_ours, same_path, write_json
 from .weights.preprocessing import CONVENTIONS
 
 
@@ -52,6 +53,7 @@ class EvaluateSettings(SearchSettings):
 
 def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
+    check_outputs(settings)
     folders = checkpoint_folders(settings.checkpoint)
     runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
@@ -78,6 +80,21 @@ def main(argv=None):
         write_report(settings.html, captioner, dataset, settings.split, predictions,
                      subtitle=f"{settings.checkpoint}, {settings.describe()}.", history=history_of(folders[0]))
     show(scores, settings)
+
+
+def check_outputs(settings):
+    """UserError where the files that are asked for could not be written, or not without overwriting others."""
+    if settings.predictions:
+        check_output(settings.predictions, "predictions", is_file_of_predictions)
+    if settings.html:
+        check_output(settings.html, "html", is_report)
+        if settings.predictions and same_path(settings.html, settings.predictions):
+            raise UserError(f"html= and predictions= are both {settings.html}; name two files")
+
+
+def is_file_of_predictions(path):
+    return is_json_of_ours(path, lambda captions: isinstance(captions, dict)
+                           and all(isinstance(caption, str) for caption in captions.values()))
 
 
 def history_of(folder):

@@ -23,7 +23,7 @@ from .captioning.scoring.significance import bootstrap_intervals, paired_test
 from .captioning.text.tokens import MARKER, TOKENIZERS, tokenize
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
-from .files import same_path, write_json
+from .files import check_output, is_json_of_ours, same_path, write_json
 
 DEFAULT_RESAMPLES = 1000
 
@@ -60,7 +60,7 @@ def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
     if settings.bootstrap < 0:
         raise UserError(f"--bootstrap is a number of resamplings, it cannot be {settings.bootstrap}")
-    check_output(settings)
+    check_outputs(settings)
     references, ids, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images, ids=ids)
     warn_of_flaws(predictions, references, settings.tokenizer)
@@ -85,12 +85,20 @@ def main(argv=None):
     print(json.dumps(report) if settings.json else table(report))
 
 
-def check_output(settings):
-    """UserError when --per-image names one of the files that are read."""
+def check_outputs(settings):
+    """UserError when --per-image names one of the files that are read, or another one that it must not overwrite."""
+    if not settings.per_image:
+        return
     for name in ("predictions", "references", "images", "against"):
         path = getattr(settings, name)
-        if path and settings.per_image and same_path(path, settings.per_image):
+        if path and same_path(path, settings.per_image):
             raise UserError(f"per_image= {settings.per_image} would replace the file of {name}=; name another file")
+    check_output(settings.per_image, "per_image", lambda path: is_json_of_ours(path, is_per_image))
+
+
+def is_per_image(value):
+    return isinstance(value, dict) and all(isinstance(scores, dict) and {"caption", *METRICS} <= scores.keys()
+                                           for scores in value.values())
 
 
 def load_references(path, images_path):

@@ -3,6 +3,7 @@
 Names are never cut at a dot, and a file of such a name that minicap has not written is never overwritten.
 """
 
+import os
 from pathlib import Path
 
 from ...errors import UserError
@@ -11,10 +12,10 @@ from ...files import existing_file, read_json
 
 def array_path(path):
     """Where the array of ``path`` stands, which names it with ``.npy`` or without, or names its description."""
-    path = Path(path).expanduser()
-    if path.name in ("", ".."):
-        raise UserError(f"{path} is a folder; name a file of features")
-    return path if path.suffix.lower() == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
+    given, path = path, Path(path).expanduser()
+    if path.name in ("", "..") or os.fspath(given).endswith(("/", os.sep)):
+        raise UserError(f"{given} is a folder; name a file of features")
+    return path if path.suffix == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
 
 
 def sidecar(path):
@@ -30,7 +31,7 @@ def partial_path(path):
 
 
 def _without(ending, name):
-    return name[:-len(ending)] if name.lower().endswith(ending) else name
+    return name.removesuffix(ending)  # in this case only: a.npy and a.NPY are two files, with two descriptions
 
 
 def existing_array(path):

@@ -95,13 +95,26 @@ def test_an_unreadable_image_is_named_and_has_no_row(tmp_path):
 @pytest.mark.parametrize("name, written", [
     ("vgg-0.1", ["vgg-0.1.json", "vgg-0.1.npy"]), ("vgg-0.1.npy", ["vgg-0.1.json", "vgg-0.1.npy"]),
     ("vgg-0.1.json", ["vgg-0.1.json", "vgg-0.1.npy"]), ("a.b.npy.npy", ["a.b.npy.json", "a.b.npy.npy"]),
-    ("f.NPY", ["f.NPY", "f.json"]), ("f.mat", ["f.mat.json", "f.mat.npy"]), ("f.", ["f..json", "f..npy"])])
+    ("f.NPY", ["f.NPY.json", "f.NPY.npy"]), ("f.mat", ["f.mat.json", "f.mat.npy"]), ("f.", ["f..json", "f..npy"])])
 def test_names_are_never_cut(tmp_path, name, written):
     cut_off(tmp_path / name)
     assert len(files(tmp_path)) == 2 and all(".partial." in path for path in files(tmp_path))
     write_all(tmp_path / name)
     assert files(tmp_path) == written
     assert open_features(tmp_path / name).images == IMAGES
+
+
+def test_a_name_with_a_slash_at_its_end_is_a_folder(tmp_path):
+    with pytest.raises(UserError, match="features/ is a folder; name a file of features"):
+        FeatureWriter(f"{tmp_path}/features/", SOURCE, IMAGES)
+    assert not files(tmp_path)
+
+
+def test_names_that_differ_in_the_case_of_their_ending_have_two_descriptions(tmp_path):
+    write_all(tmp_path / "f.npy")
+    write_all(tmp_path / "f.NPY", OTHER_WEIGHTS, VALUES + 1)
+    assert open_features(tmp_path / "f.npy").source == SOURCE
+    assert open_features(tmp_path / "f.NPY").source == OTHER_WEIGHTS
 
 
 def test_two_names_that_differ_behind_the_last_dot_are_two_files(tmp_path):
