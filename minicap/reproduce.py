@@ -20,7 +20,7 @@ from .captioning.scoring.metrics import METRICS, TITLES
 from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
 from .errors import UserError
-from .files import read_json, write_json
+from .files import check_output, is_json_of_ours, read_json, same_path, write_json
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ def main(argv=None):
     settings = parse_settings(ReproduceSettings, "reproduce", "Run a recorded result again and compare.", argv)
     recorded = recorded_row(Path(settings.results), settings.row)
     work = Path(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}").expanduser()
+    if same_path(work, Path(settings.results) / settings.row):
+        raise UserError(f"work= {work} has the recorded result itself, which would be overwritten; name another folder")
+    check_output(work / "scores-test.json", "work", is_file_of_scores)
     work.mkdir(parents=True, exist_ok=True)
     begin, out = time.monotonic(), ""
     for number, step in enumerate(recorded["steps"], start=1):
@@ -46,6 +49,10 @@ def main(argv=None):
     scores, predictions = json.loads(out), read_json(work / "predictions-test.json", "predictions")
     write_json(work / "scores-test.json", scores)
     report(settings.row, recorded, scores, predictions, time.monotonic() - begin)
+
+
+def is_file_of_scores(path):
+    return is_json_of_ours(path, lambda scores: isinstance(scores, dict) and set(METRICS) <= scores.keys())
 
 
 def recorded_row(results, row):
