@@ -8,7 +8,7 @@ from .captioning.checkpoint import checkpoint_folders
 from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble
 from .captioning.reporting.plots import save_attention
-from .captioning.run_data import make_consensus, trained_dataset, training_settings
+from .captioning.run_data import expect_new_file, make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
 from .errors import UserError, with_flags
 from .weights.preprocessing import CONVENTIONS
@@ -27,7 +27,8 @@ class CaptionSettings(SearchSettings):
                                   "training, or MINICAP_DATA)", metavar="DIR")
     features: str | None = option(None, "--neighbours: features of the training images (default: those of the training "
                                   "run)", metavar="FILE")
-    attention: str | None = option(None, "write a picture of the attention for each word", metavar="PNG")
+    attention: str | None = option(None, "write a picture of the attention for each word", metavar="PNG",
+                                   writes=True)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "print one JSON object per line, with all captions of the beam")
 
@@ -35,6 +36,7 @@ class CaptionSettings(SearchSettings):
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Describe photographs.", argv)
     folders = checkpoint_folders(settings.checkpoint)
+    expect_new_file(settings, "attention", folders)
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
                               device=settings.device)
     if settings.attention is not None:
@@ -44,6 +46,7 @@ def main(argv=None):
     search = settings.search()
     if settings.mbr_samples or settings.neighbours:
         trained = training_settings(folders[0], data_dir=settings.data_dir)
+        expect_new_file(settings, "attention", folders, trained)
         search["consensus"] = make_consensus(settings, captioner, trained_dataset(trained, settings.data_dir),
                                              settings.features or trained["features"])
     failed = 0

@@ -12,7 +12,14 @@ from .captioning.checkpoint import checkpoint_folders
 from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble, EnsembleInputs
 from .captioning.reporting.report import write_report
-from .captioning.run_data import feature_files, make_consensus, split_inputs, trained_dataset, training_settings
+from .captioning.run_data import (
+    expect_new_file,
+    feature_files,
+    make_consensus,
+    split_inputs,
+    trained_dataset,
+    training_settings,
+)
 from .captioning.scoring.metrics import score_captions, warn_of_flaws
 from .captioning.text.tokens import TOKENIZERS
 from .cli import option, parse_settings, run_program
@@ -38,12 +45,13 @@ class EvaluateSettings(SearchSettings):
                                        "training)", choices=tuple(CONVENTIONS))
     features: str | None = option(None, "features written by minicap.extract (default: those of the training run); for "
                                   "several checkpoints one file for all, or FILE,FILE,...", metavar="FILE")
-    predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE")
+    predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE",
+                                     writes=True)
     tokenizer: str | None = option(None, "split captions into words, or also into characters where a script has no "
                                    "spaces between words, to score them (default: as in training)",
                                    choices=tuple(TOKENIZERS))
     html: str | None = option(None, "write a page with scores, learning curves, captioned pictures and attention",
-                              metavar="FILE")
+                              metavar="FILE", writes=True)
     shuffle_images: bool = option(False, "give every image the caption of another one, to see which scores are reached "
                                   "without looking at the image")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
@@ -54,6 +62,8 @@ def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
     folders = checkpoint_folders(settings.checkpoint)
     runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
+    for out in ("predictions", "html"):
+        expect_new_file(settings, out, folders, runs[0])
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
                               device=settings.device)
     dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed)

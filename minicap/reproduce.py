@@ -20,7 +20,7 @@ from .captioning.scoring.metrics import METRICS, TITLES
 from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
 from .errors import UserError
-from .files import read_json, write_json
+from .files import read_json, same_path, write_json
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ def main(argv=None):
     settings = parse_settings(ReproduceSettings, "reproduce", "Run a recorded result again and compare.", argv)
     recorded = recorded_row(Path(settings.results), settings.row)
     work = Path(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}").expanduser()
+    if same_path(work, Path(settings.results) / settings.row):
+        raise UserError(f"work= {work} holds the recorded result, which would be replaced; name another folder")
     work.mkdir(parents=True, exist_ok=True)
     begin, out = time.monotonic(), ""
     for number, step in enumerate(recorded["steps"], start=1):

@@ -23,7 +23,7 @@ from .captioning.scoring.significance import bootstrap_intervals, paired_test
 from .captioning.text.tokens import MARKER, TOKENIZERS, tokenize
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
-from .files import same_path, write_json
+from .files import write_json
 
 DEFAULT_RESAMPLES = 1000
 
@@ -42,7 +42,8 @@ class ScoreSettings:
         None, "score only the images in this list, one name per line; each must have a prediction (default: all images "
         "in PREDICTIONS)", metavar="FILE")
     per_image: str | None = option(
-        None, "write the scores of each image (BLEU-4 is 0 where no four words in a row match)", metavar="OUT.json")
+        None, "write the scores of each image (BLEU-4 is 0 where no four words in a row match)", metavar="OUT.json",
+        writes=True)
     bootstrap: int = option(
         0, "95% intervals from N bootstrap resamples of the images; CIDEr keeps the document frequencies of the whole "
         "set", metavar="N")
@@ -60,7 +61,6 @@ def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
     if settings.bootstrap < 0:
         raise UserError(f"--bootstrap is a number of resamplings, it cannot be {settings.bootstrap}")
-    check_output(settings)
     references, ids, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images, ids=ids)
     warn_of_flaws(predictions, references, settings.tokenizer)
@@ -83,14 +83,6 @@ def main(argv=None):
             image: {"caption": caption} | {name: values[i] for name, values in columns.items()}
             for i, (image, caption) in enumerate(predictions.items())})
     print(json.dumps(report) if settings.json else table(report))
-
-
-def check_output(settings):
-    """UserError when --per-image names one of the files that are read."""
-    for name in ("predictions", "references", "images", "against"):
-        path = getattr(settings, name)
-        if path and settings.per_image and same_path(path, settings.per_image):
-            raise UserError(f"per_image= {settings.per_image} would replace the file of {name}=; name another file")
 
 
 def load_references(path, images_path):

@@ -62,6 +62,13 @@ def test_an_unknown_row_is_answered_with_those_there_are(recorded, tmp_path):
         reproduce.main(["tiny", "--results", str(tmp_path / "nowhere")])
 
 
+def test_a_recorded_result_is_not_replaced_by_its_own_repetition(recorded):
+    before = (recorded / "results" / "tiny" / "scores-test.json").read_bytes()
+    with pytest.raises(UserError, match=r"work= .*tiny holds the recorded result, which would be replaced"):
+        reproduce.main(["tiny", "--results", str(recorded / "results"), "--work", str(recorded / "results/tiny/")])
+    assert (recorded / "results" / "tiny" / "scores-test.json").read_bytes() == before
+
+
 def test_a_recipe_that_needs_weights_says_where_to_get_them(monkeypatch, tmp_path):
     monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
     monkeypatch.setenv("MINICAP_DATA", str(tmp_path))

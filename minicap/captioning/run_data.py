@@ -1,5 +1,7 @@
 """The data of a training run, for the programs that use its checkpoint."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ..errors import UserError
@@ -10,6 +12,7 @@ from .decoding.consensus import Consensus
 from .features.feature_file import open_features
 from .features.inputs import FeatureInputs, PixelInputs
 
+OF_A_RUN = ("captioner.json", "settings.json", "metrics.jsonl", "curve.png", "samples.png", "scores.json", "README.md")
 KEYS = ("data", "data_dir", "splits", "split_seed", "features")
 
 
@@ -31,6 +34,28 @@ def trained_dataset(trained, data_dir=None, splits=None, split_seed=None):
     """The data set of a run; arguments override its settings."""
     return load_dataset(trained["data"], data_dir or trained["data_dir"], splits=splits or trained["splits"],
                         split_seed=trained["split_seed"] if split_seed is None else split_seed)
+
+
+def expect_new_file(settings, out, folders, trained=None):
+    """UserError when the file that the option ``out`` names is there already, and is one of a checkpoint in ``folders``
+    or of the data of a run with the settings ``trained``. Captions and reports written by earlier calls are no such.
+    """
+    named = getattr(settings, out)
+    path = Path(named).expanduser().resolve() if named else None
+    if path is None or not path.is_file():
+        return
+    for folder in folders:
+        if path.parent == Path(folder).resolve() and (path.suffix == ".safetensors" or path.name in OF_A_RUN):
+            raise UserError(f"{out}= {named} would replace a part of the checkpoint; name another file")
+    for name in ("data_dir", "splits") if trained else ():
+        folder = getattr(settings, name, None) or trained[name]
+        folder = Path(folder).expanduser().resolve() if folder else path
+        depth = len(path.relative_to(folder).parts) if folder in path.parents else None
+        # Captions are read up to a folder below that of the data, pictures deeper.
+        if depth and path.suffix != ".html" and (depth <= 2 or path.suffix != ".json"):
+            raise UserError(f"{out}= {named} is there already, in the folder of the data; name another file")
+    if trained and trained["features"] and same_path(path, trained["features"]):
+        raise UserError(f"{out}= {named} would replace the features of the run; name another file")
 
 
 def feature_files(named, runs):
