@@ -11,7 +11,6 @@ from .captioning.reporting.plots import is_plot, save_attention
 from .captioning.run_data import make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
 from .errors import UserError, with_flags
-from .files import check_output
 from .weights.preprocessing import CONVENTIONS
 
 
@@ -28,15 +27,14 @@ class CaptionSettings(SearchSettings):
                                   "training, or MINICAP_DATA)", metavar="DIR")
     features: str | None = option(None, "--neighbours: features of the training images (default: those of the training "
                                   "run)", metavar="FILE")
-    attention: str | None = option(None, "write a picture of the attention for each word", metavar="PNG")
+    attention: str | None = option(None, "write a picture of the attention for each word", metavar="PNG",
+                                   writes=is_plot)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "print one JSON object per line, with all captions of the beam")
 
 
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Describe photographs.", argv)
-    if settings.attention is not None:
-        check_output(settings.attention, "attention", is_plot)
     folders = checkpoint_folders(settings.checkpoint)
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
                               device=settings.device)

@@ -16,9 +16,13 @@ from .captioning.run_data import feature_files, make_consensus, split_inputs, tr
 from .captioning.scoring.metrics import score_captions, warn_of_flaws
 from .captioning.text.tokens import TOKENIZERS
 from .cli import option, parse_settings, run_program
-from .errors import UserError
-from .files import check_output, is_json_of_ours, same_path, write_json
+from .files import is_json_of_ours, write_json
 from .weights.preprocessing import CONVENTIONS
+
+
+def is_file_of_predictions(path):
+    return is_json_of_ours(path, lambda captions: isinstance(captions, dict)
+                           and all(isinstance(caption, str) for caption in captions.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +43,13 @@ class EvaluateSettings(SearchSettings):
                                        "training)", choices=tuple(CONVENTIONS))
     features: str | None = option(None, "features written by minicap.extract (default: those of the training run); for "
                                   "several checkpoints one file for all, or FILE,FILE,...", metavar="FILE")
-    predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE")
+    predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE",
+                                     writes=is_file_of_predictions)
     tokenizer: str | None = option(None, "split captions into words, or also into characters where a script has no "
                                    "spaces between words, to score them (default: as in training)",
                                    choices=tuple(TOKENIZERS))
     html: str | None = option(None, "write a page with scores, learning curves, captioned pictures and attention",
-                              metavar="FILE")
+                              metavar="FILE", writes=is_report)
     shuffle_images: bool = option(False, "give every image the caption of another one, to see which scores are reached "
                                   "without looking at the image")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
@@ -53,7 +58,6 @@ class EvaluateSettings(SearchSettings):
 
 def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
-    check_outputs(settings)
     folders = checkpoint_folders(settings.checkpoint)
     runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
@@ -80,21 +84,6 @@ def main(argv=None):
         write_report(settings.html, captioner, dataset, settings.split, predictions,
                      subtitle=f"{settings.checkpoint}, {settings.describe()}.", history=history_of(folders[0]))
     show(scores, settings)
-
-
-def check_outputs(settings):
-    """UserError where the files that are asked for could not be written, or not without overwriting others."""
-    if settings.predictions:
-        check_output(settings.predictions, "predictions", is_file_of_predictions)
-    if settings.html:
-        check_output(settings.html, "html", is_report)
-        if settings.predictions and same_path(settings.html, settings.predictions):
-            raise UserError(f"html= and predictions= are both {settings.html}; name two files")
-
-
-def is_file_of_predictions(path):
-    return is_json_of_ours(path, lambda captions: isinstance(captions, dict)
-                           and all(isinstance(caption, str) for caption in captions.values()))
 
 
 def history_of(folder):

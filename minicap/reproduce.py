@@ -38,7 +38,7 @@ def main(argv=None):
     recorded = recorded_row(Path(settings.results), settings.row)
     work = Path(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}").expanduser()
     if same_path(work, Path(settings.results) / settings.row):
-        raise UserError(f"work= {work} has the recorded result itself, which would be overwritten; name another folder")
+        raise UserError(f"work= {work} holds the recorded result, which would be replaced; name another folder")
     check_output(work / "scores-test.json", "work", is_file_of_scores)
     work.mkdir(parents=True, exist_ok=True)
     begin, out = time.monotonic(), ""

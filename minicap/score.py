@@ -23,9 +23,15 @@ from .captioning.scoring.significance import bootstrap_intervals, paired_test
 from .captioning.text.tokens import MARKER, TOKENIZERS, tokenize
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
-from .files import check_output, is_json_of_ours, same_path, write_json
+from .files import is_json_of_ours, write_json
 
 DEFAULT_RESAMPLES = 1000
+
+
+def is_file_of_scores(path):
+    """Whether --per-image has written a file."""
+    return is_json_of_ours(path, lambda value: isinstance(value, dict) and all(
+        isinstance(scores, dict) and {"caption", *METRICS} <= scores.keys() for scores in value.values()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +48,8 @@ class ScoreSettings:
         None, "score only the images in this list, one name per line; each must have a prediction (default: all images "
         "in PREDICTIONS)", metavar="FILE")
     per_image: str | None = option(
-        None, "write the scores of each image (BLEU-4 is 0 where no four words in a row match)", metavar="OUT.json")
+        None, "write the scores of each image (BLEU-4 is 0 where no four words in a row match)", metavar="OUT.json",
+        writes=is_file_of_scores)
     bootstrap: int = option(
         0, "95% intervals from N bootstrap resamples of the images; CIDEr keeps the document frequencies of the whole "
         "set", metavar="N")
@@ -60,7 +67,6 @@ def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
     if settings.bootstrap < 0:
         raise UserError(f"--bootstrap is a number of resamplings, it cannot be {settings.bootstrap}")
-    check_outputs(settings)
     references, ids, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images, ids=ids)
     warn_of_flaws(predictions, references, settings.tokenizer)
@@ -83,22 +89,6 @@ def main(argv=None):
             image: {"caption": caption} | {name: values[i] for name, values in columns.items()}
             for i, (image, caption) in enumerate(predictions.items())})
     print(json.dumps(report) if settings.json else table(report))
-
-
-def check_outputs(settings):
-    """UserError when --per-image names one of the files that are read, or another one that it must not overwrite."""
-    if not settings.per_image:
-        return
-    for name in ("predictions", "references", "images", "against"):
-        path = getattr(settings, name)
-        if path and same_path(path, settings.per_image):
-            raise UserError(f"per_image= {settings.per_image} would replace the file of {name}=; name another file")
-    check_output(settings.per_image, "per_image", lambda path: is_json_of_ours(path, is_per_image))
-
-
-def is_per_image(value):
-    return isinstance(value, dict) and all(isinstance(scores, dict) and {"caption", *METRICS} <= scores.keys()
-                                           for scores in value.values())
 
 
 def load_references(path, images_path):

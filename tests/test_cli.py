@@ -86,6 +86,30 @@ def test_help_names_the_program_and_shows_defaults(capsys):
 
 # ------------------------------------------------------------------------------ groups, former names, bounds, sentences
 
+@dataclasses.dataclass(frozen=True)
+class Copying:
+    pictures: tuple[str, ...] = option(dataclasses.MISSING, "pictures", positional=True)
+    weights: str | None = option(None, "weights", metavar="FILE,...")
+    split: str = option("dev", "split", choices=("dev", "test"))
+    out: str | None = option(None, "where the copy goes", metavar="FILE", writes=Path.is_symlink)
+    log: str | None = option(None, "where the lines go", metavar="FILE", writes=Path.is_symlink)
+
+
+@pytest.mark.parametrize(("argv", "name"), [
+    (["a.png", "b.png", "--out", "./b.png"], "pictures="),
+    (["a.png", "--weights", "w.npz", "--out", "x/../w.npz"], "weights="),
+    (["a.png", "--weights", "v.npz,w.npz", "--out", "w.npz"], "weights="),
+    (["a.png", "--out", "c.png", "--log", "c.png"], "log="),
+])
+def test_a_file_to_write_is_none_that_another_option_names(argv, name):
+    with pytest.raises(UserError, match=f"out= .* would replace the file of {name}; name another file"):
+        parse_settings(Copying, "copy", "Copy pictures.", argv)
+
+
+def test_a_file_to_write_may_be_called_like_a_choice():
+    assert parse_settings(Copying, "copy", "Copy.", ["a.png", "--split", "test", "--out", "test"]).out == "test"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Brushes:
     strokes: int = option(3, "strokes of the brush", group="painting", formerly="dabs", least=1)

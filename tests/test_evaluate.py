@@ -106,6 +106,38 @@ def test_people_get_a_table_in_points(trained, capsys, tmp_path):
     assert err == f"captions written to {tmp_path / 'p.json'}\n"
 
 
+# --------------------------------------------------------------------------------------------- files to be written
+
+@pytest.mark.parametrize("option", ["--predictions", "--html"])
+@pytest.mark.parametrize("file, message", [
+    ("features.npy", "is there already and was not written|would replace the file of features="),
+    ("pictures/captions.csv", "is there already and was not written by this option"),
+    ("pictures/train.txt", "is there already and was not written by"),
+    ("pictures/{picture}", "is there already and was not written by"),
+    ("run/captioner.json", "is there already and was not written by"),
+    ("run/best.safetensors", "is there already and was not written by"),
+])
+def test_what_is_read_is_never_overwritten(run, tmp_path, copied, option, file, message):
+    pictures = tiny_captioner.write_folder(tmp_path / "pictures")
+    features = tiny_captioner.write_features(tmp_path / "features.npy")
+    copied.rename(tmp_path / "run")
+    edit_settings(tmp_path / "run", data_dir=str(pictures), features=str(features))
+    out = tmp_path / file.format(picture=tiny_captioner.NAMES[0])
+    before = out.read_bytes()
+    for named in ((), ("--data-dir", pictures, "--features", features)):
+        with pytest.raises(UserError, match=message):
+            run(option, out, *named, checkpoint=tmp_path / "run")
+    assert out.read_bytes() == before
+
+
+def test_captions_and_reports_are_written_again_and_never_to_one_file(run, tmp_path, copied):
+    for folder in (tmp_path, copied):
+        for _ in range(2):
+            run("--predictions", folder / "p.json", "--html", folder / "p.html", checkpoint=copied)
+    with pytest.raises(UserError, match="would replace the file of html=; name another file"):
+        run("--predictions", tmp_path / "p.html", "--html", tmp_path / "p.html")
+
+
 # ------------------------------------------------------------------------------------------------------- features
 
 def test_features_may_be_named_and_have_to_come_from_the_same_network(run, tmp_path):

@@ -93,7 +93,7 @@ def test_a_row_may_lie_in_a_folder_of_its_data_set(recorded, capfd):
 
 
 @pytest.mark.parametrize("work, words", [
-    ("results/tiny/", "has the recorded result itself, which would be overwritten"),
+    ("results/tiny/", "holds the recorded result, which would be replaced"),
     ("features.npy", "cannot be written, as .*features.npy is no folder"),
     ("mine", "scores-test.json is there already and was not written by this option")])
 def test_recorded_results_and_other_files_are_not_overwritten(recorded, work, words):
