@@ -45,7 +45,8 @@ def main(argv=None):
     search = settings.search()
     if settings.mbr_samples or settings.neighbours:
         trained = training_settings(folders[0], data_dir=settings.data_dir)
-        search["consensus"] = make_consensus(settings, captioner, trained_dataset(trained, settings.data_dir),
+        search["consensus"] = make_consensus(settings, captioner,
+                                             trained_dataset(trained, settings.data_dir, pictures=False),
                                              settings.features or trained["features"])
     failed = 0
     for path in settings.images:

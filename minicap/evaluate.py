@@ -62,8 +62,8 @@ def main(argv=None):
     runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
                               device=settings.device)
-    dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed)
     files = feature_files(settings.features, runs)
+    dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed, pictures=None in files)
     inputs = [split_inputs(one, dataset, settings.split, features) for one, features in
               zip(captioner.members, files, strict=True)]
     inputs = inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs)

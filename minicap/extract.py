@@ -75,7 +75,8 @@ def import_array(settings):
     """--from-array: no network runs."""
     if others := [name for name in ("weights", "from_features", "mirror") if getattr(settings, name)]:
         raise UserError(f"from_array= takes features as they are, without a network; leave out {others[0]}=")
-    dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
+    dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed,
+                           pictures=False)
     import_features(settings.from_array, dataset, settings.out, names=settings.names, key=settings.key,
                     split=settings.split, channels=settings.channels)
 

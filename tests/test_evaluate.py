@@ -258,7 +258,7 @@ def test_options_of_the_training_data_are_not_carried_to_other_data(run, copied,
             run(*options, checkpoint=copied)
     (_, first), (_, named), (place, second) = asked
     assert first["split_seed"] == 3 and named["split_seed"] == 0
-    assert place == ("flickr8k", "D") and second == {"splits": None, "split_seed": None}
+    assert place == ("flickr8k", "D") and second == {"splits": None, "split_seed": None, "pictures": True}
 
 
 @pytest.mark.parametrize("text, message", [

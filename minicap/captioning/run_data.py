@@ -27,10 +27,11 @@ def training_settings(folder, data=None, data_dir=None):
     return trained
 
 
-def trained_dataset(trained, data_dir=None, splits=None, split_seed=None):
-    """The data set of a run; arguments override its settings."""
+def trained_dataset(trained, data_dir=None, splits=None, split_seed=None, pictures=True):
+    """The data set of a run; arguments override its settings. It has to have ``pictures`` where there are no features.
+    """
     return load_dataset(trained["data"], data_dir or trained["data_dir"], splits=splits or trained["splits"],
-                        split_seed=trained["split_seed"] if split_seed is None else split_seed)
+                        split_seed=trained["split_seed"] if split_seed is None else split_seed, pictures=pictures)
 
 
 def feature_files(named, runs):

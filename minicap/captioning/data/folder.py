@@ -15,7 +15,7 @@ from ...errors import UserError, warn
 from .caption_dataset import assemble, file_reader
 from .caption_files import parse_caption_file
 from .names import ENDING, NameIndex, cleaned
-from .picture_files import PictureFiles
+from .picture_files import MissingPictures, PictureFiles
 from .splits import LIST_NAMES, SPLITS, find_in, find_split_lists, parse_split_lists, random_splits, read_split_folder
 
 CAPTION_NAMES = ("captions.csv", "captions.json", "captions.txt", "dataset.json")
@@ -24,16 +24,19 @@ TABLES_THAT_ARE_NO_TEXT = (".xlsx", ".xls", ".ods", ".parquet", ".arrow", ".pkl"
 LARGEST = 2 ** 31  # bytes; no caption file has as many, but files of features do
 
 
-def load_folder(data_dir, splits=None, split_seed=None):
+def load_folder(data_dir, splits=None, split_seed=None, pictures_needed=True):
     """The data set in the folder ``data_dir``, as a :class:`~minicap.captioning.data.caption_dataset.CaptionDataset`.
 
     ``splits`` names another folder for the lists; ``split_seed`` splits the captioned pictures at random into 80 %
-    train, 10 % dev and 10 % test. Raises UserError when something is missing, or specified twice.
+    train, 10 % dev and 10 % test. Raises UserError when something is missing, or specified twice; if no
+    ``pictures_needed`` and there is none at all, every captioned name is taken for that of a picture.
     """
     data_dir = Path(data_dir).expanduser()
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder; it should hold pictures and a caption file")
     pictures = PictureFiles(data_dir)
+    if not pictures.paths and not pictures_needed:
+        pictures = MissingPictures(data_dir)
     caption_file, found, fields = find_caption_file(data_dir, pictures)
     files = pictures.find(found.captions)
     captioned = [name for name in found.captions if name in files]

@@ -431,6 +431,23 @@ def test_they_train_and_evaluate_and_a_photograph_is_refused(tmp_path, folder, c
         tmp_path / "other", folder, tmp_path / "f.npy", "--model", other))
 
 
+def test_they_need_no_pictures(tmp_path, folder, capsys):
+    for name in NAMES:
+        (folder / name).unlink()
+    np.savez(tmp_path / "own.npz", x=VECTORS, names=NAMES)
+    on_data = ["--data", "folder", "--data-dir", str(folder)]
+    extract.main(["--from-array", str(tmp_path / "own.npz"), "--out", str(tmp_path / "f.npy"), *on_data])
+    assert open_features(tmp_path / "f.npy").images == NAMES
+    tiny_captioner.run_train(tmp_path / "run", folder, tmp_path / "f.npy", "--epochs", 1, "--model", "show-tell")
+    assert re.search(r"warning: no samples.png: the image .*red-2.png does not exist", capsys.readouterr().err)
+    assert (tmp_path / "run" / "curve.png").exists() and not (tmp_path / "run" / "samples.png").exists()
+    evaluate.main(["--checkpoint", str(tmp_path / "run"), "--device", "cpu", "--html", str(tmp_path / "page.html"),
+                   "--mbr-samples", "2", "--neighbours", "2"])
+    assert "red-2.png does not exist" in (tmp_path / "page.html").read_text()
+    assert "none of the 12 images that " in last_error(capsys, extract, *on_data, "--weights", "vgg.h5", "--out",
+                                                       tmp_path / "g.npy")
+
+
 @pytest.mark.parametrize("more, words", [
     (["--weights", "vgg.h5"], "leave out --weights"), (["--mirror"], "leave out --mirror"),
     (["--from-features", "f.npy"], "leave out --from-features")])
