@@ -107,6 +107,8 @@ def read_npy_pickle(path, buffer):
 def read_pickle(path, buffer):
     """{name: array} of a dictionary of arrays that pickle.dump has written, mapped as ``buffer``."""
     root = _unpickled(buffer)
+    if buffer.read(1):
+        raise RefusalError("holds several pickles, one behind the other")
     if type(root) is not dict:
         raise RefusalError("is a pickle of something that is no dictionary of arrays by name")
     return _tensors(root)

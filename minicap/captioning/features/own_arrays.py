@@ -113,14 +113,17 @@ def _entry(array):
 def _of_folder(path):
     """An array for each .npy, by its name, and NAME/KEY for each array in NAME.npz. They are opened when needed."""
     found = {}
-    for file in sorted(path.iterdir()):
-        if file.suffix == ".npy":
-            found[file.stem] = _later(np.load(file, mmap_mode="r", allow_pickle=False),
-                                      lambda file=file: np.load(file, allow_pickle=False))
-        elif file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as arrays:
-                found |= {f"{file.stem}/{key}": _later(arrays[key], lambda file=file, key=key: np.load(file)[key])
-                          for key in arrays.files}
+    for file in sorted(file for file in path.iterdir() if not file.name.startswith(".")):
+        try:
+            if file.suffix.lower() == ".npy":
+                found[file.stem] = _later(np.load(file, mmap_mode="r", allow_pickle=False),
+                                          lambda file=file: np.load(file, allow_pickle=False))
+            elif file.suffix.lower() == ".npz":
+                with np.load(file, allow_pickle=False) as arrays:
+                    found |= {f"{file.stem}/{key}": _later(arrays[key], lambda file=file, key=key: np.load(file)[key])
+                              for key in arrays.files}
+        except Exception as error:  # as above
+            raise UserError(f"{file} holds no array that could be read ({shown(error)}); make it again") from error
     if not found:
         raise UserError(f"{path} is a folder without .npy or .npz; {READ}")
     return found
@@ -208,6 +211,8 @@ def _of_hdf5(path, stack):
 def _of_dataset(file, item):
     import h5py
 
+    if item.shape is None:
+        return Entry((), "nothing")
     matlab = item.attrs.get("MATLAB_class", b"")
     shape = item.shape[::-1] if matlab else item.shape  # MATLAB writes the last axis first
     if matlab == b"char":

@@ -46,6 +46,9 @@ def import_features(path, dataset, out, *, names=None, key=None, split=None, cha
     with open_arrays(path) as entries:
         key, entry, found = choose(entries, path, key, dataset)
         where = path
+        if names is not None and found is not None:
+            raise UserError(f"{path} has an array for each image, by its name, so that names= would say it twice; "
+                            "leave it out")
         if names is not None:
             found, where = read_names(names), names
         elif found is None:
@@ -95,8 +98,10 @@ def by_image(numbers, path, key, dataset):
     if len(numbers) < 2:
         return {}
     index = NameIndex(dataset.all_images)
-    if key is None and any(index.hits(OF_ARRAYS.sub("", name)) for name in numbers):
-        return numbers
+    images = [name for name in numbers if index.hits(OF_ARRAYS.sub("", name))] if key is None else []
+    if images:  # and what is there besides, if it could be one
+        shape = numbers[images[0]].shape
+        return {name: entry for name, entry in numbers.items() if entry.shape == shape or name in set(images)}
     groups = {}
     for name, entry in numbers.items():
         group, _, last = name.rpartition("/")

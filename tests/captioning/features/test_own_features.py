@@ -73,7 +73,8 @@ def by_image(save, arrays, ending, folder):
     """A folder with a file for each image."""
     folder.mkdir()
     for name, array in zip(NAMES, arrays, strict=True):
-        save(folder / f"{name}.{ending}", array)
+        with open(folder / f"{name}.{ending}", "wb") as file:  # a name would get an ending
+            save(file, array)
 
 
 def pickled(value, **options):
@@ -172,6 +173,11 @@ LAYOUTS = {
     "mat with true and false": (lambda p: savemat(p, {"f": VECTORS > 0, "names": cells(NAMES)}), "mat", None, {},
                                 VECTORS > 0),
     "a folder of npy": (lambda p: by_image(np.save, REGIONS, "npy", p), "d", None, {}, REGIONS),
+    "a folder of npy with other files": (lambda p: (
+        by_image(np.save, REGIONS, "NPY", p), (p / "._red-0.npy").touch(), np.save(p / "labels.npy", range(N))), "d",
+        None, {}, REGIONS),
+    "h5 with nothing beside": (lambda p: save_h5(p, f=VECTORS, names=list(NAMES), x=h5py.Empty("f4")), "h5", None, {},
+                               VECTORS),
     "a folder of npz": (lambda p: by_image(lambda file, x: np.savez(file, feat=x), REGIONS, "npz", p), "d", None, {},
                         REGIONS),
     "a folder of npz with two arrays each": (lambda p: by_image(
@@ -345,6 +351,12 @@ REFUSED = {
     "a web page": (lambda p: p.write_text("<html>404"), TEXT, {}, "is a web page or XML and no file of arrays"),
     "gzip": (lambda p: p.write_bytes(gzip.compress(pickle.dumps({}))), TEXT, {}, "is packed by gzip: unpack it"),
     "a zip archive": (lambda p: zipfile.ZipFile(p, "w").writestr("a.txt", "a"), TEXT, {}, "with a.txt in it and no"),
+    "names beside arrays by name": (lambda p: by_image(np.save, REGIONS, "npy", p), TEXT, {},
+                                    "has an array for each image, by its name, so that names= would say it twice"),
+    "a folder with a file that is none": (lambda p: (by_image(np.save, REGIONS, "npy", p), (p / "x.npy").touch()), None,
+                                          {}, "x.npy holds no array that could be read"),
+    "two pickles in a file": (lambda p: p.write_bytes(2 * pickle.dumps({"a.png": VECTORS[0]})), None, {},
+                              "it holds several pickles, one behind the other"),
     "an empty folder": (lambda p: p.mkdir(), TEXT, {}, "is a folder without .npy or .npz; features are read from"),
     "a tensor of PyTorch alone": (lambda p: save_zip(p, contiguous("0", VECTORS)), TEXT, {},
                                   r"no arrays by name that could be read \(it holds a Tensor where .*expected\)"),
