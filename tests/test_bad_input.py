@@ -189,7 +189,7 @@ MISTAKES = {
                                  "--help lists the options"),
     "evaluate: an option without value": (*EVALUATE, "run", "--beam", "argument --beam: expected one argument"),
     # a folder where a file is meant, a file where a folder is meant
-    "train: a folder of features": (*on_data("--features", "run"), "feature file run"),
+    "train: a folder of features": (*on_data("--features", "run"), "run is not a feature file of minicap"),
     "train: a file of data": (*on_data("--data-dir", "features.npy"), "features.npy is not a folder"),
     "train: a file to write into": (*on_data("--out", "vgg-0.h5"), "--out vgg-0.h5 is a file; name a folder"),
     "train: a folder inside a file": (*on_data("--out", "vgg-0.h5/run"), "cannot write vgg-0.h5/run/settings.json"),

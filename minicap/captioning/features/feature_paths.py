@@ -35,8 +35,7 @@ def _without(ending, name):
 
 
 def existing_array(path):
-    named = Path(path).expanduser()
-    array = array_path(named)
+    named, array = Path(path).expanduser(), array_path(path)
     if not array.exists() and named.exists() and _without(".json", named.name) == named.name:
         raise UserError(f"{named} is not a feature file of minicap, whose names end in .npy; {_import(named)}")
     if not array.exists() and (former := named.with_suffix(".npy")).exists():  # what minicap 0.1 made of "vgg-0.1"
