@@ -110,15 +110,21 @@ def _entry(array):
     return Entry(array.shape, kind, lambda axis, begin, end: array[(slice(None),) * axis + (slice(begin, end),)])
 
 
+def files_of(folder):
+    """The files of arrays in a folder, in order."""
+    return sorted(file for file in folder.iterdir()
+                  if file.suffix.lower() in (".npy", ".npz") and not file.name.startswith("."))
+
+
 def _of_folder(path):
     """An array for each .npy, by its name, and NAME/KEY for each array in NAME.npz. They are opened when needed."""
     found = {}
-    for file in sorted(file for file in path.iterdir() if not file.name.startswith(".")):
+    for file in files_of(path):
         try:
             if file.suffix.lower() == ".npy":
                 found[file.stem] = _later(np.load(file, mmap_mode="r", allow_pickle=False),
                                           lambda file=file: np.load(file, allow_pickle=False))
-            elif file.suffix.lower() == ".npz":
+            else:
                 with np.load(file, allow_pickle=False) as arrays:
                     found |= {f"{file.stem}/{key}": _later(arrays[key], lambda file=file, key=key: np.load(file)[key])
                               for key in arrays.files}

@@ -22,7 +22,7 @@ from ...files import sha256
 from ..data.caption_dataset import first_of
 from ..data.names import NameIndex
 from .feature_file import FeatureSource, FeatureWriter, array_path, finished_changes, sidecar
-from .own_arrays import Entry, open_arrays
+from .own_arrays import Entry, files_of, open_arrays
 from .own_names import OF_ARRAYS, match, names_inside, read_names
 
 BLOCK = 256  # images at a time
@@ -61,17 +61,29 @@ def import_features(path, dataset, out, *, names=None, key=None, split=None, cha
                             "split= the split in whose order they are")
         axes, shape = layout(path, entry.shape, len(found), where, channels)
         images = match(found, dataset, where)
+        if names is not None and names_others(path, entries, key, entry, dataset, images):
+            raise UserError(f"{path} itself names its images, and otherwise than names= {names}; leave that out, or "
+                            "write the right names into both")
         images = complete(images, found, dataset, split, where)
         source = FeatureSource.of_own_array(f"own {key}".rstrip(), digest(path), axes, shape)
         print(f"{path}: read as {len(found):,} images of {in_words(shape)}", file=sys.stderr)
         write(path, entry, axes, images, source, out)
 
 
+def names_others(path, entries, key, entry, dataset, images):
+    """Whether the file with the array has names, too, and these are of other ``images`` row by row."""
+    try:
+        inside = names_inside(path, entries, key, entry.shape)
+        return inside is not None and match(inside, dataset, path) != images
+    except UserError:  # several lists, or of something else than images
+        return False
+
+
 def digest(path):
-    """The SHA-256 of a file; of a folder, that of the digests of its files."""
+    """The SHA-256 of a file; of a folder, that of the names and digests of its files."""
     if not path.is_dir():
         return sha256(path)
-    digests = [f"{file.name} {sha256(file)}" for file in sorted(path.iterdir()) if file.is_file()]
+    digests = [f"{file.name} {sha256(file)}" for file in files_of(path)]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
@@ -95,18 +107,22 @@ def choose(entries, path, key, dataset):
 
 def by_image(numbers, path, key, dataset):
     """{name: Entry} where a file has an array an image, or in a group an image those called ``key``; else {}."""
+    numbers = {name: entry for name, entry in numbers.items() if entry.shape}
     if len(numbers) < 2:
         return {}
     index = NameIndex(dataset.all_images)
-    images = [name for name in numbers if index.hits(OF_ARRAYS.sub("", name))] if key is None else []
-    if images:  # and what is there besides, if it could be one
-        shape = numbers[images[0]].shape
-        return {name: entry for name, entry in numbers.items() if entry.shape == shape or name in set(images)}
+
+    def is_image(name):
+        return bool(index.hits(OF_ARRAYS.sub("", name)))
+
+    shapes = [entry.shape for name, entry in numbers.items() if is_image(name)] if key is None else []
+    if shapes:  # and what is there besides, if it could be one
+        return {name: entry for name, entry in numbers.items() if entry.shape == shapes[0] or is_image(name)}
     groups = {}
     for name, entry in numbers.items():
         group, _, last = name.rpartition("/")
         groups.setdefault(last, {})[group] = entry
-    groups = {last: arrays for last, arrays in groups.items() if any(index.hits(OF_ARRAYS.sub("", g)) for g in arrays)}
+    groups = {last: arrays for last, arrays in groups.items() if any(map(is_image, arrays))}
     if len(groups) > 1 and key is None:
         raise UserError(f"{path} has several arrays for each image, {', '.join(list(groups)[:6])}; name that of the "
                         "features with key=")
@@ -121,9 +137,9 @@ def stacked(arrays, path):
                         f"{arrays[other].shape} for {other}; bring as many regions and numbers for every image")
 
     def take(axis, begin, end):
-        return np.stack([entry.take(0, 0, entry.shape[0]) for entry in entries[begin:end]])
+        return np.stack([entry.take(0, 0, entry.shape[0])[None] for entry in entries[begin:end]])
 
-    return Entry((len(entries), *entries[0].shape), "numbers", take)
+    return Entry((len(entries), 1, *entries[0].shape), "numbers", take)  # with 1 in second place, images come first
 
 
 def listed(entries):
