@@ -14,7 +14,8 @@ from ...errors import UserError
 
 ENDINGS = "jpe?g|jpe|jfif|png|gif|bmp|webp|tiff?|ppm|heic|heif|avif"
 ENDING = re.compile(rf"\.(?:{ENDINGS})$", re.IGNORECASE)
-NUMBERED = re.compile(rf"(\.(?:{ENDINGS}))#\d+$", re.IGNORECASE)  # the caption of an image: a.jpg#0
+# The caption of an image: a.jpg#0, and a#zhc#0 as Flickr8k-CN has it, with the language.
+NUMBERED = re.compile(rf"(\.(?:{ENDINGS}))#\d+$|(?<=[^#])#[a-z]{{2,4}}#\d+$", re.IGNORECASE)
 COCO_NUMBER = re.compile(r"(?:COCO_[a-z]+\d{4}_)?0*(\d+)", re.IGNORECASE)
 
 
@@ -22,7 +23,7 @@ def cleaned(name):
     """A name as it is kept: "/" between folders, composed accents, no leading "./" and no "#0" at the end."""
     name = unicodedata.normalize("NFC", str(name).strip()).replace("\\", "/")
     if "#" in name:
-        name = NUMBERED.sub(r"\1", name)
+        name = NUMBERED.sub(lambda match: match[1] or "", name)
     return re.sub(r"^(?:\./+)+", "", name) if name[:1] == "." else name
 
 
@@ -44,6 +45,11 @@ def number(name):
     return match and match[1]
 
 
+class ImgId(int):
+    """Karpathy's ``imgid``, which counts the images of a file; where these have a ``cocoid`` too, it is another number.
+    """
+
+
 FORMS = (str, cleaned, without_folder, stem, casefolded)
 
 
@@ -63,20 +69,36 @@ class NameIndex:
 
     @functools.cached_property
     def numbers(self):
+        """{number: images}: of COCO, or an ``imgid`` where an image has no other id."""
         index = {}
         for image in self.known:
-            for other in self.ids.get(image) or (image,):
+            ids = self.ids.get(image) or (image,)
+            if str(image).isdigit() and all(isinstance(id, ImgId) for id in ids):
+                ids = (image,)  # no name but its cocoid
+            for other in [id for id in ids if not isinstance(id, ImgId)] or ids:
                 for key in {str(other), number(other)} - {None}:
                     index.setdefault(key, []).append(image)
         return index
 
+    @functools.cached_property
+    def imgids(self):
+        index = {}
+        for image, ids in self.ids.items():
+            for id in ids:
+                if isinstance(id, ImgId):
+                    index.setdefault(str(id), []).append(image)
+        return index
+
     def hits(self, name):
-        """The images at the closest level that has any. An ``int`` is an id first; digits in a string have to fit both.
+        """The images at the closest level that has any. An ``int`` is an id first; digits in a string have to fit both,
+        and so does an ``imgid`` if images have other ids, as "img_id" is what some call these.
         """
         hits = next((found for form in FORMS if (found := self.level(form).get(form(name)))), [])
         if hits and not str(name).isdigit():
             return hits
         by_number = self.numbers.get(str(name)) or self.numbers.get(number(name)) or []
+        if isinstance(name, ImgId):
+            by_number = list(dict.fromkeys(self.imgids.get(str(name), []) + by_number))
         if isinstance(name, int) and (by_number or self.ids):
             return by_number
         return list(dict.fromkeys(hits + by_number))
