@@ -25,6 +25,7 @@ from .json_captions import json_entries
 from .names import cleaned
 from .text_captions import is_token_file, name_entries, token_entries
 
+NOTHING = ("", "nan", "none", "null", "<na>")  # what programs write where there is no caption
 MANY = 20  # captions that are not all single words by chance
 CONTAINERS = {b"PK\x03\x04": "a zip archive or an Excel file", b"\x1f\x8b": "a gzip archive", b"BZh": "a bzip2 archive",
               b"\xfd7zXZ": "an xz archive", b"PAR1": "a Parquet file", b"ARROW1": "an Arrow file",
@@ -73,7 +74,7 @@ def parse_caption_file(data, where):
         if isinstance(entry.captions, dict) and len(both := list(filter(is_caption_key, entry.captions))) > 1:
             raise UserError(f"{where}, {entry.what}: {both[0]!r} and {both[1]!r} could both be the captions; leave "
                             "one of them out")
-        if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+        if not texts or not all(isinstance(text, str) and text.strip().lower() not in NOTHING for text in texts):
             raise UserError(f"{where}, {entry.what}: expected {entry.expected}, found "
                             f"{shortened(json.dumps(entry.captions, ensure_ascii=False, default=str))}")
         name = cleaned(entry.names[0])

@@ -53,7 +53,7 @@ def entry_of(record, what, where, expected=EXPECTED):
     """The :class:`Entry` of a record {"image": ..., "caption": ...}, whatever its fields are called."""
     where = f"{where}, {what}"
     fields = chosen_keys(tuple(record), where, expected)
-    if [key(field) for field in fields.names] == ["filename", "filepath"]:
+    if fields.has_folder:
         name = _in_folder(record[fields.names[0]], record[fields.names[1]], where)
     else:
         name = _one_name([record[field] for field in fields.names], where)
@@ -83,6 +83,8 @@ def _in_folder(name, folder, where):
 
 def _one_name(values, where):
     """The first of ``values`` that names the image, or None; two that name two pictures are refused."""
+    if len(values) == 1:
+        return _name(values[0], where)
     names = [name for value in values if (name := _name(value, where)) is not None]
     files = [name for name in names if isinstance(name, str) and ENDING.search(name)]
     for other in files[1:]:

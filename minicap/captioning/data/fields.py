@@ -24,7 +24,7 @@ KINDS = {  # of the first that fits; each may be numbered
     "reference": re.compile(rf"{_WRITTEN}{_TEXT}?\d*|{_TEXT}{_WRITTEN}\d*"),
     # also "blip_caption", but no other form of a caption that stands beside it, and no number of captions
     "caption": re.compile(r"(?:caption|captiontext|captionstr|text|sentence|comment|description|raw)\d*|"
-                          r"(?!(?:tokeni|clean|process|preprocess|normali|lower|n|nr|num|number|numberof|total)\w*caption)"
+                          r"(?!(?:tokeni|timed|clean|process|preprocess|normali|lower|n|nr|num|number|numberof|total)\w*caption)"
                           r"\w+caption\d*"),
 }
 FIELDS = '"image" or "file_name" or "image_id"', '"caption" or "prediction" or "text"'
@@ -32,7 +32,7 @@ FIELDS = '"image" or "file_name" or "image_id"', '"caption" or "prediction" or "
 
 class Fields(NamedTuple):
     """The fields of a record, in words: those with the names of its image, its ids, its captions, and with captions
-    when predictions are read; and that of its split or None.
+    when predictions are read; and that of its split or None. ``has_folder``: the names are Karpathy's file and folder.
     """
 
     names: list
@@ -40,6 +40,7 @@ class Fields(NamedTuple):
     captions: list
     predictions: list
     split: str | None
+    has_folder: bool
 
 
 @functools.cache
@@ -81,7 +82,8 @@ def _chosen_keys(words):
         if by_key.setdefault(key(word), word) != word:
             return None, f"has both {by_key[key(word)]!r} and {word!r}"
     names = [by_key[k] for k in NAME_KEYS if k in by_key and not (k == "name" and "imageid" in by_key)]
-    if "filename" in by_key and "filepath" in by_key:  # Karpathy's folder
+    has_folder = "filename" in by_key and "filepath" in by_key
+    if has_folder:
         names = [by_key["filename"], by_key["filepath"]]
     ids = [k for k in ID_KEYS if k in by_key]
     if "id" in ids and (names or len(ids) > 1):
@@ -96,4 +98,5 @@ def _chosen_keys(words):
         if not found:
             return None, f"needs one of the fields {fields}, but has {', '.join(map(repr, words)) or 'none'}"
     return Fields(names, [by_key[k] for k in ids], references + captions or generated,
-                  generated or captions or references, by_key.get("split")), None
+                  generated or captions or references, by_key.get("split"),
+                  has_folder), None

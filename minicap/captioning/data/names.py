@@ -1,7 +1,7 @@
 """Images by the names that people write for them: with or without folder and ending, or only a number.
 
     images/a.jpg    .\\images\\a.jpg    a.jpg    a.JPG    a    a.jpg#0    one image
-    COCO_val2014_000000391895.jpg    000000391895.jpg    000000391895    391895    one image of COCO
+    COCO_val2014_000000391895.jpg    000000391895.jpg    000000391895    391895    coco_391895    one image of COCO
 
 A match that is closer to the letter goes first; a name that could mean two images means neither.
 """
@@ -16,7 +16,7 @@ ENDINGS = "jpe?g|jpe|jfif|png|gif|bmp|webp|tiff?|ppm|heic|heif|avif"
 ENDING = re.compile(rf"\.(?:{ENDINGS})$", re.IGNORECASE)
 # The caption of an image: a.jpg#0, and a#zhc#0 as Flickr8k-CN has it, with the language.
 NUMBERED = re.compile(rf"(\.(?:{ENDINGS}))#\d+$|(?<=[^#])#[a-z]{{2,4}}#\d+$", re.IGNORECASE)
-COCO_NUMBER = re.compile(r"(?:COCO_[a-z]+\d{4}_)?0*(\d+)", re.IGNORECASE)
+COCO_NUMBER = re.compile(r"(?:COCO_(?:[a-z]+\d{4}_)?)?0*(\d+)", re.IGNORECASE)
 
 
 def cleaned(name):
@@ -73,9 +73,10 @@ class NameIndex:
         index = {}
         for image in self.known:
             ids = self.ids.get(image) or (image,)
-            if str(image).isdigit() and all(isinstance(id, ImgId) for id in ids):
-                ids = (image,)  # no name but its cocoid
-            for other in [id for id in ids if not isinstance(id, ImgId)] or ids:
+            others = [id for id in ids if not isinstance(id, ImgId)]
+            if not others:
+                others = (image,) if str(image).isdigit() else ids  # it is called by its cocoid
+            for other in others:
                 for key in {str(other), number(other)} - {None}:
                     index.setdefault(key, []).append(image)
         return index

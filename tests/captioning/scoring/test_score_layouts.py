@@ -15,6 +15,7 @@ PREDICTIONS = {
     "name: caption": dict(zip(NAMES, (RIGHT, WRONG), strict=True)),
     "name: [caption]": {name: [text] for name, text in zip(NAMES, (RIGHT, WRONG), strict=True)},
     "number: caption": {"391895": RIGHT, "7": WRONG},
+    "coco_number: caption": {"coco_391895": RIGHT, "coco_7": WRONG},
     "padded number: caption": {"000000391895": RIGHT, "000000000007": WRONG},
     "name of 2017: caption": {"000000391895.jpg": RIGHT, "000000000007.jpg": WRONG},
     "id: [{caption}]": {"391895": [{"caption": RIGHT}], "7": [{"caption": WRONG, "image_id": 7}]},
