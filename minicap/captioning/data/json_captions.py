@@ -154,7 +154,7 @@ def _record(record, what, where, split=None, expected='{"image": ..., "caption":
 def _from_coco(value, where):
     """COCO's annotations: each names its image by id. Images without a caption, as those of its test set, are none."""
     images, names = {}, {}
-    for i, image in enumerate(value.get("images") or ()):
+    for i, image in enumerate(value["images"] if isinstance(value.get("images"), list) else ()):
         if not isinstance(image, dict) or not isinstance(image.get("file_name"), str) or "id" not in image:
             raise UserError(f'{where}, images[{i}]: expected {{"id": ..., "file_name": ...}}, found '
                             f"{shortened(json.dumps(image))}")
@@ -205,14 +205,14 @@ def _is_columns(value):
 
 def _split_table(value, where):
     """The records of pandas' ``orient="split"``; if no column names the image, the index does."""
-    columns, index = value["columns"], value.get("index")
+    columns, index = [str(column) for column in value["columns"]], value.get("index")
     named = any(map(is_image_key, columns))
     records = []
     for i, row in enumerate(value["data"]):
         if not isinstance(row, list) or len(row) != len(columns):
             raise UserError(f"{where}, data[{i}]: expected a value for each of the columns "
-                            f"{', '.join(map(str, columns))}, found {shortened(json.dumps(row, ensure_ascii=False))}")
-        records.append(dict(zip(map(str, columns), row, strict=True)))
+                            f"{', '.join(columns)}, found {shortened(json.dumps(row, ensure_ascii=False))}")
+        records.append(dict(zip(columns, row, strict=True)))
         if not named and isinstance(index, list) and len(index) == len(value["data"]):
             records[-1]["image"] = index[i]
     return records
