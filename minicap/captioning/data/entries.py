@@ -17,7 +17,7 @@ NUMPY_LIST = re.compile(rf"\[\s*(?:{QUOTED})(?:\s+(?:{QUOTED}))+\s*\]")  # as st
 CALL = re.compile(r"(?:np\.)?(?:array|list|tuple)\((.*[\])])(?:,\s*dtype=[^()]*)?\)", re.DOTALL)  # repr() of an array
 # Texts as a program writes a list of them, a tuple, ...; not "[laughs]" or "(two men)".
 WRITTEN = re.compile(r"""
-    \[\s*['"].*\] | \[.*['"]\s*,?\s*\]      # ['a dog', nan]    [nan, 'a dog']
+    \[\s*['"].* | \[.*['"]\s*,?\s*\]        # ['a dog', nan]    ['a dog',    [nan, 'a dog']
     | \[[\s\[{\d].*\] | \[\]                # [{'raw': 'a dog'}]    [['a dog']]    [1, 2]
     | \(\s*['"].*['"]\s*,?\s*\)             # ('a dog', 'a cat')
     | \{\s*['"].*\}                         # {'raw': 'a dog'}

@@ -208,7 +208,7 @@ def test_a_caption_in_brackets_is_a_caption(caption):
 
 
 @pytest.mark.parametrize("caption", ["['a dog', nan]", "[nan, 'a dog']", "{'a dog', 'a cat'}", "[['a dog']]", "[1, 2]",
-                                     "[]", "OrderedDict([('raw', 'x')])", "{'0': 'a dog'}",
+                                     "['a dog',", "[]", "OrderedDict([('raw', 'x')])", "{'0': 'a dog'}",
                                      "[array(['a dog'], dtype=object)]"])
 @pytest.mark.parametrize("layout", [lambda text: {A: text}, lambda text: f"{A}\t{text}\n",
                                     lambda text: f'image,caption\n{A},"{text}"\n', lambda text: f"{A} {text}\n"])
