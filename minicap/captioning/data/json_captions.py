@@ -79,6 +79,8 @@ def _entries(value, where, split=None):
         yield from _entries(_split_table(value, where), where, split)
     elif isinstance(value.get("annotations"), list) and _has_captions(value["annotations"]):
         yield from _from_coco(value, where)
+    elif isinstance(value.get("imgToEval"), dict):  # pycocoevalcap's scores, to which some add the captions
+        yield from _entries(value["imgToEval"], where, split)
     elif _is_columns(value):
         yield from _entries(_rows(value, where), where, split)
     elif _is_record(value):

@@ -46,6 +46,12 @@ PREDICTIONS = {
         {"img_path": f"val2014/{name}", "candidate": {"text": text, "logprob": -3},
          "references": [{"text": "x"}, {"text": "y"}]} for name, text in zip(NAMES, (RIGHT, WRONG), strict=True)]},
     "gts and res of pycocoevalcap": {"gts": {"391895": ["x"], "7": ["y"]}, "res": {"391895": [RIGHT], "7": [WRONG]}},
+    "imgToEval of pycocoevalcap": {"overall": {"CIDEr": 1.0}, "imgToEval": {
+        "391895": {"image_id": 391895, "CIDEr": 1.2, "caption": RIGHT}, "7": {"image_id": 7, "caption": WRONG}}},
+    "tables of W&B": {"columns": ["id", "image", "prediction", "reference"],
+                      "data": [[0, {"_type": "image-file", "path": f"media/{NAMES[0]}"}, RIGHT, "x"],
+                               [1, {"_type": "image-file", "path": f"media/{NAMES[1]}"}, WRONG, "y"]]},
+    "Oscar's TSV": f'391895\t[{{"caption": "{RIGHT}", "conf": 0.5}}]\n7\t[{{"caption": "{WRONG}", "conf": 0.4}}]\n',
     "a model's caption beside the references": {NAMES[0]: {"hyp": RIGHT, "refs": ["x"]},
                                                 NAMES[1]: {"hyp": WRONG, "refs": []}},
     "columns of both": {"images": NAMES, "predictions": [RIGHT, WRONG], "references": [["x"], ["y", "z"]]},
