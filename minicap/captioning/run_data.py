@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..files import same_path
+from ..files import read_json, same_path
 from .checkpoint import run_settings
 from .data import load_dataset
 from .decoding.consensus import Consensus
 from .features.feature_file import open_features
 from .features.inputs import FeatureInputs, PixelInputs
 
-OF_A_RUN = ("captioner.json", "settings.json", "metrics.jsonl", "curve.png", "samples.png", "scores.json", "README.md")
+OF_A_RUN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "last.safetensors", "curve.png",
+            "samples.png", "scores.json", "README.md")
 KEYS = ("data", "data_dir", "splits", "split_seed", "features")
 
 
@@ -37,25 +38,37 @@ def trained_dataset(trained, data_dir=None, splits=None, split_seed=None):
 
 
 def expect_new_file(settings, out, folders, trained=None):
-    """UserError when the file that the option ``out`` names is there already, and is one of a checkpoint in ``folders``
-    or of the data of a run with the settings ``trained``. Captions and reports written by earlier calls are no such.
+    """UserError when the file that the option ``out`` names is there already and was not written under this option, or
+    is one of a checkpoint in ``folders`` or of the data of a run with the settings ``trained``.
     """
     named = getattr(settings, out)
     path = Path(named).expanduser().resolve() if named else None
-    if path is None or not path.is_file():
+    if path is None or not path.is_file() or not path.stat().st_size:
         return
-    for folder in folders:
-        if path.parent == Path(folder).resolve() and (path.suffix == ".safetensors" or path.name in OF_A_RUN):
-            raise UserError(f"{out}= {named} would replace a part of the checkpoint; name another file")
+    if path.name in OF_A_RUN and path.parent in [Path(folder).resolve() for folder in folders]:
+        raise UserError(f"{out}= {named} would replace a part of the checkpoint; name another file")
+    if not WRITTEN_BY[out](path):
+        raise UserError(f"{out}= {named} is there already and was not written by this program; name another file")
     for name in ("data_dir", "splits") if trained else ():
-        folder = getattr(settings, name, None) or trained[name]
-        folder = Path(folder).expanduser().resolve() if folder else path
-        depth = len(path.relative_to(folder).parts) if folder in path.parents else None
+        place = getattr(settings, name, None) or trained[name]
+        place = place and Path(place).expanduser().resolve()
         # Captions are read up to a folder below that of the data, pictures deeper.
-        if depth and path.suffix != ".html" and (depth <= 2 or path.suffix != ".json"):
-            raise UserError(f"{out}= {named} is there already, in the folder of the data; name another file")
-    if trained and trained["features"] and same_path(path, trained["features"]):
-        raise UserError(f"{out}= {named} would replace the features of the run; name another file")
+        if place and (path == place or (place in path.parents and path.suffix != ".html" and (
+                path.suffix != ".json" or len(path.relative_to(place).parts) <= 2))):
+            raise UserError(f"{out}= {named} is there already, among the data in {place}; name another file")
+
+
+def _is_predictions(path):
+    try:
+        found = read_json(path)
+    except UserError:
+        return False
+    return isinstance(found, dict) and all(isinstance(caption, str) for caption in found.values())
+
+
+WRITTEN_BY = {"predictions": _is_predictions,
+              "html": lambda path: path.read_bytes()[:9].lower() == b"<!doctype",
+              "attention": lambda path: path.read_bytes()[:4] == b"\x89PNG"}
 
 
 def feature_files(named, runs):

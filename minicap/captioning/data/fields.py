@@ -24,8 +24,8 @@ KINDS = {  # of the first that fits; each may be numbered
     "reference": re.compile(rf"{_WRITTEN}{_TEXT}?\d*|{_TEXT}{_WRITTEN}\d*"),
     # also "blip_caption", but no other form of a caption that stands beside it, and no number of captions
     "caption": re.compile(r"(?:caption|captiontext|captionstr|text|sentence|comment|description|raw)\d*|"
-                          r"(?!(?:tokeni|timed|clean|process|preprocess|normali|lower|n|nr|num|number|numberof|total)\w*caption)"
-                          r"\w+caption\d*"),
+                          r"(?!(?:tokeni\w*|timed|clean\w*|(?:pre)?process\w*|normali\w*|lower\w*|n|no|nr|num|number|"
+                          r"numberof|total)caption)\w+caption\d*"),
 }
 FIELDS = '"image" or "file_name" or "image_id"', '"caption" or "prediction" or "text"'
 

@@ -52,6 +52,8 @@ LAYOUTS = {
     "list of file_name, text": records("file_name", "text"),
     "list of file_path, caption": records("file_path"),
     "list of image, filepath, caption": [record | {"filepath": f"train/{record['image']}"} for record in records()],
+    "list of image, new_caption": records("image", "new_caption", num_captions=5, caption_id=3, split_caption_length=9),
+    "list of image, English captions": records("image", "English captions"),
     "Localized Narratives": [record | {"timed_caption": [{"utterance": "a"}]} for record in records("image_id")],
     "list of filename, sentence": records("filename", "sentence", height=3),
     "list of image, captions": [{"image": name, "captions": texts} for name, texts in CAPTIONS.items()],
