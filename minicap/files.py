@@ -72,7 +72,7 @@ def check_output(path, argument, is_ours):
     given, path = path, Path(path).expanduser()
     if path.is_dir() or os.fspath(given).endswith(("/", os.sep)):
         raise UserError(f"{argument}= {given} is a folder; name a file")
-    if path.exists() and not is_ours(path):
+    if path.exists() and not (path.is_file() and (path.stat().st_size == 0 or is_ours(path))):
         raise UserError(f"{argument}= {given} is there already and was not written by this option; it is not "
                         "overwritten, so name another file")
     parent = next(folder for folder in path.absolute().parents if folder.exists())

@@ -70,6 +70,7 @@ def main(argv=None):
     references, ids, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images, ids=ids)
     warn_of_flaws(predictions, references, settings.tokenizer)
+    warn_of_copies(predictions, references, settings.predictions)
     statistics = image_statistics(predictions, references, settings.tokenizer)
     per_image = scores_of_sums(statistics, 1)
 
@@ -93,7 +94,8 @@ def main(argv=None):
 
 def load_references(path, images_path):
     """{image: captions}, {image: ids}, and the images to score, by their names there, or None for those predicted."""
-    from .captioning.data.caption_files import read_caption_file, read_image_list
+    from .captioning.data.caption_files import read_caption_file
+    from .captioning.data.split_files import read_image_list
 
     found = read_caption_file(path)
     references, images = found.captions, None
@@ -145,6 +147,13 @@ def warn_about(predictions, path):
     if 2 * len(marked) > len(words):
         warn(f"{len(marked)} of {len(words)} captions in {path} contain markers such as {marked[0][0]!r}, which are "
              "scored as (wrong) words; remove them from the predictions")
+
+
+def warn_of_copies(predictions, references, path):
+    """A warning where nothing but references is scored, as of a file with two captions whose names we do not know."""
+    if len(predictions) > 1 and all(caption.strip() in references[image] for image, caption in predictions.items()):
+        warn(f"every caption in {path} is a reference of its image, word for word; if the file has other captions, "
+             'call them "prediction" and those of people "reference"')
 
 
 def _marks_a_boundary(token):

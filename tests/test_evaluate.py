@@ -111,6 +111,7 @@ def test_people_get_a_table_in_points(trained, capsys, tmp_path):
 @pytest.mark.parametrize("option", ["--predictions", "--html"])
 @pytest.mark.parametrize("file, message", [
     ("features.npy", "is there already and was not written|would replace the file of features="),
+    ("features.json", "is there already and was not written by this option"),
     ("pictures/captions.csv", "is there already and was not written by this option"),
     ("pictures/train.txt", "is there already and was not written by"),
     ("pictures/{picture}", "is there already and was not written by"),
@@ -128,6 +129,20 @@ def test_what_is_read_is_never_overwritten(run, tmp_path, copied, option, file, 
         with pytest.raises(UserError, match=message):
             run(option, out, *named, checkpoint=tmp_path / "run")
     assert out.read_bytes() == before
+
+
+def test_captions_by_name_that_are_data_are_never_overwritten(run, tmp_path, copied):
+    pictures = tiny_captioner.write_folder(tmp_path / "pictures")
+    captions, splits = pictures / "captions.json", tmp_path / "splits.json"
+    captions.write_text(json.dumps(dict.fromkeys(tiny_captioner.NAMES, "a dog")))
+    (pictures / "captions.csv").unlink()
+    splits.write_text(json.dumps({name: split for split, names in tiny_captioner.SPLITS.items() for name in names}))
+    for out in (captions, splits):
+        before = out.read_bytes()
+        edit_settings(copied, data_dir=str(pictures), splits=str(splits))
+        with pytest.raises(UserError, match=r"is there already and was not written by this option"):
+            run("--predictions", out, checkpoint=copied)
+        assert out.read_bytes() == before
 
 
 def test_captions_and_reports_are_written_again_and_never_to_one_file(run, tmp_path, copied):

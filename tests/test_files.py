@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 
 import pytest
 
@@ -86,6 +87,10 @@ def test_an_output_that_cannot_be_written_is_a_sentence_before_the_work(tmp_path
         with pytest.raises(UserError, match=words):
             check_output(path, "html", lambda path: False)
     check_output(tmp_path / "file", "html", lambda path: True)
+    with pytest.raises(UserError, match="is there already and was not written"):
+        check_output(os.devnull, "html", lambda path: True)
+    (tmp_path / "file").write_text("")
+    check_output(tmp_path / "file", "html", lambda path: False)  # there is nothing to be lost
     check_output(tmp_path / "new" / "newer", "html", lambda path: False)
     assert names(tmp_path) == ["file"]
 

@@ -20,7 +20,8 @@ from .splits import LIST_NAMES, SPLITS, find_in, find_split_lists, parse_split_l
 
 CAPTION_NAMES = ("captions.csv", "captions.json", "captions.txt", "dataset.json")
 TEXT = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".token")
-TABLES_THAT_ARE_NO_TEXT = (".xlsx", ".xls", ".ods", ".parquet", ".arrow", ".pkl", ".pickle")
+NO_TEXT = (".xlsx", ".xls", ".ods", ".parquet", ".arrow", ".feather", ".pkl", ".pickle", ".mat", ".zip", ".gz", ".tar",
+           ".tgz", ".bz2", ".xz")
 LARGEST = 2 ** 31  # bytes; no caption file has as many, but files of features do
 
 
@@ -70,14 +71,20 @@ def find_caption_file(data_dir, pictures):
                                            f"is {next(iter(found.captions))}) is in {data_dir} or a folder in it")
         if fitting:
             return _the_one(data_dir, fitting, problems)
-    other = [path.name for path in sorted(data_dir.iterdir()) if path.suffix.lower() in TABLES_THAT_ARE_NO_TEXT]
+    other = [path.name for path in sorted(data_dir.iterdir()) if path.suffix.lower() in NO_TEXT]
+    alone = [path for path in problems if pictures.has_any([path.stem])]
+    if len(alone) > 1:
+        raise UserError(f"{data_dir} has a file of text for each picture ({alone[0].name}, {alone[1].name}, ...); "
+                        "write all captions to one file, as captions.csv with the header image,caption")
     usual = [path for path in problems if path.name in CAPTION_NAMES] or list(problems)
     if len(usual) == 1 and usual[0].suffix.lower() in TEXT:
         raise problems[usual[0]]
     if len(usual) > 1 and usual[0].name in CAPTION_NAMES:
         raise UserError(f"{data_dir} has {' and '.join(path.name for path in usual)}; it should hold one caption file, "
                         f"and its images ({problems[usual[0]]})")
-    hint = f"; {other[0]} is no text; save it as CSV" if other else f" ({problems[usual[0]]})" if usual else ""
+    hint = f" ({problems[usual[0]]})" if usual else ""
+    if other:
+        hint = f"; {other[0]} is no text: unpack it, or save it as CSV"
     raise UserError(f"{data_dir} has no caption file; it should hold one of {', '.join(CAPTION_NAMES)}, or a file of "
                     f"another name with the same contents{hint}")
 
@@ -95,7 +102,8 @@ def _the_one(data_dir, fitting, problems):
         return others[0], fitting[others[0]], fitting[with_splits[0]].splits
     if len(fitting) > 1:
         names = " and ".join(str(path.relative_to(data_dir)) for path in fitting)
-        raise UserError(f"{data_dir} has {names}; it should hold one caption file")
+        raise UserError(f"{data_dir} has {names}, which all name its pictures; it should hold one caption file, so "
+                        "move the others to another folder")
     ((path, found),) = fitting.items()
     return path, found, found.splits
 

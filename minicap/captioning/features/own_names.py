@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...files import decode_text, existing_file
-from ..data.entries import ID_KEYS, NAME_KEYS, key
+from ..data.fields import ID_KEYS, NAME_KEYS, key
 from ..data.names import NameIndex
 
 FIELDS = (*NAME_KEYS, *ID_KEYS, "key")  # what an array, a column or a field of names is called
