@@ -46,7 +46,7 @@ def main(argv=None):
     search = settings.search()
     if settings.mbr_samples or settings.neighbours:
         trained = training_settings(folders[0], data_dir=settings.data_dir)
-        expect_new_file(settings, "attention", folders, trained)
+        expect_new_file(settings, "attention", folders, trained, [settings.features or trained["features"]])
         search["consensus"] = make_consensus(settings, captioner, trained_dataset(trained, settings.data_dir),
                                              settings.features or trained["features"])
     failed = 0

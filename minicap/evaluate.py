@@ -62,12 +62,12 @@ def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
     folders = checkpoint_folders(settings.checkpoint)
     runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
+    files = feature_files(settings.features, runs)
     for out in ("predictions", "html"):
-        expect_new_file(settings, out, folders, runs[0])
+        expect_new_file(settings, out, folders, runs[0], files)
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
                               device=settings.device)
     dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed)
-    files = feature_files(settings.features, runs)
     inputs = [split_inputs(one, dataset, settings.split, features) for one, features in
               zip(captioner.members, files, strict=True)]
     inputs = inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs)

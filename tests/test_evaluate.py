@@ -111,7 +111,7 @@ def test_people_get_a_table_in_points(trained, capsys, tmp_path):
 @pytest.mark.parametrize("option", ["--predictions", "--html"])
 @pytest.mark.parametrize("file, message", [
     ("features.npy", r"is there already and was not written by|would replace the file of features="),
-    ("features.json", r"is there already and was not written by this program; name another file"),
+    ("features.json", "is there already and was not written by|would replace the features that are read"),
     ("pictures/captions.csv", "is there already and was not written by"),
     ("pictures/train.txt", "is there already and was not written by"),
     ("pictures/{picture}", "is there already and was not written by"),

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..files import read_json, same_path
+from ..files import same_path
 from .checkpoint import run_settings
 from .data import load_dataset
 from .decoding.consensus import Consensus
 from .features.feature_file import open_features
+from .features.feature_paths import array_path, sidecar
 from .features.inputs import FeatureInputs, PixelInputs
 
 OF_A_RUN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "last.safetensors", "curve.png",
@@ -37,9 +38,9 @@ def trained_dataset(trained, data_dir=None, splits=None, split_seed=None):
                         split_seed=trained["split_seed"] if split_seed is None else split_seed)
 
 
-def expect_new_file(settings, out, folders, trained=None):
-    """UserError when the file that the option ``out`` names is there already and was not written under this option, or
-    is one of a checkpoint in ``folders`` or of the data of a run with the settings ``trained``.
+def expect_new_file(settings, out, folders, trained=None, features=()):
+    """UserError when the file that the option ``out`` names is there already and is of another kind, or is one of a
+    checkpoint in ``folders``, of the data of a run with the settings ``trained``, or one of the files of ``features``.
     """
     named = getattr(settings, out)
     path = Path(named).expanduser().resolve() if named else None
@@ -47,8 +48,10 @@ def expect_new_file(settings, out, folders, trained=None):
         return
     if path.name in OF_A_RUN and path.parent in [Path(folder).resolve() for folder in folders]:
         raise UserError(f"{out}= {named} would replace a part of the checkpoint; name another file")
-    if not WRITTEN_BY[out](path):
+    if not KINDS[out](path):
         raise UserError(f"{out}= {named} is there already and was not written by this program; name another file")
+    if any(same_path(path, file) for array in features if array for file in (array_path(array), sidecar(array))):
+        raise UserError(f"{out}= {named} would replace the features that are read; name another file")
     for name in ("data_dir", "splits") if trained else ():
         place = getattr(settings, name, None) or trained[name]
         place = place and Path(place).expanduser().resolve()
@@ -58,17 +61,13 @@ def expect_new_file(settings, out, folders, trained=None):
             raise UserError(f"{out}= {named} is there already, among the data in {place}; name another file")
 
 
-def _is_predictions(path):
-    try:
-        found = read_json(path)
-    except UserError:
-        return False
-    return isinstance(found, dict) and all(isinstance(caption, str) for caption in found.values())
+def _begins(path, begin):
+    with open(path, "rb") as file:
+        return file.read(len(begin)).lower() == begin
 
 
-WRITTEN_BY = {"predictions": _is_predictions,
-              "html": lambda path: path.read_bytes()[:9].lower() == b"<!doctype",
-              "attention": lambda path: path.read_bytes()[:4] == b"\x89PNG"}
+KINDS = {"predictions": lambda path: _begins(path, b"{"), "html": lambda path: _begins(path, b"<!doctype"),
+         "attention": lambda path: _begins(path, b"\x89png")}
 
 
 def feature_files(named, runs):
