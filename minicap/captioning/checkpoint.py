@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..files import existing_file, read_json, replacing, write_json
+from ..files import check_kinds, existing_file, read_json, replacing, write_json
 from ..weights.raw import all_finite
 from .features.feature_file import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
@@ -113,13 +113,20 @@ def checkpoint_folder(path):
     return path
 
 
-def run_settings(folder, *keys):
-    """The settings of a training run, a dict from its ``settings.json``; UserError when one of ``keys`` is missing."""
+def run_settings(folder, **kinds):
+    """The settings of a training run, a dict from its ``settings.json``.
+
+    UserError when one of ``kinds``, {name: type}, is missing or of another type.
+    """
     path = Path(folder) / "settings.json"
     settings = read_json(path, "settings of the training run,")
-    missing = [key for key in keys if not isinstance(settings, dict) or key not in settings]
+    missing = [key for key in kinds if not isinstance(settings, dict) or key not in settings]
     if missing or not isinstance(settings, dict):
         raise UserError(f"{path} lacks {', '.join(missing) or 'the settings'}; keep the one that training wrote")
+    try:
+        check_kinds(settings, kinds)
+    except TypeError as error:
+        raise UserError(f"{path} is damaged, {error}; keep the one that training wrote") from error
     return settings
 
 

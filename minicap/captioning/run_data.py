@@ -10,7 +10,7 @@ from .decoding.consensus import Consensus
 from .features.feature_file import open_features
 from .features.inputs import FeatureInputs, PixelInputs
 
-KEYS = ("data", "data_dir", "splits", "split_seed", "features")
+KINDS = {"data": str, "data_dir": str | None, "splits": str | None, "split_seed": int | None, "features": str | None}
 
 
 def training_settings(folder, data=None, data_dir=None):
@@ -18,9 +18,9 @@ def training_settings(folder, data=None, data_dir=None):
 
     For another data set than that of the training run, these are None.
     """
-    trained = run_settings(folder, *KEYS)
+    trained = run_settings(folder, **KINDS)
     if data not in (None, trained["data"]):
-        return dict.fromkeys(KEYS) | {"data": data}
+        return dict.fromkeys(KINDS) | {"data": data}
     before = trained["data_dir"]
     if trained["data"] == "folder" and data_dir is not None and (before is None or not same_path(data_dir, before)):
         trained["features"] = None  # of other pictures, perhaps under the same names

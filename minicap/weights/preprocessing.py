@@ -1,10 +1,12 @@
 """The preprocessing of pictures that weights were trained with: channel order, scale, mean and standard deviation."""
 
+import typing
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from ..errors import UserError
+from ..files import check_kinds
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Preprocessing:
     def from_json(cls, value):
         """From what :meth:`to_json` has made; UserError for anything else."""
         try:
+            check_kinds(value, typing.get_type_hints(cls))
             return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
         except (TypeError, AttributeError) as error:
             raise UserError(f"{value!r} describes no preprocessing of pictures ({error}); use the version of minicap "

@@ -11,13 +11,14 @@ import contextlib
 import dataclasses
 import math
 import os
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError
-from ...files import read_json, write_json
+from ...files import check_kinds, read_json, write_json
 from ...networks import NetworkFacts
 from .feature_paths import (
     array_path,
@@ -60,8 +61,12 @@ class FeatureSource:
 
     @classmethod
     def from_json(cls, value):
-        """From the output of :meth:`to_json`, also of older versions; None stays None."""
-        return None if value is None else cls(**value | {"network": NetworkFacts.from_json(value["network"])})
+        """From the output of :meth:`to_json`, also of older versions; None stays None. TypeError for anything else."""
+        if value is None:
+            return None
+        value = value | {"network": NetworkFacts.from_json(value["network"])}
+        check_kinds(value, typing.get_type_hints(cls))
+        return cls(**value)
 
     def to_json(self):
         described = {**vars(self), "network": self.network.to_json(), "shape": list(self.shape),

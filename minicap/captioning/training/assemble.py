@@ -152,8 +152,9 @@ def begin_with(captioner, folder):
     before = read_description(folder)
     block = captioner.settings.finetune
     fresh = block is not None and before.settings.finetune is None  # in that run the block was frozen
-    differences = set(captioner.source.differences(before.source)) if captioner.source else set()
-    if differences - ({"layer", "shape", "parts"} if fresh else set()) or bool(before.source) != bool(captioner.source):
+    reads_features = captioner.source is not None
+    differences = set(captioner.source.differences(before.source)) if reads_features and before.source else set()
+    if differences - ({"layer", "shape", "parts"} if fresh else set()) or reads_features != bool(before.source):
         raise UserError(f"{path} was trained on other features; name those it was trained on with features=")
     try:
         (captioner.model.captioner if fresh else captioner.model).load_state(tensors)
