@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..files import sha256
 from .oxford import origin
-from .preprocessing import CONVENTIONS, Preprocessing, convention
+from .preprocessing import CONVENTIONS, Preprocessing, convention, convention_name
 from .refusal import RefusalError
 
 # How the SHA-256 of torchvision's own files begins: their names say so.
@@ -50,7 +50,7 @@ def provenance(file, kernels, by_names, channels_first=False, wanted=None):
         why = f"the first kernels are Oxford's, for {_input(preprocessing)}"
     else:
         preprocessing, why = CONVENTIONS[by_names], _why_by_names(file, by_names)
-    return Provenance(preprocessing, turned, (f"preprocessing {_name(preprocessing)}: {why}", *why_turned))
+    return Provenance(preprocessing, turned, (f"preprocessing {convention_name(preprocessing)}: {why}", *why_turned))
 
 
 def _turned(file, found, channels_first):
@@ -78,7 +78,3 @@ def _input(preprocessing):
     order = "red first" if preprocessing.order == "RGB" else "blue first"
     scale = {1.0: "0 to 255", 127.5: "-1 to 1", 255.0: "0 to 1, divided by the deviation"}[preprocessing.scale]
     return f"channels {order}, {scale}"
-
-
-def _name(preprocessing):
-    return next((name for name, known in CONVENTIONS.items() if known == preprocessing), "of its own")

@@ -16,7 +16,7 @@ from ...flat import flatten
 from ...optim import Adam, WeightAverage, clip_gradients, warmup_cosine
 from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
-from ..features.feature_file import FeatureSource
+from ..features.feature_file import FeatureSource, differences_in_words
 from ..models.build import word_embedding
 from ..scoring.metrics import score_captions
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
@@ -184,14 +184,15 @@ class Trainer:
             raise UserError(f"{self.folder}/last.safetensors holds weights but no state of a run to continue; start "
                             "another run with another out=")
         ours = self.settings.identity()
-        changed = [k for k in ours if facts["settings"].get(k) != ours[k]]
-        if changed:
-            k = changed[0]
-            raise UserError(f"{self.folder} was trained with another {k}= ({facts['settings'].get(k)}, not {ours[k]}); "
-                            "resume with the settings of the run, or start another one with another out=")
-        if FeatureSource.from_json(facts.get("source")) != self.captioner.source:
-            raise UserError(f"{self.folder} was trained on features of another network; resume with the same features, "
-                            "or start another run with another out=")
+        theirs = {name: facts["settings"].get(name) for name in ours}
+        if changed := [name for name in ours if theirs[name] != ours[name]]:
+            raise UserError(f"{self.folder} was trained {difference(changed[0], theirs, ours)}; resume with the "
+                            "settings of the run, or start another one with another out=")
+        before = FeatureSource.from_json(facts.get("source"))
+        if before != self.captioner.source:
+            raise UserError(f"{self.folder} was trained on other features, which differ in "
+                            f"{differences_in_words(self.captioner.source, before)}; resume with the same features, or "
+                            "start another run with another out=")
         if facts["vocabulary"] != self.captioner.vocabulary.digest:
             raise UserError(f"{self.folder} was trained with another vocabulary, so on other captions; "
                             "start another run with another out=")
@@ -202,6 +203,14 @@ class Trainer:
         self.epochs_since_best, self.history = facts["epochs_since_best"], facts["history"]
         self.shuffle_rng.bit_generator.state = facts["shuffle_rng"]
         self.model.dropout_rng.bit_generator.state = facts["dropout_rng"]
+
+
+def difference(name, before, now):
+    """What was different ``before`` in a setting, in words: "with another lr= (0.1, not 0.2)", "without sentinel="."""
+    if all(type(settings[name]) in (bool, type(None)) for settings in (before, now)):
+        return f"{'with' if before[name] else 'without'} {name}="
+    was, is_now = ("none" if settings[name] is None else settings[name] for settings in (before, now))
+    return f"with another {name}= ({was}, not {is_now})"
 
 
 def report(line):

@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 import pytest
+import tiny_captioner
 
 from minicap.backend import CPU
 from minicap.captioning.captioner import caption_all
@@ -181,8 +182,8 @@ def test_to_go_on_with_other_settings_or_captions_is_refused_and_leaves_the_run_
 def test_to_go_on_with_features_of_another_network_is_refused(tmp_path):
     make_trainer(tmp_path, epochs=1).run()
     other = make_trainer(tmp_path, epochs=1)
-    other.captioner.source = {"network": "VGG-16"}
-    with pytest.raises(UserError, match="was trained on features of another network"):
+    other.captioner.source = tiny_captioner.SOURCE
+    with pytest.raises(UserError, match="was trained on other features, which differ in kind; resume with the same"):
         other.resume()
 
 
