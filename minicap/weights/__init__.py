@@ -9,8 +9,10 @@ vgg16.npy. docs/formats.md lists the names and layouts that are read as VGG.
 Which layer a name belongs to is decided elsewhere (vgg_names.py), and so is the preprocessing (provenance.py).
 """
 
+import functools
 import hashlib
 import mmap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +51,7 @@ class WeightFile:
     path: Path
     format: str
     tensors: dict[str, np.ndarray]
+    digest: Callable  # () -> its SHA-256, read off the disk in the first call
     backend: str | None = None  # of Keras, where a file states it: "tensorflow", "theano", ...
 
 
@@ -81,7 +84,7 @@ def _read(path, is_part=False):
         raise UserError(f"weights file {path} {error}") from error
     if not tensors:
         raise UserError(f"weights file {path} is valid ({format}) but holds no tensors: check that it is the right one")
-    return WeightFile(path, format, tensors, backend)
+    return WeightFile(path, format, tensors, functools.cache(lambda: _digest(path)), backend)
 
 
 def _read_parts(path, index):
@@ -94,7 +97,7 @@ def _read_parts(path, index):
     return {name: parts[part][name] for name, part in index.items()}
 
 
-def digest(path):
+def _digest(path):
     """The SHA-256 of a weights file; of one that has several parts, that of the digests of index and parts."""
     with open(path, "rb") as f:
         head = f.read(HEAD)

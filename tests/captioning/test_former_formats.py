@@ -169,8 +169,8 @@ def test_other_weights_are_refused_in_format_1_as_in_today_s(data, tmp_path):
     described = json.loads(path.read_text())
     described["source"]["weights_sha256"] = "0" * 64
     path.write_text(json.dumps(described))
-    with pytest.raises(UserError, match="does not hold the features that this captioner was trained on, but others, which "
-                                        "differ in weights; extract"):
+    with pytest.raises(UserError, match="does not hold the features that this captioner was trained on, but others, "
+                                        "which differ in weights; extract"):
         evaluate.main(["--checkpoint", str(folder), "--device", "cpu"])
     with pytest.raises(UserError, match="was trained on other features, which differ in weights; resume"):
         run(data, folder, *ATTEND, "--epochs", 2, "--epochs", 1, "--resume")

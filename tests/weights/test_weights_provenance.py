@@ -9,6 +9,7 @@ import tiny_vgg
 from safetensors.numpy import save_file
 
 from minicap import vgg as vgg_module
+from minicap import weights
 from minicap.backend import CPU
 from minicap.captioning.features.extractor import Extractor
 from minicap.cli import run_program
@@ -103,8 +104,31 @@ def test_weights_that_are_not_oxfords_have_the_convention_of_their_names(rng, mo
     assert model.preprocessing == TORCHVISION
     assert "assumed from the names in the file, because the first kernels are not Oxford's" in model.notes[0]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setitem(provenance.TORCHVISION_FILES, digest[:8], "VGG-11")
+    monkeypatch.setitem(provenance.KNOWN_FILES, digest[:8], ("caffe-bgr", "somebody's VGG-11"))
+    assert vgg(weights=path).notes == ("preprocessing caffe-bgr: somebody's VGG-11, by its checksum",)
+    assert vgg(weights=path, preprocessing="tf").notes == ("preprocessing tf: as it was given",)
+
+
+def test_a_known_checksum_decides_before_kernels_that_resemble_oxfords(oxford, monkeypatch, tmp_path):
+    path = save_torch(tmp_path / "f", oxford, lambda W: W * 8)
+    with pytest.raises(UserError, match="resemble Oxford's"):
+        vgg(weights=path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(provenance.KNOWN_FILES, digest[:8], ("torchvision", "torchvision's own VGG-11"))
     assert vgg(weights=path).notes == ("preprocessing torchvision: torchvision's own VGG-11, by its checksum",)
+
+
+@pytest.mark.parametrize("save", [save_torch, tiny_vgg.save_keras])
+def test_a_file_is_read_for_its_checksum_once_and_only_where_it_is_needed(oxford, monkeypatch, tmp_path, save):
+    path, read = save(tmp_path / "f", oxford), []
+    monkeypatch.setattr(weights, "sha256", lambda path: read.append(path) or "0" * 64)
+    vgg(weights=path)
+    assert read == [path] * (save is save_torch)  # under Keras' names there is only one convention
+    read.clear()
+    vgg(weights=path, preprocessing="tf")
+    assert read == []
+    assert Extractor(path, "pool5", CPU).source.weights_sha256 == "0" * 64
+    assert read == [path]
 
 
 def test_arrays_under_our_names_are_for_the_preprocessing_of_a_new_vgg(rng, monkeypatch, tmp_path):

@@ -11,7 +11,6 @@ from ...images import read_ahead, read_image, resize
 from ...inference import inference
 from ...networks import feature_shapes, feature_stages
 from ...vgg import vgg
-from ...weights import digest
 from ...weights.preprocessing import Preprocessing, convention
 from .feature_file import FeatureSource, FeatureWriter, array_path, finished_changes, open_features
 
@@ -39,7 +38,7 @@ class Extractor:
         except UserError as error:
             raise UserError(f"{weights}: {error}") from None
         shape, parts = feature_shapes(self.model, layer)
-        source = FeatureSource(layer, self.model.facts, digest(weights), self.model.preprocessing.to_json(),
+        source = FeatureSource(layer, self.model.facts, self.model.digest(), self.model.preprocessing.to_json(),
                                f"whole image squashed to {self.size}x{self.size}, bilinear", shape,
                                parts if len(parts) > 1 else ())
         self.source = source.as_mirrored() if mirror else source
