@@ -40,8 +40,9 @@ _NOT_WEIGHTS = (
     (0, b"GGUF", "is a GGUF file, which is not supported: use the .safetensors of the same network"),
     (0, b"\xff\xd8\xff", "is a JPEG picture, not weights: check the order of the arguments"),
     (0, b"\x89PNG", "is a PNG picture, not weights: check the order of the arguments"),
-    (0, b"\x80", "is a pickle, but not one that torch.save wrote; pickles can run code, so it is not opened: save the "
-                 "arrays by numpy.savez or torch.save(model.state_dict(), FILE)"),
+    *((0, start, "is a pickle, but not one that torch.save wrote; pickles can run code, so it is not opened: save the "
+                 "arrays by numpy.savez or torch.save(model.state_dict(), FILE)")
+      for start in (b"\x80", b"(dp", b"(lp", b"(ip", b"ccopy_reg\n", b"cnumpy")),  # the latter are protocol 0
 )
 _READABLE = "Keras .h5 and .keras, PyTorch .pth, .safetensors, .npz and vgg16.npy are read"
 
@@ -88,6 +89,8 @@ def _recognize_zip(path):
         return "npz"
     if "model.weights.h5" in names:
         return "keras-zip"
+    if any(re.search(r"(^|/)(archive_format|serialized_exported_program\.json)$", name) for name in names):
+        raise RefusalError("is a program of torch.export: load it in PyTorch and save its state_dict")
     inside = ", ".join(shown(name) for name in names[:3]) or "nothing"
     raise RefusalError(f"is a zip archive without weights (it holds {inside}): unpack it and name the file inside")
 

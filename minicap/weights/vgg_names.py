@@ -109,11 +109,12 @@ def _torch_naming(tensors):
     layers = {f"{stack}{index}": layer for index, layer in _stack_layers(tensors, stack).items()}
     layers |= {outer + theirs: ours for theirs, ours in TIMM_DENSE.items()}
     layers |= _classifier_layers(tensors, outer) if named else {}
+    ours = [outer + part for part in ("features.", "classifier.", "pre_logits.", "head.")] if named else [stack]
     names, others = {}, []
     for name in tensors:
         module, _, role = name.rpartition(".")
         layer = layers.get(module)
-        if layer is None and not name.startswith(outer):
+        if layer is None and not name.startswith(tuple(ours)):
             others.append(name)
         elif role == "num_batches_tracked":
             continue  # PyTorch's counter, which has no effect with a fixed momentum

@@ -19,6 +19,7 @@ from vgg_files import (
     by_layer,
     checkpoint,
     dense_on_top,
+    fake,
     in_stated_order,
     keras_0,
     keras_3,
@@ -30,6 +31,7 @@ from vgg_files import (
     renamed,
     replaced_classifier,
     slices,
+    state_dicts,
     ten_classes,
     with_more,
 )
@@ -88,6 +90,14 @@ LAYOUTS = {
     "checkpoint, zip": (checkpoint(save_zip), ALL, None),
     "checkpoint, legacy": (checkpoint(save_legacy), ALL, None),
     "several files": (parts, ALL, None),
+    # checkpoints with several state dicts, or with other things among the tensors
+    "encoder and decoder": (state_dicts(lambda vgg: {"encoder": vgg, "decoder": fake({"w": np.ones(3)}, 99)}), ALL,
+                            "behind the prefix 'encoder.features.'"),
+    "a state dict in a dictionary": (state_dicts(lambda vgg: {"model": {"state_dict": vgg, "epoch": 3}, "best": 0.5}),
+                                     ALL, "behind the prefix 'model.state_dict.features.'"),
+    "counters among the tensors": (state_dicts(lambda vgg: vgg | {"epoch": 3, "args": None}), ALL, None),
+    "another module beside": (with_more(renamed(lambda n: n), **{"decoder.weight": np.ones(3, np.float32)}), ALL,
+                              "1 arrays of other modules left alone, such as decoder.weight"),
 }
 
 

@@ -68,6 +68,7 @@ def npy_bytes():
     (b"\x08\x01\x12\xb1\x8d\x06\x0a\xff", "is a TensorFlow SavedModel (.pb)"),
     (b"\0\0\x0b\x08\x01\x1a\x02" + bytes(40) + bytes.fromhex("57fb808b247547db"), "is a TensorFlow checkpoint"),
     (b'model_checkpoint_path: "vgg_16.ckpt"\n', "belongs to a TensorFlow checkpoint"),
+    (b"(dp0\nVfeatures.0.weight\np1\n", "is a pickle, but not one that torch.save wrote"),
     (b"\x1c\0\0\0TFL3" + bytes(40), "is a TensorFlow Lite model"),
 ])
 def test_what_is_no_weights_file_is_named_with_the_cure(tmp_path, content, reason):

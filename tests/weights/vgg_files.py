@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import tiny_vgg
 from safetensors.numpy import save_file
-from torch_writing import Call, FakeStorage, Global, tensor
+from torch_writing import Call, FakeStorage, Global, save_zip, tensor
 
 from minicap.weights import read_weights
 
@@ -164,9 +164,9 @@ def npy(make, protocol=2):
 
 # ------------------------------------------------------------------------------------------------------------ PyTorch
 
-def fake(tensors):
+def fake(tensors, first_key=0):
     made = OrderedDict()
-    for i, (name, array) in enumerate(tensors.items()):
+    for i, (name, array) in enumerate(tensors.items(), first_key):
         strides = [s // array.itemsize for s in np.ascontiguousarray(array).strides]
         made[name] = tensor(FakeStorage(str(i), np.ascontiguousarray(array).ravel()), 0, array.shape, tuple(strides))
     return made
@@ -181,6 +181,13 @@ def checkpoint(serialisation):
             "history": history, "path": PurePosixPath("a/b"), "classes": {"dog", "cat"}, "mean": np.zeros(3),
             "device": Call(Global("torch", "device"), "cuda", 0),
             "model": fake({f"module.{name}": array for name, array in tiny_vgg.torchvision_tensors(model).items()})})
+    return save
+
+
+def state_dicts(wrap):
+    """A checkpoint with dictionaries in it; ``wrap`` gets the tensors of a VGG."""
+    def save(path, model):
+        return save_zip(path, wrap(fake(tiny_vgg.torchvision_tensors(model))))
     return save
 
 
