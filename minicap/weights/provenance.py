@@ -30,8 +30,8 @@ class Provenance:
     notes: tuple
 
 
-def provenance(file, kernels, by_names, channels_first=False, wanted=None):
-    """The Provenance of a :class:`.WeightFile` whose first kernels (K, K, C, F) are given.
+def provenance(file, kernels, bias, by_names, channels_first=False, wanted=None):
+    """The Provenance of a :class:`.WeightFile` whose first ``kernels`` (K, K, C, F) and ``bias`` (or None) are given.
 
     by_names   the name of the convention that files with such names have
     channels_first  are kernels stored as (F, C, K, K)?
@@ -41,7 +41,7 @@ def provenance(file, kernels, by_names, channels_first=False, wanted=None):
         wanted = convention(wanted)
     known = KNOWN_FILES.get(file.digest()[:8]) if wanted is None and by_names == "torchvision" else None
     try:
-        found = origin(kernels)
+        found = origin(kernels, bias)
     except RefusalError:
         if wanted is None and known is None:
             raise

@@ -9,7 +9,7 @@ import re
 import zipfile
 
 from .other_frameworks import CURE, other_framework
-from .refusal import RefusalError, damaged, library_reads, shown
+from .refusal import RefusalError, library_reads, shown
 from .shards import is_index
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -77,7 +77,8 @@ def recognize(path, head):
         owner = other_framework(path.name, head, file.read())
     if owner is not None:
         raise RefusalError(f"is {owner}, {CURE}")
-    raise damaged(f"is not a weights file of a known kind ({_READABLE})")
+    raise RefusalError(f"is not a weights file of a known kind ({_READABLE}): check that it is the right file, and if "
+                       "so, download or copy it again, for it is damaged")
 
 
 def _recognize_zip(path):
@@ -97,12 +98,13 @@ def _recognize_zip(path):
 
 def _describe_text(head):
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<error")):
+    xml = start.startswith(b"<?xml") and re.search(rb"<(html|error|!doctype html)", start)
+    if xml or start.startswith((b"<!doctype", b"<html", b"<head", b"<error")):
         return "is a web page, not weights: the download returned an error or a login page, so repeat it"
     try:
         text = head[:256].decode("utf-8")
     except UnicodeDecodeError:
         return None
     if all(c.isprintable() or c.isspace() for c in text):
-        return f"is a text file, not weights (it begins with {text[:40]!a}): download the weights again"
+        return f"is a text file, not weights (it begins with {text[:40]!a}): name the weights, or download them again"
     return None

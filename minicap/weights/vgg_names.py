@@ -170,7 +170,10 @@ def _naming_by_order(file):
         modules.setdefault(module, {})[ROLES.get(re.sub(r":\d+$", "", role), role)] = name
     shapes = {module: our_shape(roles["W"], file.tensors[roles["W"]]) for module, roles in modules.items()
               if "W" in roles}
-    kernels = [module for module, shape in shapes.items() if len(shape) == 4 and shape[:2] == (3, 3)]
+    spatial = [module for module, shape in shapes.items() if len(shape) == 4]
+    kernels = [module for module in spatial if shapes[module][:2] == (3, 3)]
+    if spatial[:len(kernels)] != kernels:
+        return None  # one of another size is among them, as in configuration C of VGG's paper
     channels = 3
     for module in kernels:
         if shapes[module][2] != channels:

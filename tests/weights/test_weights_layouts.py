@@ -17,6 +17,7 @@ from torch_writing import save_legacy, save_zip
 from vgg_files import (
     by_hand,
     by_layer,
+    chainer,
     checkpoint,
     dense_on_top,
     fake,
@@ -85,6 +86,8 @@ LAYOUTS = {
     ".npz, Keras 2": (npz(lambda layer, kind: f"{layer}/{'kernel' if kind == 'W' else 'bias'}:0"), ALL, None),
     ".npz, flat": (npz(lambda layer, kind: f"{layer}_{'kernel' if kind == 'W' else 'bias'}"), ALL, None),
     "vgg16.npy, lists": (npy(lambda W, b: [W, b]), ALL, None),
+    "vgg16.npy, tuples": (npy(lambda W, b: (W, b)), ALL, None),
+    ".npz, Chainer": (chainer, ALL, None),
     "vgg16.npy, roles": (npy(lambda W, b: {"weights": W, "biases": b}, protocol=4), ALL, None),
     # containers
     "checkpoint, zip": (checkpoint(save_zip), ALL, None),
@@ -144,6 +147,20 @@ def test_kernels_in_an_order_in_which_they_cannot_follow_each_other_are_no_vgg(m
         file.move("model_weights/conv2d_4", "model_weights/conv2d_99")
     with pytest.raises(UserError, match=r"is not a VGG network: 0 of its convolutions fit"):
         vgg(weights=tmp_path / "f")
+
+
+@pytest.mark.parametrize("number", [0, 3, 7])
+def test_a_kernel_of_another_size_among_them_is_not_passed_over(model, tmp_path, number):
+    """As in configuration C of VGG's paper, or where a first layer of 1 x 1 prepares the pictures."""
+    content = list(tiny_vgg.torchvision_tensors(model).items())
+    at = [i for i, (_, array) in enumerate(content) if array.ndim == 4][number]
+    channels = content[at][1].shape[1]
+    content.insert(at, ("extra.weight", np.ones((channels, channels, 1, 1), np.float32)))
+    with open(tmp_path / "f", "wb") as file:
+        np.savez(file, **{f"{i}_{name[-6:]}/{name.rpartition('.')[2]}": array for i, (name, array) in
+                          enumerate(content)})
+    with pytest.raises(UserError, match="is not a VGG network: 0 of its convolutions fit"):
+        vgg(weights=tmp_path / "f", features=POOL5)
 
 
 def test_one_part_of_several_is_refused_with_the_name_of_the_index(model, tmp_path):

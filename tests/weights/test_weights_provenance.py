@@ -79,6 +79,22 @@ def test_oxfords_kernels_at_another_scale_are_refused_until_it_is_stated(oxford,
     assert vgg(weights=path, preprocessing="tf").preprocessing == CONVENTIONS["tf"]
 
 
+@pytest.mark.parametrize("name", CONVERSIONS)
+def test_biases_that_already_subtract_the_mean_are_refused(oxford, tmp_path, name):
+    """For such a network black is 0, and its mean would be subtracted twice."""
+    state, wanted = oxford.state(), CONVENTIONS[name]
+    W = CONVERSIONS[name](state["conv1_1.W"])
+    path = tmp_path / "f.npz"
+    for share in (0, 1):
+        b = state["conv1_1.b"] - share * W.sum(axis=(0, 1)).T @ (np.array(wanted.mean) / wanted.std)
+        np.savez(path, **state | {"conv1_1.W": W, "conv1_1.b": b})
+        if share:
+            with pytest.raises(UserError, match="has Oxford's first kernels, but their biases already subtract the"):
+                vgg(weights=path)
+        else:
+            assert vgg(weights=path).preprocessing == wanted
+
+
 def test_what_lies_between_oxfords_kernels_and_others_is_refused(rng):
     kernels = rng.standard_normal((3, 3, 3, 64)) * 0.25
     assert origin(kernels) is None

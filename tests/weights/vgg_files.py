@@ -151,6 +151,13 @@ def npz(spelling):
     return save
 
 
+def chainer(path, model):
+    """Oxford's names; kernels (F, C, K, K), dense layers (H, D), the rows of fc6 in C, H, W order."""
+    with open(path, "wb") as file:
+        np.savez(file, **{name.replace(".", "/"): array.transpose(3, 2, 0, 1) if array.ndim == 4 else
+                          as_torch(array) if name == "fc6.W" else array.T for name, array in model.state().items()})
+
+
 def npy(make, protocol=2):
     """As numpy.save in Python 2 and 3 writes an array of one object, a dictionary."""
     def save(path, model):
