@@ -75,9 +75,17 @@ class Classifier:
         return centre_crop(resize_short_side(image, self.resize), self.crop)
 
     def __call__(self, images):
-        """Pictures (N, crop, crop, 3) uint8 -> probabilities (N, classes) float32, a NumPy array."""
+        """Pictures (N, crop, crop, 3) uint8 -> probabilities (N, classes) float32, a NumPy array.
+
+        UserError when the network's numbers overflow.
+        """
         x = self.device.asarray(self.model.preprocessing(images))
-        return np.exp(log_softmax(to_numpy(self.run(x))))
+        with np.errstate(over="ignore", invalid="ignore"):
+            p = np.exp(log_softmax(to_numpy(self.run(x))))
+        if not np.isfinite(p).all():
+            raise UserError("the numbers of this network become too large for float32, so it tells nothing about "
+                            "pictures; name other weights with weights=")
+        return p
 
     def classify(self, paths, top=5, batch_size=16):
         """Yield for each path its ``top`` classes, [{"index", "class", "p"}, ...], the most likely first.

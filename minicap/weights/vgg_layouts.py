@@ -34,7 +34,7 @@ def is_channels_first(kernels):
 
 
 def outputs_first(names, tensors):
-    """Are dense layers stored as (H, D), whatever they are called? Shapes tell, with the length of the bias.
+    """Are dense layers stored as (H, D), whatever they are called? Shapes tell, with the length of the bias; or None.
 
     ``names`` is {our name: the file's}. Chainer's VGG, for example, has Oxford's names and these layouts.
     """
@@ -42,14 +42,14 @@ def outputs_first(names, tensors):
         W, b = (tensors.get(names.get(f"{layer}.{role}")) for role in "Wb")
         if W is not None and b is not None and W.ndim == 2 and W.shape[0] != W.shape[1]:
             return W.shape[0] == b.size
-    return False
+    return None
 
 
-def our_layout(ours, theirs, array, channels_first=False, transposed=False):
+def our_layout(ours, theirs, array, channels_first=False, transposed=None):
     """The array that a file calls ``theirs`` and we ``ours``, in our layout.
 
-    ``channels_first``: the file's kernels are (F, C, K, K); ``transposed``: its dense layers are (H, D). An array of
-    another shape than such a layer has stays as it is, for the error message on loading it.
+    ``channels_first``: the file's kernels are (F, C, K, K); ``transposed``: its dense layers are (H, D), or None where
+    their name tells. An array of another shape than such a layer has stays as it is, for the error message.
     """
     if not ours.endswith(".W"):
         return array
@@ -58,7 +58,7 @@ def our_layout(ours, theirs, array, channels_first=False, transposed=False):
         return array.transpose(2, 3, 1, 0) if torch and array.ndim == 4 else array
     if not ours.startswith("fc"):
         return array
-    if is_torch(theirs) or transposed:
+    if transposed or (transposed is None and is_torch(theirs)):
         if array.ndim not in (2, 4) or array.size == 0 or (ours == "fc6.W" and array[0].size % CELLS**2):
             return array
         array = array.reshape(len(array), -1).T  # timm stores dense layers as convolutions

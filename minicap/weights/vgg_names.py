@@ -39,11 +39,24 @@ class Naming:
 
 
 def naming(file):
-    """The :class:`Naming` of a :class:`.WeightFile`; RefusalError when it holds several networks."""
-    for find in (_oxford_naming, _keras_naming, _torch_naming):
-        if (found := find(file.tensors)) is not None:
-            return found
-    return _naming_by_order(file) or Naming({name: name for name in file.tensors}, "torchvision")
+    """The :class:`Naming` of a :class:`.WeightFile`; RefusalError when it holds several networks, or one in part."""
+    finders = (_oxford_naming, _keras_naming, _torch_naming)
+    found = next((named for find in finders if (named := find(file.tensors)) is not None), None)
+    found = found or _naming_by_order(file) or Naming({name: name for name in file.tensors}, "torchvision")
+    _refuse_unknown_norms(found.names, file.tensors)
+    return found
+
+
+def _refuse_unknown_norms(names, tensors):
+    """Batch normalisations that belong to the convolutions, under unknown names, must not be passed over."""
+    channels = [our_shape(theirs, tensors[theirs])[-1] for ours, theirs in names.items()
+                if re.fullmatch(r"conv\d_\d\.W", ours)]
+    read = {theirs for ours, theirs in names.items() if ours != theirs}
+    unread = [name for name in tensors if name not in read and re.search(r"(running|moving)_mean(:\d+)?$", name)]
+    sizes = [tensors[name].size for name in unread]
+    if channels and any(sizes[i:i + len(channels)] == channels for i in range(len(sizes))):
+        raise RefusalError(f"has a batch normalisation for each convolution, under names such as {shown(unread[0])}, "
+                           "that do not say which: call the layers as torchvision does (features.1.running_mean)")
 
 
 def _oxford_naming(tensors):

@@ -61,4 +61,6 @@ class VGGFile:
             count = int(np.count_nonzero(~np.isfinite(array)))
             raise UserError(f"{shown(theirs)} has {count:,} of {array.size:,} numbers that are not finite (NaN or "
                             "infinity), so nothing can be computed with it; use another file")
+        if ours.endswith(".var") and array.size and array.min() < 0:
+            raise UserError(f"{shown(theirs)} has negative numbers, which no variance has; use another file")
         return our_layout(ours, theirs, array, kernels_first, self.transposed)

@@ -35,6 +35,7 @@ from vgg_files import (
     state_dicts,
     ten_classes,
     with_more,
+    with_norms,
 )
 
 from minicap.errors import UserError
@@ -161,6 +162,30 @@ def test_a_kernel_of_another_size_among_them_is_not_passed_over(model, tmp_path,
                           enumerate(content)})
     with pytest.raises(UserError, match="is not a VGG network: 0 of its convolutions fit"):
         vgg(weights=tmp_path / "f", features=POOL5)
+
+
+@pytest.mark.parametrize("names", [
+    lambda i, layer: (f"conv2d_{i}", f"batch_normalization_{i}"),
+    lambda i, layer: (f"block{layer[0]}_conv{layer[2]}", f"batch_normalization_{i}"),
+    lambda i, layer: (f"conv{layer}", f"norm{layer}")])
+@pytest.mark.parametrize("features", [ALL, POOL5])
+def test_batch_normalisations_under_unknown_names_are_not_passed_over(model, rng, tmp_path, names, features):
+    with_norms(tmp_path / "f", tiny_vgg.random_vgg(DEPTH, rng, batch_norm=True), names)
+    with pytest.raises(UserError, match=r"batch normalisation for each convolution, under names such as \w+/moving_"):
+        vgg(weights=tmp_path / "f", features=features)
+
+
+def test_the_batch_normalisation_of_another_module_does_not_matter(model, tmp_path):
+    of_head = {"encoder.bn.running_mean": np.ones(8, np.float32)}
+    with_more(only("features.", "encoder."), **of_head)(tmp_path / "f", model)
+    assert vgg(weights=tmp_path / "f", features=POOL5).notes
+
+
+def test_dense_layers_that_are_stored_the_other_way_round_are_not_taken_for_pytorchs(model, tmp_path):
+    tensors = tiny_vgg.torchvision_tensors(model)
+    save_file(tensors | {"classifier.0.weight": tensors["classifier.0.weight"].T.copy()}, tmp_path / "f")
+    with pytest.raises(UserError, match=r"fc7.W has shape \(10, 9\), expected \(9, 10\)"):
+        vgg(weights=tmp_path / "f")
 
 
 def test_one_part_of_several_is_refused_with_the_name_of_the_index(model, tmp_path):

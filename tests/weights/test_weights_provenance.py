@@ -276,6 +276,15 @@ def test_quantised_weights_are_refused_by_file_and_tensor(rng, monkeypatch, tmp_
         vgg(weights=tmp_path / "f")
 
 
+def test_negative_variances_are_refused_by_file_and_tensor(rng, monkeypatch, tmp_path):
+    tiny_vgg.shrink(monkeypatch)
+    tensors = tiny_vgg.torchvision_tensors(tiny_vgg.random_vgg(11, rng, batch_norm=True))
+    tensors["features.1.running_var"][0] = -1
+    save_file(tensors, tmp_path / "f")
+    with pytest.raises(UserError, match=f"{tmp_path}/f: features.1.running_var has negative numbers"):
+        vgg(weights=tmp_path / "f")
+
+
 def test_numbers_whose_squares_overflow_are_finite(rng, monkeypatch, tmp_path):
     tiny_vgg.shrink(monkeypatch)
     model = tiny_vgg.random_vgg(11, rng)

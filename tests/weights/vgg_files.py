@@ -83,6 +83,19 @@ def by_hand(path, model, first=4):
             file[f"model_weights/{layer}/{layer}/kernel:0"], file[f"model_weights/{layer}/{layer}/bias:0"] = W, b
 
 
+def with_norms(path, model, names):
+    """A VGG with batch normalisation, as people call its layers by hand: ``names(i, block)`` of layer and norm."""
+    state = model.state()
+    with h5py.File(path, "w") as file:
+        for i, layer in enumerate(name[4:-2] for name in state if name.startswith("conv") and name.endswith(".W")):
+            conv, norm = names(i, layer)
+            for theirs, ours in (("kernel", f"conv{layer}.W"), ("bias", f"conv{layer}.b")):
+                file[f"{conv}/{conv}/{theirs}:0"] = state[ours]
+            for theirs, ours in (("gamma", "gamma"), ("beta", "beta"), ("moving_mean", "mean"),
+                                 ("moving_variance", "var")):
+                file[f"{norm}/{norm}/{theirs}:0"] = state[f"bn{layer}.{ours}"]
+
+
 def keras_0(path, model):
     """layer_1/param_0, ...: channels first, turned by 180 degrees for Theano, rows of fc6 in C, H, W order."""
     with h5py.File(path, "w") as file:
