@@ -24,6 +24,7 @@ from .images import centre_crop, read_ahead, read_image, resize_short_side
 from .inference import inference
 from .losses import log_softmax
 from .vgg import tell_assumptions, vgg
+from .weights import existing_weights
 from .weights.preprocessing import CONVENTIONS
 
 CLASSES = "imagenet_classes.txt"  # looked for in the folder of the weights
@@ -50,7 +51,7 @@ class Classifier:
     """A VGG with its dense layers, and the names of its classes."""
 
     def __init__(self, weights, classes=None, *, preprocessing=None, resize=256, crop=224, device=CPU):
-        weights = existing_file(weights, "weights file")
+        weights = existing_weights(weights)
         self.model = vgg(weights=weights, preprocessing=preprocessing)
         if not self.model.top:
             raise UserError(f"{weights} has no dense layers, and so no classes; name a file that has them")

@@ -22,6 +22,7 @@ from ..errors import UserError
 from ..files import existing_file, sha256
 from .keras_h5 import keras_backend, read_keras_h5, read_keras_zip
 from .npy_pickle import read_npy_pickle
+from .other_frameworks import CURE
 from .plain_arrays import read_npz, read_safetensors
 from .raw import native
 from .recognize import HEAD, recognize
@@ -55,9 +56,16 @@ class WeightFile:
     backend: str | None = None  # of Keras, where a file states it: "tensorflow", "theano", ...
 
 
+def existing_weights(path):
+    """``path`` as a Path; UserError, with the cure, if there is no file."""
+    if (Path(path).expanduser() / "saved_model.pb").is_file():
+        raise UserError(f"weights file {path} is a TensorFlow SavedModel, {CURE}")
+    return existing_file(path, "weights file")
+
+
 def read_weights(path):
     """Read the weights file at ``path`` into a :class:`WeightFile`; UserError, with the cure, on anything wrong."""
-    path = existing_file(path, "weights file")
+    path = existing_weights(path)
     if (index := index_beside(path)) is not None:
         raise UserError(f"weights file {path} is one of several that belong together: name {index}")
     return _read(path)

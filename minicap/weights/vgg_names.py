@@ -138,7 +138,8 @@ def _torch_naming(tensors):
             names[f"{layer}.{roles.get(role, role)}"] = name
     notes = () if stack == "features." else _prefix_note([stack])
     if others:
-        notes += (f"names: {len(others)} arrays of other modules left alone, such as {shown(others[0])}",)
+        arrays = "1 array" if len(others) == 1 else f"{len(others)} arrays"
+        notes += (f"names: {arrays} of other modules left alone, such as {shown(others[0])}",)
     return Naming(names, "torchvision", notes)
 
 

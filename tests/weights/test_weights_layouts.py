@@ -63,7 +63,7 @@ LAYOUTS = {
     "bare numbers": (only("features."), POOL5, None),
     "encoder.0": (only("features.", "encoder."), POOL5, "behind the prefix 'encoder.'"),
     "a captioner's encoder": (with_more(only("features.", "encoder.cnn."), **{"decoder.lstm.weight": np.ones(3)}),
-                              POOL5, "1 arrays of other modules left alone, such as decoder.lstm.weight"),
+                              POOL5, "1 array of other modules left alone, such as decoder.lstm.weight"),
     "slices": (slices, POOL5, "matched by order and shape, from slice1.0 to slice5.18"),
     "conv1_1.weight": (by_layer, ALL, "behind the prefix 'vgg.'"),
     # heads
@@ -101,7 +101,7 @@ LAYOUTS = {
                                      ALL, "behind the prefix 'model.state_dict.features.'"),
     "counters among the tensors": (state_dicts(lambda vgg: vgg | {"epoch": 3, "args": None}), ALL, None),
     "another module beside": (with_more(renamed(lambda n: n), **{"decoder.weight": np.ones(3, np.float32)}), ALL,
-                              "1 arrays of other modules left alone, such as decoder.weight"),
+                              "1 array of other modules left alone, such as decoder.weight"),
 }
 
 

@@ -99,6 +99,9 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         read_weights(tmp_path / "vgg19.pth")
     with pytest.raises(UserError, match="is a folder"):
         read_weights(tmp_path)
+    (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01\x12")
+    with pytest.raises(UserError, match="is a TensorFlow SavedModel, which is not read: use the Keras"):
+        read_weights(tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

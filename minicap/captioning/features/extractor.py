@@ -6,11 +6,11 @@ import numpy as np
 
 from ...backend import to_numpy
 from ...errors import UserError, warn, warning
-from ...files import existing_file
 from ...images import read_ahead, read_image, resize
 from ...inference import inference
 from ...networks import feature_shapes, feature_stages
 from ...vgg import vgg
+from ...weights import existing_weights
 from ...weights.preprocessing import Preprocessing, convention
 from .feature_file import FeatureSource, FeatureWriter, array_path, finished_changes, open_features
 
@@ -30,7 +30,7 @@ class Extractor:
     """
 
     def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None):
-        weights = existing_file(weights, "weights file")
+        weights = existing_weights(weights)
         self.model = vgg(weights=weights, features=layer, preprocessing=preprocessing)
         self.device, self.mirror, self.size = device, mirror, self.model.preprocessing.size
         try:
