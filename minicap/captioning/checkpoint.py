@@ -27,6 +27,9 @@ from .text.vocabulary import Vocabulary
 FORMAT = 2  # raised when an older program could misread a newer checkpoint
 READABLE = (1, 2)
 READABLE_FORMATS = " or ".join(map(str, READABLE))
+# What a file says beside its tensors: best.safetensors the first two, last.safetensors all but "dev".
+KINDS = {"vocabulary": str, "dev": dict, "settings": dict, "source": dict | None, "epoch": int, "best": list | None,
+         "epochs_since_best": int, "history": list, "shuffle_rng": dict, "dropout_rng": dict}
 # The names of the layers of Show, Attend and Tell in format 1, in which the model was not divided into parts.
 FORMER_LAYERS = {"scale": "regions.scale", "keys": "regions.keys", "begin": "regions.init_state",
                  "overview": "words.global_projection", "embedding": "words.embedding",
@@ -85,6 +88,10 @@ def _facts(metadata, where):
         format = facts["format"]
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise UserError(f"{where} was not written by minicap; name a folder written by minicap.train") from error
+    try:
+        check_kinds(facts, KINDS)
+    except TypeError as error:
+        raise UserError(f"{where} is damaged, {error}; use another copy") from error
     if format not in READABLE:
         raise UserError(f"{where} has checkpoint format {format}, this version of minicap reads {READABLE_FORMATS}; "
                         "use the version that wrote it")
