@@ -162,6 +162,7 @@ def open_features(path):
     info = read_json(existing_description(path), "the description of the features,")
     try:
         array = np.lib.format.open_memmap(path, "r")
+        check_kinds(info, {"images": list, "source": dict, "unreadable": list})
         names, source = tuple(info["images"]), FeatureSource.from_json(info["source"])
         expected = (len(names), *source.shape)
     except _DAMAGED as error:
