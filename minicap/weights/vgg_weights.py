@@ -61,6 +61,9 @@ class VGGFile:
             count = int(np.count_nonzero(~np.isfinite(array)))
             raise UserError(f"{shown(theirs)} has {count:,} of {array.size:,} numbers that are not finite (NaN or "
                             "infinity), so nothing can be computed with it; use another file")
+        if ours.endswith(".W") and array.size and not array.any():
+            raise UserError(f"{shown(theirs)} holds nothing but zeros, as a download that was not finished does; "
+                            "download or copy the file again")
         if ours.endswith(".var") and array.size and array.min() < 0:
             raise UserError(f"{shown(theirs)} has negative numbers, which no variance has; use another file")
         return our_layout(ours, theirs, array, kernels_first, self.transposed)

@@ -285,6 +285,17 @@ def test_negative_variances_are_refused_by_file_and_tensor(rng, monkeypatch, tmp
         vgg(weights=tmp_path / "f")
 
 
+@pytest.mark.parametrize("tensor", ["features.0.weight", "classifier.6.weight"])
+def test_an_array_of_zeros_is_refused_by_file_and_tensor(rng, monkeypatch, tmp_path, tensor):
+    """As in a file for which a program reserves the space before it downloads."""
+    tiny_vgg.shrink(monkeypatch)
+    tensors = tiny_vgg.torchvision_tensors(tiny_vgg.random_vgg(11, rng))
+    tensors[tensor][:] = 0
+    save_file(tensors, tmp_path / "f")
+    with pytest.raises(UserError, match=f"{tmp_path}/f: {tensor} holds nothing but zeros"):
+        vgg(weights=tmp_path / "f")
+
+
 def test_numbers_whose_squares_overflow_are_finite(rng, monkeypatch, tmp_path):
     tiny_vgg.shrink(monkeypatch)
     model = tiny_vgg.random_vgg(11, rng)
