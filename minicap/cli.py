@@ -48,14 +48,15 @@ class Parser(argparse.ArgumentParser):
 def parse_settings(settings_class, program, description, argv=None, *, package="minicap."):
     """Build an argument parser from ``settings_class``, with its options in order of definition, and parse ``argv``.
 
-    Inherited options come after its own. Messages call them by their flags from now on, see errors.with_flags. The help
-    calls the program ``python -m`` package + program.
+    Required options come first, inherited ones last. Messages call them by their flags from now on, see
+    errors.with_flags. The help calls the program ``python -m`` package + program.
     """
     parser = Parser(prog=f"python -m {package}{program}", description=description)
     types_of = typing.get_type_hints(settings_class)
     fields = [field for field in dataclasses.fields(settings_class) if "help" in field.metadata]
     groups = {None: parser}
-    for field in sorted(fields, key=lambda field: field.name not in settings_class.__annotations__):
+    for field in sorted(fields, key=lambda field: (field.default is not dataclasses.MISSING,
+                                                   field.name not in settings_class.__annotations__)):
         heading = field.metadata["group"]
         if heading not in groups:
             groups[heading] = parser.add_argument_group(heading)

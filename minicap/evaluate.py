@@ -2,22 +2,27 @@
 
 import json
 import sys
-from dataclasses import MISSING, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .captioning.captioner import caption_all
 from .captioning.checkpoint import checkpoint_folders
-from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble, EnsembleInputs
 from .captioning.reporting.report import is_report, write_report
-from .captioning.run_data import feature_files, make_consensus, split_inputs, trained_dataset, training_settings
+from .captioning.run_data import (
+    CheckpointSettings,
+    feature_files,
+    make_consensus,
+    split_inputs,
+    trained_dataset,
+    training_settings,
+)
 from .captioning.scoring.metrics import score_captions, warn_of_flaws
 from .captioning.text.tokens import TOKENIZERS
 from .cli import option, parse_settings, run_program
 from .files import is_json_of_ours, write_json
-from .weights.preprocessing import CONVENTIONS
 
 
 def is_file_of_predictions(path):
@@ -26,9 +31,7 @@ def is_file_of_predictions(path):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateSettings(SearchSettings):
-    checkpoint: str = option(MISSING, "folder written by minicap.train, or DIR,DIR,... for an ensemble, which averages "
-                             "the probabilities of its members", metavar="DIR")
+class EvaluateSettings(CheckpointSettings):
     split: str = option("dev", "the images: make every choice on dev, and use test only once", choices=("dev", "test"))
     data: str | None = option(None, "data set (default: that of the training run)",
                               choices=("shapes", "flickr8k", "folder"))
@@ -39,8 +42,6 @@ class EvaluateSettings(SearchSettings):
                                     "as in training)", metavar="N")
     weights: str | None = option(None, "VGG weights, where features have to be computed (default: MINICAP_WEIGHTS, or "
                                  "downloaded weights)", metavar="FILE")
-    preprocessing: str | None = option(None, "what the weights expect of pictures (default, and all that works: as in "
-                                       "training)", choices=tuple(CONVENTIONS))
     features: str | None = option(None, "features written by minicap.extract (default: those of the training run); for "
                                   "several checkpoints one file for all, or FILE,FILE,...", metavar="FILE")
     predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE",

@@ -5,6 +5,9 @@ import contextlib
 import hashlib
 import json
 import os
+import reprlib
+import types
+import typing
 from pathlib import Path
 
 from .errors import UserError
@@ -106,6 +109,18 @@ def read_json(path, what="JSON file", **options):
         raise
     except (ValueError, RecursionError) as error:  # not text, not JSON, a number of 5,000 digits, 1,000 open brackets
         raise UserError(f"{what} {path} is not valid JSON ({error})") from error
+
+
+def check_kinds(values, kinds):
+    """TypeError for one of ``values``, a dict from a JSON file, that is not of its type in ``kinds``, as int | None.
+
+    A whole number is a float as well; true is no number.
+    """
+    for name, kind in kinds.items():
+        allowed = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+        allowed += (int,) * (float in allowed) + (list,) * (tuple in allowed)
+        if name in values and type(values[name]) not in allowed:
+            raise TypeError(f"{name} cannot be {reprlib.repr(values[name])}")
 
 
 def same_path(one, other):

@@ -9,9 +9,11 @@ A network whose features captioners read (vgg.py) has three attributes:
 
 import math
 import re
+import typing
 from dataclasses import asdict, dataclass
 
 from .errors import UserError
+from .files import check_kinds
 from .layer import Sequential
 
 
@@ -46,6 +48,7 @@ class NetworkFacts:
     def from_json(cls, value):
         """The facts from a JSON file. Older files have the text of ``repr(model)`` instead."""
         if isinstance(value, dict):
+            check_kinds(value, typing.get_type_hints(cls))
             return cls(**value)
         match = re.fullmatch(r"VGG-(\d+)( with batch norm)?(, without top)?", str(value))
         if match is None:

@@ -16,6 +16,7 @@ from minicap.captioning.decoding.consensus import Consensus
 from minicap.cli import flag
 from minicap.errors import UserError
 from minicap.files import write_json
+from minicap.weights.preprocessing import CONVENTIONS
 
 SCORES = ["bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider", "n"]
 
@@ -158,9 +159,13 @@ def test_captions_and_reports_are_written_again_and_never_to_one_file(run, tmp_p
 def test_features_may_be_named_and_have_to_come_from_the_same_network(run, tmp_path):
     same = tiny_captioner.write_features(tmp_path / "same.npy")
     assert run("--features", same) == run()
-    other = tiny_captioner.write_features(tmp_path / "other.npy", weights_sha256="1" * 64)
-    with pytest.raises(UserError, match=r"other\.npy was not made by the network this captioner was trained with"):
-        run("--features", other)
+    for source, words in (({"weights_sha256": "1" * 64}, "weights"),
+                          ({"preprocessing": CONVENTIONS["tf"].to_json()},
+                           r"preprocessing of pictures \(tf, not of its own\)")):
+        other = tiny_captioner.write_features(tmp_path / "other.npy", **source)
+        with pytest.raises(UserError, match=r"other\.npy does not hold the features that this captioner was trained "
+                                            rf"on, but others, which differ in {words}; extract the features again"):
+            run("--features", other)
 
 
 def test_images_without_features_are_refused_and_unreadable_ones_left_out(run, tmp_path):
@@ -384,5 +389,5 @@ def test_models_of_different_kinds_and_features_make_an_ensemble(run, trained, a
     assert (tmp_path / "p.json").read_text() == (tmp_path / "q.json").read_text()
     with pytest.raises(UserError, match="features= names 3 files for 2 checkpoints; name one for all or one each"):
         run("--features", "a,b,c", checkpoint=f"{trained},{attending}")
-    with pytest.raises(UserError, match="was not made by the network this captioner was trained with"):
+    with pytest.raises(UserError, match="does not hold the features that this captioner was trained on"):
         run("--features", data[1], checkpoint=f"{trained},{attending}")

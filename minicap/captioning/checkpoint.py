@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..files import existing_file, read_json, replacing, write_json
+from ..files import check_kinds, existing_file, read_json, replacing, write_json
 from ..weights.raw import all_finite
 from .features.feature_file import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
@@ -27,6 +27,9 @@ from .text.vocabulary import Vocabulary
 FORMAT = 2  # raised when an older program could misread a newer checkpoint
 READABLE = (1, 2)
 READABLE_FORMATS = " or ".join(map(str, READABLE))
+# What a file says beside its tensors: best.safetensors the first two, last.safetensors all but "dev".
+KINDS = {"vocabulary": str, "dev": dict, "settings": dict, "source": dict | None, "epoch": int, "best": list | None,
+         "epochs_since_best": int, "history": list, "shuffle_rng": dict, "dropout_rng": dict}
 # The names of the layers of Show, Attend and Tell in format 1, in which the model was not divided into parts.
 FORMER_LAYERS = {"scale": "regions.scale", "keys": "regions.keys", "begin": "regions.init_state",
                  "overview": "words.global_projection", "embedding": "words.embedding",
@@ -85,6 +88,10 @@ def _facts(metadata, where):
         format = facts["format"]
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise UserError(f"{where} was not written by minicap; name a folder written by minicap.train") from error
+    try:
+        check_kinds(facts, KINDS)
+    except TypeError as error:
+        raise UserError(f"{where} is damaged, {error}; use another copy") from error
     if format not in READABLE:
         raise UserError(f"{where} has checkpoint format {format}, this version of minicap reads {READABLE_FORMATS}; "
                         "use the version that wrote it")
@@ -113,13 +120,20 @@ def checkpoint_folder(path):
     return path
 
 
-def run_settings(folder, *keys):
-    """The settings of a training run, a dict from its ``settings.json``; UserError when one of ``keys`` is missing."""
+def run_settings(folder, **kinds):
+    """The settings of a training run, a dict from its ``settings.json``.
+
+    UserError when one of ``kinds``, {name: type}, is missing or of another type.
+    """
     path = Path(folder) / "settings.json"
     settings = read_json(path, "settings of the training run,")
-    missing = [key for key in keys if not isinstance(settings, dict) or key not in settings]
+    missing = [key for key in kinds if not isinstance(settings, dict) or key not in settings]
     if missing or not isinstance(settings, dict):
         raise UserError(f"{path} lacks {', '.join(missing) or 'the settings'}; keep the one that training wrote")
+    try:
+        check_kinds(settings, kinds)
+    except TypeError as error:
+        raise UserError(f"{path} is damaged, {error}; keep the one that training wrote") from error
     return settings
 
 

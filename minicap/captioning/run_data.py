@@ -1,16 +1,31 @@
 """The data of a training run, for the programs that use its checkpoint."""
 
+from dataclasses import MISSING, dataclass
+
 import numpy as np
 
+from ..cli import option
 from ..errors import UserError
 from ..files import same_path
+from ..weights.preprocessing import CONVENTIONS
 from .checkpoint import run_settings
 from .data import load_dataset
 from .decoding.consensus import Consensus
-from .features.feature_file import open_features
+from .decoding.search_settings import SearchSettings
+from .features.feature_file import differences_in_words, open_features
 from .features.inputs import FeatureInputs, PixelInputs
 
-KEYS = ("data", "data_dir", "splits", "split_seed", "features")
+KINDS = {"data": str, "data_dir": str | None, "splits": str | None, "split_seed": int | None, "features": str | None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSettings(SearchSettings):
+    """The options of all programs that caption with a checkpoint."""
+
+    checkpoint: str = option(MISSING, "folder written by minicap.train, or DIR,DIR,... for an ensemble, which averages "
+                             "the probabilities of its members", metavar="DIR")
+    preprocessing: str | None = option(None, "what the weights expect of pictures (default, and all that works: as in "
+                                       "training)", choices=tuple(CONVENTIONS))
 
 
 def training_settings(folder, data=None, data_dir=None):
@@ -18,9 +33,9 @@ def training_settings(folder, data=None, data_dir=None):
 
     For another data set than that of the training run, these are None.
     """
-    trained = run_settings(folder, *KEYS)
+    trained = run_settings(folder, **KINDS)
     if data not in (None, trained["data"]):
-        return dict.fromkeys(KEYS) | {"data": data}
+        return dict.fromkeys(KINDS) | {"data": data}
     before = trained["data_dir"]
     if trained["data"] == "folder" and data_dir is not None and (before is None or not same_path(data_dir, before)):
         trained["features"] = None  # of other pictures, perhaps under the same names
@@ -61,8 +76,9 @@ def split_inputs(captioner, dataset, split, features):
         raise UserError(f"{file.path} was not made from the array that this captioner was trained on; name the feature "
                         "file that was made from it, which holds the other splits, too")
     if file.source != captioner.source:
-        raise UserError(f"{file.path} was not made by the network this captioner was trained with; extract the "
-                        "features again with those weights and that layer")
+        raise UserError(f"{file.path} does not hold the features that this captioner was trained on, but others, which "
+                        f"differ in {differences_in_words(captioner.source, file.source)}; extract the features again "
+                        "with the weights, the layer and the preprocessing= of the training, or train on these")
     return FeatureInputs(file, names)
 
 

@@ -1,6 +1,6 @@
 """vgg16.npy and vgg19.npy: a dictionary of arrays that NumPy has pickled, read without running code.
 
-    {"conv1_1": [W, b], ...}                                    a list, kernels (K, K, C, F)
+    {"conv1_1": [W, b], ...}                                    a list or tuple, kernels (K, K, C, F)
     {"conv1_1": {"weights": W, "biases": b}, ...}               as converted from Caffe
 
 The file is an ordinary .npy header and then the pickle of an array of one object, the dictionary. An array is pickled
@@ -131,7 +131,7 @@ def _tensors(arrays):
 def _named(layer, value):
     if type(value) is dict:
         return [(f"{layer}/{role}", array) for role, array in value.items()]
-    if type(value) is list and len(value) == 2:
+    if type(value) in (list, tuple) and len(value) == 2:
         return [(f"{layer}/weights", value[0]), (f"{layer}/biases", value[1])]
     return [(str(layer), value)]
 

@@ -1,10 +1,12 @@
 """The preprocessing of pictures that weights were trained with: channel order, scale, mean and standard deviation."""
 
+import typing
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from ..errors import UserError
+from ..files import check_kinds
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Preprocessing:
     def from_json(cls, value):
         """From what :meth:`to_json` has made; UserError for anything else."""
         try:
+            check_kinds(value, typing.get_type_hints(cls))
             return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
         except (TypeError, AttributeError) as error:
             raise UserError(f"{value!r} describes no preprocessing of pictures ({error}); use the version of minicap "
@@ -42,6 +45,12 @@ TORCHVISION = Preprocessing("RGB", 255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 
 TF = Preprocessing("RGB", 127.5, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0))  # from -1 to 1, Keras' mode "tf"
 
 CONVENTIONS = {"caffe-bgr": CAFFE, "caffe-rgb": CAFFE_RGB, "torchvision": TORCHVISION, "tf": TF}
+
+
+def convention_name(preprocessing):
+    """ "caffe-bgr", ... for a Preprocessing, or its dict from JSON; "of its own" for one that is no convention."""
+    described = preprocessing.to_json() if isinstance(preprocessing, Preprocessing) else preprocessing
+    return next((name for name, known in CONVENTIONS.items() if known.to_json() == described), "of its own")
 
 
 def convention(name):

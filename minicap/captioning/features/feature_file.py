@@ -11,14 +11,16 @@ import contextlib
 import dataclasses
 import math
 import os
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError
-from ...files import read_json, write_json
+from ...files import check_kinds, read_json, write_json
 from ...networks import NetworkFacts
+from ...weights.preprocessing import convention_name
 from .feature_paths import (
     array_path,
     check_not_somebody_elses,
@@ -29,7 +31,7 @@ from .feature_paths import (
 )
 
 UNKNOWN = "unknown"     # NetworkFacts.family of features that were brought as an array
-MIRRORED = ", mirrored"  # at the end of FeatureSource.resize, for pictures flipped horizontally
+MIRRORED = ", mirrored"  # at the end of FeatureSource.resize in files from before there was FeatureSource.mirrored
 _DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .json files that are not as expected
 
 
@@ -44,6 +46,7 @@ class FeatureSource:
     resize           how pictures were resized, in words
     shape            of one row
     parts            if a row is a concatenation of the outputs of several layers, the shape of each
+    mirrored         were pictures flipped horizontally?
     """
 
     layer: str
@@ -53,6 +56,7 @@ class FeatureSource:
     resize: str
     shape: tuple
     parts: tuple = ()
+    mirrored: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "shape", tuple(self.shape))  # a JSON file has lists
@@ -60,13 +64,19 @@ class FeatureSource:
 
     @classmethod
     def from_json(cls, value):
-        """From the output of :meth:`to_json`, also of older versions; None stays None."""
-        return None if value is None else cls(**value | {"network": NetworkFacts.from_json(value["network"])})
+        """From the output of :meth:`to_json`, also of older versions; None stays None. TypeError for anything else."""
+        if value is None:
+            return None
+        value = value | {"network": NetworkFacts.from_json(value["network"])}
+        check_kinds(value, typing.get_type_hints(cls))
+        if value["resize"].endswith(MIRRORED):
+            value |= {"resize": value["resize"].removesuffix(MIRRORED), "mirrored": True}
+        return cls(**value)
 
     def to_json(self):
         described = {**vars(self), "network": self.network.to_json(), "shape": list(self.shape),
                      "parts": [list(part) for part in self.parts]}
-        return {name: value for name, value in described.items() if name != "parts" or value}
+        return {name: value for name, value in described.items() if name not in ("parts", "mirrored") or value}
 
     @classmethod
     def of_own_array(cls, layer, digest, axes, shape):
@@ -78,13 +88,9 @@ class FeatureSource:
         """Whether the network is unknown, because the features were brought as an array."""
         return self.network.family == UNKNOWN
 
-    @property
-    def mirrored(self):
-        return self.resize.endswith(MIRRORED)
-
     def as_mirrored(self):
         """The source of the same features of the mirrored pictures."""
-        return dataclasses.replace(self, resize=self.resize + MIRRORED)
+        return dataclasses.replace(self, mirrored=True)
 
     def global_size(self):
         """The number of global features after the regions; 0 if there are only regions."""
@@ -97,6 +103,14 @@ class FeatureSource:
     def differences(self, other):
         """What differs in another source, in words: "layer", "network", "weights", "preprocessing", ..."""
         return [name.removesuffix("_sha256") for name, value in vars(self).items() if vars(other)[name] != value]
+
+
+def differences_in_words(wanted, found):
+    """What differs in two sources: "layer, preprocessing of pictures (tf, not torchvision)". None is that of pixels."""
+    if wanted is None or found is None:
+        return "kind"
+    conventions = f"{convention_name(found.preprocessing)}, not {convention_name(wanted.preprocessing)}"
+    return ", ".join(wanted.differences(found)).replace("preprocessing", f"preprocessing of pictures ({conventions})")
 
 
 @dataclass(frozen=True)
@@ -148,6 +162,7 @@ def open_features(path):
     info = read_json(existing_description(path), "the description of the features,")
     try:
         array = np.lib.format.open_memmap(path, "r")
+        check_kinds(info, {"images": list, "source": dict, "unreadable": list})
         names, source = tuple(info["images"]), FeatureSource.from_json(info["source"])
         expected = (len(names), *source.shape)
     except _DAMAGED as error:

@@ -1,8 +1,11 @@
 """The settings of each model: the argument of its constructor, and its description in a checkpoint."""
 
 import dataclasses
+import typing
 from dataclasses import dataclass
 from typing import ClassVar
+
+from ...files import check_kinds
 
 DROPOUT_LOCATIONS = ("regions", "words", "state", "output")  # of Show, Attend and Tell
 
@@ -90,7 +93,9 @@ def settings_from_json(value):
     settings_class = KINDS[value.pop("kind", "show-tell")]
     names = {field.name for field in dataclasses.fields(settings_class)}
     others = {field.name for kind in KINDS.values() for field in dataclasses.fields(kind)} - names
-    settings = settings_class(**{name: v for name, v in value.items() if name not in others})
+    value = {name: v for name, v in value.items() if name not in others}
+    check_kinds(value, {name: kind for name, kind in typing.get_type_hints(settings_class).items() if name in names})
+    settings = settings_class(**value)
     if settings.kind == "attend":
         settings = dataclasses.replace(settings, dropout_at=tuple(settings.dropout_at))
     return settings

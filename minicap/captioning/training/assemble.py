@@ -11,7 +11,7 @@ from ...vgg import FINE_TUNED, VGG, tell_assumptions
 from ..captioner import Captioner
 from ..checkpoint import load_tensors, read_description
 from ..features.extractor import Extractor, Pictures, extract
-from ..features.feature_file import open_features
+from ..features.feature_file import differences_in_words, open_features
 from ..features.inputs import FeatureInputs, PixelInputs
 from ..models.build import build_model, word_embedding
 from ..models.fine_tune import channels_made, fine_tuned_block
@@ -155,9 +155,11 @@ def begin_with(captioner, folder):
     before = read_description(folder)
     block = captioner.settings.finetune
     fresh = block is not None and before.settings.finetune is None  # in that run the block was frozen
-    differences = set(captioner.source.differences(before.source)) if captioner.source else set()
-    if differences - ({"layer", "shape", "parts"} if fresh else set()) or bool(before.source) != bool(captioner.source):
-        raise UserError(f"{path} was trained on other features; name those it was trained on with features=")
+    ours, theirs = captioner.source, before.source
+    differences = set(ours.differences(theirs)) if ours and theirs else set()
+    if differences - ({"layer", "shape", "parts"} if fresh else set()) or bool(ours) != bool(theirs):
+        raise UserError(f"{path} was trained on other features, which differ in {differences_in_words(ours, theirs)}; "
+                        "name those it was trained on with features=, or train without init=")
     try:
         (captioner.model.captioner if fresh else captioner.model).load_state(tensors)
     except UserError as error:

@@ -11,11 +11,13 @@ A default that depends on the data set or the model is None until :meth:`TrainSe
 
 import dataclasses
 import itertools
+import typing
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...cli import check_bounds, option
 from ...errors import UserError
+from ...files import check_kinds
 from ...networks import feature_names
 from ...vgg import FINE_TUNED, VGG
 from ...weights.preprocessing import CONVENTIONS
@@ -195,7 +197,7 @@ class TrainSettings:
 
     def _inheriting(self):
         """With the data and model of --init, and the recipe of the objective, unless they are given."""
-        run = run_settings(checkpoint_folder(self.init), "data", "model", "sentinel")
+        run = self._settings_of_init()
         settings = dataclasses.replace(self, data=self.data or run["data"], model=self.model or run["model"],
                                        sentinel=self.sentinel or run["sentinel"],
                                        finetune=self.finetune or run.get("finetune"))
@@ -206,6 +208,20 @@ class TrainSettings:
         chosen |= {field.name: run.get(field.name) for field in dataclasses.fields(self) if field.metadata["inherited"]
                    and getattr(settings, field.name) is None and field.name not in chosen}
         return dataclasses.replace(settings, **chosen)
+
+    def _settings_of_init(self):
+        """The settings of the run in --init; UserError, naming its file, for what no run can have had."""
+        folder = checkpoint_folder(self.init)
+        taken = {field.name for field in dataclasses.fields(self) if field.metadata["inherited"]} | {"finetune"}
+        kinds = {name: kind for name, kind in typing.get_type_hints(TrainSettings).items() if name in taken}
+        run = dict.fromkeys(kinds) | run_settings(folder, data=str, model=str, sentinel=bool)
+        try:
+            check_kinds(run, kinds)
+            check_bounds(TrainSettings(**{name: run[name] for name in (*kinds, "data", "model")}))
+        except (TypeError, UserError) as error:
+            raise UserError(f"{folder / 'settings.json'} is damaged, {error}; keep the one that training wrote") \
+                from error
+        return run
 
     def check(self):
         """UserError for invalid settings, or those that do not go together."""

@@ -16,12 +16,15 @@ from ...flat import flatten
 from ...optim import Adam, WeightAverage, clip_gradients, warmup_cosine
 from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
-from ..features.feature_file import FeatureSource
+from ..features.feature_file import FeatureSource, differences_in_words
 from ..models.build import word_embedding
 from ..scoring.metrics import score_captions
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
 
 FEW_DISTINCT = 0.02  # fraction of distinct captions below which the model probably ignores the images
+# What last.safetensors says of a run that can go on, beside its tensors.
+STATE = {"vocabulary", "settings", "source", "epoch", "best", "epochs_since_best", "history", "shuffle_rng",
+         "dropout_rng"}
 MAX_LOSS = 700.0     # a perplexity of e^700 is close to the largest float64, and training has failed long before
 
 
@@ -180,18 +183,27 @@ class Trainer:
     def resume(self):
         """Continue from ``last.safetensors`` as if the run had never stopped; UserError if it is of another run."""
         tensors, facts = load_tensors(self.folder / "last.safetensors", "checkpoint to resume from")
-        if "settings" not in facts:
+        if STATE - facts.keys():
             raise UserError(f"{self.folder}/last.safetensors holds weights but no state of a run to continue; start "
                             "another run with another out=")
         ours = self.settings.identity()
-        changed = [k for k in ours if facts["settings"].get(k) != ours[k]]
-        if changed:
-            k = changed[0]
-            raise UserError(f"{self.folder} was trained with another {k}= ({facts['settings'].get(k)}, not {ours[k]}); "
-                            "resume with the settings of the run, or start another one with another out=")
-        if FeatureSource.from_json(facts.get("source")) != self.captioner.source:
-            raise UserError(f"{self.folder} was trained on features of another network; resume with the same features, "
-                            "or start another run with another out=")
+        theirs = {name: facts["settings"].get(name) for name in ours}
+        if changed := [name for name in ours if theirs[name] != ours[name]]:
+            raise UserError(f"{self.folder} was trained {difference(changed[0], theirs, ours)}; resume with the "
+                            "settings of the run, or start another one with another out=")
+        try:
+            before = FeatureSource.from_json(facts["source"])
+            self.shuffle_rng.bit_generator.state = facts["shuffle_rng"]
+            self.model.dropout_rng.bit_generator.state = facts["dropout_rng"]
+            if [line["epoch"] for line in facts["history"]] != list(range(1, facts["epoch"] + 1)):
+                raise ValueError("its history is not one of all epochs")
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{self.folder}/last.safetensors is damaged ({error}); start another run with another out="
+                            ) from error
+        if before != self.captioner.source:
+            raise UserError(f"{self.folder} was trained on other features, which differ in "
+                            f"{differences_in_words(self.captioner.source, before)}; resume with the same features, or "
+                            "start another run with another out=")
         if facts["vocabulary"] != self.captioner.vocabulary.digest:
             raise UserError(f"{self.folder} was trained with another vocabulary, so on other captions; "
                             "start another run with another out=")
@@ -200,8 +212,14 @@ class Trainer:
         self.average.load_state(split_prefix(tensors, "average"))
         self.epoch, self.best = facts["epoch"], facts["best"]
         self.epochs_since_best, self.history = facts["epochs_since_best"], facts["history"]
-        self.shuffle_rng.bit_generator.state = facts["shuffle_rng"]
-        self.model.dropout_rng.bit_generator.state = facts["dropout_rng"]
+
+
+def difference(name, before, now):
+    """What was different ``before`` in a setting, in words: "with another lr= (0.1, not 0.2)", "without sentinel="."""
+    if all(type(settings[name]) in (bool, type(None)) for settings in (before, now)):
+        return f"{'with' if before[name] else 'without'} {name}="
+    was, is_now = ("none" if settings[name] is None else settings[name] for settings in (before, now))
+    return f"with another {name}= ({was}, not {is_now})"
 
 
 def report(line):

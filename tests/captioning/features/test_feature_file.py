@@ -383,3 +383,15 @@ def test_a_damaged_file_is_one_sentence_that_names_it(tmp_path, damage):
     with pytest.raises(UserError, match=r"f\.(npy|json)") as caught:
         open_features(tmp_path / "f")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["x", None, True, 1.5, -3, {}])
+@pytest.mark.parametrize("keys", [("images",), ("source",), ("unreadable",), ("source", "shape"), ("source", "parts")])
+def test_a_description_of_another_type_is_refused_by_file(tmp_path, keys, value):
+    write_all(tmp_path / "f")
+    info = json.loads((tmp_path / "f.json").read_text())
+    *outer, last = keys
+    (info[outer[0]] if outer else info)[last] = value
+    (tmp_path / "f.json").write_text(json.dumps(info))
+    with pytest.raises(UserError, match=r"f\.npy is not a feature file of minicap \(.*\); extract the features again"):
+        open_features(tmp_path / "f")
