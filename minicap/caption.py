@@ -5,30 +5,25 @@ import sys
 from dataclasses import MISSING, dataclass
 
 from .captioning.checkpoint import checkpoint_folders
-from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble
-from .captioning.reporting.plots import save_attention
-from .captioning.run_data import make_consensus, trained_dataset, training_settings
+from .captioning.reporting.plots import is_plot, save_attention
+from .captioning.run_data import CheckpointSettings, make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
 from .errors import UserError, with_flags
 from .locks import locked
-from .weights.preprocessing import CONVENTIONS
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaptionSettings(SearchSettings):
+class CaptionSettings(CheckpointSettings):
     images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
-    checkpoint: str = option(MISSING, "folder written by minicap.train, or DIR,DIR,... for an ensemble, which averages "
-                             "the probabilities of its members", metavar="DIR")
     weights: str | None = option(None, "the VGG weights that were used in training (default: MINICAP_WEIGHTS, or "
                                  "downloaded weights)", metavar="FILE")
-    preprocessing: str | None = option(None, "what the weights expect of pictures (default, and all that works: as in "
-                                       "training)", choices=tuple(CONVENTIONS))
     data_dir: str | None = option(None, "--mbr-samples, --neighbours: folder of the training data (default: as in "
                                   "training, or MINICAP_DATA)", metavar="DIR")
     features: str | None = option(None, "--neighbours: features of the training images (default: those of the training "
                                   "run)", metavar="FILE")
-    attention: str | None = option(None, "write a picture of the attention for each word", metavar="PNG")
+    attention: str | None = option(None, "write a picture of the attention for each word", metavar="PNG",
+                                   writes=is_plot)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "print one JSON object per line, with all captions of the beam")
 
@@ -51,7 +46,8 @@ def caption(settings):
     search = settings.search()
     if settings.mbr_samples or settings.neighbours:
         trained = training_settings(folders[0], data_dir=settings.data_dir)
-        search["consensus"] = make_consensus(settings, captioner, trained_dataset(trained, settings.data_dir),
+        search["consensus"] = make_consensus(settings, captioner,
+                                             trained_dataset(trained, settings.data_dir, pictures=False),
                                              settings.features or trained["features"])
     failed = 0
     for path in settings.images:

@@ -24,6 +24,7 @@ from .images import centre_crop, read_ahead, read_image, resize_short_side
 from .inference import inference
 from .losses import log_softmax
 from .vgg import tell_assumptions, vgg
+from .weights import existing_weights
 from .weights.preprocessing import CONVENTIONS
 
 CLASSES = "imagenet_classes.txt"  # looked for in the folder of the weights
@@ -52,7 +53,7 @@ class Classifier:
     """A VGG with its dense layers, and the names of its classes."""
 
     def __init__(self, weights, classes=None, *, preprocessing=None, resize=256, crop=224, device=CPU):
-        weights = existing_file(weights, "weights file")
+        weights = existing_weights(weights)
         self.model = vgg(weights=weights, preprocessing=preprocessing)
         if not self.model.top:
             raise UserError(f"{weights} has no dense layers, and so no classes; name a file that has them")
@@ -77,9 +78,17 @@ class Classifier:
         return centre_crop(resize_short_side(image, self.resize), self.crop)
 
     def __call__(self, images):
-        """Pictures (N, crop, crop, 3) uint8 -> probabilities (N, classes) float32, a NumPy array."""
+        """Pictures (N, crop, crop, 3) uint8 -> probabilities (N, classes) float32, a NumPy array.
+
+        UserError when the network's numbers overflow.
+        """
         x = self.device.asarray(self.model.preprocessing(images))
-        return np.exp(log_softmax(to_numpy(self.run(x))))
+        with np.errstate(over="ignore", invalid="ignore"):
+            p = np.exp(log_softmax(to_numpy(self.run(x))))
+        if not np.isfinite(p).all():
+            raise UserError("the numbers of this network become too large for float32, so it tells nothing about "
+                            "pictures; name other weights with weights=")
+        return p
 
     def classify(self, paths, top=5, batch_size=16):
         """Yield for each path its ``top`` classes, [{"index", "class", "p"}, ...], the most likely first.

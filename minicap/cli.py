@@ -13,22 +13,26 @@ import types
 import typing
 
 from .errors import OPTIONS, UserError, warn, with_flags
+from .files import check_output, same_path
 from .interrupt import INTERRUPTED, end, end_at_once, ends_at_once, raise_again
 
 LARGEST = 2**53  # of whole numbers: up to here a float, or another program that reads them, has each of them
 
 
 def option(default, help, *, choices=None, metavar=None, positional=False, nargs=None, group=None, formerly=None,
-           least=None, above=None, below=None, **facts):
+           least=None, above=None, below=None, writes=None, **facts):
     """A dataclass field that is also a command-line option. ``default=dataclasses.MISSING`` makes it required.
 
     group               heading under which ``--help`` lists it
     formerly            an earlier name of the option, which still works but is not listed
     least, above, below the smallest value allowed, and two exclusive bounds; see check_bounds
+    writes              of an option that names a file to write: path -> whether a file there is one that the option has
+                        written, for no other is overwritten; see check_outputs
     facts               anything else that the program needs to know about the option, stored in the field's metadata
     """
     metadata = {"help": help, "choices": choices, "metavar": metavar, "positional": positional, "nargs": nargs,
-                "group": group, "formerly": formerly, "least": least, "above": above, "below": below}
+                "group": group, "formerly": formerly, "least": least, "above": above, "below": below,
+                "writes": writes}
     return dataclasses.field(default=default, metadata=metadata | facts)
 
 
@@ -48,14 +52,15 @@ class Parser(argparse.ArgumentParser):
 def parse_settings(settings_class, program, description, argv=None, *, package="minicap."):
     """Build an argument parser from ``settings_class``, with its options in order of definition, and parse ``argv``.
 
-    Inherited options come after its own. Messages call them by their flags from now on, see errors.with_flags. The help
-    calls the program ``python -m`` package + program.
+    Required options come first, inherited ones last. Messages call them by their flags from now on, see
+    errors.with_flags. The help calls the program ``python -m`` package + program.
     """
     parser = Parser(prog=f"python -m {package}{program}", description=description)
     types_of = typing.get_type_hints(settings_class)
     fields = [field for field in dataclasses.fields(settings_class) if "help" in field.metadata]
     groups = {None: parser}
-    for field in sorted(fields, key=lambda field: field.name not in settings_class.__annotations__):
+    for field in sorted(fields, key=lambda field: (field.default is not dataclasses.MISSING,
+                                                   field.name not in settings_class.__annotations__)):
         heading = field.metadata["group"]
         if heading not in groups:
             groups[heading] = parser.add_argument_group(heading)
@@ -69,6 +74,7 @@ def parse_settings(settings_class, program, description, argv=None, *, package="
     values = vars(parser.parse_args(argv))
     settings = settings_class(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
     check_bounds(settings)
+    check_outputs(settings)
     return settings
 
 
@@ -100,6 +106,22 @@ def check_bounds(settings):
             raise UserError(f"{field.name}= has to be {' and '.join(wanted)}, not {value:g}")
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{field.name}= has to be a finite number, not {value:g}")
+
+
+def check_outputs(settings):
+    """UserError when a file to write is one that another option names, to read or to write, or may not be written."""
+    fields = [field for field in dataclasses.fields(settings) if "help" in field.metadata]
+    for field in fields:
+        out = getattr(settings, field.name)
+        if out is None or field.metadata["writes"] is None:
+            continue
+        for other in fields:
+            named = getattr(settings, other.name)
+            named = named if isinstance(named, tuple) else (named,)
+            paths = [path for value in named if isinstance(value, str) for path in (value, *value.split(","))]
+            if other is not field and not other.metadata["choices"] and any(same_path(path, out) for path in paths):
+                raise UserError(f"{field.name}= {out} would replace the file of {other.name}=; name another file")
+        check_output(out, field.name, field.metadata["writes"])
 
 
 def warn_of_no_effect(settings, names, where):

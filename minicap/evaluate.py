@@ -2,30 +2,38 @@
 
 import json
 import sys
-from dataclasses import MISSING, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .captioning.captioner import caption_all
 from .captioning.checkpoint import checkpoint_folders
-from .captioning.decoding.search_settings import SearchSettings
 from .captioning.ensemble import Ensemble, EnsembleInputs
-from .captioning.reporting.report import write_report
-from .captioning.run_data import feature_files, make_consensus, split_inputs, trained_dataset, training_settings
+from .captioning.reporting.report import is_report, write_report
+from .captioning.run_data import (
+    CheckpointSettings,
+    feature_files,
+    make_consensus,
+    split_inputs,
+    trained_dataset,
+    training_settings,
+)
 from .captioning.scoring.metrics import score_captions, warn_of_flaws
 from .captioning.text.tokens import TOKENIZERS
 from .captioning.training.trainer import Line
 from .cli import option, parse_settings, run_program
-from .files import read_json_lines, write_json
+from .files import is_json_of_ours, read_json_lines, write_json
 from .locks import locked
-from .weights.preprocessing import CONVENTIONS
+
+
+def is_file_of_predictions(path):
+    return is_json_of_ours(path, lambda captions: isinstance(captions, dict)
+                           and all(isinstance(caption, str) for caption in captions.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateSettings(SearchSettings):
-    checkpoint: str = option(MISSING, "folder written by minicap.train, or DIR,DIR,... for an ensemble, which averages "
-                             "the probabilities of its members", metavar="DIR")
+class EvaluateSettings(CheckpointSettings):
     split: str = option("dev", "the images: make every choice on dev, and use test only once", choices=("dev", "test"))
     data: str | None = option(None, "data set (default: that of the training run)",
                               choices=("shapes", "flickr8k", "folder"))
@@ -36,16 +44,15 @@ class EvaluateSettings(SearchSettings):
                                     "as in training)", metavar="N", least=0)
     weights: str | None = option(None, "VGG weights, where features have to be computed (default: MINICAP_WEIGHTS, or "
                                  "downloaded weights)", metavar="FILE")
-    preprocessing: str | None = option(None, "what the weights expect of pictures (default, and all that works: as in "
-                                       "training)", choices=tuple(CONVENTIONS))
     features: str | None = option(None, "features written by minicap.extract (default: those of the training run); for "
                                   "several checkpoints one file for all, or FILE,FILE,...", metavar="FILE")
-    predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE")
+    predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE",
+                                     writes=is_file_of_predictions)
     tokenizer: str | None = option(None, "split captions into words, or also into characters where a script has no "
                                    "spaces between words, to score them (default: as in training)",
                                    choices=tuple(TOKENIZERS))
     html: str | None = option(None, "write a page with scores, learning curves, captioned pictures and attention",
-                              metavar="FILE")
+                              metavar="FILE", writes=is_report)
     shuffle_images: bool = option(False, "give every image the caption of another one, to see which scores are reached "
                                   "without looking at the image")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
@@ -64,8 +71,8 @@ def evaluate(settings):
     runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
                               device=settings.device)
-    dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed)
     files = feature_files(settings.features, runs)
+    dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed, pictures=None in files)
     inputs = [split_inputs(one, dataset, settings.split, features) for one, features in
               zip(captioner.members, files, strict=True)]
     inputs = inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs)

@@ -25,11 +25,11 @@ class ExtractSettings:
                                        choices=tuple(CONVENTIONS))
     from_features: str | None = option(None, "start from the features of an earlier layer (pool4, conv5_4, pool5) "
                                        "instead of the pictures", metavar="FILE")
-    from_array: str | None = option(None, "features of your own, an array in a .npy, .npz, .mat or .h5: (images, "
-                                    "numbers), (images, regions, numbers) or (images, rows, columns, numbers)",
-                                    metavar="FILE")
-    names: str | None = option(None, "--from-array: a list of its images, one name a line (default: the names in FILE "
-                               "itself, or the order of --split)", metavar="FILE")
+    from_array: str | None = option(None, "features of your own, an array in a .npy, .npz, .mat, .h5, .pkl or .pt: "
+                                    "(images, numbers), (images, regions, numbers) or (images, rows, columns, "
+                                    "numbers); or an array an image, also in a folder of .npy", metavar="FILE")
+    names: str | None = option(None, "--from-array: a list of its images, one name a line, CSV or JSON (default: the "
+                               "names in FILE itself, or the order of --split)", metavar="FILE")
     key: str | None = option(None, "--from-array: the name of the array in FILE (default: the only one there)",
                              metavar="NAME")
     channels: str | None = option(None, "--from-array: whether the numbers of a region stand right behind the images "
@@ -75,7 +75,8 @@ def import_array(settings):
     """--from-array: no network runs."""
     if others := [name for name in ("weights", "from_features", "mirror") if getattr(settings, name)]:
         raise UserError(f"from_array= takes features as they are, without a network; leave out {others[0]}=")
-    dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
+    dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed,
+                           pictures=False)
     import_features(settings.from_array, dataset, settings.out, names=settings.names, key=settings.key,
                     split=settings.split, channels=settings.channels)
 

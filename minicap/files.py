@@ -3,9 +3,11 @@
 import codecs
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from .errors import UserError
+from .locks import is_stream
 from .schema import fitting
 from .writing import replacing
 
@@ -20,8 +22,42 @@ def write_text(path, text):
 
 def write_json(path, value):
     """Write ``value`` as readable JSON; what UTF-8 cannot hold, as in file names of other encodings, is escaped."""
+    write_text(path, _as_json(value))
+
+
+def _as_json(value):
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    write_text(path, text.encode("utf-8", "backslashreplace").decode())  # a lone surrogate as JSON writes it: \udce9
+    return text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate as JSON writes it: \udce9
+
+
+def is_json_of_ours(path, fits):
+    """Whether a file is, to the letter, what :func:`write_json` writes of a value that ``fits``."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+        value = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return False
+    return fits(value) and text == _as_json(value)
+
+
+def check_output(path, argument, is_ours):
+    """UserError where a file cannot be written to ``path``, or would overwrite one for which not ``is_ours(path)``.
+
+    Programs call it before their work, so that the result of hours is not lost at its end. ``argument`` names the
+    path in messages: "html".
+    """
+    given, path = path, Path(path).expanduser()
+    if is_stream(path):
+        return
+    if path.is_dir() or os.fspath(given).endswith(("/", os.sep)):
+        raise UserError(f"{argument}= {given} is a folder; name a file")
+    if path.exists() and not (path.is_file() and (path.stat().st_size == 0 or is_ours(path))):
+        raise UserError(f"{argument}= {given} is there already and was not written by this option; it is not "
+                        "overwritten, so name another file")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UserError(f"{argument}= {given} cannot be written, as {parent} is no folder that may be written to; name "
+                        "another file")
 
 
 def existing_file(path, what):

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from .errors import UserError
 from .files import existing_file
@@ -35,6 +35,13 @@ MAX_DECODED = 80_000_000  # 240 MB as an RGB array, and about three times as muc
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM", "TGA", "ICO")
 
 HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}  # kinds of files in a "ftyp" box
+
+# What files begin with that are no pictures, or none that is read, whatever they are called.
+OTHERS = {b"version https://git-lfs": "a Git LFS pointer and not the picture: run `git lfs pull`",
+          b"<": "a web page, an SVG or other XML: fetch the picture itself, as a JPEG or PNG",
+          b"%PDF": "a PDF: save its picture as a JPEG or PNG", b"%!PS": "PostScript: save its picture as a JPEG or PNG",
+          b"\xff\x0a": "a JPEG XL, which is not read: save it as a JPEG", b"8BPS": "a PSD: save it as a JPEG or PNG"}
+BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")  # of JPEG, PNG, GIF, WebP
 
 METHODS = {"nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR,
            "bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
@@ -136,15 +143,26 @@ def _open(data, name):
     except UserError:
         raise
     except Exception as error:  # of any type, as above
-        if formats != FORMATS:
-            raise _damaged(name, error) from error
-        raise UserError(f"{name} is not an image in a supported format ({', '.join(FORMATS)})") from error
+        raise _not_opened(data, name, error) from error
     _check_size(image.size, MAX_DECLARED, name, "at all")
     return image
 
 
+def _not_opened(data, name, error):
+    """The UserError for what Pillow does not know: it is damaged, or something else."""
+    begin = bytes(data[:64]).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if _is_heic(data) or begin.startswith(BEGINNINGS) or data[4:12] in (b"ftypavif", b"ftypavis"):
+        return _damaged(name, error)
+    other = next((what for start, what in OTHERS.items() if begin.startswith(start)), None)
+    return UserError(f"{name} is {other}" if other else f"{name} is not an image in a supported format "
+                     f"({', '.join(FORMATS)}); save it as a JPEG or PNG")
+
+
 def _damaged(name, error):
-    return UserError(f"{name} is truncated or damaged: {' '.join(str(error).split())}; fetch the picture again")
+    reason = " ".join(str(error).split())
+    if isinstance(error, UnidentifiedImageError):  # which says no more than that
+        reason = "it begins as a picture does, but cannot be decoded"
+    return UserError(f"{name} is truncated or damaged: {reason}; fetch the picture again")
 
 
 def _is_heic(data):
@@ -173,8 +191,12 @@ def _check_size(size, limit, name, how):
 
 
 def _to_rgb(image, name):
+    if image.mode == "I" and image.format == "TIFF":
+        raise UserError(f"{name} has 32-bit or signed levels, of an unknown range; save it with 8 or 16 bits")
     if image.mode == "I" or image.mode.startswith("I;16"):
-        image = _eight_bits(np.asarray(image), name)
+        transparent = image.info.get("transparency")
+        levels = np.asarray(image)
+        image = _eight_bits(levels if transparent is None else np.where(levels == transparent, 65535, levels))
     if image.mode == "F":
         raise UserError(f"{name} has floating-point levels, of an unknown range; save it with 8 or 16 bits")
     if image.has_transparency_data:
@@ -185,10 +207,8 @@ def _to_rgb(image, name):
     return image.convert("RGB")
 
 
-def _eight_bits(levels, name):
-    """Grey levels (H, W), 0 .. 65535, as an 8-bit Pillow image. Pillow's mode "I" has 32 bits, of which PNGs use 16."""
-    if levels.min() < 0 or levels.max() > 65535:
-        raise UserError(f"{name} has 32-bit levels, of an unknown range; save it with 8 or 16 bits")
+def _eight_bits(levels):
+    """Grey levels (H, W), 0 .. 65535, as an 8-bit Pillow image."""
     return Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8))  # 257 = 65535 / 255
 
 

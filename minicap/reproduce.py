@@ -20,7 +20,7 @@ from .captioning.scoring.metrics import METRICS, TITLES
 from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
 from .errors import UserError
-from .files import parse_json, read_json, write_json
+from .files import check_output, is_json_of_ours, parse_json, read_json, same_path, write_json
 from .locks import locked_folder
 
 
@@ -45,6 +45,9 @@ def main(argv=None):
     settings = parse_settings(ReproduceSettings, "reproduce", "Run a recorded result again and compare.", argv)
     recorded = recorded_row(Path(settings.results), settings.row)
     work = Path(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}").expanduser()
+    if same_path(work, Path(settings.results) / settings.row):
+        raise UserError(f"work= {work} holds the recorded result, which would be replaced; name another folder")
+    check_output(work / "scores-test.json", "work", is_file_of_scores)
     with locked_folder(work):
         reproduce(settings, recorded, work)
 
@@ -60,6 +63,10 @@ def reproduce(settings, recorded, work):
     predictions = read_json(work / "predictions-test.json", "predictions", dict[str, str])
     write_json(work / "scores-test.json", scores)
     report(settings.row, recorded, scores, predictions, time.monotonic() - begin)
+
+
+def is_file_of_scores(path):
+    return is_json_of_ours(path, lambda scores: isinstance(scores, dict) and set(METRICS) <= scores.keys())
 
 
 def recorded_row(results, row):

@@ -23,10 +23,16 @@ from .captioning.scoring.significance import bootstrap_intervals, paired_test
 from .captioning.text.tokens import MARKER, TOKENIZERS, tokenize
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
-from .files import same_path, write_json
+from .files import is_json_of_ours, write_json
 from .locks import locked
 
 DEFAULT_RESAMPLES = 1000
+
+
+def is_file_of_scores(path):
+    """Whether --per-image has written a file."""
+    return is_json_of_ours(path, lambda value: isinstance(value, dict) and all(
+        isinstance(scores, dict) and {"caption", *METRICS} <= scores.keys() for scores in value.values()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +49,8 @@ class ScoreSettings:
         None, "score only the images in this list, one name per line; each must have a prediction (default: all images "
         "in PREDICTIONS)", metavar="FILE")
     per_image: str | None = option(
-        None, "write the scores of each image (BLEU-4 is 0 where no four words in a row match)", metavar="OUT.json")
+        None, "write the scores of each image (BLEU-4 is 0 where no four words in a row match)", metavar="OUT.json",
+        writes=is_file_of_scores)
     bootstrap: int = option(
         0, "95% intervals from N bootstrap resamples of the images; CIDEr keeps the document frequencies of the whole "
         "set", metavar="N", least=0, below=10**6)
@@ -59,7 +66,6 @@ class ScoreSettings:
 
 def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
-    check_output(settings)
     with locked(settings.per_image):
         score(settings)
 
@@ -69,6 +75,7 @@ def score(settings):
     references, ids, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images, ids=ids)
     warn_of_flaws(predictions, references, settings.tokenizer)
+    warn_of_copies(predictions, references, settings.predictions)
     statistics = image_statistics(predictions, references, settings.tokenizer)
     per_image = scores_of_sums(statistics, 1)
 
@@ -90,17 +97,10 @@ def score(settings):
     print(json.dumps(report) if settings.json else table(report))
 
 
-def check_output(settings):
-    """UserError when --per-image names one of the files that are read."""
-    for name in ("predictions", "references", "images", "against"):
-        path = getattr(settings, name)
-        if path and settings.per_image and same_path(path, settings.per_image):
-            raise UserError(f"per_image= {settings.per_image} would replace the file of {name}=; name another file")
-
-
 def load_references(path, images_path):
     """{image: captions}, {image: ids}, and the images to score, by their names there, or None for those predicted."""
-    from .captioning.data.caption_files import read_caption_file, read_image_list
+    from .captioning.data.caption_files import read_caption_file
+    from .captioning.data.split_files import read_image_list
 
     found = read_caption_file(path)
     references, images = found.captions, None
@@ -152,6 +152,13 @@ def warn_about(predictions, path):
     if 2 * len(marked) > len(words):
         warn(f"{len(marked)} of {len(words)} captions in {path} contain markers such as {marked[0][0]!r}, which are "
              "scored as (wrong) words; remove them from the predictions")
+
+
+def warn_of_copies(predictions, references, path):
+    """A warning where nothing but references is scored, as of a file with two captions whose names we do not know."""
+    if len(predictions) > 1 and all(caption.strip() in references[image] for image, caption in predictions.items()):
+        warn(f"every caption in {path} is a reference of its image, word for word; if the file has other captions, "
+             'call them "prediction" and those of people "reference"')
 
 
 def _marks_a_boundary(token):

@@ -57,7 +57,8 @@ def run(given, settings):
     folder = Path(settings.out).expanduser()
     warn_of_unused(given, settings)
     device = get_device(settings.device)
-    dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
+    dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed,
+                           pictures=settings.features is None)
     if dataset.name != "shapes" and settings.features is None:
         settings = dataclasses.replace(settings, features=str(extracted_features(dataset, settings, device)))
     captioner, inputs = assemble(settings, dataset, device)
@@ -141,11 +142,16 @@ def show(folder, trainer, device, count=12):
     captions = caption_all(captioner, inputs)
     names = inputs.names[:count]
     save_curves(folder / "curve.png", trainer.history)
-    save_samples(folder / "samples.png", [dataset.image(n) for n in names], [captions[n] for n in names])
+    print(f"a dev picture, {names[0]}: {captions[names[0]]}; learning curves: {folder / 'curve.png'}")
+    try:
+        pictures = [dataset.image(n) for n in names]
+    except UserError as error:  # there are features, but perhaps no pictures
+        warn(f"no samples.png: {error}")
+        return
+    save_samples(folder / "samples.png", pictures, [captions[n] for n in names])
     if sys.stdout.isatty() and os.environ.get("COLORTERM") in ("truecolor", "24bit"):
-        print(terminal_picture(dataset.image(names[0])))
-    print(f"a dev picture, {names[0]}: {captions[names[0]]}")
-    print(f"{len(names)} dev pictures with captions: {folder / 'samples.png'}; learning curves: {folder / 'curve.png'}")
+        print(terminal_picture(pictures[0]))
+    print(f"{len(names)} dev pictures with captions: {folder / 'samples.png'}")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ class VGG(Sequential):
         super().__init__(**layers)
         self.depth, self.batch_norm, self.top, self.preprocessing = depth, batch_norm, top, preprocessing
         self.notes = ()  # sentences on what was assumed about the file of the weights
+        self.digest = None  # () -> the SHA-256 of that file
 
     @property
     def facts(self):
@@ -156,6 +157,7 @@ def vgg(depth=None, weights=None, *, top=None, batch_norm=None, preprocessing=No
             wanted = [name for name, _ in model.named_state() if name in file.names]
         model.preprocessing, tensors, model.notes = file.load(wanted, preprocessing)
         model.load_state(tensors)
+        model.digest = file.file.digest
     except UserError as error:
         raise UserError(f"{file.path}: {error}") from None
     return model

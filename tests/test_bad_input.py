@@ -155,7 +155,7 @@ def with_weights(weights):
 
 CODE = f"asks for {os.mkdir.__module__}.mkdir"
 CAPTION = (caption, "bad/whole.jpg", "--device", "cpu", "--checkpoint")
-EVALUATE = (evaluate, "--device", "cpu", "--predictions", "out.json", "--checkpoint")
+EVALUATE = (evaluate, "--device", "cpu", "--predictions", "said.json", "--checkpoint")
 CLASSIFY = (classify, "--device", "cpu", "--resize", "32", "--crop", "32")
 
 MISTAKES = {
@@ -189,7 +189,7 @@ MISTAKES = {
                                  "--help lists the options"),
     "evaluate: an option without value": (*EVALUATE, "run", "--beam", "argument --beam: expected one argument"),
     # a folder where a file is meant, a file where a folder is meant
-    "train: a folder of features": (*on_data("--features", "run"), "feature file run"),
+    "train: a folder of features": (*on_data("--features", "run"), "run is not a feature file of minicap"),
     "train: a file of data": (*on_data("--data-dir", "features.npy"), "features.npy is not a folder"),
     "train: a file to write into": (*on_data("--out", "vgg-0.h5"), "--out vgg-0.h5 is a file; name a folder"),
     "train: a folder inside a file": (*on_data("--out", "vgg-0.h5/run"), "cannot write vgg-0.h5/run/settings.json"),
@@ -199,7 +199,25 @@ MISTAKES = {
     "caption: a folder of weights": (*CAPTION, "run", "--weights", "pictures", "pictures is a folder"),
     "caption: another folder": (*CAPTION, "pictures", "pictures has no captioner.json, so it is not a checkpoint"),
     "evaluate: a folder to write to": (evaluate, "--checkpoint", "run", "--device", "cpu", "--predictions", "pictures",
-                                       "cannot write pictures: Is a directory"),
+                                       "--predictions pictures is a folder; name a file"),
+    "evaluate: a folder that is not there": (evaluate, "--checkpoint", "run", "--device", "cpu", "--predictions", "p/",
+                                             "--predictions p/ is a folder; name a file"),
+    "evaluate: a file as a folder": (evaluate, "--checkpoint", "run", "--device", "cpu", "--html", "vgg-0.h5/a.html",
+                                     "cannot be written, as "),
+    "evaluate: predictions over captions": (evaluate, "--checkpoint", "run", "--device", "cpu", "--predictions",
+                                            "pictures/captions.csv", "captions.csv is there already and was not writ"),
+    "evaluate: a page over predictions": (evaluate, "--checkpoint", "run", "--device", "cpu", "--html",
+                                          "predictions.json", "predictions.json is there already and was not written"),
+    "evaluate: two into one": (evaluate, "--checkpoint", "run", "--device", "cpu", "--html", "new", "--predictions",
+                               "./new", "--predictions ./new would replace the file of --html; name another file"),
+    "caption: attention over the photograph": (*CAPTION, "run", "--attention", "pictures/red-1.png",
+                                               "red-1.png is there already and was not written by this option"),
+    "caption: attention over the photographs": (*CAPTION, "run", "--attention", "./bad/whole.jpg",
+                                                "--attention ./bad/whole.jpg would replace the file of images"),
+    "score: scores over a run": (score, "predictions.json", "--references", "pictures/captions.csv", "--per-image",
+                                 "run/settings.json", "run/settings.json is there already and was not written by"),
+    "extract: a folder that is not there": (*with_weights("vgg-0.h5"), "--out", "features/",
+                                            "features/ is a folder; name a file of features"),
     "score: a folder of predictions": (score, "run", "--references", "pictures/captions.csv", "run is a folder"),
     "score: a folder of references": (score, "predictions.json", "--references", "run", "run is a folder"),
     # weights that are truncated, of another network, or would run code
@@ -281,12 +299,24 @@ def test_the_world_itself_is_in_order(good, end):
                                 on_data("--out", "run", "--epochs", 1, "--resume")):
         code, errors, err = end(program, *arguments)
         assert (code, errors) == (0, []), err
-    for path in (good / "out.npy", good / "out.json"):
+    for path in (good / "out.npy", good / "out.json", good / "said.json"):
         path.unlink()
-    (good / "out.npy").with_suffix(".json").unlink(missing_ok=True)
     shutil.rmtree(good / "out")
     pickle.loads(pickle.dumps(Harm(good / "harm")))  # the attack is real
     (good / "harm").rmdir()
+
+
+def test_what_these_options_have_written_they_write_again(end, good):
+    before = snapshot(good)
+    for arguments in ((*EVALUATE, "run", "--html", "page.html"),
+                      (score, "said.json", "--references", "pictures/captions.csv", "--images", "pictures/dev.txt",
+                       "--per-image", "scores.json")):
+        for _ in range(2):
+            code, errors, err = end(*arguments)
+            assert (code, errors) == (0, []), err
+    for name in ("said.json", "page.html", "scores.json"):
+        (good / name).unlink()
+    assert snapshot(good) == before
 
 
 def test_weights_named_in_the_environment_are_looked_at_as_closely(end, monkeypatch):
@@ -363,13 +393,13 @@ def test_features_that_are_not_finite_are_not_blamed_on_the_learning_rate(end, g
     shutil.rmtree(good / "out")
     code, errors, _ = end(*EVALUATE, "run", "--split", "dev", "--features", "bad/nan.npy")
     assert code == 0  # dev has none of the bad images, and only the rows of dev are read
-    (good / "out.json").unlink()
+    (good / "said.json").unlink()
 
 
 @pytest.mark.parametrize("arguments, where", [
     ((*EVALUATE, "run"), "minicap.evaluate.caption_all"),
     ((*CAPTION, "run", "--weights", "vgg-0.h5"), "minicap.captioning.captioner.Captioner.captions"),
-    ((score, "predictions.json", "--references", "pictures/captions.csv", "--per-image", "out.json"),
+    ((score, "predictions.json", "--references", "pictures/captions.csv", "--per-image", "scores.json"),
      "minicap.score.scores_of_sums"),
     (with_weights("vgg-0.h5"), "minicap.extract.Extractor"),
 ], ids=["evaluate", "caption", "score", "extract"])

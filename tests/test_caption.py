@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,6 +117,15 @@ def test_several_checkpoints_caption_together(run, photos, folder, tmp_path, cap
 def test_a_search_that_cannot_be_is_refused_before_anything_is_loaded(options):
     with pytest.raises(UserError, match="have to be at least 1, length_penalty= at least 0"):
         caption.main(["photo.jpg", "--checkpoint", "nowhere", *options])
+
+
+def test_a_picture_of_attention_replaces_neither_the_photograph_nor_a_part_of_the_checkpoint(photos, folder):
+    for out, message in ((photos[0], "would replace the file of images="),
+                         (f"{folder}/best.safetensors", "is there already and was not written by this option")):
+        before = Path(out).read_bytes()
+        with pytest.raises(UserError, match=message):
+            caption.main([str(photos[0]), "--checkpoint", str(folder), "--device", "cpu", "--attention", out])
+        assert Path(out).read_bytes() == before
 
 
 def test_the_exit_code_of_the_program_tells_of_failures(folder, photos, capsys):

@@ -189,6 +189,16 @@ def test_weights_without_dense_layers_are_refused(capsys, rng, tmp_path, picture
     assert f"{notop} has no dense layers, and so no classes; name a file that has them" in message
 
 
+def test_numbers_that_become_too_large_are_no_probabilities(capsys, rng, tmp_path, pictures):
+    model = tiny_vgg.random_vgg(11, rng)
+    for name, p in model.named_state():
+        if name.startswith("conv") and name.endswith(".W"):
+            p.data *= 1e30
+    weights = tiny_vgg.save_keras(tmp_path / "vgg11.h5", model)
+    code, out, err = run(capsys, pictures[0], "--weights", weights, *SIZES)
+    assert (code, out) == (2, []) and "become too large for float32" in err[-1]
+
+
 def test_without_any_weights_the_command_that_fetches_them_is_named(capsys, pictures):
     assert "`python -m minicap.download vgg19`" in refusal(capsys, pictures[0], *SIZES)
 

@@ -86,6 +86,42 @@ def test_help_names_the_program_and_shows_defaults(capsys):
 
 # ------------------------------------------------------------------------------ groups, former names, bounds, sentences
 
+def is_copy(path):
+    return path.read_text() == "a copy"
+
+
+@dataclasses.dataclass(frozen=True)
+class Copying:
+    pictures: tuple[str, ...] = option(dataclasses.MISSING, "pictures", positional=True)
+    weights: str | None = option(None, "weights", metavar="FILE,...")
+    split: str = option("dev", "split", choices=("dev", "test"))
+    out: str | None = option(None, "where the copy goes", metavar="FILE", writes=is_copy)
+    log: str | None = option(None, "where the lines go", metavar="FILE", writes=is_copy)
+
+
+@pytest.mark.parametrize(("argv", "name"), [
+    (["a.png", "b.png", "--out", "./b.png"], "pictures="),
+    (["a.png", "--weights", "w.npz", "--out", "x/../w.npz"], "weights="),
+    (["a.png", "--weights", "v.npz,w.npz", "--out", "w.npz"], "weights="),
+    (["a.png", "--out", "c.png", "--log", "c.png"], "log="),
+])
+def test_a_file_to_write_is_none_that_another_option_names(argv, name):
+    with pytest.raises(UserError, match=f"out= .* would replace the file of {name}; name another file"):
+        parse_settings(Copying, "copy", "Copy pictures.", argv)
+
+
+def test_a_file_to_write_replaces_only_what_the_option_has_written(tmp_path):
+    (tmp_path / "b.png").write_text("a copy")
+    assert parse_settings(Copying, "copy", "Copy.", ["a.png", "--out", f"{tmp_path}/b.png"]).out == f"{tmp_path}/b.png"
+    (tmp_path / "b.png").write_text("a photograph")
+    with pytest.raises(UserError, match=r"out= .*b\.png is there already and was not written by this option"):
+        parse_settings(Copying, "copy", "Copy.", ["a.png", "--out", f"{tmp_path}/b.png"])
+
+
+def test_a_file_to_write_may_be_called_like_a_choice():
+    assert parse_settings(Copying, "copy", "Copy.", ["a.png", "--split", "test", "--out", "test"]).out == "test"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Brushes:
     strokes: int = option(3, "strokes of the brush", group="painting", formerly="dabs", least=1)

@@ -16,6 +16,7 @@ from minicap.captioning.decoding.consensus import Consensus
 from minicap.cli import flag
 from minicap.errors import UserError
 from minicap.files import write_json
+from minicap.weights.preprocessing import CONVENTIONS
 
 SCORES = ["bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider", "n"]
 
@@ -106,14 +107,65 @@ def test_people_get_a_table_in_points(trained, capsys, tmp_path):
     assert err == f"captions written to {tmp_path / 'p.json'}\n"
 
 
+# --------------------------------------------------------------------------------------------- files to be written
+
+@pytest.mark.parametrize("option", ["--predictions", "--html"])
+@pytest.mark.parametrize("file, message", [
+    ("features.npy", "is there already and was not written|would replace the file of features="),
+    ("features.json", "is there already and was not written by this option"),
+    ("pictures/captions.csv", "is there already and was not written by this option"),
+    ("pictures/train.txt", "is there already and was not written by"),
+    ("pictures/{picture}", "is there already and was not written by"),
+    ("run/captioner.json", "is there already and was not written by"),
+    ("run/best.safetensors", "is there already and was not written by"),
+])
+def test_what_is_read_is_never_overwritten(run, tmp_path, copied, option, file, message):
+    pictures = tiny_captioner.write_folder(tmp_path / "pictures")
+    features = tiny_captioner.write_features(tmp_path / "features.npy")
+    copied.rename(tmp_path / "run")
+    edit_settings(tmp_path / "run", data_dir=str(pictures), features=str(features))
+    out = tmp_path / file.format(picture=tiny_captioner.NAMES[0])
+    before = out.read_bytes()
+    for named in ((), ("--data-dir", pictures, "--features", features)):
+        with pytest.raises(UserError, match=message):
+            run(option, out, *named, checkpoint=tmp_path / "run")
+    assert out.read_bytes() == before
+
+
+def test_captions_by_name_that_are_data_are_never_overwritten(run, tmp_path, copied):
+    pictures = tiny_captioner.write_folder(tmp_path / "pictures")
+    captions, splits = pictures / "captions.json", tmp_path / "splits.json"
+    captions.write_text(json.dumps(dict.fromkeys(tiny_captioner.NAMES, "a dog")))
+    (pictures / "captions.csv").unlink()
+    splits.write_text(json.dumps({name: split for split, names in tiny_captioner.SPLITS.items() for name in names}))
+    for out in (captions, splits):
+        before = out.read_bytes()
+        edit_settings(copied, data_dir=str(pictures), splits=str(splits))
+        with pytest.raises(UserError, match=r"is there already and was not written by this option"):
+            run("--predictions", out, checkpoint=copied)
+        assert out.read_bytes() == before
+
+
+def test_captions_and_reports_are_written_again_and_never_to_one_file(run, tmp_path, copied):
+    for folder in (tmp_path, copied):
+        for _ in range(2):
+            run("--predictions", folder / "p.json", "--html", folder / "p.html", checkpoint=copied)
+    with pytest.raises(UserError, match="would replace the file of html=; name another file"):
+        run("--predictions", tmp_path / "p.html", "--html", tmp_path / "p.html")
+
+
 # ------------------------------------------------------------------------------------------------------- features
 
 def test_features_may_be_named_and_have_to_come_from_the_same_network(run, tmp_path):
     same = tiny_captioner.write_features(tmp_path / "same.npy")
     assert run("--features", same) == run()
-    other = tiny_captioner.write_features(tmp_path / "other.npy", weights_sha256="1" * 64)
-    with pytest.raises(UserError, match=r"other\.npy was not made by the network this captioner was trained with"):
-        run("--features", other)
+    for source, words in (({"weights_sha256": "1" * 64}, "weights"),
+                          ({"preprocessing": CONVENTIONS["tf"].to_json()},
+                           r"preprocessing of pictures \(tf, not of its own\)")):
+        other = tiny_captioner.write_features(tmp_path / "other.npy", **source)
+        with pytest.raises(UserError, match=r"other\.npy does not hold the features that this captioner was trained "
+                                            rf"on, but others, which differ in {words}; extract the features again"):
+            run("--features", other)
 
 
 def test_images_without_features_are_refused_and_unreadable_ones_left_out(run, tmp_path):
@@ -226,7 +278,7 @@ def test_options_of_the_training_data_are_not_carried_to_other_data(run, copied,
             run(*options, checkpoint=copied)
     (_, first), (_, named), (place, second) = asked
     assert first["split_seed"] == 3 and named["split_seed"] == 0
-    assert place == ("flickr8k", "D") and second == {"splits": None, "split_seed": None}
+    assert place == ("flickr8k", "D") and second == {"splits": None, "split_seed": None, "pictures": True}
 
 
 @pytest.mark.parametrize("text, message", [
@@ -337,5 +389,5 @@ def test_models_of_different_kinds_and_features_make_an_ensemble(run, trained, a
     assert (tmp_path / "p.json").read_text() == (tmp_path / "q.json").read_text()
     with pytest.raises(UserError, match="features= names 3 files for 2 checkpoints; name one for all or one each"):
         run("--features", "a,b,c", checkpoint=f"{trained},{attending}")
-    with pytest.raises(UserError, match="was not made by the network this captioner was trained with"):
+    with pytest.raises(UserError, match="does not hold the features that this captioner was trained on"):
         run("--features", data[1], checkpoint=f"{trained},{attending}")

@@ -2,11 +2,12 @@
 
 import errno
 import hashlib
+import os
 
 import pytest
 
 from minicap.errors import UserError
-from minicap.files import existing_file, read_json, sha256, write_json, write_text
+from minicap.files import check_output, existing_file, is_json_of_ours, read_json, sha256, write_json, write_text
 from minicap.writing import replacing
 
 
@@ -56,6 +57,33 @@ def test_a_folder_under_the_name_of_the_file_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match=r"cannot write .*metrics\.json: "):
         write_text(tmp_path / "metrics.json", "x")
     assert names(tmp_path) == ["metrics.json"]
+
+
+@pytest.mark.parametrize("text, ours", [
+    ('{\n "a": 1\n}\n', True), ('{"a": 1}', False), ('{\n "a": 1\n}', False), ('{\n "b": 1\n}\n', False), ("{", False),
+    ("", False), ("[" * 100_000, False)])
+def test_json_is_ours_if_it_is_to_the_letter_what_we_write(tmp_path, text, ours):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    assert is_json_of_ours(path, lambda value: "a" in value) == ours
+    write_json(path, {"a": "caf\udce9"})
+    assert is_json_of_ours(path, lambda value: "a" in value)
+
+
+def test_an_output_that_cannot_be_written_is_a_sentence_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for path, words in ((f"{tmp_path}/new/", "html= .*/new/ is a folder; name a file"),
+                        (tmp_path, "is a folder; name a file"),
+                        (tmp_path / "file", "file is there already and was not written by this option"),
+                        (tmp_path / "file" / "new", "as .*/file is no folder that may be written to")):
+        with pytest.raises(UserError, match=words):
+            check_output(path, "html", lambda path: False)
+    check_output(tmp_path / "file", "html", lambda path: True)
+    check_output(os.devnull, "html", lambda path: False)  # which is written into
+    (tmp_path / "file").write_text("")
+    check_output(tmp_path / "file", "html", lambda path: False)  # there is nothing to be lost
+    check_output(tmp_path / "new" / "newer", "html", lambda path: False)
+    assert names(tmp_path) == ["file"]
 
 
 def test_text_and_json_are_utf8_and_come_back(tmp_path):

@@ -68,6 +68,7 @@ def test_a_heic_without_its_package_is_known_by_its_bytes_and_the_sentence_names
     with pytest.raises(UserError) as caught:
         read_image(data, name="IMG_1.jpg")
     expected = ("which the package pillow-heif reads: `pip install 'minicap[heic]'`, or save it as a JPEG" if heic else
+                "IMG_1.jpg is truncated or damaged: it begins as a picture" if brands.startswith(b"avif") else
                 "IMG_1.jpg is not an image in a supported format (JPEG, ")
     assert expected in str(caught.value)
 
@@ -170,9 +171,17 @@ def test_sixteen_bit_greyscale_is_scaled_not_clipped(format):
     assert read_image(encoded(Image.fromarray(levels), format))[0, :, 0].tolist() == [0, 1, 1, 128, 254, 255]
 
 
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def test_a_transparent_level_of_sixteen_bits_is_white():
+    data = encoded(Image.fromarray(np.array([[1000, 2000]], np.uint16)), "PNG")
+    data = data.replace(data[33:37] + b"IDAT", chunk(b"tRNS", struct.pack(">H", 1000)) + data[33:37] + b"IDAT")
+    assert read_image(data)[0, :, 0].tolist() == [255, 8]
+
+
 def sixteen_bit_rgb_png(pixels):
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     H, W, _ = pixels.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", W, H, 16, 2, 0, 0, 0))
@@ -185,8 +194,9 @@ def test_sixteen_bit_colour_is_scaled():
 
 
 def test_levels_without_a_known_white_are_refused():
-    with pytest.raises(UserError, match="32-bit levels"):
-        read_image(encoded(Image.fromarray(np.array([[0, 70000]], np.int32)), "TIFF"))
+    for most in (200, 70000):  # 200 of 255 or of 65,535?
+        with pytest.raises(UserError, match="32-bit or signed levels"):
+            read_image(encoded(Image.fromarray(np.array([[0, most]], np.int32)), "TIFF"))
     with pytest.raises(UserError, match="floating-point"):
         read_image(encoded(Image.fromarray(np.array([[0, 0.5]], np.float32)), "TIFF"))
 
@@ -265,7 +275,7 @@ def test_damaged_bytes_give_a_picture_or_one_sentence(format, data):
 
 def test_what_is_no_picture_is_refused_by_name(tmp_path):
     page = tmp_path / "photo.jpg"
-    page.write_text("<html>404</html>")
+    page.write_text("404")
     empty = tmp_path / "empty.jpg"
     empty.write_bytes(b"")
     for source, message in [(page, "photo.jpg is not an image"), (empty, "empty.jpg is empty"),
@@ -274,6 +284,35 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path):
             read_image(source)
     with pytest.raises(UserError, match="pictures/7 is not an image"):
         read_image(b"nothing", name="pictures/7")
+
+
+WRONG = {
+    "a Git LFS pointer": (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer and not the picture"),
+    "HTML": (b"\xef\xbb\xbf\n<!DOCTYPE html>", "is a web page, an SVG or other XML: fetch the picture itself"),
+    "SVG": (b"<svg/>", "is a web page, an SVG or other XML"),
+    "PDF": (b"%PDF-1.7", "is a PDF: save its picture as a JPEG"),
+    "EPS": (b"%!PS-Adobe-3.0 EPSF-3.0", "is PostScript: save its picture as a JPEG"),
+    "Photoshop": (b"8BPS\0\1" + bytes(50), "is a PSD: save it as a JPEG"),
+    "JPEG XL": (b"\xff\x0a\xfa\x7f", "is a JPEG XL, which is not read: save it as a JPEG"),
+    "Canon's raw": (b"II*\0\x10\0\0\0CR\2\0" + bytes(200), r"is not an image in a supported .*\); save it as a JPEG"),
+    "a film": (b"\0\0\0\x18ftypisom" + bytes(100), r"is not an image in a supported format \(JPEG, .*\); save it as a"),
+    "an array": (b"\x93NUMPY", "is not an image in a supported format"),
+    "zeros": (bytes(1000), "is not an image in a supported format"),
+    "nothing of a JPEG but its first bytes": (b"\xff\xd8\xff\xe0", "is truncated or damaged: it begins as a picture"),
+    "nothing of a PNG but its first bytes": (b"\x89PNG\r\n\x1a\n", "is truncated or damaged: it begins as a picture"),
+    "half a WebP": (encoded(Image.new("RGB", (64, 48)), "WEBP")[:40], "is truncated or damaged: "),
+    "half an AVIF": (encoded(Image.new("RGB", (64, 48)), "AVIF")[:200], "is truncated or damaged: "),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_no_picture_or_a_cut_one_is_called_what_it_is(tmp_path, what):
+    data, words = WRONG[what]
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=rf"photo\.jpg {words}") as caught:
+        read_image(path)
+    assert "\n" not in str(caught.value) and "object at" not in str(caught.value)
 
 
 def png_header_declaring(W, H):

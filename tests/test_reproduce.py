@@ -90,3 +90,16 @@ def test_a_row_may_lie_in_a_folder_of_its_data_set(recorded, capfd):
     (recorded / "results" / "tiny").rename(recorded / "results" / "set" / "tiny")
     assert not reproduce.main(["set/tiny", "--results", str(recorded / "results"), "--work", str(recorded / "work")])
     assert "set/tiny: " in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("work, words", [
+    ("results/tiny/", "holds the recorded result, which would be replaced"),
+    ("features.npy", "cannot be written, as .*features.npy is no folder"),
+    ("mine", "scores-test.json is there already and was not written by this option")])
+def test_recorded_results_and_other_files_are_not_overwritten(recorded, work, words):
+    (recorded / "mine").mkdir()
+    (recorded / "mine" / "scores-test.json").write_text("{}")
+    before = {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=words):
+        reproduce.main(["tiny", "--results", str(recorded / "results"), "--work", f"{recorded}/{work}"])
+    assert {path: path.read_bytes() for path in recorded.rglob("*") if path.is_file()} == before

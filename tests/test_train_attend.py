@@ -88,7 +88,7 @@ def test_gradcheck_checks_the_real_model(data, tmp_path, capsys):
 
 
 def test_mirrored_regions_are_learned_from_as_well(data, tmp_path, capsys):
-    mirrored = tiny_captioner.write_regions(tmp_path / "m.npy", resize=tiny_captioner.SOURCE.as_mirrored().resize)
+    mirrored = tiny_captioner.write_regions(tmp_path / "m.npy", mirrored=True)
     tiny_captioner.run_train(tmp_path / "run", *data, *ATTEND, "--mirrored", mirrored, "--epochs", 1)
     assert (tmp_path / "run" / "best.safetensors").exists()
 

@@ -251,13 +251,13 @@ def test_missing_unexpected_and_misshapen_tensors_are_all_listed(tiny, rng, tmp_
 @pytest.mark.parametrize("shape", [(9, 391), (9,), (), (0, 392), (9, 8, 7, 6), (9, 392, 1)])
 def test_a_first_dense_layer_of_any_shape_is_refused_by_its_shape(tiny, rng, tmp_path, shape):
     message = refusal(spoiled(tmp_path, rng, lambda tensors: tensors.update(
-        {"classifier.0.weight": np.zeros(shape, np.float32)})))
+        {"classifier.0.weight": np.ones(shape, np.float32)})))
     assert re.search(r"fc6.W has shape \(.*\), expected \(392, 9\)", message)
 
 
 def test_a_kernel_of_other_channels_is_refused(tiny, rng, tmp_path):
     message = refusal(spoiled(tmp_path, rng, lambda tensors: tensors.update(
-        {"features.3.weight": np.zeros((5, 3, 3, 3), np.float32)})))
+        {"features.3.weight": np.ones((5, 3, 3, 3), np.float32)})))
     assert "conv2_1.W has shape (3, 3, 3, 5), expected (3, 3, 4, 5)" in message
 
 

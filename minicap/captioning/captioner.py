@@ -96,7 +96,10 @@ class Captioner(BaseCaptioner):
         if facts.get("vocabulary") != described.vocabulary.digest:
             raise UserError(f"{folder}/best.safetensors was trained with another vocabulary than the one in "
                             "captioner.json; the two files have to come from the same training run")
-        model = build_model(described.settings, np.random.default_rng(0))
+        try:
+            model = build_model(described.settings, np.random.default_rng(0))
+        except UserError as error:
+            raise UserError(f"{folder}/captioner.json is damaged: {error}; use another copy") from error
         try:
             model.load_state(tensors)
         except UserError as error:

@@ -23,13 +23,14 @@ from ..files import existing_file, parse_json, read_json, write_json
 from ..schema import Count, fitting
 from ..weights.raw import all_finite
 from ..writing import replacing
-from .features.feature_file import FeatureSource
+from .features.feature_source import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
 from .text.vocabulary import Vocabulary
 
 FORMAT = 2  # raised when an older program could misread a newer checkpoint
 READABLE = (1, 2)
 READABLE_FORMATS = " or ".join(map(str, READABLE))
+# What a file says beside its tensors: best.safetensors the first two, last.safetensors all but "dev".
 # The names of the layers of Show, Attend and Tell in format 1, in which the model was not divided into parts.
 FORMER_LAYERS = {"scale": "regions.scale", "keys": "regions.keys", "begin": "regions.init_state",
                  "overview": "words.global_projection", "embedding": "words.embedding",

@@ -1,15 +1,20 @@
 """The data of a training run, for the programs that use its checkpoint."""
 
+from dataclasses import MISSING, dataclass
 from typing import Literal, TypedDict
 
 import numpy as np
 
+from ..cli import option
 from ..errors import UserError
 from ..files import same_path
+from ..weights.preprocessing import CONVENTIONS
 from .checkpoint import run_settings
 from .data import load_dataset
 from .decoding.consensus import Consensus
+from .decoding.search_settings import SearchSettings
 from .features.feature_file import open_features
+from .features.feature_source import differences_in_words
 from .features.inputs import FeatureInputs, PixelInputs
 
 
@@ -21,6 +26,16 @@ class RunData(TypedDict):
     splits: str | None
     split_seed: int | None
     features: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSettings(SearchSettings):
+    """The options of all programs that caption with a checkpoint."""
+
+    checkpoint: str = option(MISSING, "folder written by minicap.train, or DIR,DIR,... for an ensemble, which averages "
+                             "the probabilities of its members", metavar="DIR")
+    preprocessing: str | None = option(None, "what the weights expect of pictures (default, and all that works: as in "
+                                       "training)", choices=tuple(CONVENTIONS))
 
 
 def training_settings(folder, data=None, data_dir=None):
@@ -37,10 +52,11 @@ def training_settings(folder, data=None, data_dir=None):
     return trained
 
 
-def trained_dataset(trained, data_dir=None, splits=None, split_seed=None):
-    """The data set of a run; arguments override its settings."""
+def trained_dataset(trained, data_dir=None, splits=None, split_seed=None, pictures=True):
+    """The data set of a run; arguments override its settings. It has to have ``pictures`` where there are no features.
+    """
     return load_dataset(trained["data"], data_dir or trained["data_dir"], splits=splits or trained["splits"],
-                        split_seed=trained["split_seed"] if split_seed is None else split_seed)
+                        split_seed=trained["split_seed"] if split_seed is None else split_seed, pictures=pictures)
 
 
 def feature_files(named, runs):
@@ -70,8 +86,9 @@ def split_inputs(captioner, dataset, split, features):
         raise UserError(f"{file.path} was not made from the array that this captioner was trained on; name the feature "
                         "file that was made from it, which holds the other splits, too")
     if file.source != captioner.source:
-        raise UserError(f"{file.path} was not made by the network this captioner was trained with; extract the "
-                        "features again with those weights and that layer")
+        raise UserError(f"{file.path} does not hold the features that this captioner was trained on, but others, which "
+                        f"differ in {differences_in_words(captioner.source, file.source)}; extract the features again "
+                        "with the weights, the layer and the preprocessing= of the training, or train on these")
     return FeatureInputs(file, names)
 
 

@@ -9,8 +9,10 @@ vgg16.npy. docs/formats.md lists the names and layouts that are read as VGG.
 Which layer a name belongs to is decided elsewhere (vgg_names.py), and so is the preprocessing (provenance.py).
 """
 
+import functools
 import hashlib
 import mmap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from ..errors import UserError
 from ..files import existing_file, sha256
 from .keras_h5 import keras_backend, read_keras_h5, read_keras_zip
 from .npy_pickle import read_npy_pickle
+from .other_frameworks import CURE
 from .plain_arrays import read_npz, read_safetensors
 from .raw import native
 from .recognize import HEAD, recognize
@@ -49,12 +52,20 @@ class WeightFile:
     path: Path
     format: str
     tensors: dict[str, np.ndarray]
+    digest: Callable  # () -> its SHA-256, read off the disk in the first call
     backend: str | None = None  # of Keras, where a file states it: "tensorflow", "theano", ...
+
+
+def existing_weights(path):
+    """``path`` as a Path; UserError, with the cure, if there is no file."""
+    if (Path(path).expanduser() / "saved_model.pb").is_file():
+        raise UserError(f"weights file {path} is a TensorFlow SavedModel, {CURE}")
+    return existing_file(path, "weights file")
 
 
 def read_weights(path):
     """Read the weights file at ``path`` into a :class:`WeightFile`; UserError, with the cure, on anything wrong."""
-    path = existing_file(path, "weights file")
+    path = existing_weights(path)
     if (index := index_beside(path)) is not None:
         raise UserError(f"weights file {path} is one of several that belong together: name {index}")
     return _read(path)
@@ -81,7 +92,7 @@ def _read(path, is_part=False):
         raise UserError(f"weights file {path} {error}") from error
     if not tensors:
         raise UserError(f"weights file {path} is valid ({format}) but holds no tensors: check that it is the right one")
-    return WeightFile(path, format, tensors, backend)
+    return WeightFile(path, format, tensors, functools.cache(lambda: _digest(path)), backend)
 
 
 def _read_parts(path, index):
@@ -94,7 +105,7 @@ def _read_parts(path, index):
     return {name: parts[part][name] for name, part in index.items()}
 
 
-def digest(path):
+def _digest(path):
     """The SHA-256 of a weights file; of one that has several parts, that of the digests of index and parts."""
     with open(path, "rb") as f:
         head = f.read(HEAD)

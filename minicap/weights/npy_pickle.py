@@ -1,6 +1,6 @@
 """vgg16.npy and vgg19.npy: a dictionary of arrays that NumPy has pickled, read without running code.
 
-    {"conv1_1": [W, b], ...}                                    a list, kernels (K, K, C, F)
+    {"conv1_1": [W, b], ...}                                    a list or tuple, kernels (K, K, C, F)
     {"conv1_1": {"weights": W, "biases": b}, ...}               as converted from Caffe
 
 The file is an ordinary .npy header and then the pickle of an array of one object, the dictionary. An array is pickled
@@ -97,12 +97,30 @@ def read_npy_pickle(path, buffer):
         version = np.lib.format.read_magic(buffer)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, _, _ = read_header[version](buffer)
-    root = PickleMachine(TABLE, _no_outside, _Builder(len(buffer))).run(buffer)
+    root = _unpickled(buffer)
     content = root.value if type(root) is _Array else None
     if shape != () or type(content) is not list or len(content) != 1 or type(content[0]) is not dict:
-        raise RefusalError("holds Python objects but no dictionary of arrays by layer, as vgg16.npy does")
+        raise RefusalError("holds Python objects but no dictionary of arrays by name, as vgg16.npy does")
+    return _tensors(content[0])
+
+
+def read_pickle(path, buffer):
+    """{name: array} of a dictionary of arrays that pickle.dump has written, mapped as ``buffer``."""
+    root = _unpickled(buffer)
+    if buffer.read(1):
+        raise RefusalError("holds several pickles, one behind the other")
+    if type(root) is not dict:
+        raise RefusalError("is a pickle of something that is no dictionary of arrays by name")
+    return _tensors(root)
+
+
+def _unpickled(buffer):
+    return PickleMachine(TABLE, _no_outside, _Builder(len(buffer))).run(buffer)
+
+
+def _tensors(arrays):
     tensors = {}
-    for layer, value in content[0].items():
+    for layer, value in arrays.items():
         for name, array in _named(layer, value):
             if type(array) is not _Array or not isinstance(array.value, np.ndarray):
                 raise RefusalError(f"holds something that is no array as {shown(name)}")
@@ -113,7 +131,7 @@ def read_npy_pickle(path, buffer):
 def _named(layer, value):
     if type(value) is dict:
         return [(f"{layer}/{role}", array) for role, array in value.items()]
-    if type(value) is list and len(value) == 2:
+    if type(value) in (list, tuple) and len(value) == 2:
         return [(f"{layer}/weights", value[0]), (f"{layer}/biases", value[1])]
     return [(str(layer), value)]
 

@@ -26,11 +26,15 @@ def other_framework(name, head, tail):
     if head[:8] == b"\x12\x01\0\0\0\0\0\0":
         return "an MXNet file (.params)"
     if head[:3] == b"\x08\x01\x12":  # version 1, then the first graph
-        return "a TensorFlow SavedModel (.pb)"
+        return "a TensorFlow SavedModel (.pb) or a first Core ML model (.mlmodel)"
+    if re.match(rb"\x08[\x02-\x20]\x12[\x01-\xff][\x01-\x7f]?\x0a", head):  # version, then a description of inputs
+        return "a Core ML model (.mlmodel)"
     if re.match(rb"\x08[\x02-\x20][\x12\x1a\x22\x28\x32\x3a\x42]", head):  # version of the format, then who made it
         return "an ONNX model"
     if re.match(rb"\x0a[\x01-\xff][\x01-\x7f]?\x0a[\x01-\x7f][\w/]+\x12[\x01-\x7f]\w+", head):  # name, operation
         return "a TensorFlow graph (.pb)"
+    if re.match(rb"[\x81-\x8f][\xa1-\xbf][ -~]+", head):  # a map, whose first key is a string
+        return "a MessagePack file (.msgpack), as Flax writes"
     if head[:1] == b"\x0a" and len(head) > 2 and head[1] < 0x80 and re.fullmatch(rb"[ -~]+", head[2:2 + head[1]]):
         return "a Caffe model (.caffemodel)"  # it begins with the name of the network
     return next((words for ending, words in _BY_NAME if re.search(rf"{ending}$", name.lower())), None)

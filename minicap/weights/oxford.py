@@ -59,8 +59,8 @@ class Origin:
     turned: bool
 
 
-def origin(kernels):
-    """The Origin of conv1_1's ``kernels`` (3, 3, 3, F), or None where they are not Oxford's.
+def origin(kernels, bias=None):
+    """The Origin of conv1_1's ``kernels`` (3, 3, 3, F) and ``bias`` (F,), or None where they are not Oxford's.
 
     RefusalError when they resemble Oxford's and fit no convention.
     """
@@ -80,7 +80,18 @@ def origin(kernels):
         raise RefusalError(f"has first kernels that resemble Oxford's (correlation {best:.2f}, {_times(ours)} times as "
                            f"large) but fit no known preprocessing of pictures; state it by preprocessing= "
                            f"({', '.join(CONVENTIONS)})")
-    return Origin(*min(alike)[1:])
+    found = Origin(*min(alike)[1:])
+    if bias is not None and bias.shape == kernels.shape[3:] and _subtracts_mean(ours, bias[list(KERNELS)], found):
+        raise RefusalError("has Oxford's first kernels, but their biases already subtract the mean of the pictures, "
+                           "which no known preprocessing leaves to them; use a file that was not converted in this way")
+    return found
+
+
+def _subtracts_mean(kernels, bias, found):
+    """Is the mean part of the biases? Oxford's are up to 2, what the mean makes of these kernels up to 126."""
+    wanted = CONVENTIONS[found.convention]
+    of_mean = kernels.sum(axis=(0, 1)).T @ (np.array(wanted.mean) / wanted.std)
+    return -(bias @ of_mean) > 0.5 * (of_mean @ of_mean)
 
 
 def _expected(name):

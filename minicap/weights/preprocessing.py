@@ -48,6 +48,12 @@ TF = Preprocessing("RGB", 127.5, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0))  # from -1 to
 CONVENTIONS = {"caffe-bgr": CAFFE, "caffe-rgb": CAFFE_RGB, "torchvision": TORCHVISION, "tf": TF}
 
 
+def convention_name(preprocessing):
+    """ "caffe-bgr", ... for a Preprocessing, or its dict from JSON; "of its own" for one that is no convention."""
+    described = preprocessing.to_json() if isinstance(preprocessing, Preprocessing) else preprocessing
+    return next((name for name, known in CONVENTIONS.items() if known.to_json() == described), "of its own")
+
+
 def convention(name):
     """The Preprocessing called ``name``; UserError when there is none."""
     if name not in CONVENTIONS:

@@ -1,21 +1,24 @@
 """What a file's weights expect of pictures: what is certain, what is assumed, and why, in words for their user.
 
-In this order: what the user says; Oxford's kernels, which are recognised (oxford.py) whatever the names; a known
-checksum of the whole file; and last the convention of the names, which holds for weights that nobody converted.
+In this order: what the user says; the checksum of the whole file, if it is a known one with torchvision's names, which
+files of several conventions have; Oxford's kernels, which are recognised (oxford.py) whatever the names; and last the
+convention of the names, which holds for weights that nobody converted.
 """
 
 from dataclasses import dataclass
 
-from ..files import sha256
 from .oxford import origin
-from .preprocessing import CONVENTIONS, Preprocessing, convention
+from .preprocessing import CONVENTIONS, Preprocessing, convention, convention_name
 from .refusal import RefusalError
 
-# How the SHA-256 of torchvision's own files begins: their names say so.
-TORCHVISION_FILES = {"8a719046": "VGG-11", "bbd30ac9": "VGG-11", "19584684": "VGG-13", "c768596a": "VGG-13",
-                     "397923af": "VGG-16", "dcbb9e9d": "VGG-19", "6002323d": "VGG-11 with batch norm",
-                     "abd245e5": "VGG-13 with batch norm", "6c64b313": "VGG-16 with batch norm",
-                     "c79401a0": "VGG-19 with batch norm"}
+# How the SHA-256 of files with torchvision's names begins, as their own names say: (convention, what they are).
+KNOWN_FILES = {start: ("torchvision", f"torchvision's own VGG-{network}") for start, network in {
+    "8a719046": "11", "bbd30ac9": "11", "19584684": "13", "c768596a": "13", "397923af": "16", "dcbb9e9d": "19",
+    "6002323d": "11 with batch norm", "abd245e5": "13 with batch norm", "6c64b313": "16 with batch norm",
+    "c79401a0": "19 with batch norm"}.items()} | {
+    "88682ab5": ("caffe-rgb", "torchvision's copy of Oxford's VGG-16"),  # IMAGENET1K_FEATURES
+    "00b39a1b": ("caffe-bgr", "Johnson's copy of Oxford's VGG-16"),
+    "d01eb7cb": ("caffe-bgr", "Johnson's copy of Oxford's VGG-19")}
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class Provenance:
     notes: tuple
 
 
-def provenance(file, kernels, by_names, channels_first=False, wanted=None):
-    """The Provenance of a :class:`.WeightFile` whose first kernels (K, K, C, F) are given.
+def provenance(file, kernels, bias, by_names, channels_first=False, wanted=None):
+    """The Provenance of a :class:`.WeightFile` whose first ``kernels`` (K, K, C, F) and ``bias`` (or None) are given.
 
     by_names   the name of the convention that files with such names have
     channels_first  are kernels stored as (F, C, K, K)?
@@ -36,21 +39,27 @@ def provenance(file, kernels, by_names, channels_first=False, wanted=None):
     """
     if isinstance(wanted, str):
         wanted = convention(wanted)
+    known = KNOWN_FILES.get(file.digest()[:8]) if wanted is None and by_names == "torchvision" else None
     try:
-        found = origin(kernels)
+        found = origin(kernels, bias)
     except RefusalError:
-        if wanted is None:
+        if wanted is None and known is None:
             raise
         found = None
     turned, why_turned = _turned(file, found, channels_first)
     if wanted is not None:
         preprocessing, why = wanted, "as it was given"
+    elif known is not None:
+        name, words = known
+        preprocessing, why = CONVENTIONS[name], f"{words}, by its checksum"
     elif found is not None:
         preprocessing = CONVENTIONS[found.convention]
         why = f"the first kernels are Oxford's, for {_input(preprocessing)}"
     else:
-        preprocessing, why = CONVENTIONS[by_names], _why_by_names(file, by_names)
-    return Provenance(preprocessing, turned, (f"preprocessing {_name(preprocessing)}: {why}", *why_turned))
+        where = "a Keras file" if file.format.startswith("keras") else "the names in the file"
+        preprocessing = CONVENTIONS[by_names]
+        why = f"assumed from {where}, because the first kernels are not Oxford's (preprocessing= overrides it)"
+    return Provenance(preprocessing, turned, (f"preprocessing {convention_name(preprocessing)}: {why}", *why_turned))
 
 
 def _turned(file, found, channels_first):
@@ -65,20 +74,7 @@ def _turned(file, found, channels_first):
     return False, ()
 
 
-def _why_by_names(file, by_names):
-    if by_names == "torchvision":
-        known = TORCHVISION_FILES.get(sha256(file.path)[:8])
-        if known is not None:
-            return f"torchvision's own {known}, by its checksum"
-    where = "a Keras file" if file.format.startswith("keras") else "the names in the file"
-    return f"assumed from {where}, because the first kernels are not Oxford's (preprocessing= overrides it)"
-
-
 def _input(preprocessing):
     order = "red first" if preprocessing.order == "RGB" else "blue first"
     scale = {1.0: "0 to 255", 127.5: "-1 to 1", 255.0: "0 to 1, divided by the deviation"}[preprocessing.scale]
     return f"channels {order}, {scale}"
-
-
-def _name(preprocessing):
-    return next((name for name, known in CONVENTIONS.items() if known == preprocessing), "of its own")

@@ -9,7 +9,7 @@ import re
 import zipfile
 
 from .other_frameworks import CURE, other_framework
-from .refusal import RefusalError, damaged, library_reads, shown
+from .refusal import RefusalError, library_reads, shown
 from .shards import is_index
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -40,8 +40,9 @@ _NOT_WEIGHTS = (
     (0, b"GGUF", "is a GGUF file, which is not supported: use the .safetensors of the same network"),
     (0, b"\xff\xd8\xff", "is a JPEG picture, not weights: check the order of the arguments"),
     (0, b"\x89PNG", "is a PNG picture, not weights: check the order of the arguments"),
-    (0, b"\x80", "is a pickle, but not one that torch.save wrote; pickles can run code, so it is not opened: save the "
-                 "arrays by numpy.savez or torch.save(model.state_dict(), FILE)"),
+    *((0, start, "is a pickle, but not one that torch.save wrote; pickles can run code, so it is not opened: save the "
+                 "arrays by numpy.savez or torch.save(model.state_dict(), FILE)")
+      for start in (b"\x80", b"(dp", b"(lp", b"(ip", b"ccopy_reg\n", b"cnumpy")),  # the latter are protocol 0
 )
 _READABLE = "Keras .h5 and .keras, PyTorch .pth, .safetensors, .npz and vgg16.npy are read"
 
@@ -76,7 +77,8 @@ def recognize(path, head):
         owner = other_framework(path.name, head, file.read())
     if owner is not None:
         raise RefusalError(f"is {owner}, {CURE}")
-    raise damaged(f"is not a weights file of a known kind ({_READABLE})")
+    raise RefusalError(f"is not a weights file of a known kind ({_READABLE}): check that it is the right file, and if "
+                       "so, download or copy it again, for it is damaged")
 
 
 def _recognize_zip(path):
@@ -88,18 +90,21 @@ def _recognize_zip(path):
         return "npz"
     if "model.weights.h5" in names:
         return "keras-zip"
+    if any(re.search(r"(^|/)(archive_format|serialized_exported_program\.json)$", name) for name in names):
+        raise RefusalError("is a program of torch.export: load it in PyTorch and save its state_dict")
     inside = ", ".join(shown(name) for name in names[:3]) or "nothing"
     raise RefusalError(f"is a zip archive without weights (it holds {inside}): unpack it and name the file inside")
 
 
 def _describe_text(head):
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<error")):
+    xml = start.startswith(b"<?xml") and re.search(rb"<(html|error|!doctype html)", start)
+    if xml or start.startswith((b"<!doctype", b"<html", b"<head", b"<error")):
         return "is a web page, not weights: the download returned an error or a login page, so repeat it"
     try:
         text = head[:256].decode("utf-8")
     except UnicodeDecodeError:
         return None
     if all(c.isprintable() or c.isspace() for c in text):
-        return f"is a text file, not weights (it begins with {text[:40]!a}): download the weights again"
+        return f"is a text file, not weights (it begins with {text[:40]!a}): name the weights, or download them again"
     return None

@@ -50,12 +50,12 @@ def read_torch_zip(path, buffer):
     """{name: array} of a zip archive mapped as ``buffer``."""
     with library_reads("a zip archive"), zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
-    if sum(info.file_size for info in members.values()) > len(buffer):
-        raise damaged("declares members that together are larger than the file")
     pickles = [name for name in members if name == "data.pkl" or name.endswith("/data.pkl")]
     folder = pickles[0].removesuffix("data.pkl")
     if len(pickles) > 1 or folder + "constants.pkl" in members:
         raise RefusalError("is a TorchScript archive or several in one: load it in PyTorch and save model.state_dict()")
+    if sum(info.file_size for info in members.values()) > len(buffer):
+        raise damaged("declares members that together are larger than the file")
 
     def member(name):
         if folder + name not in members:

@@ -28,6 +28,13 @@ class Constructor:
     make: Callable
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A known name that stands for ``what`` cannot be used, such as "sparse tensors"."""
+
+    what: str
+
+
 def fill(mapping, pairs):
     """``mapping[key] = value`` for each pair. Keys are scalars: hashing a deeply nested tuple overflows the C stack."""
     for key, value in pairs:
@@ -53,7 +60,7 @@ def _instructions(stream):
 class PickleMachine:
     """``PickleMachine(table, persistent, build).run(stream)`` -> the object, with ``stream`` left after the pickle.
 
-    ``table[module, name]`` is what an allowed global becomes: a Constructor, or a constant.
+    ``table[module, name]`` is what an allowed global becomes: a Constructor, or a constant; or it is Refused.
     ``persistent(id)`` returns the object for a persistent id (torch: a storage).
     ``build(object, state)`` sets the state of an existing object (torch: old tensors, attributes of an OrderedDict).
     All of them raise RefusalError for what they do not accept, as does ``run``.
@@ -150,7 +157,10 @@ class PickleMachine:
             raise RefusalError(
                 f"asks for {shown(f'{module}.{name}')}, which could run code; refusing to load (weights alone, saved "
                 "by torch.save(model.state_dict(), FILE), ask for nothing of the kind)")
-        return self.table[module, name]
+        found = self.table[module, name]
+        if type(found) is Refused:
+            raise RefusalError(f"holds {found.what}: save the original numbers, as float32 or float16")
+        return found
 
     def pop(self):
         self.top()

@@ -21,10 +21,11 @@ import numpy as np
 from .inert import INERT_TABLE, Inert
 from .raw import BFLOAT16
 from .refusal import RefusalError, damaged, shown
-from .torch_pickle import Constructor, PickleMachine, fill
+from .torch_pickle import Constructor, PickleMachine, Refused, fill
 
 _KINDS = {"Float": "f4", "Double": "f8", "Half": "f2", "BFloat16": BFLOAT16, "Long": "i8", "Int": "i4", "Short": "i2",
-          "Char": "i1", "Byte": "u1", "Bool": "?"}
+          "Char": "i1", "Byte": "u1", "Bool": "?",
+          "ComplexFloat": "c8", "ComplexDouble": "c16"}
 _GARBLED = "holds a garbled tensor"
 
 #: Strides of zero repeat elements (torch's expand); a tensor with more elements than its storage may have this many.
@@ -32,6 +33,7 @@ MAX_REPEATED = 1 << 24
 _USUAL_NAMES = ("state_dict", "model_state_dict", "model")  # in a checkpoint
 
 MAX_DIMENSIONS = 32  # supported by every version of NumPy
+MAX_DEPTH, MAX_KEY = 8, 200  # of dictionaries in dictionaries, and letters of a key, in a checkpoint
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,10 @@ TABLE = INERT_TABLE | {
     ("torch._utils", "_rebuild_tensor_v2"): Constructor(_rebuild_tensor),
     ("torch._utils", "_rebuild_parameter"): Constructor(_parameter),
     ("torch.nn.parameter", "Parameter"): Constructor(_parameter),
+    ("torch._utils", "_rebuild_meta_tensor_no_storage"): Refused("tensors without numbers (of the device meta)"),
+    ("torch._utils", "_rebuild_qtensor"): Refused("numbers that were rounded to save space (quantised)"),
+    ("torch._utils", "_rebuild_sparse_tensor"): Refused("sparse tensors"),
+    ("torch._utils", "_rebuild_tensor_v3"): Refused("tensors of a rare type, such as float8"),
 }
 for _name, _kind in _KINDS.items():
     for _module in ("torch", "torch.cuda"):
@@ -196,27 +202,37 @@ def machine():
 # ------------------------------------------------------------------------------ the weights among a pickle's objects
 
 def find_state_dict(root):
-    """The mapping of names to tensors in a saved object: a state dict, or a checkpoint that contains one.
+    """{name: tensor} of a saved object: a state dict, or a checkpoint that contains one or several.
 
-    The prefix "module." that DataParallel puts before every name is removed.
+    The tensors of several, such as encoder and decoder, are called "encoder.features.0.weight". The prefix "module."
+    that DataParallel puts before every name is removed.
     """
     if type(root) not in (dict, OrderedDict):
         raise RefusalError(f"holds a {type(root).__name__} where a state dict was expected: save model.state_dict()")
-    if not _is_state_dict(root):
-        # keyed by identity: a hostile file may refer to one dictionary a million times
-        inner = {id(value): (key, value) for key, value in root.items() if type(value) in (dict, OrderedDict)}
-        found = [(key, value) for key, value in inner.values() if _is_state_dict(value)]
-        if not found:
-            raise RefusalError("holds no mapping of names to tensors: save model.state_dict()")
-        if len(found) > 1:  # a checkpoint often contains averages (EMA) of the weights too, under another name
-            found = [(key, value) for key, value in found if key in _USUAL_NAMES] or found
-        if len(found) > 1:
-            names = ", ".join(shown(key) for key, _ in found[:5])
-            raise RefusalError(f"holds several state dicts ({names}): save the intended one by itself")
-        root = found[0][1]
-    if all(name.startswith("module.") for name in root):
-        return {name.removeprefix("module."): tensor for name, tensor in root.items()}
-    return dict(root)
+    found = {"": root} if _is_state_dict(root) else {
+        key: value for key, value in root.items() if type(value) in (dict, OrderedDict) and _is_state_dict(value)}
+    if len(found) > 1:  # a checkpoint often contains averages (EMA) of the weights too, under another name
+        found = {key: value for key, value in found.items() if key in _USUAL_NAMES} or found
+    (tensors,) = found.values() if len(found) == 1 else (_all_tensors(root),)
+    if not tensors:
+        raise RefusalError("holds no mapping of names to tensors: save model.state_dict()")
+    if all(name.startswith("module.") for name in tensors):
+        return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    return dict(tensors)
+
+
+def _all_tensors(root):
+    """{"encoder.features.0.weight": tensor, ...} of all dictionaries in ``root``, each once however often it occurs."""
+    tensors, seen, found = {}, {id(root)}, [("", root, 0)]
+    for prefix, mapping, depth in found:  # which grows
+        for key, value in mapping.items():
+            name = f"{prefix}{str(key)[:MAX_KEY]}"
+            if type(value) is Tensor and value.storage is not None:
+                tensors[name] = value
+            elif type(value) in (dict, OrderedDict) and id(value) not in seen and depth < MAX_DEPTH:
+                seen.add(id(value))
+                found.append((f"{name}.", value, depth + 1))
+    return tensors
 
 
 def _is_state_dict(mapping):

@@ -1,6 +1,6 @@
 """The layouts of VGG's arrays in files, and ours. How a file calls an array says which it has.
 
-                     ours, Keras, Oxford's       PyTorch ("weight")           Keras 1, dim_ordering "th"
+                     ours, Keras, Oxford's       PyTorch ("weight"), Chainer  Keras 1, dim_ordering "th"
     kernels          (K, K, C, F)                (F, C, K, K)                 (F, C, K, K)
     dense layers     (D, H)                      (H, D), timm (H, C, K, K)    (D, H)
     rows of fc6      pixels of pool5: H, W, C    C, H, W                      C, H, W
@@ -33,11 +33,23 @@ def is_channels_first(kernels):
     return kernels.ndim == 4 and kernels.shape[2:] == (3, 3) and kernels.shape[:2] != (3, 3)
 
 
-def our_layout(ours, theirs, array, channels_first=False):
+def outputs_first(names, tensors):
+    """Are dense layers stored as (H, D), whatever they are called? Shapes tell, with the length of the bias; or None.
+
+    ``names`` is {our name: the file's}. Chainer's VGG, for example, has Oxford's names and these layouts.
+    """
+    for layer in ("fc6", "fc8"):  # fc7 may be square
+        W, b = (tensors.get(names.get(f"{layer}.{role}")) for role in "Wb")
+        if W is not None and b is not None and W.ndim == 2 and W.shape[0] != W.shape[1]:
+            return W.shape[0] == b.size
+    return None
+
+
+def our_layout(ours, theirs, array, channels_first=False, transposed=None):
     """The array that a file calls ``theirs`` and we ``ours``, in our layout.
 
-    ``channels_first``: the file's kernels are (F, C, K, K). An array of another shape than such a layer has stays as it
-    is, for the error message on loading it.
+    ``channels_first``: the file's kernels are (F, C, K, K); ``transposed``: its dense layers are (H, D), or None where
+    their name tells. An array of another shape than such a layer has stays as it is, for the error message.
     """
     if not ours.endswith(".W"):
         return array
@@ -46,7 +58,7 @@ def our_layout(ours, theirs, array, channels_first=False):
         return array.transpose(2, 3, 1, 0) if torch and array.ndim == 4 else array
     if not ours.startswith("fc"):
         return array
-    if is_torch(theirs):
+    if transposed or (transposed is None and is_torch(theirs)):
         if array.ndim not in (2, 4) or array.size == 0 or (ours == "fc6.W" and array[0].size % CELLS**2):
             return array
         array = array.reshape(len(array), -1).T  # timm stores dense layers as convolutions

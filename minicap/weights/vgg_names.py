@@ -39,11 +39,24 @@ class Naming:
 
 
 def naming(file):
-    """The :class:`Naming` of a :class:`.WeightFile`; RefusalError when it holds several networks."""
-    for find in (_oxford_naming, _keras_naming, _torch_naming):
-        if (found := find(file.tensors)) is not None:
-            return found
-    return _naming_by_order(file) or Naming({name: name for name in file.tensors}, "torchvision")
+    """The :class:`Naming` of a :class:`.WeightFile`; RefusalError when it holds several networks, or one in part."""
+    finders = (_oxford_naming, _keras_naming, _torch_naming)
+    found = next((named for find in finders if (named := find(file.tensors)) is not None), None)
+    found = found or _naming_by_order(file) or Naming({name: name for name in file.tensors}, "torchvision")
+    _refuse_unknown_norms(found.names, file.tensors)
+    return found
+
+
+def _refuse_unknown_norms(names, tensors):
+    """Batch normalisations that belong to the convolutions, under unknown names, must not be passed over."""
+    channels = [our_shape(theirs, tensors[theirs])[-1] for ours, theirs in names.items()
+                if re.fullmatch(r"conv\d_\d\.W", ours)]
+    read = {theirs for ours, theirs in names.items() if ours != theirs}
+    unread = [name for name in tensors if name not in read and re.search(r"(running|moving)_mean(:\d+)?$", name)]
+    sizes = [tensors[name].size for name in unread]
+    if channels and any(sizes[i:i + len(channels)] == channels for i in range(len(sizes))):
+        raise RefusalError(f"has a batch normalisation for each convolution, under names such as {shown(unread[0])}, "
+                           "that do not say which: call the layers as torchvision does (features.1.running_mean)")
 
 
 def _oxford_naming(tensors):
@@ -109,11 +122,12 @@ def _torch_naming(tensors):
     layers = {f"{stack}{index}": layer for index, layer in _stack_layers(tensors, stack).items()}
     layers |= {outer + theirs: ours for theirs, ours in TIMM_DENSE.items()}
     layers |= _classifier_layers(tensors, outer) if named else {}
+    ours = [outer + part for part in ("features.", "classifier.", "pre_logits.", "head.")] if named else [stack]
     names, others = {}, []
     for name in tensors:
         module, _, role = name.rpartition(".")
         layer = layers.get(module)
-        if layer is None and not name.startswith(outer):
+        if layer is None and not name.startswith(tuple(ours)):
             others.append(name)
         elif role == "num_batches_tracked":
             continue  # PyTorch's counter, which has no effect with a fixed momentum
@@ -124,7 +138,8 @@ def _torch_naming(tensors):
             names[f"{layer}.{roles.get(role, role)}"] = name
     notes = () if stack == "features." else _prefix_note([stack])
     if others:
-        notes += (f"names: {len(others)} arrays of other modules left alone, such as {shown(others[0])}",)
+        arrays = "1 array" if len(others) == 1 else f"{len(others)} arrays"
+        notes += (f"names: {arrays} of other modules left alone, such as {shown(others[0])}",)
     return Naming(names, "torchvision", notes)
 
 
@@ -169,7 +184,10 @@ def _naming_by_order(file):
         modules.setdefault(module, {})[ROLES.get(re.sub(r":\d+$", "", role), role)] = name
     shapes = {module: our_shape(roles["W"], file.tensors[roles["W"]]) for module, roles in modules.items()
               if "W" in roles}
-    kernels = [module for module, shape in shapes.items() if len(shape) == 4 and shape[:2] == (3, 3)]
+    spatial = [module for module, shape in shapes.items() if len(shape) == 4]
+    kernels = [module for module in spatial if shapes[module][:2] == (3, 3)]
+    if spatial[:len(kernels)] != kernels:
+        return None  # one of another size is among them, as in configuration C of VGG's paper
     channels = 3
     for module in kernels:
         if shapes[module][2] != channels:

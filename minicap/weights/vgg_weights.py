@@ -9,7 +9,7 @@ from . import WeightFile, read_weights
 from .provenance import provenance
 from .raw import all_finite
 from .refusal import RefusalError, shown
-from .vgg_layouts import is_channels_first, our_layout
+from .vgg_layouts import is_channels_first, our_layout, outputs_first
 from .vgg_names import naming
 
 OF_LAYERS = (".W", ".b", ".gamma", ".beta", ".mean", ".var")  # ends of our names
@@ -31,6 +31,7 @@ class VGGFile:
         self.file, self.found = file, naming(file)
         self.path: Path = file.path
         self.names = self.found.names
+        self.transposed = outputs_first(self.names, file.tensors)
 
     def load(self, wanted=None, preprocessing=None):
         """(Preprocessing, {our name: array} for the ``wanted`` names or all, sentences on what was assumed).
@@ -41,8 +42,8 @@ class VGGFile:
         kernels_first = "conv1_1.W" in self.names and is_channels_first(self.file.tensors[self.names["conv1_1.W"]])
         tensors = {ours: self._array(ours, kernels_first) for ours in (self.names if wanted is None else wanted)}
         try:
-            came_from = provenance(self.file, tensors.get("conv1_1.W", np.empty(0)), self.found.convention,
-                                   kernels_first, preprocessing)
+            came_from = provenance(self.file, tensors.get("conv1_1.W", np.empty(0)), tensors.get("conv1_1.b"),
+                                   self.found.convention, kernels_first, preprocessing)
         except RefusalError as error:
             raise UserError(f"the file {error}") from error
         if came_from.turned:
@@ -60,4 +61,9 @@ class VGGFile:
             count = int(np.count_nonzero(~np.isfinite(array)))
             raise UserError(f"{shown(theirs)} has {count:,} of {array.size:,} numbers that are not finite (NaN or "
                             "infinity), so nothing can be computed with it; use another file")
-        return our_layout(ours, theirs, array, kernels_first)
+        if ours.endswith(".W") and array.size and not array.any():
+            raise UserError(f"{shown(theirs)} holds nothing but zeros, as a download that was not finished does; "
+                            "download or copy the file again")
+        if ours.endswith(".var") and array.size and array.min() < 0:
+            raise UserError(f"{shown(theirs)} has negative numbers, which no variance has; use another file")
+        return our_layout(ours, theirs, array, kernels_first, self.transposed)

@@ -1,6 +1,8 @@
 """Files of a checkpoint: complete or not there at all, and a message for everything that can be wrong with them."""
 
+import dataclasses
 import json
+import re
 import struct
 from typing import TypedDict
 
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import (
     checkpoint_folder,
     load_tensors,
@@ -20,6 +23,8 @@ from minicap.captioning.checkpoint import (
     split_prefix,
     with_prefix,
 )
+from minicap.captioning.run_data import training_settings
+from minicap.captioning.training.settings import TrainSettings
 from minicap.errors import UserError
 
 TENSORS = {"a.W": np.arange(6, dtype=np.float32).reshape(2, 3), "a.steps": np.array([2**40]),
@@ -71,9 +76,9 @@ def test_prefixes_are_put_on_and_taken_off(tensors, prefix):
 
 # ------------------------------------------------------------------------------------------------------- damaged files
 
-def refusal(function, *arguments):
+def refusal(function, *arguments, **options):
     with pytest.raises(UserError) as error:
-        function(*arguments)
+        function(*arguments, **options)
     sentence = str(error.value)
     assert "\n" not in sentence and sentence[-1] not in ".;"
     return sentence
@@ -163,6 +168,31 @@ def test_settings_of_a_run_that_lack_something_are_refused(folder):
     assert "its content has to be an object, and not 3" in refusal(run_settings, folder)
     (folder / "settings.json").write_text('{"data": "shapes", "model": "attend", "lr": 1}')
     assert run_settings(folder, Needed) == {"data": "shapes", "model": "attend", "lr": 1}
+
+
+@pytest.mark.parametrize("value", ["x", None, [64], True, 6.5, 0, -3, 10**30, {}])
+@pytest.mark.parametrize("file, keys", [("settings.json", ("hidden",)), ("captioner.json", ("model", "hidden")),
+                                        ("captioner.json", ("model", "vocabulary"))])
+def test_a_description_that_no_run_can_have_had_is_refused_by_file(folder, file, keys, value):
+    settings = TrainSettings(data="folder", model="show-tell", hidden=8)
+    (folder / "settings.json").write_text(json.dumps(dataclasses.asdict(settings)))
+    found = json.loads((folder / file).read_text())
+    inner = found[keys[0]] if len(keys) == 2 else found
+    inner[keys[-1]] = value
+    (folder / file).write_text(json.dumps(found))
+    if file == "captioner.json":
+        assert re.search(rf"captioner\.json (is damaged: no model|does not describe a model .*{keys[-1]} has to be)"
+                         r"|the weights do not fit", refusal(Captioner.load, folder))
+    elif value not in (None, 10**30):  # an older run may lack a setting; the weights show how large a model is
+        assert re.search(r"settings\.json is (damaged, hidden= has to be at least 1|not what belongs there: hidden)",
+                         refusal(TrainSettings(init=str(folder)).resolved))
+
+
+@pytest.mark.parametrize("key, value", [("data_dir", 3), ("splits", []), ("split_seed", "1"), ("features", True)])
+def test_settings_of_another_type_are_refused_where_a_checkpoint_is_used(folder, key, value):
+    run = {"data": "folder", "data_dir": "d", "splits": None, "split_seed": 1, "features": None}
+    (folder / "settings.json").write_text(json.dumps(run | {key: value}))
+    assert f"settings.json is not what belongs there: {key} has to be" in refusal(training_settings, folder)
 
 
 @pytest.mark.parametrize("text, message", [

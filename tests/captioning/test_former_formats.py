@@ -16,6 +16,7 @@ from minicap import evaluate, export, extract, train
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import load_tensors, read_description
 from minicap.captioning.features.feature_file import open_features
+from minicap.captioning.features.feature_source import FeatureSource
 from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings, settings_from_json
 from minicap.errors import UserError
 
@@ -169,9 +170,10 @@ def test_other_weights_are_refused_in_format_1_as_in_today_s(data, tmp_path):
     described = json.loads(path.read_text())
     described["source"]["weights_sha256"] = "0" * 64
     path.write_text(json.dumps(described))
-    with pytest.raises(UserError, match="was not made by the network this captioner was trained with"):
+    with pytest.raises(UserError, match="does not hold the features that this captioner was trained on, but others, "
+                                        "which differ in weights; extract"):
         evaluate.main(["--checkpoint", str(folder), "--device", "cpu"])
-    with pytest.raises(UserError, match="was trained on features of another network"):
+    with pytest.raises(UserError, match="was trained on other features, which differ in weights; resume"):
         run(data, folder, *ATTEND, "--epochs", 2, "--epochs", 1, "--resume")
 
 
@@ -218,6 +220,14 @@ def test_features_that_hold_the_network_as_text_are_the_same_features(data, tmp_
                                          tmp_path / "vgg.h5", "--layer", "conv5_4+fc7", "--out", path, "--device",
                                          "cpu")])
     assert "is already there and up to date" in capsys.readouterr().err
+
+
+def test_mirrored_features_said_so_at_the_end_of_their_resizing():
+    source = tiny_captioner.SOURCE
+    former = source.to_json() | {"resize": f"{source.resize}, mirrored"}
+    assert "mirrored" not in source.to_json()
+    assert FeatureSource.from_json(former) == FeatureSource.from_json(source.as_mirrored().to_json())
+    assert FeatureSource.from_json(former) == source.as_mirrored() != source
 
 
 def test_flags_under_their_former_names_choose_the_same_captions(data, tmp_path):

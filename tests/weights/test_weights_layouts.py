@@ -12,13 +12,15 @@ import pytest
 import tiny_vgg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from torch_writing import save_legacy, save_zip
 from vgg_files import (
     by_hand,
     by_layer,
+    chainer,
     checkpoint,
     dense_on_top,
+    fake,
     in_stated_order,
     keras_0,
     keras_3,
@@ -30,13 +32,15 @@ from vgg_files import (
     renamed,
     replaced_classifier,
     slices,
+    state_dicts,
     ten_classes,
     with_more,
+    with_norms,
 )
 
 from minicap.errors import UserError
 from minicap.vgg import vgg
-from minicap.weights import digest, read_weights
+from minicap.weights import read_weights
 
 DEPTH = 11
 
@@ -59,7 +63,7 @@ LAYOUTS = {
     "bare numbers": (only("features."), POOL5, None),
     "encoder.0": (only("features.", "encoder."), POOL5, "behind the prefix 'encoder.'"),
     "a captioner's encoder": (with_more(only("features.", "encoder.cnn."), **{"decoder.lstm.weight": np.ones(3)}),
-                              POOL5, "1 arrays of other modules left alone, such as decoder.lstm.weight"),
+                              POOL5, "1 array of other modules left alone, such as decoder.lstm.weight"),
     "slices": (slices, POOL5, "matched by order and shape, from slice1.0 to slice5.18"),
     "conv1_1.weight": (by_layer, ALL, "behind the prefix 'vgg.'"),
     # heads
@@ -83,11 +87,21 @@ LAYOUTS = {
     ".npz, Keras 2": (npz(lambda layer, kind: f"{layer}/{'kernel' if kind == 'W' else 'bias'}:0"), ALL, None),
     ".npz, flat": (npz(lambda layer, kind: f"{layer}_{'kernel' if kind == 'W' else 'bias'}"), ALL, None),
     "vgg16.npy, lists": (npy(lambda W, b: [W, b]), ALL, None),
+    "vgg16.npy, tuples": (npy(lambda W, b: (W, b)), ALL, None),
+    ".npz, Chainer": (chainer, ALL, None),
     "vgg16.npy, roles": (npy(lambda W, b: {"weights": W, "biases": b}, protocol=4), ALL, None),
     # containers
     "checkpoint, zip": (checkpoint(save_zip), ALL, None),
     "checkpoint, legacy": (checkpoint(save_legacy), ALL, None),
     "several files": (parts, ALL, None),
+    # checkpoints with several state dicts, or with other things among the tensors
+    "encoder and decoder": (state_dicts(lambda vgg: {"encoder": vgg, "decoder": fake({"w": np.ones(3)}, 99)}), ALL,
+                            "behind the prefix 'encoder.features.'"),
+    "a state dict in a dictionary": (state_dicts(lambda vgg: {"model": {"state_dict": vgg, "epoch": 3}, "best": 0.5}),
+                                     ALL, "behind the prefix 'model.state_dict.features.'"),
+    "counters among the tensors": (state_dicts(lambda vgg: vgg | {"epoch": 3, "args": None}), ALL, None),
+    "another module beside": (with_more(renamed(lambda n: n), **{"decoder.weight": np.ones(3, np.float32)}), ALL,
+                              "1 array of other modules left alone, such as decoder.weight"),
 }
 
 
@@ -136,15 +150,54 @@ def test_kernels_in_an_order_in_which_they_cannot_follow_each_other_are_no_vgg(m
         vgg(weights=tmp_path / "f")
 
 
+@pytest.mark.parametrize("number", [0, 3, 7])
+def test_a_kernel_of_another_size_among_them_is_not_passed_over(model, tmp_path, number):
+    """As in configuration C of VGG's paper, or where a first layer of 1 x 1 prepares the pictures."""
+    content = list(tiny_vgg.torchvision_tensors(model).items())
+    at = [i for i, (_, array) in enumerate(content) if array.ndim == 4][number]
+    channels = content[at][1].shape[1]
+    content.insert(at, ("extra.weight", np.ones((channels, channels, 1, 1), np.float32)))
+    with open(tmp_path / "f", "wb") as file:
+        np.savez(file, **{f"{i}_{name[-6:]}/{name.rpartition('.')[2]}": array for i, (name, array) in
+                          enumerate(content)})
+    with pytest.raises(UserError, match="is not a VGG network: 0 of its convolutions fit"):
+        vgg(weights=tmp_path / "f", features=POOL5)
+
+
+@pytest.mark.parametrize("names", [
+    lambda i, layer: (f"conv2d_{i}", f"batch_normalization_{i}"),
+    lambda i, layer: (f"block{layer[0]}_conv{layer[2]}", f"batch_normalization_{i}"),
+    lambda i, layer: (f"conv{layer}", f"norm{layer}")])
+@pytest.mark.parametrize("features", [ALL, POOL5])
+def test_batch_normalisations_under_unknown_names_are_not_passed_over(model, rng, tmp_path, names, features):
+    with_norms(tmp_path / "f", tiny_vgg.random_vgg(DEPTH, rng, batch_norm=True), names)
+    with pytest.raises(UserError, match=r"batch normalisation for each convolution, under names such as \w+/moving_"):
+        vgg(weights=tmp_path / "f", features=features)
+
+
+def test_the_batch_normalisation_of_another_module_does_not_matter(model, tmp_path):
+    of_head = {"encoder.bn.running_mean": np.ones(8, np.float32)}
+    with_more(only("features.", "encoder."), **of_head)(tmp_path / "f", model)
+    assert vgg(weights=tmp_path / "f", features=POOL5).notes
+
+
+def test_dense_layers_that_are_stored_the_other_way_round_are_not_taken_for_pytorchs(model, tmp_path):
+    tensors = tiny_vgg.torchvision_tensors(model)
+    save_file(tensors | {"classifier.0.weight": tensors["classifier.0.weight"].T.copy()}, tmp_path / "f")
+    with pytest.raises(UserError, match=r"fc7.W has shape \(10, 9\), expected \(9, 10\)"):
+        vgg(weights=tmp_path / "f")
+
+
 def test_one_part_of_several_is_refused_with_the_name_of_the_index(model, tmp_path):
     index = tmp_path / "part.safetensors.index.json"
     parts(index, model)
     with pytest.raises(UserError, match=f"is one of several that belong together: name {re.escape(str(index))}"):
         vgg(weights=tmp_path / "part-00001-of-00002.safetensors")
-    before = digest(index)
+    before = read_weights(index).digest()
     second = tmp_path / "part-00002-of-00002.safetensors"
+    save_file({name: array + 1 for name, array in load_file(second).items()}, second)
+    assert read_weights(index).digest() != before
     save_file({"x": np.ones(3)}, second)
-    assert digest(index) != before
     with pytest.raises(UserError, match=r"is in part-00002-of-00002.safetensors, which does not hold it"):
         vgg(weights=index)
     second.unlink()

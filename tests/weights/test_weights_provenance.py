@@ -9,6 +9,7 @@ import tiny_vgg
 from safetensors.numpy import save_file
 
 from minicap import vgg as vgg_module
+from minicap import weights
 from minicap.backend import CPU
 from minicap.captioning.features.extractor import Extractor
 from minicap.cli import run_program
@@ -78,6 +79,22 @@ def test_oxfords_kernels_at_another_scale_are_refused_until_it_is_stated(oxford,
     assert vgg(weights=path, preprocessing="tf").preprocessing == CONVENTIONS["tf"]
 
 
+@pytest.mark.parametrize("name", CONVERSIONS)
+def test_biases_that_already_subtract_the_mean_are_refused(oxford, tmp_path, name):
+    """For such a network black is 0, and its mean would be subtracted twice."""
+    state, wanted = oxford.state(), CONVENTIONS[name]
+    W = CONVERSIONS[name](state["conv1_1.W"])
+    path = tmp_path / "f.npz"
+    for share in (0, 1):
+        b = state["conv1_1.b"] - share * W.sum(axis=(0, 1)).T @ (np.array(wanted.mean) / wanted.std)
+        np.savez(path, **state | {"conv1_1.W": W, "conv1_1.b": b})
+        if share:
+            with pytest.raises(UserError, match="has Oxford's first kernels, but their biases already subtract the"):
+                vgg(weights=path)
+        else:
+            assert vgg(weights=path).preprocessing == wanted
+
+
 def test_what_lies_between_oxfords_kernels_and_others_is_refused(rng):
     kernels = rng.standard_normal((3, 3, 3, 64)) * 0.25
     assert origin(kernels) is None
@@ -103,8 +120,31 @@ def test_weights_that_are_not_oxfords_have_the_convention_of_their_names(rng, mo
     assert model.preprocessing == TORCHVISION
     assert "assumed from the names in the file, because the first kernels are not Oxford's" in model.notes[0]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setitem(provenance.TORCHVISION_FILES, digest[:8], "VGG-11")
+    monkeypatch.setitem(provenance.KNOWN_FILES, digest[:8], ("caffe-bgr", "somebody's VGG-11"))
+    assert vgg(weights=path).notes == ("preprocessing caffe-bgr: somebody's VGG-11, by its checksum",)
+    assert vgg(weights=path, preprocessing="tf").notes == ("preprocessing tf: as it was given",)
+
+
+def test_a_known_checksum_decides_before_kernels_that_resemble_oxfords(oxford, monkeypatch, tmp_path):
+    path = save_torch(tmp_path / "f", oxford, lambda W: W * 8)
+    with pytest.raises(UserError, match="resemble Oxford's"):
+        vgg(weights=path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(provenance.KNOWN_FILES, digest[:8], ("torchvision", "torchvision's own VGG-11"))
     assert vgg(weights=path).notes == ("preprocessing torchvision: torchvision's own VGG-11, by its checksum",)
+
+
+@pytest.mark.parametrize("save", [save_torch, tiny_vgg.save_keras])
+def test_a_file_is_read_for_its_checksum_once_and_only_where_it_is_needed(oxford, monkeypatch, tmp_path, save):
+    path, read = save(tmp_path / "f", oxford), []
+    monkeypatch.setattr(weights, "sha256", lambda path: read.append(path) or "0" * 64)
+    vgg(weights=path)
+    assert read == [path] * (save is save_torch)  # under Keras' names there is only one convention
+    read.clear()
+    vgg(weights=path, preprocessing="tf")
+    assert read == []
+    assert Extractor(path, "pool5", CPU).source.weights_sha256 == "0" * 64
+    assert read == [path]
 
 
 def test_arrays_under_our_names_are_for_the_preprocessing_of_a_new_vgg(rng, monkeypatch, tmp_path):
@@ -233,6 +273,26 @@ def test_quantised_weights_are_refused_by_file_and_tensor(rng, monkeypatch, tmp_
     tensors[tensor] = np.round(abs(tensors[tensor]) * 50).astype(kind)
     save_file(tensors, tmp_path / "f")
     with pytest.raises(UserError, match=f"{tmp_path}/f: {tensor} has numbers of type .*; use the file with the orig"):
+        vgg(weights=tmp_path / "f")
+
+
+def test_negative_variances_are_refused_by_file_and_tensor(rng, monkeypatch, tmp_path):
+    tiny_vgg.shrink(monkeypatch)
+    tensors = tiny_vgg.torchvision_tensors(tiny_vgg.random_vgg(11, rng, batch_norm=True))
+    tensors["features.1.running_var"][0] = -1
+    save_file(tensors, tmp_path / "f")
+    with pytest.raises(UserError, match=f"{tmp_path}/f: features.1.running_var has negative numbers"):
+        vgg(weights=tmp_path / "f")
+
+
+@pytest.mark.parametrize("tensor", ["features.0.weight", "classifier.6.weight"])
+def test_an_array_of_zeros_is_refused_by_file_and_tensor(rng, monkeypatch, tmp_path, tensor):
+    """As in a file for which a program reserves the space before it downloads."""
+    tiny_vgg.shrink(monkeypatch)
+    tensors = tiny_vgg.torchvision_tensors(tiny_vgg.random_vgg(11, rng))
+    tensors[tensor][:] = 0
+    save_file(tensors, tmp_path / "f")
+    with pytest.raises(UserError, match=f"{tmp_path}/f: {tensor} holds nothing but zeros"):
         vgg(weights=tmp_path / "f")
 
 

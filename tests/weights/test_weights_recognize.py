@@ -68,6 +68,12 @@ def npy_bytes():
     (b"\x08\x01\x12\xb1\x8d\x06\x0a\xff", "is a TensorFlow SavedModel (.pb)"),
     (b"\0\0\x0b\x08\x01\x1a\x02" + bytes(40) + bytes.fromhex("57fb808b247547db"), "is a TensorFlow checkpoint"),
     (b'model_checkpoint_path: "vgg_16.ckpt"\n', "belongs to a TensorFlow checkpoint"),
+    (b"(dp0\nVfeatures.0.weight\np1\n", "is a pickle, but not one that torch.save wrote"),
+    (b"\x81\xa6params\x82\xa7conv1_1", "is a MessagePack file (.msgpack), as Flax writes, which is not read"),
+    (b"\x08\x04\x12\x8a\x01\x0a\x20", "is a Core ML model (.mlmodel)"),
+    (b'<?xml version="1.0"?>\n<net name="vgg" version="11">', "is a text file, not weights"),
+    (b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code>', "is a web page, not weights"),
+    (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "is not a weights file of a known kind (Keras .h5 and .keras, PyTorch .pth"),
     (b"\x1c\0\0\0TFL3" + bytes(40), "is a TensorFlow Lite model"),
 ])
 def test_what_is_no_weights_file_is_named_with_the_cure(tmp_path, content, reason):
@@ -92,6 +98,9 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         read_weights(tmp_path / "vgg19.pth")
     with pytest.raises(UserError, match="is a folder"):
+        read_weights(tmp_path)
+    (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01\x12")
+    with pytest.raises(UserError, match="is a TensorFlow SavedModel, which is not read: use the Keras"):
         read_weights(tmp_path)
 
 

@@ -105,3 +105,22 @@ def test_the_files_that_the_other_tests_write_by_hand_mean_the_same_to_torch(tmp
                       state=(rebuilt, None, OrderedDict(), True, False)))
     path = (save_zip if zipped else save_legacy)(tmp_path / "f", weights)
     assert_same(read_weights(path).tensors, torch.load(path, weights_only=weights_only))
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda a: torch.quantize_per_tensor(a, 0.01, 0, torch.qint8), "numbers that were rounded to save space"),
+    (lambda a: a.to_sparse(), "sparse tensors"), (lambda a: a.to("meta"), "tensors without numbers"),
+    (lambda a: a.to(torch.float8_e4m3fn), "tensors of a rare type, such as float8"),
+    (lambda a: a.to(torch.complex64), "a as complex64, which is not a kind of number")])
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_that_are_no_plain_numbers_are_refused_as_what_they_are(tmp_path, change, words):
+    with pytest.raises(UserError, match=words):
+        read_weights(save(tmp_path / "f", {"a": change(torch.ones(3, 4))}, True))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_program_of_torch_export_is_refused_by_name(tmp_path):
+    exported = torch.export.export(network()[:2], (torch.zeros(1, 3, 8, 8),))
+    torch.export.save(exported, tmp_path / "f.pt2")
+    with pytest.raises(UserError, match=r"is a program of torch\.export"):
+        read_weights(tmp_path / "f.pt2")

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import tiny_vgg
 from safetensors.numpy import save_file
-from torch_writing import Call, FakeStorage, Global, tensor
+from torch_writing import Call, FakeStorage, Global, save_zip, tensor
 
 from minicap.weights import read_weights
 
@@ -83,6 +83,19 @@ def by_hand(path, model, first=4):
             file[f"model_weights/{layer}/{layer}/kernel:0"], file[f"model_weights/{layer}/{layer}/bias:0"] = W, b
 
 
+def with_norms(path, model, names):
+    """A VGG with batch normalisation, as people call its layers by hand: ``names(i, block)`` of layer and norm."""
+    state = model.state()
+    with h5py.File(path, "w") as file:
+        for i, layer in enumerate(name[4:-2] for name in state if name.startswith("conv") and name.endswith(".W")):
+            conv, norm = names(i, layer)
+            for theirs, ours in (("kernel", f"conv{layer}.W"), ("bias", f"conv{layer}.b")):
+                file[f"{conv}/{conv}/{theirs}:0"] = state[ours]
+            for theirs, ours in (("gamma", "gamma"), ("beta", "beta"), ("moving_mean", "mean"),
+                                 ("moving_variance", "var")):
+                file[f"{norm}/{norm}/{theirs}:0"] = state[f"bn{layer}.{ours}"]
+
+
 def keras_0(path, model):
     """layer_1/param_0, ...: channels first, turned by 180 degrees for Theano, rows of fc6 in C, H, W order."""
     with h5py.File(path, "w") as file:
@@ -151,6 +164,13 @@ def npz(spelling):
     return save
 
 
+def chainer(path, model):
+    """Oxford's names; kernels (F, C, K, K), dense layers (H, D), the rows of fc6 in C, H, W order."""
+    with open(path, "wb") as file:
+        np.savez(file, **{name.replace(".", "/"): array.transpose(3, 2, 0, 1) if array.ndim == 4 else
+                          as_torch(array) if name == "fc6.W" else array.T for name, array in model.state().items()})
+
+
 def npy(make, protocol=2):
     """As numpy.save in Python 2 and 3 writes an array of one object, a dictionary."""
     def save(path, model):
@@ -164,9 +184,9 @@ def npy(make, protocol=2):
 
 # ------------------------------------------------------------------------------------------------------------ PyTorch
 
-def fake(tensors):
+def fake(tensors, first_key=0):
     made = OrderedDict()
-    for i, (name, array) in enumerate(tensors.items()):
+    for i, (name, array) in enumerate(tensors.items(), first_key):
         strides = [s // array.itemsize for s in np.ascontiguousarray(array).strides]
         made[name] = tensor(FakeStorage(str(i), np.ascontiguousarray(array).ravel()), 0, array.shape, tuple(strides))
     return made
@@ -181,6 +201,13 @@ def checkpoint(serialisation):
             "history": history, "path": PurePosixPath("a/b"), "classes": {"dog", "cat"}, "mean": np.zeros(3),
             "device": Call(Global("torch", "device"), "cuda", 0),
             "model": fake({f"module.{name}": array for name, array in tiny_vgg.torchvision_tensors(model).items()})})
+    return save
+
+
+def state_dicts(wrap):
+    """A checkpoint with dictionaries in it; ``wrap`` gets the tensors of a VGG."""
+    def save(path, model):
+        return save_zip(path, wrap(fake(tiny_vgg.torchvision_tensors(model))))
     return save
 
 

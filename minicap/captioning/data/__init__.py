@@ -17,13 +17,14 @@ __all__ = ["DATASETS", "CaptionDataset", "load_dataset"]
 DATASETS = ("shapes", "flickr8k", "folder")
 
 
-def load_dataset(name, data_dir=None, *, splits=None, split_seed=None):
+def load_dataset(name, data_dir=None, *, splits=None, split_seed=None, pictures=True):
     """The data set called ``name``.
 
     ``data_dir``     its folder. For flickr8k the default is the environment variable MINICAP_DATA, or else
                      ~/.cache/minicap, which is also that of the download program; "shapes" needs no files.
     ``splits``       a folder with train, dev and test lists of image names.
     ``split_seed``   folder: split at random with this seed.
+    ``pictures``     whether they have to be there. Without them features can be trained on, and captions are scored.
 
     Raises UserError when files are missing or broken, or an option does not apply to the data set.
     """
@@ -42,10 +43,10 @@ def load_dataset(name, data_dir=None, *, splits=None, split_seed=None):
 
         if data_dir is None:
             raise UserError("data='folder' needs data_dir=, the folder with your pictures and their captions")
-        return load_folder(data_dir, splits, split_seed)
+        return load_folder(data_dir, splits, split_seed, pictures)
     from .flickr8k import load_flickr8k
 
-    return load_flickr8k(data_dir or _default_folder(), splits)
+    return load_flickr8k(data_dir or _default_folder(), splits, pictures)
 
 
 def _default_folder():

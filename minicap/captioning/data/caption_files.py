@@ -1,4 +1,4 @@
-"""Caption files and split lists, in all usual formats.
+"""Caption files in all usual formats.
 
 The format of a caption file is recognised by its content, not by its name:
 
@@ -20,11 +20,18 @@ from ...errors import UserError, warn
 from ...files import decode_text, existing_file
 from .csv_captions import has_header, headless_entries, table_entries
 from .entries import SPLIT_WORDS, caption_list, shortened
+from .fields import is_caption_key
 from .json_captions import json_entries
 from .names import cleaned
 from .text_captions import is_token_file, name_entries, token_entries
 
+NOTHING = ("", "nan", "none", "null", "<na>")  # what programs write where there is no caption
 MANY = 20  # captions that are not all single words by chance
+CONTAINERS = {b"PK\x03\x04": "a zip archive or an Excel file", b"\x1f\x8b": "a gzip archive", b"BZh": "a bzip2 archive",
+              b"\xfd7zXZ": "an xz archive", b"PAR1": "a Parquet file", b"ARROW1": "an Arrow file",
+              b"\x93NUMPY": "an array of NumPy", b"\x89HDF": "an HDF5 file", b"MATLAB": "a MATLAB file",
+              b"SQLite": "a database", b"\x80\x02": "a pickle", b"\x80\x03": "a pickle", b"\x80\x04": "a pickle",
+              b"\x80\x05": "a pickle", b"\xd0\xcf\x11\xe0": "an old Excel file", b"%PDF": "a PDF"}
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,6 @@ def read_caption_file(path):
     return parse_caption_file(existing_file(path, "the caption file").read_bytes(), path)
 
 
-def read_image_list(path):
-    """The image names in a split list, one per line, as a tuple in file order."""
-    return parse_image_list(existing_file(path, "the image list").read_bytes(), path)
-
-
 def parse_captions(data, where):
     """:func:`read_captions` for the bytes ``data``; ``where`` names the file in error messages."""
     return parse_caption_file(data, where).captions
@@ -68,8 +70,11 @@ def parse_caption_file(data, where):
     """:func:`read_caption_file` for the bytes ``data``; ``where`` names the file in error messages."""
     captions, ids, split_of, what = {}, {}, {}, {}
     for entry in parse_entries(data, where):
-        texts = [entry.captions] if isinstance(entry.captions, str) else caption_list(entry.captions)
-        if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+        texts = caption_list(entry.captions)
+        if isinstance(entry.captions, dict) and len(both := list(filter(is_caption_key, entry.captions))) > 1:
+            raise UserError(f"{where}, {entry.what}: {both[0]!r} and {both[1]!r} could both be the captions; leave "
+                            "one of them out")
+        if not texts or not all(isinstance(text, str) and text.strip().lower() not in NOTHING for text in texts):
             raise UserError(f"{where}, {entry.what}: expected {entry.expected}, found "
                             f"{shortened(json.dumps(entry.captions, ensure_ascii=False, default=str))}")
         name = cleaned(entry.names[0])
@@ -78,13 +83,15 @@ def parse_caption_file(data, where):
             here, before = (" and ".join(map(str, found)) or "none" for found in (entry.names[1:], ids[name]))
             raise UserError(f"{where}, {entry.what}: {name} has the id {here} here and {before} before; two images "
                             "need two names, and one image has one id")
-        split, what[name] = _split(entry, where), entry.what
+        split, what[name] = split_of_entry(entry, where), entry.what
         if split_of.setdefault(name, split) != split:
             raise UserError(f"{where}, {entry.what}: {name} is in split {split} here and in {split_of[name]} before; "
                             "an image belongs to one split")
     if not captions:
         raise UserError(f"the caption file {where} contains no captions")
     texts = [text for found in captions.values() for text in found]
+    if all(text.lower() in SPLIT_WORDS for text in texts):
+        raise UserError(f"{where} says the split of each image and has no captions; name it with splits=")
     if len(texts) >= max(MANY, 3 * len(captions)) and all(text.isascii() and " " not in text for text in texts):
         warn(f"every caption in {where} is a single word; if its lists are captions that were split into words, write "
              "each caption as one text")
@@ -99,7 +106,7 @@ def parse_caption_file(data, where):
 
 def parse_entries(data, where):
     """The :class:`.Entry` objects in the bytes of a caption file of any layout, a list or an iterator."""
-    text, where = _decode(data, where), str(where)
+    text, where = decode(data, where), str(where)
     start = text.lstrip()
     if start[:1] in ("{", "[") or _is_json_text(start):
         return json_entries(text, where)
@@ -118,21 +125,7 @@ def parse_entries(data, where):
                     f"found {shortened(start.partition(chr(10))[0])}")
 
 
-def parse_image_list(data, where):
-    """:func:`read_image_list` for the bytes ``data``; ``where`` names the file in error messages."""
-    first_line_of = {}
-    for number, line in enumerate(_decode(data, where).split("\n"), start=1):
-        name = line.strip()
-        if name in first_line_of:
-            raise UserError(f"{where}, line {number}: {name} is on line {first_line_of[name]} already")
-        if name:
-            first_line_of[name] = number
-    if not first_line_of:
-        raise UserError(f"the image list {where} is empty; expected one image name per line")
-    return tuple(first_line_of)
-
-
-def _split(entry, where):
+def split_of_entry(entry, where):
     """"train", "dev" or "test", or None for an entry that says nothing.
 
     "restval", the part of COCO's validation set that is used for training, counts as train, "val" is our dev.
@@ -145,7 +138,14 @@ def _split(entry, where):
     return split
 
 
-def _decode(data, where):
+def container(data):
+    """What the bytes ``data`` are, in words, if they begin as a common format does that is no text; else None."""
+    return next((words for begin, words in CONTAINERS.items() if data.startswith(begin)), None)
+
+
+def decode(data, where):
+    if kind := container(data):
+        raise UserError(f"{where} is {kind} and no text; unpack it, or save what is in it as CSV or JSON")
     try:
         text = decode_text(data)
     except UnicodeDecodeError as error:

@@ -17,11 +17,13 @@ import io
 import re
 
 from ...errors import UserError, warn
-from .entries import Entry, cell_captions, chosen_keys, entry_of, shortened
-from .names import ENDING
+from .entries import Entry, entry_of, shortened
+from .fields import chosen_keys, is_caption_key, is_image_key, key
+from .names import ENDING, cleaned
 
 DELIMITERS = "\t", ";", "|", ","
 UNQUOTED = "\t", "|"  # whose files often hold quotes that are only quotes
+NUMBER = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.0)?")  # 000042 is a name, 42.0 is what pandas makes of 42
 WITHOUT_BAR = re.compile(r"(\d+)\s+(\S.*)")
 
 
@@ -32,13 +34,27 @@ def has_header(text):
 
 def table_entries(text, where):
     """The entries of a table with a header."""
-    delimiter, columns = _header(text)
+    for what, record, expected in table_records(text, where, *_header(text)):
+        yield entry_of(record, what, where, expected)
+
+
+def split_records(text, where):
+    """The rows of a table with the columns image and split, as (what, record) pairs, or None if this is no such."""
+    header = _header(text, lambda column: key(column) == "split")
+    return header and [record[:2] for record in table_records(text, where, *header)]
+
+
+def table_records(text, where, delimiter, columns):
+    """(the row in words, {column: cell}, the columns in words) for each row under the header."""
     columns = [f"{column}.{columns[:i].count(column)}" if column and column in columns[:i] else column
                for i, column in enumerate(columns)]  # caption,caption: as pandas tells them apart
     rows = _rows(text, delimiter, where)
-    if next(rows)[1][:1] == ["sep="]:  # Excel's own first line
-        next(rows)
-    names, ids, _, _ = chosen_keys(tuple(filter(None, columns)), where, "")
+    number, first = next(rows)
+    if first[:1] == ["sep="]:  # Excel's own first line
+        number, _ = next(rows)
+    words = tuple(filter(None, columns))
+    fields = chosen_keys(words if any(map(is_caption_key, words)) else (*words, "caption"), f"{where}, line {number}",
+                         "image,caption")
     expected = delimiter.join(columns).replace("\t", "<tab>")
     for number, row in rows:
         what = f"line {number}"
@@ -50,12 +66,10 @@ def table_entries(text, where):
             quotes = f" (in double quotes if it holds a {NAMES[delimiter]})"
             raise UserError(f"{where}, {what}: expected {expected}{quotes}, found {shortened(delimiter.join(row))}")
         record = {column: cell for column, cell in zip(columns, row, strict=True) if column}
-        if not any(map(record.get, names or ids)):
+        if not any(map(record.get, fields.names or fields.ids)):
             raise UserError(f"{where}, {what}: expected {expected}, found {shortened(delimiter.join(row))}")
-        record |= {column: int(record[column]) for column in ids if _is_number(record[column])}
-        entry = entry_of(record, what, where, expected)
-        captions = entry.captions if isinstance(entry.captions, list) else cell_captions(entry.captions)
-        yield Entry(entry.names, captions, what, expected, entry.split)
+        record |= {column: int(match[1]) for column in fields.ids if (match := NUMBER.fullmatch(record[column]))}
+        yield what, record, expected
 
 
 NAMES = {",": "comma", ";": "semicolon", "|": "bar", "\t": "tab"}
@@ -67,7 +81,7 @@ def headless_entries(text, where):
     """
     first = _first_line(text)
     for delimiter in DELIMITERS:
-        if delimiter not in first:
+        if delimiter not in first or not (delimiter == "\t" or any(map(_like_a_name, first.split(delimiter)))):
             continue
         rows = list(_rows(text, delimiter, where))
         like_names = [i for i in range(len(rows[0][1]))
@@ -89,34 +103,30 @@ def _headless(rows, image, delimiter, where):
             quotes = f", the caption in double quotes if it holds a {NAMES[delimiter]}"
             raise UserError(f"{where}, line {number}: expected {expected}{quotes}, found "
                             f"{shortened(delimiter.join(row))}")
-        yield Entry((row[image],), cell_captions(rest[0]), f"line {number}", expected)
-
-
-def _is_number(cell):
-    return re.fullmatch(r"0|[1-9][0-9]{0,18}", cell) is not None  # 000042 is a name
+        yield Entry((row[image],), rest[0], f"line {number}", expected)
 
 
 def _like_a_name(cell):
-    return ENDING.search(re.sub(r"#\d+$", "", cell)) is not None
+    return ENDING.search(cleaned(cell.strip(' "'))) is not None
 
 
 def _first_line(text):
     return text.lstrip("\n").partition("\n")[0]
 
 
-def _header(text):
-    """(delimiter, names of the columns) if the first row is a header, else None."""
+def _header(text, is_wanted=is_caption_key):
+    """(delimiter, names of the columns) if the first row is a header with an image and a wanted column, else None."""
     first = _first_line(text)
     if re.fullmatch(r'"?sep=.?"?', first.strip(" ")):
         first = _first_line(text.lstrip("\n").partition("\n")[2])
     for delimiter in DELIMITERS:
         try:
             columns = next(csv.reader([first], delimiter=delimiter, skipinitialspace=True, strict=True), [])
-            columns = [column.strip() for column in columns]
-            chosen_keys(tuple(filter(None, columns)), "", "")
-        except (csv.Error, UserError):
+        except csv.Error:
             continue
-        return delimiter, columns
+        columns = [column.strip() for column in columns]
+        if any(map(is_image_key, columns)) and any(map(is_wanted, columns)):
+            return delimiter, columns
     return None
 
 

@@ -32,16 +32,20 @@ CAPTION_NAMES = ("Flickr8k.token.txt", "captions.txt")
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)  # RuntimeError: encrypted
 
 
-def load_flickr8k(data_dir, splits=None):
+def load_flickr8k(data_dir, splits=None, pictures_needed=True):
     """The data set in the folder ``data_dir``, as a :class:`~minicap.captioning.data.caption_dataset.CaptionDataset`.
 
     ``splits``: a folder with split lists to use instead of the official ones. Raises UserError when pictures, captions
-    or split lists are missing. Known flaws (a captioned image that does not exist) are a warning.
+    or split lists are missing; pictures may be if they are not ``pictures_needed``. Known flaws (a captioned image that
+    does not exist) are a warning.
     """
     data_dir = Path(data_dir).expanduser()
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder; it should hold Flickr8k")
-    available, read = _find_images(data_dir)
+    images = _find_images(data_dir)
+    if images is None and pictures_needed:
+        raise UserError(f"{data_dir} has no images of Flickr8k (looked for the folders {', '.join(IMAGE_FOLDERS)} and "
+                        f"for {IMAGE_ARCHIVES[0]}, also in a folder Flickr8k); fetch them with {_download(data_dir)}")
     found = next((file for name in CAPTION_NAMES if (file := _find_text(data_dir, name)) is not None), None)
     if found is None:
         raise UserError(f"{data_dir} has no captions of Flickr8k (looked for {', '.join(CAPTION_NAMES)} and "
@@ -49,7 +53,8 @@ def load_flickr8k(data_dir, splits=None):
     caption_file, contents = found
     captions = parse_captions(contents, caption_file)
     lists = _official_splits(data_dir) if splits is None else read_split_folder(Path(splits).expanduser())
-    if len(available) != IMAGES:
+    available, read = images or (captions.keys(), file_reader({name: data_dir / name for name in captions}))
+    if images and len(available) != IMAGES:
         warn(f"flickr8k: {len(available):,} images instead of {IMAGES:,} in {data_dir}")
     sizes = {split: len(names) for split, names in lists.items()}
     if sizes != SPLIT_SIZES:
@@ -72,7 +77,9 @@ def _official_splits(data_dir):
 
 
 def _find_images(data_dir):
-    """(names of the pictures, function that reads one): from the first folder with pictures, or else the archive."""
+    """(names of the pictures, function that reads one): from the first folder with pictures, or else the archive; or
+    None.
+    """
     roots = _roots(data_dir)
     folders = [folder for root in roots for name in IMAGE_FOLDERS for folder in _entries(root, name) if folder.is_dir()]
     nested = [inner for folder in folders for inner in _entries(folder, *IMAGE_FOLDERS) if inner.is_dir()]
@@ -84,8 +91,7 @@ def _find_images(data_dir):
         images = ZipImages(archive)
         if images.members:
             return images.members.keys(), images.read
-    raise UserError(f"{data_dir} has no images of Flickr8k (looked for the folders {', '.join(IMAGE_FOLDERS)} and for "
-                    f"{IMAGE_ARCHIVES[0]}, also in a folder Flickr8k); fetch them with {_download(data_dir)}")
+    return None
 
 
 class ZipImages:

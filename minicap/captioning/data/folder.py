@@ -15,25 +15,29 @@ from ...errors import UserError, warn
 from .caption_dataset import assemble, file_reader
 from .caption_files import parse_caption_file
 from .names import ENDING, NameIndex, cleaned
-from .picture_files import PictureFiles
+from .picture_files import MissingPictures, PictureFiles
 from .splits import LIST_NAMES, SPLITS, find_in, find_split_lists, parse_split_lists, random_splits, read_split_folder
 
 CAPTION_NAMES = ("captions.csv", "captions.json", "captions.txt", "dataset.json")
 TEXT = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".token")
-TABLES_THAT_ARE_NO_TEXT = (".xlsx", ".xls", ".ods", ".parquet", ".arrow", ".pkl", ".pickle")
+NO_TEXT = (".xlsx", ".xls", ".ods", ".parquet", ".arrow", ".feather", ".pkl", ".pickle", ".mat", ".zip", ".gz", ".tar",
+           ".tgz", ".bz2", ".xz")
 LARGEST = 2 ** 31  # bytes; no caption file has as many, but files of features do
 
 
-def load_folder(data_dir, splits=None, split_seed=None):
+def load_folder(data_dir, splits=None, split_seed=None, pictures_needed=True):
     """The data set in the folder ``data_dir``, as a :class:`~minicap.captioning.data.caption_dataset.CaptionDataset`.
 
     ``splits`` names another folder for the lists; ``split_seed`` splits the captioned pictures at random into 80 %
-    train, 10 % dev and 10 % test. Raises UserError when something is missing, or specified twice.
+    train, 10 % dev and 10 % test. Raises UserError when something is missing, or specified twice; if no
+    ``pictures_needed`` and there is none at all, every captioned name is taken for that of a picture.
     """
     data_dir = Path(data_dir).expanduser()
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder; it should hold pictures and a caption file")
     pictures = PictureFiles(data_dir)
+    if not pictures.paths and not pictures_needed:
+        pictures = MissingPictures(data_dir)
     caption_file, found, fields = find_caption_file(data_dir, pictures)
     files = pictures.find(found.captions)
     captioned = [name for name in found.captions if name in files]
@@ -67,14 +71,20 @@ def find_caption_file(data_dir, pictures):
                                            f"is {next(iter(found.captions))}) is in {data_dir} or a folder in it")
         if fitting:
             return _the_one(data_dir, fitting, problems)
-    other = [path.name for path in sorted(data_dir.iterdir()) if path.suffix.lower() in TABLES_THAT_ARE_NO_TEXT]
+    other = [path.name for path in sorted(data_dir.iterdir()) if path.suffix.lower() in NO_TEXT]
+    alone = [path for path in problems if pictures.has_any([path.stem])]
+    if len(alone) > 1:
+        raise UserError(f"{data_dir} has a file of text for each picture ({alone[0].name}, {alone[1].name}, ...); "
+                        "write all captions to one file, as captions.csv with the header image,caption")
     usual = [path for path in problems if path.name in CAPTION_NAMES] or list(problems)
     if len(usual) == 1 and usual[0].suffix.lower() in TEXT:
         raise problems[usual[0]]
     if len(usual) > 1 and usual[0].name in CAPTION_NAMES:
         raise UserError(f"{data_dir} has {' and '.join(path.name for path in usual)}; it should hold one caption file, "
                         f"and its images ({problems[usual[0]]})")
-    hint = f"; {other[0]} is no text; save it as CSV" if other else f" ({problems[usual[0]]})" if usual else ""
+    hint = f" ({problems[usual[0]]})" if usual else ""
+    if other:
+        hint = f"; {other[0]} is no text: unpack it, or save it as CSV"
     raise UserError(f"{data_dir} has no caption file; it should hold one of {', '.join(CAPTION_NAMES)}, or a file of "
                     f"another name with the same contents{hint}")
 
@@ -92,7 +102,8 @@ def _the_one(data_dir, fitting, problems):
         return others[0], fitting[others[0]], fitting[with_splits[0]].splits
     if len(fitting) > 1:
         names = " and ".join(str(path.relative_to(data_dir)) for path in fitting)
-        raise UserError(f"{data_dir} has {names}; it should hold one caption file")
+        raise UserError(f"{data_dir} has {names}, which all name its pictures; it should hold one caption file, so "
+                        "move the others to another folder")
     ((path, found),) = fitting.items()
     return path, found, found.splits
 

@@ -7,6 +7,8 @@
     [[name, text], ...]
     {"image": {"0": name, ...}, "caption": {"0": text, ...}}    columns, as pandas writes them; also as two lists
     {"0": {"image": name, "caption": text}, ...}                rows, as pandas writes them
+    {"columns": ["image", "caption"], "data": [[name, text], ...]}      its orient="split"
+    {"caption": {name: text, ...}}                              columns, with the names of the images as their index
     {"train": any of these, "val": ..., "test": ...}; {"data": [...]}
     JSON lines: one record a line, as ``minicap.caption --json`` and Hugging Face's metadata.jsonl have them
 
@@ -15,27 +17,29 @@ A key that is repeated with another value is refused: JSON would keep the last w
 
 import json
 
-from ...errors import UserError
-from .entries import ID_KEYS, NAME_KEYS, SPLIT_WORDS, Entry, caption_list, entry_of, is_caption_key, key, shortened
-from .names import ENDING
+from ...errors import UserError, warn
+from .entries import SPLIT_WORDS, Entry, caption_list, entry_of, shortened
+from .fields import ID_KEYS, NAME_KEYS, is_caption_key, is_image_key, key
+from .names import ENDING, cleaned
 
 LAYOUTS = ('{"image": ["caption", ...]}, [{"image": ..., "caption": ...}], COCO\'s annotations or Karpathy\'s '
            '{"images": [{"filename": ..., "sentences": [...]}]}')
-WRAPPERS = ("data", "dataset", "annotation", "caption", "item", "sample", "result", "prediction", "reference", "image")
+WRAPPERS = ("data", "dataset", "annotation", "caption", "item", "sample", "result", "prediction", "reference", "image",
+            "imgblob")  # of NeuralTalk
 
 
 def json_entries(text, where):
     """The :class:`.Entry` objects of the JSON ``text``, or of JSON lines."""
     try:
-        value = _load(text, where)
+        value = load_json(text, where)
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             raise UserError(f"{where}, line {error.lineno}: this is not valid JSON ({error.msg})") from error
-        return _from_lines(text, where)
+        return [entry for n, record in json_lines(text, where) for entry in _record(record, f"line {n}", where)]
     return list(_entries(value, where))
 
 
-def _load(text, where):
+def load_json(text, where):
     def unique(pairs):
         entry = {}
         for name, value in pairs:
@@ -53,16 +57,14 @@ def _load(text, where):
         raise UserError(f"{where} is not valid JSON ({error})") from error
 
 
-def _from_lines(text, where):
-    entries = []
+def json_lines(text, where):
+    """(number, value) of each line that is not empty."""
     for n, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                record = _load(line, where)
+                yield n, load_json(line, where)
             except json.JSONDecodeError as error:
                 raise UserError(f"{where}, line {n}: this is not valid JSON ({error.msg})") from error
-            entries += _record(record, f"line {n}", where)
-    return entries
 
 
 def _entries(value, where, split=None):
@@ -72,8 +74,13 @@ def _entries(value, where, split=None):
         return
     if not isinstance(value, dict):
         raise UserError(f"{where}, line 1: contains no predictions or captions; expected {LAYOUTS}")
-    if isinstance(value.get("annotations"), list) and _has_captions(value["annotations"]):
+    _refuse_two_groups(value, where)
+    if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
+        yield from _entries(_split_table(value, where), where, split)
+    elif isinstance(value.get("annotations"), list) and _has_captions(value["annotations"]):
         yield from _from_coco(value, where)
+    elif isinstance(value.get("imgToEval"), dict):  # pycocoevalcap's scores, to which some add the captions
+        yield from _entries(value["imgToEval"], where, split)
     elif _is_columns(value):
         yield from _entries(_rows(value, where), where, split)
     elif _is_record(value):
@@ -92,11 +99,46 @@ def _entries(value, where, split=None):
             yield from _entries(lists[0], where, split)
         else:
             for name, captions in value.items():
-                said = captions.get("split", split) if isinstance(captions, dict) else split
-                if name.isdecimal() and _names_its_image(captions):  # the number is that of a row
-                    yield from _record(captions, f"entry {name!r}", where, split)
-                else:
-                    yield Entry((name,), captions, f"entry {name!r}", LAYOUTS, said)
+                yield from _named(name, captions, where, split)
+
+
+def _named(name, captions, where, split):
+    """The entries of ``name: captions``: captions of this image, or records of which it is the row or a label."""
+    what = f"entry {name!r}"
+    records = captions if isinstance(captions, list) else [captions]
+    if _is_label(name, records):
+        for record in records:
+            yield from _record(record, what, where, split)
+    elif records and all(isinstance(record, dict) and any(map(is_caption_key, record)) for record in records) and (
+            records == [captions] or any(key(word) in ID_KEYS and key(word) != "id" for word in records[0])):
+        for record in records:  # where they name their image too, both have to agree
+            field = next(word for word in NAME_KEYS if word not in map(key, record))
+            yield from _record({field: name} | record, what, where, split)
+    else:
+        said = captions.get("split", split) if isinstance(captions, dict) else split
+        yield Entry((name,), captions, what, LAYOUTS, said)
+
+
+def _refuse_two_groups(value, where):
+    """UserError for predictions and references, or captions of two models, in one file."""
+    groups = [word for word, part in value.items() if isinstance(part, list) and part and not word.isdecimal()
+              and word not in SPLIT_WORDS and (_is_label(word, part) or (key(word) in WRAPPERS and all(
+                  isinstance(record, dict) and all(_fields(record)) for record in part)))]
+    if len(groups) > 1:
+        raise UserError(f"{where} has captions in {groups[0]!r} and in {groups[1]!r}; write each of them to a file of "
+                        "its own")
+
+
+def _is_label(name, records):
+    """Is ``name`` the number of a row or the label of a group, since the ``records`` under it name their images?"""
+    if not records or ENDING.search(cleaned(name)):
+        return False
+    for record in records:
+        names, captions = _fields(record) if isinstance(record, dict) else ([], [])
+        files = [word for word in names if isinstance(record[word], str) and ENDING.search(record[word])]
+        if not captions or not (files or (name.isdecimal() and any(key(word) != "id" for word in names))):
+            return False
+    return True
 
 
 def _record(record, what, where, split=None, expected='{"image": ..., "caption": ...}'):
@@ -108,14 +150,13 @@ def _record(record, what, where, split=None, expected='{"image": ..., "caption":
         raise UserError(f"{where}, {what} is {record!r:.60}; expected {expected}")
     else:
         entry = entry_of(record, what, where, expected)
-        yield entry if entry.split is not None or split is None else \
-            Entry(entry.names, entry.captions, what, expected, split)
+        yield entry if entry.split is not None or split is None else entry._replace(split=split)
 
 
 def _from_coco(value, where):
     """COCO's annotations: each names its image by id. Images without a caption, as those of its test set, are none."""
     images, names = {}, {}
-    for i, image in enumerate(value.get("images") or ()):
+    for i, image in enumerate(value["images"] if isinstance(value.get("images"), list) else ()):
         if not isinstance(image, dict) or not isinstance(image.get("file_name"), str) or "id" not in image:
             raise UserError(f'{where}, images[{i}]: expected {{"id": ..., "file_name": ...}}, found '
                             f"{shortened(json.dumps(image))}")
@@ -130,8 +171,13 @@ def _from_coco(value, where):
                             f"{shortened(json.dumps(annotation))}")
         if images:
             image = images[str(annotation["image_id"])]
-            entry = Entry((image["file_name"], image["id"]), entry.captions, what, expected, image.get("split"))
+            entry = entry._replace(names=(image["file_name"], image["id"]), split=image.get("split"))
         yield entry
+    marked = sum(bool(annotation.get("is_rejected") or annotation.get("is_precanned"))
+                 for annotation in value["annotations"])
+    if marked:  # VizWiz
+        warn(f"{where}: {marked:,} of {len(value['annotations']):,} captions are marked is_rejected or is_precanned; "
+             "they are read like the others")
 
 
 def _has_captions(annotations):
@@ -139,13 +185,7 @@ def _has_captions(annotations):
 
 
 def _fields(value):
-    return ([word for word in value if key(word) in NAME_KEYS + ID_KEYS],
-            [word for word in value if is_caption_key(word)])
-
-
-def _names_its_image(value):
-    names, captions = _fields(value) if isinstance(value, dict) else ([], [])
-    return bool(captions) and any(key(word) != "id" for word in names)
+    return list(filter(is_image_key, value)), list(filter(is_caption_key, value))
 
 
 def _is_record(value):
@@ -155,20 +195,39 @@ def _is_record(value):
 
 
 def _is_columns(value):
+    """Columns of one length; where no column names the image, the keys of the others do."""
     names, captions = _fields(value)
     columns = [value[word] for word in (*names, *captions)]
-    if not (names and captions):
+    if not captions:
         return False
     return all(isinstance(c, dict) and c.keys() == columns[0].keys() for c in columns) or \
-        all(isinstance(c, list) and len(c) == len(columns[0]) and not any(isinstance(v, dict) for v in c)
-            for c in columns)
+        (names and all(isinstance(c, list) and len(c) == len(columns[0]) and not any(isinstance(v, dict) for v in c)
+                       for c in columns))
+
+
+def _split_table(value, where):
+    """The records of pandas' ``orient="split"``; if no column names the image, the index does."""
+    columns, index = [str(column) for column in value["columns"]], value.get("index")
+    named = any(map(is_image_key, columns))
+    records = []
+    for i, row in enumerate(value["data"]):
+        if not isinstance(row, list) or len(row) != len(columns):
+            raise UserError(f"{where}, data[{i}]: expected a value for each of the columns "
+                            f"{', '.join(columns)}, found {shortened(json.dumps(row, ensure_ascii=False))}")
+        records.append(dict(zip(columns, row, strict=True)))
+        if not named and isinstance(index, list) and len(index) == len(value["data"]):
+            records[-1]["image"] = index[i]
+    return records
 
 
 def _rows(value, where):
+    names, captions = _fields(value)
+    first = value[(names or captions)[0]]
     columns = {word: column for word, column in value.items()
-               if isinstance(column, dict | list) and len(column) == len(value[_fields(value)[0][0]])}
-    keys = list(range(len(column))) if isinstance(column := next(iter(columns.values())), list) else list(column)
+               if isinstance(column, dict | list) and len(column) == len(first)}
+    keys = list(first) if isinstance(first, dict) else range(len(first))
     try:
-        return [{word: column[k] for word, column in columns.items()} for k in keys]
-    except (KeyError, IndexError) as error:
+        records = [{word: column[k] for word, column in columns.items()} for k in keys]
+    except (KeyError, IndexError, TypeError) as error:
         raise UserError(f"{where}: the columns {', '.join(columns)} have different rows") from error
+    return records if names else [{"image": k} | record for k, record in zip(keys, records, strict=True)]

@@ -64,6 +64,19 @@ class PictureFiles:
         return folders.pop()
 
 
+class MissingPictures:
+    """In place of :class:`PictureFiles` where there are none: each name is that of a picture, which cannot be read."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def has_any(self, names):
+        return True
+
+    def find(self, names):
+        return {name: self.folder / name for name in names}
+
+
 def _as_text(path):
     """A path that is not UTF-8 on disk, as if it were Latin-1."""
     try:

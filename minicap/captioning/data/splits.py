@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ...errors import UserError
-from .caption_files import parse_image_list, read_caption_file
+from ...errors import UserError, warn
+from .split_files import parse_image_list, parse_splits
 
 SPLITS = ("train", "dev", "test")
 LIST_NAMES = {  # in order of preference; the first are those of Flickr8k_text.zip
@@ -17,9 +17,12 @@ def find_split_lists(find):
     """{split: (path, contents)} of the lists that exist; ``find(name)`` returns (path, contents) of a file, or None."""
     lists = {}
     for split, names in LIST_NAMES.items():
-        found = next((file for name in names if (file := find(name)) is not None), None)
-        if found is not None:
-            lists[split] = found
+        found = [file for name in names if (file := find(name)) is not None]
+        if found:
+            lists[split] = found[0]
+            for path, contents in found[1:]:
+                if contents.split() != found[0][1].split():
+                    warn(f"{found[0][0]} is the list of {split}, and {path}, which differs, is not used")
     return lists
 
 
@@ -37,16 +40,12 @@ def parse_split_lists(lists):
 
 
 def read_split_folder(folder):
-    """The three lists in a folder named by the user, or the splits in a file like Karpathy's ``dataset_flickr8k.json``.
+    """The three lists in a folder named by the user, or a file with all splits, see :mod:`.split_files`.
 
     UserError states what is missing.
     """
     if folder.is_file():
-        splits = read_caption_file(folder).splits
-        if splits is None:
-            raise UserError(f"{folder} does not say which split each image is in; name a folder with three lists, or a "
-                            'file with "split" fields')
-        return splits
+        return parse_splits(folder.read_bytes(), folder)
     lists = find_split_lists(find_in(folder))
     missing = [" or ".join(LIST_NAMES[split]) for split in SPLITS if split not in lists]
     if missing:

@@ -1,6 +1,7 @@
 """Captions in lines of text.
 
     name.jpg#0<tab>caption       Flickr8k.token.txt (Hodosh, Young and Hockenmaier 2013), Flickr30k's results_*.token
+    name#zhc#0 caption           Flickr8k-CN, with the language and how it was translated
     name caption                 a name that ends as pictures do or has a digit in it, a blank, the caption
     name 0 caption               the same with the captions of an image numbered from 0
     name.jpg: caption            as minicap.caption prints it
@@ -13,7 +14,7 @@ from ...errors import UserError
 from .entries import Entry, shortened
 from .names import ENDINGS
 
-TOKEN_LINE = re.compile(r"(?P<image>[^\t]+)#\d+\t(?P<caption>.*)")
+TOKEN_LINE = re.compile(r"(?P<image>[^\t]+?)(?:#[a-z]{2,4})?#\d+\t(?P<caption>.*)")
 NAME_LINE = re.compile(rf"(?:(?P<image>.*?\.(?:{ENDINGS}))(?:#\d+)?:?|(?P<bare>(?=\S*\d)[^\s,;|]+))\s+"
                        r"(?P<caption>\S.*)", re.IGNORECASE)
 

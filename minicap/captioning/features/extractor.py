@@ -6,15 +6,15 @@ import numpy as np
 
 from ...backend import to_numpy
 from ...errors import UserError, warn, warning
-from ...files import existing_file
 from ...images import read_ahead, read_image, resize
 from ...inference import inference
 from ...locks import locked
 from ...networks import feature_shapes, feature_stages
 from ...vgg import vgg
-from ...weights import digest
+from ...weights import existing_weights
 from ...weights.preprocessing import Preprocessing, convention
-from .feature_file import FeatureSource, FeatureWriter, array_path, is_up_to_date, open_features
+from .feature_file import FeatureWriter, array_path, is_up_to_date, open_features
+from .feature_source import FeatureSource
 
 SAVE_EVERY = 16  # batches
 
@@ -32,7 +32,7 @@ class Extractor:
     """
 
     def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None):
-        weights = existing_file(weights, "weights file")
+        weights = existing_weights(weights)
         self.model = vgg(weights=weights, features=layer, preprocessing=preprocessing)
         self.device, self.mirror, self.size = device, mirror, self.model.preprocessing.size
         try:
@@ -40,7 +40,7 @@ class Extractor:
         except UserError as error:
             raise UserError(f"{weights}: {error}") from None
         shape, parts = feature_shapes(self.model, layer)
-        source = FeatureSource(layer, self.model.facts, digest(weights), self.model.preprocessing.to_json(),
+        source = FeatureSource(layer, self.model.facts, self.model.digest(), self.model.preprocessing.to_json(),
                                f"whole image squashed to {self.size}x{self.size}, bilinear", shape,
                                parts if len(parts) > 1 else ())
         self.source = source.as_mirrored() if mirror else source

@@ -8,7 +8,6 @@ three digits, more than the noise from a photograph's JPEG artefacts, at half th
 """
 
 import contextlib
-import dataclasses
 import math
 import os
 import sys
@@ -20,8 +19,7 @@ import numpy as np
 
 from ...errors import UserError, warn
 from ...files import read_json, write_json
-from ...networks import NetworkFacts
-from ...schema import Count, Size, fitting
+from ...schema import Count
 from ...writing import create, sync
 from .feature_paths import (
     array_path,
@@ -31,9 +29,8 @@ from .feature_paths import (
     partial_path,
     sidecar,
 )
+from .feature_source import FeatureSource
 
-UNKNOWN = "unknown"     # NetworkFacts.family of features that were brought as an array
-MIRRORED = ", mirrored"  # at the end of FeatureSource.resize, for pictures flipped horizontally
 _DAMAGED = (OSError, ValueError)  # raised on .npy files that are not as expected
 
 
@@ -44,86 +41,6 @@ class Stored(TypedDict):
     images: list[str]
     unreadable: NotRequired[list[str]]
     done: NotRequired[Count]              # in an unfinished file, the number of images whose features are there
-
-
-class PictureSize(TypedDict, total=False):
-    """What is read of a network's Preprocessing also without its weights; own arrays have none."""
-
-    size: Size
-
-
-@dataclass(frozen=True)
-class FeatureSource:
-    """Everything that determines the numbers. The features in two files are comparable only if their sources are equal.
-
-    layer            "fc7", "conv5_4+fc7", ...
-    network          NetworkFacts
-    weights_sha256   hex digest of the weights file
-    preprocessing    the network's Preprocessing, as a dict
-    resize           how pictures were resized, in words
-    shape            of one row
-    parts            if a row is a concatenation of the outputs of several layers, the shape of each
-    """
-
-    layer: str
-    network: NetworkFacts
-    weights_sha256: str
-    preprocessing: PictureSize
-    resize: str
-    shape: tuple[Size, ...]
-    parts: tuple[tuple[Size, ...], ...] = ()
-
-    def __post_init__(self):
-        object.__setattr__(self, "shape", tuple(self.shape))  # a JSON file has lists
-        object.__setattr__(self, "parts", tuple(tuple(part) for part in self.parts))
-
-    @classmethod
-    def from_json(cls, value):
-        """From the output of :meth:`to_json`, also of older versions; None stays None. UserError for anything else."""
-        if value is None:
-            return None
-        where = "the description of the features"
-        network = NetworkFacts.from_json(fitting(value, dict[str, object], where).get("network"))
-        source = cls(**fitting(value | {"network": network.to_json()}, cls, where) | {"network": network})
-        if source.parts and source.shape != (sum(map(math.prod, source.parts)),):
-            raise UserError(f"{where} is not what belongs there: parts of the shapes {source.parts} do not make a row "
-                            f"of {source.shape}; use another copy")
-        return source
-
-    def to_json(self):
-        described = {**vars(self), "network": self.network.to_json(), "shape": list(self.shape),
-                     "parts": [list(part) for part in self.parts]}
-        return {name: value for name, value in described.items() if name != "parts" or value}
-
-    @classmethod
-    def of_own_array(cls, layer, digest, axes, shape):
-        """Of an array that somebody brought: nobody but them knows the network. ``digest`` is that of their file."""
-        return cls(layer, NetworkFacts(UNKNOWN, 0), digest, {"axes": list(axes)}, "unknown", shape)
-
-    @property
-    def is_own(self):
-        """Whether the network is unknown, because the features were brought as an array."""
-        return self.network.family == UNKNOWN
-
-    @property
-    def mirrored(self):
-        return self.resize.endswith(MIRRORED)
-
-    def as_mirrored(self):
-        """The source of the same features of the mirrored pictures."""
-        return dataclasses.replace(self, resize=self.resize + MIRRORED)
-
-    def global_size(self):
-        """The number of global features after the regions; 0 if there are only regions."""
-        return sum(map(math.prod, self.parts[1:]))
-
-    def regions_shape(self):
-        """The shape of the first, or only, part of a row: (rows, columns, channels), or (channels,) of fc7."""
-        return self.parts[0] if self.parts else self.shape
-
-    def differences(self, other):
-        """What differs in another source, in words: "layer", "network", "weights", "preprocessing", ..."""
-        return [name.removesuffix("_sha256") for name, value in vars(self).items() if vars(other)[name] != value]
 
 
 @dataclass(frozen=True)

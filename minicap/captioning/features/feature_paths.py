@@ -3,6 +3,7 @@
 Names are never cut at a dot, and a file of such a name that minicap has not written is never overwritten.
 """
 
+import os
 from pathlib import Path
 
 from ...errors import UserError
@@ -12,10 +13,10 @@ from ...locks import is_stream
 
 def array_path(path):
     """Where the array of ``path`` stands, which names it with ``.npy`` or without, or names its description."""
-    path = Path(path).expanduser()
-    if path.name in ("", ".."):
-        raise UserError(f"{path} is a folder; name a file of features")
-    return path if path.suffix.lower() == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
+    given, path = path, Path(path).expanduser()
+    if path.name in ("", "..") or os.fspath(given).endswith(("/", os.sep)):
+        raise UserError(f"{given} is a folder; name a file of features")
+    return path if path.suffix == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
 
 
 def sidecar(path):
@@ -31,12 +32,12 @@ def partial_path(path):
 
 
 def _without(ending, name):
-    return name[:-len(ending)] if name.lower().endswith(ending) else name
+    return name.removesuffix(ending)  # in this case only: a.npy and a.NPY are two files, with two descriptions
 
 
 def existing_array(path):
     named, array = Path(path).expanduser(), array_path(path)
-    if not array.exists() and named.is_file() and _without(".json", named.name) == named.name:
+    if not array.exists() and named.exists() and _without(".json", named.name) == named.name:
         raise UserError(f"{named} is not a feature file of minicap, whose names end in .npy; {_import(named)}")
     if not array.exists() and (former := named.with_suffix(".npy")).exists():  # what minicap 0.1 made of "vgg-0.1"
         raise UserError(f"feature file {array} does not exist; if you mean {former}, name that")

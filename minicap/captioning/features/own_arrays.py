@@ -1,25 +1,45 @@
 """Arrays of features that other programs have written, told apart by what is in the file:
 
-    .npy    one array
-    .npz    arrays by name
-    .mat    MATLAB's variables, up to version 7 (scipy.io) and of version 7.3, which is HDF5
-    .h5     HDF5, in groups or without
+    .npy           one array; or a dictionary of arrays, which numpy.save has pickled
+    .npz           arrays by name
+    .mat           MATLAB's variables, up to version 7 (scipy.io) and of version 7.3, which is HDF5
+    .h5            HDF5, in groups or without
+    .pkl           a pickled dictionary of arrays
+    .pt            a dictionary of tensors that torch.save has written
+    .safetensors   tensors by name
+    a folder       of .npy or .npz files, one an image
 
-Pickles, also those inside a .npy, are refused: to read one is to run whatever it says.
+Pickles are read by the machines of :mod:`...weights`, which run nothing of what they say.
 """
 
 import contextlib
+import mmap
+import re
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError
 from ...files import existing_file
-from ...weights.refusal import shown
+from ...weights.npy_pickle import read_npy_pickle, read_pickle
+from ...weights.plain_arrays import read_safetensors
+from ...weights.recognize import SAFETENSORS_HEADER_LIMIT, TORCH_LEGACY_MARK
+from ...weights.refusal import RefusalError, shown
+from ...weights.torch_files import read_torch_legacy, read_torch_zip
 
 NPY, HDF5, MATLAB = b"\x93NUMPY", b"\x89HDF\r\n\x1a\n", b"MATLAB 5.0 MAT-file"
-NUMBERS = "fiu"  # dtype.kind of what can be features
+KINDS = {**dict.fromkeys("fiub", "numbers"), "U": "strings", "S": "strings", "c": "complex numbers",
+         "O": "Python objects"}  # by dtype.kind
+READ = ("features are read from .npy, .npz, .mat, .h5, .pkl, .pt, .safetensors and folders of .npy: write them by "
+        "`numpy.savez(FILE, features=array, names=names)`")
+OTHERS = {  # what else files begin with
+    b"version https://git-lfs": "is a Git LFS pointer and not the file itself: run `git lfs pull`",
+    b"\x1f\x8b": "is packed by gzip: unpack it", b"BZh": "is packed by bzip2: unpack it",
+    b"\xfd7zXZ": "is packed by xz: unpack it",
+    b"# Created by Octave": "is text of Octave: write it by `save -v7`",
+    b"<": "is a web page or XML and no file of arrays: download it again"}
 
 
 @dataclass(frozen=True)
@@ -27,82 +47,117 @@ class Entry:
     """One array of a file, its axes as its author has them.
 
     shape    of the whole
-    kind     "numbers", "strings" or None for what is neither
+    kind     "numbers", "strings", or in words what else it is, which is not looked into
     take     (axis, begin, end) -> the part of the array between two indices of an axis; for strings the list of all
     """
 
     shape: tuple
-    kind: str | None
-    take: object
+    kind: str
+    take: object = None
 
 
 @contextlib.contextmanager
 def open_arrays(path):
-    """Yield {name: Entry} of a file; UserError, naming it, when it is of another kind or damaged."""
-    path = existing_file(path, "file of features")
-    with open(path, "rb") as f:
-        head = f.read(2048)
+    """Yield {name: Entry} of a file or folder; UserError, naming it, when it is of another kind or damaged."""
+    path = Path(path).expanduser()
     with contextlib.ExitStack() as stack:
         try:
-            found = _entries(path, head, stack)
+            found = _of_folder(path) if path.is_dir() else _of_file(existing_file(path, "file of features"), stack)
         except UserError:
             raise
+        except RefusalError as error:
+            reason = re.sub("(: save|; refusing).*", "", str(error))  # without the cure for weights
+            raise UserError(f"{path} holds no arrays by name that could be read (it {reason}); write them by "
+                            "`numpy.savez(FILE, **arrays)`, by the names of their images") from error
         except Exception as error:  # of nearly every type, from four libraries, on damaged files
             raise UserError(f"{path} is damaged or no file of arrays ({shown(error)}); use another copy") from error
         yield found
 
 
-def _entries(path, head, stack):
+def _of_file(path, stack):
+    with open(path, "rb") as f:
+        head = f.read(2048)
     if head.startswith(NPY):
-        return {"": _entry(_loaded(path, mmap_mode="r"))}
+        return _of_tensors(read_npy_pickle, path) if b"'|O'" in head[:256] else \
+            {"": _entry(np.load(path, allow_pickle=False, mmap_mode="r"))}
     if head.startswith(b"PK"):
-        return _of_npz(path, stack)
+        return _of_zip(path, stack)
     if any(head[at:].startswith(HDF5) for at in (0, 512, 1024)):  # MATLAB writes 512 bytes of its own in front
         return _of_hdf5(path, stack)
     if head.startswith(MATLAB):
         return _of_matlab(path)
-    what = "is a pickle, which could run any program" if head[:1] == b"\x80" else "is none of these"
-    raise UserError(f"{path} {what}; features are read from .npy, .npz, .mat and .h5: write them by "
-                    "`numpy.savez(FILE, features=array, names=names)`")
+    if head[:1] == b"\x80":
+        return _of_tensors(read_torch_legacy if TORCH_LEGACY_MARK in head[:32] else read_pickle, path)
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= SAFETENSORS_HEADER_LIMIT:
+        return _of_tensors(read_safetensors, path)
+    other = "is empty: make or copy it again" if not head else \
+        next((what for begin, what in OTHERS.items() if head.startswith(begin)), f"is none of these: {READ}")
+    raise UserError(f"{path} {other}")
 
 
-def _loaded(path, **options):
-    try:
-        return np.load(path, allow_pickle=False, **options)
-    except ValueError as error:
-        if not _holds_objects(error):
-            raise
-        raise UserError(f"{path} holds Python objects (a dict or a list), which could run any program; write their "
-                        "arrays by `numpy.savez(FILE, **dict)`") from error
-
-
-def _holds_objects(error):
-    return "pickle" in str(error) or "Python objects" in str(error)
+def _of_tensors(read, path):
+    """What one of the readers of weight files gives for ``path``."""
+    with open(path, "rb") as f:
+        buffer = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+    return {name: _entry(array) for name, array in read(path, buffer).items()}
 
 
 def _entry(array):
     """The Entry of a NumPy array."""
-    if array.dtype.kind in "US":
-        return Entry(array.shape, "strings", lambda *_: [_text(name) for name in array.ravel()])
-    kind = "numbers" if array.dtype.kind in NUMBERS else None
+    kind = KINDS.get(array.dtype.kind, f"values of type {array.dtype}")
+    if kind == "strings":
+        return Entry(array.shape, kind, lambda *_: [_text(name) for name in array.ravel()])
     return Entry(array.shape, kind, lambda axis, begin, end: array[(slice(None),) * axis + (slice(begin, end),)])
 
 
-def _of_npz(path, stack):
-    with zipfile.ZipFile(path) as archive:
-        others = [name for name in archive.namelist() if not name.endswith(".npy")]
-    if others:
-        raise UserError(f"{path} is a zip archive with {shown(others[0])} in it and no .npz of arrays; write them by "
-                        "`numpy.savez(FILE, features=array, names=names)`")
-    file = stack.enter_context(np.load(path, allow_pickle=False))
+def files_of(folder):
+    """The files of arrays in a folder, in order."""
+    return sorted(file for file in folder.iterdir()
+                  if file.suffix.lower() in (".npy", ".npz") and not file.name.startswith("."))
+
+
+def _of_folder(path):
+    """An array for each .npy, by its name, and NAME/KEY for each array in NAME.npz. They are opened when needed."""
     found = {}
+    for file in files_of(path):
+        try:
+            if file.suffix.lower() == ".npy":
+                found[file.stem] = _later(np.load(file, mmap_mode="r", allow_pickle=False),
+                                          lambda file=file: np.load(file, allow_pickle=False))
+            else:
+                with np.load(file, allow_pickle=False) as arrays:
+                    found |= {f"{file.stem}/{key}": _later(arrays[key], lambda file=file, key=key: np.load(file)[key])
+                              for key in arrays.files}
+        except Exception as error:  # as above
+            raise UserError(f"{file} holds no array that could be read ({shown(error)}); make it again") from error
+    if not found:
+        raise UserError(f"{path} is a folder without .npy or .npz; {READ}")
+    return found
+
+
+def _later(array, load):
+    """The Entry of an array that is loaded again for its numbers: memory maps of 8,000 files are too many."""
+    return Entry(array.shape, KINDS.get(array.dtype.kind, str(array.dtype)),
+                 lambda axis, begin, end: load()[(slice(None),) * axis + (slice(begin, end),)])
+
+
+def _of_zip(path, stack):
+    """Those of an .npz, or of PyTorch's archive."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any(name.rpartition("/")[2] == "data.pkl" for name in names):
+        return _of_tensors(read_torch_zip, path)
+    if others := [name for name in names if not name.endswith(".npy")]:
+        raise UserError(f"{path} is a zip archive with {shown(others[0])} in it and no .npz of arrays; unpack it; "
+                        + READ)
+    file, found = stack.enter_context(np.load(path, allow_pickle=False)), {}
     for name in file.files:
         try:
             found[name] = _entry(file[name])
         except ValueError as error:
-            if not _holds_objects(error):
+            if "allow_pickle" not in str(error):
                 raise
-            found[name] = Entry((), None, None)  # objects, which are not looked into
+            found[name] = Entry((), KINDS["O"])
     return found
 
 
@@ -115,10 +170,12 @@ def _of_matlab(path):
         if kind in ("cell", "char"):
             strings = loadmat(str(path), variable_names=[name], simplify_cells=True)[name]
             strings = [strings] if isinstance(strings, str) else list(np.ravel(strings))
-            if all(isinstance(string, str) for string in strings):
-                found[name] = Entry((len(strings),), "strings", lambda *_, s=strings: [_text(name) for name in s])
-        elif kind in ("double", "single") or "int" in kind:
+            kind = "strings" if all(isinstance(string, str) for string in strings) else "cells"
+            found[name] = Entry((len(strings),), kind, lambda *_, s=strings: [_text(name) for name in s])
+        elif kind in ("double", "single", "logical") or "int" in kind:
             found[name] = _Later(path, name, shape).entry()
+        else:
+            found[name] = Entry(tuple(shape), f"MATLAB's {kind}")
     return found
 
 
@@ -160,17 +217,19 @@ def _of_hdf5(path, stack):
 def _of_dataset(file, item):
     import h5py
 
+    if item.shape is None:
+        return Entry((), "nothing")
     matlab = item.attrs.get("MATLAB_class", b"")
     shape = item.shape[::-1] if matlab else item.shape  # MATLAB writes the last axis first
     if matlab == b"char":
         return Entry(shape[:1], "strings", lambda *_: [_of_codes(codes) for codes in item[()].T])
     if matlab == b"cell" or h5py.check_ref_dtype(item.dtype) is not None:
         strings = [file[reference] for reference in np.ravel(item[()])]
-        kind = "strings" if all(string.attrs.get("MATLAB_class") == b"char" for string in strings) else None
+        kind = "strings" if all(string.attrs.get("MATLAB_class") == b"char" for string in strings) else "references"
         return Entry((len(strings),), kind, lambda *_: [_of_codes(string[()]) for string in strings])
     if h5py.check_string_dtype(item.dtype) is not None:
         return Entry(shape, "strings", lambda *_: [_text(name) for name in np.ravel(item[()])])
-    kind = "numbers" if item.dtype.kind in NUMBERS else None
+    kind = KINDS.get(item.dtype.kind, f"values of type {item.dtype}")
 
     def take(axis, begin, end):
         at = item.ndim - 1 - axis if matlab else axis

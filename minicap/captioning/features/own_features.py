@@ -4,13 +4,14 @@
     (images, regions, numbers)         for --model attend
     (images, rows, columns, numbers)   the same in a grid
 
-Axes of length 1 are left out. PyTorch's (images, numbers, rows, columns) is recognised by a square grid; where that
-does not decide, or there are more regions than numbers, ``channels`` has to. MATLAB's (numbers, images) is recognised
-by how many names there are.
+Or one such array for each image. Axes of length 1 are left out. PyTorch's (images, numbers, rows, columns) is
+recognised by a square grid; where that does not decide, or there are more regions than numbers, ``channels`` has to.
+MATLAB's (numbers, images) is recognised by how many names there are.
 
 What network made such features is unknown, so no photograph can be captioned with them: training and evaluation work.
 """
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from ...errors import UserError, warn
 from ...files import sha256
 from ...locks import locked
 from ..data.caption_dataset import first_of
-from .feature_file import FeatureSource, FeatureWriter, array_path, is_up_to_date
-from .own_arrays import Entry, open_arrays
-from .own_names import match, names_inside, read_names
+from ..data.names import NameIndex
+from .feature_file import FeatureWriter, array_path, is_up_to_date, sidecar
+from .feature_source import FeatureSource
+from .own_arrays import Entry, files_of, open_arrays
+from .own_names import OF_ARRAYS, match, names_inside, read_names
 
 BLOCK = 256  # images at a time
 SMALLEST = float(np.finfo(np.float16).smallest_normal)  # 6e-5: what is smaller has fewer than three digits
@@ -40,11 +43,14 @@ def import_features(path, dataset, out, *, names=None, key=None, split=None, cha
     UserError when they are not those of all images, or it cannot be decided what they are.
     """
     path = Path(path).expanduser()
-    if array_path(out).resolve() == path.resolve():
-        raise UserError(f"out= {out} would replace the array it is made from; name another file")
+    if path.resolve() in (array_path(out).resolve(), sidecar(out).resolve(), array_path(out).resolve().parent):
+        raise UserError(f"out= {out} would be written to the place of the features it is made from; name another file")
     with open_arrays(path) as entries:
         key, entry, found = choose(entries, path, key, dataset)
         where = path
+        if names is not None and found is not None:
+            raise UserError(f"{path} has an array for each image, by its name, so that names= would say it twice; "
+                            "leave it out")
         if names is not None:
             found, where = read_names(names), names
         elif found is None:
@@ -57,71 +63,125 @@ def import_features(path, dataset, out, *, names=None, key=None, split=None, cha
                             "split= the split in whose order they are")
         axes, shape = layout(path, entry.shape, len(found), where, channels)
         images = match(found, dataset, where)
+        if names is not None and names_others(path, entries, key, entry, dataset, images):
+            raise UserError(f"{path} itself names its images, and otherwise than names= {names}; leave that out, or "
+                            "write the right names into both")
         images = complete(images, found, dataset, split, where)
-        source = FeatureSource.of_own_array(f"own {key}".rstrip(), sha256(path), axes, shape)
+        source = FeatureSource.of_own_array(f"own {key}".rstrip(), digest(path), axes, shape)
         print(f"{path}: read as {len(found):,} images of {in_words(shape)}", file=sys.stderr)
         with locked(array_path(out)):
             write(path, entry, axes, images, source, out)
 
 
+def names_others(path, entries, key, entry, dataset, images):
+    """Whether the file with the array has names, too, and these are of other ``images`` row by row."""
+    try:
+        inside = names_inside(path, entries, key, entry.shape)
+        return inside is not None and match(inside, dataset, path) != images
+    except UserError:  # several lists, or of something else than images
+        return False
+
+
+def digest(path):
+    """The SHA-256 of a file; of a folder, that of the names and digests of its files."""
+    if not path.is_dir():
+        return sha256(path)
+    digests = [f"{file.name} {sha256(file)}" for file in files_of(path)]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
 def choose(entries, path, key, dataset):
     """(name of the features, their Entry, the names of their images or None); UserError if several can be meant."""
     numbers = {name: entry for name, entry in entries.items() if entry.kind == "numbers"}
-    if key is not None:
-        if key not in numbers:
-            raise UserError(f"{path} has no array of numbers {key!r}; it has {listed(numbers)}")
+    if key in numbers:
         return key, numbers[key], None
-    shapes = {entry.shape for entry in numbers.values()}
-    if len(numbers) > 1 and len(shapes) == 1 and shapes != {()}:  # an array an image, by its name
-        try:
-            match(list(numbers), dataset, path)
-        except UserError:
-            pass
-        else:
-            return "", stacked(list(numbers.values())), list(numbers)
+    if arrays := by_image(numbers, path, key, dataset):
+        return key or "", stacked(arrays, path), list(arrays)
+    if key is not None:
+        raise UserError(f"{path} has no array of numbers {key!r}; it has {listed(entries)}")
     large = {name: entry for name, entry in numbers.items() if sum(n > 1 for n in entry.shape) > 1}
     if len(large) == 1:
         return *next(iter(large.items())), None
     if not large:
-        raise UserError(f"{path} has no array of numbers with more than one axis; it has {listed(entries)}")
+        raise UserError(f"{path} has no array of numbers that could be features, (images, numbers); it has "
+                        f"{listed(entries)}")
     raise UserError(f"{path} has several arrays of numbers, {listed(large)}; name that of the features with key=")
 
 
-def stacked(entries):
-    """Arrays of one image each as one Entry."""
-    def take(axis, begin, end):
-        return np.stack([entry.take(0, 0, entry.shape[0]) for entry in entries[begin:end]])
+def by_image(numbers, path, key, dataset):
+    """{name: Entry} where a file has an array an image, or in a group an image those called ``key``; else {}."""
+    numbers = {name: entry for name, entry in numbers.items() if entry.shape}
+    if len(numbers) < 2:
+        return {}
+    index = NameIndex(dataset.all_images)
 
-    return Entry((len(entries), *entries[0].shape), "numbers", take)
+    def is_image(name):
+        return bool(index.hits(OF_ARRAYS.sub("", name)))
+
+    shapes = [entry.shape for name, entry in numbers.items() if is_image(name)] if key is None else []
+    if shapes:  # and what is there besides, if it could be one
+        return {name: entry for name, entry in numbers.items() if entry.shape == shapes[0] or is_image(name)}
+    groups = {}
+    for name, entry in numbers.items():
+        group, _, last = name.rpartition("/")
+        groups.setdefault(last, {})[group] = entry
+    groups = {last: arrays for last, arrays in groups.items() if any(map(is_image, arrays))}
+    if len(groups) > 1 and key is None:
+        raise UserError(f"{path} has several arrays for each image, {', '.join(list(groups)[:6])}; name that of the "
+                        "features with key=")
+    return groups.get(key, {}) if key is not None else next(iter(groups.values()), {})
+
+
+def stacked(arrays, path):
+    """Arrays of one image each as one Entry."""
+    first, entries = next(iter(arrays)), list(arrays.values())
+    if other := next((name for name, entry in arrays.items() if entry.shape != entries[0].shape), None):
+        raise UserError(f"{path} has arrays of different shapes, {entries[0].shape} for {first} and "
+                        f"{arrays[other].shape} for {other}; bring as many regions and numbers for every image")
+
+    def take(axis, begin, end):
+        return np.stack([entry.take(0, 0, entry.shape[0])[None] for entry in entries[begin:end]])
+
+    return Entry((len(entries), 1, *entries[0].shape), "numbers", take)  # with 1 in second place, images come first
 
 
 def listed(entries):
     """The first arrays of a file, in words."""
-    found = [f"{name or 'one'} of shape {entry.shape}" for name, entry in list(entries.items())[:6]]
+    found = [f"{name or 'one'} of shape {entry.shape}" + ("" if entry.kind == "numbers" else f" ({entry.kind})")
+             for name, entry in list(entries.items())[:6]]
     return ", ".join(found) + (", ..." if len(entries) > 6 else "") if found else "none"
 
 
 def layout(path, shape, count, where, channels):
     """(the axes of the array as images, places, numbers; the shape of one image's features), for ``count`` names."""
-    if len(shape) == 2 and shape[0] == shape[1] == count:
-        raise UserError(f"{path} has {count:,} rows and as many columns, so it is not clear which of them are images; "
-                        f"make it ({count}, 1, {count}), images first")
-    if shape[0] == count:
-        others = list(range(1, len(shape)))
-    elif len(shape) == 2 and shape[1] == count:
-        others = [0]
-    elif shape[-1] == count:
-        raise UserError(f"{path} has the shape {shape}, with the {count:,} images last; put their axis first: (images, "
-                        "regions, numbers)")
-    else:
-        raise UserError(f"{path} has the shape {shape}, but {where} names {count:,} images; there has to be a row for "
-                        "each")
+    images = axis_of_images(path, shape, count, where)
+    others = [axis for axis in range(len(shape)) if axis != images]
     places = [axis for axis in others if shape[axis] > 1] or others[-1:]
     if len(places) > 1 and channels_first(path, shape, places, channels):
         places = [*places[1:], places[0]]
-    images = 0 if shape[0] == count else 1
-    single = [axis for axis in range(len(shape)) if axis not in (images, *places)]
+    if len(places) == 1 and channels is not None:
+        warn("channels= has no effect on features without regions")
+    single = [axis for axis in others if axis not in places]
     return (images, *single, *places), tuple(shape[axis] for axis in places)
+
+
+def axis_of_images(path, shape, count, where):
+    """The axis that is as long as there are names: the first one, or the second of a matrix."""
+    if shape[:1] == (count,) and len(shape) > 1 and 1 in (count, shape[1]):
+        return 0
+    long = [axis for axis, n in enumerate(shape) if n > 1]
+    found = [axis for axis in sorted({*long[:1], *long[-1:]}) if shape[axis] == count] if len(long) > 1 else []
+    if len(found) == 2:
+        with_one = (count, 1, *(shape[axis] for axis in long[1:]))
+        raise UserError(f"{path} has the shape {shape} with two axes as long as there are images, {count:,}, so it is "
+                        f"not clear which of them are images; make it {with_one}, images first")
+    if not found:
+        raise UserError(f"{path} has the shape {shape}, but {where} names {count:,} images; there has to be a row for "
+                        "each, (images, numbers)")
+    if found[0] != long[0] and len(long) > 2:
+        raise UserError(f"{path} has the shape {shape}, with the {count:,} images last; put their axis first: (images, "
+                        "regions, numbers)")
+    return found[0]
 
 
 def channels_first(path, shape, places, channels):
@@ -173,7 +233,7 @@ def write(path, entry, axes, images, source, out):
     if is_up_to_date(out, source, kept):
         return
     writer = FeatureWriter(out, source, kept)
-    seen = 0
+    seen, zeros, first, differ = 0, [], None, False
     for begin in range(0, len(images), BLOCK):
         block = images[begin:begin + BLOCK]
         rows = [row for row, image in enumerate(block) if image is not None]
@@ -183,8 +243,16 @@ def write(path, entry, axes, images, source, out):
             x = entry.take(axes[0], begin, begin + len(block)).transpose(axes)[fresh]
             x = x.reshape(len(fresh), *source.shape)
             check_numbers(path, x, [block[row] for row in fresh])
+            zeros += [block[row] for row, features in zip(fresh, x, strict=True) if not features.any()]
+            first = x[0] if first is None else first
+            differ = differ or writer.done > 0 or bool((x != first).any())
             writer.write(x)
             writer.save_progress()
+    if not differ and len(kept) > 1 and first is not None:
+        raise UserError(f"{path} holds the same numbers for all {len(kept):,} images; look for the reason where it was "
+                        "made")
+    if zeros:
+        warn(f"{path} holds nothing but zeros for {len(zeros):,} of {len(kept):,} images ({first_of(zeros)})")
     writer.finish()
     print(f"{writer.path}: {len(kept):,} images, {writer.path.stat().st_size / 1e6:.0f} MB", file=sys.stderr)
 

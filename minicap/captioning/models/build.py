@@ -1,5 +1,6 @@
 """From settings to a model."""
 
+from ...errors import UserError
 from .fine_tune import FineTuned
 from .show_attend_tell import ShowAttendTell
 from .show_tell import ShowTell
@@ -8,13 +9,16 @@ MODELS = {"show-tell": ShowTell, "attend": ShowAttendTell}
 
 
 def build_model(settings, rng, log_frequencies=None):
-    """The model described by ``settings`` (settings.py), with weights initialised from ``rng``.
+    """The model described by ``settings`` (settings.py), with weights initialised from ``rng``; UserError if none is.
 
     All its dropout layers share a separate generator. ``log_frequencies`` (V,) is the initial bias of the output.
     """
     dropout_rng = rng.spawn(1)[0]
-    model = MODELS[settings.kind](settings, rng=rng, dropout_rng=dropout_rng, log_frequencies=log_frequencies)
-    return model if settings.finetune is None else FineTuned(settings.finetune, model)
+    try:
+        model = MODELS[settings.kind](settings, rng=rng, dropout_rng=dropout_rng, log_frequencies=log_frequencies)
+        return model if settings.finetune is None else FineTuned(settings.finetune, model)
+    except (TypeError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
+        raise UserError(f"no model can be built with {settings}, or only on a larger machine ({error})") from error
 
 
 def word_embedding(model):

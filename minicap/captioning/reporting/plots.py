@@ -8,6 +8,8 @@ import numpy as np
 from ...images import resize
 from ...writing import replacing
 
+PROGRAM = "minicap"  # stands in each PNG, so that it is recognised as one of ours
+
 
 def save_curves(path, history):
     """Write the figure of :func:`curves` to a PNG."""
@@ -112,8 +114,15 @@ def _figure(rows, columns, size):
 def png(figure):
     """The bytes of a PNG."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": PROGRAM})
     return buffer.getvalue()
+
+
+def is_plot(path):
+    """Whether a file is a PNG that :func:`png` has made."""
+    with open(path, "rb") as f:
+        head = f.read(200)
+    return head.startswith(b"\x89PNG") and f"Software\0{PROGRAM}".encode() in head
 
 
 def _save(figure, path):

@@ -20,9 +20,11 @@ from .plots import curves, png, shrink
 SIDE = 224      # pixels of a photograph's longer side
 FREQUENT = 10   # captions in the table of the most frequent ones
 
-PAGE = string.Template("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>$title</title>
+BEGIN = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="minicap">
+<meta name="viewport" content="width=device-width">
+"""
+PAGE = string.Template(BEGIN + """<title>$title</title>
 <style>
 body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #222; }
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.4rem } .quiet { color: #666 }
@@ -94,6 +96,12 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, hist
                          for text, count in frequent),
         cards="\n".join([cards("A random sample", chosen_at_random), cards("The best by CIDEr", order[:extremes]),
                          cards("The worst by CIDEr", order[::-1][:extremes])])))
+
+
+def is_report(path):
+    """Whether a file is such a page."""
+    with open(path, "rb") as f:
+        return f.read(len(BEGIN)) == BEGIN.encode()
 
 
 def _card(captioner, dataset, name, caption, cider):

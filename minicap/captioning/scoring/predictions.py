@@ -12,7 +12,7 @@ from ...errors import UserError
 from ...files import existing_file
 from ..data.caption_files import parse_entries
 from ..data.entries import caption_list
-from ..data.names import NameIndex
+from ..data.names import ImgId, NameIndex
 
 
 def read_predictions(path):
@@ -28,11 +28,11 @@ def read_predictions(path):
 
 
 def _one_caption(entry, path):
-    captions = caption_list(entry.captions)
+    captions = caption_list(entry.prediction)
     if len(captions) != 1 or not isinstance(captions[0], str):
         what = entry.what.removeprefix("entry ") if entry.what.startswith("entry '") else entry.what
         raise UserError(f"{path}: the caption of {what} has to be one string, or a list with one string, not "
-                        f"{entry.captions!r:.60}")
+                        f"{entry.prediction!r:.60}")
     return captions[0]
 
 
@@ -44,6 +44,7 @@ def assign(pairs, known, where, ids=None):
     index, captions, unknown = NameIndex(known, ids), {}, []
     for names, caption in pairs:
         names = names if isinstance(names, tuple) else (names,)
+        names = [name for name in names if not isinstance(name, ImgId)] or names
         image = _the_image(names, index, where)
         if image is None:
             unknown.append(names[0])

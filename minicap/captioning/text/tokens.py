@@ -10,7 +10,13 @@ from ...errors import warn
 # could match "the end of a pier" in a reference by chance.
 MARKER = re.compile(r"[<\[]/?(?:unk|pad|start|end|bos|eos|sos|s|cls|sep)[>\]]")
 _TOKEN = re.compile(rf"{MARKER.pattern}|(?:[^\W_]|['-])+")  # [^\W_] is a letter or digit of any script
-_VARIANT = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # choose a glyph, not a letter
+# What is in a word and not part of its spelling: soft hyphens, marks of direction, joiners of lines, a byte order mark,
+# what chooses a glyph and not a letter, and the stroke that stretches Arabic words.
+_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u0640\u07fa\u180b-\u180f\u200e\u200f\u202a-\u202e\u2060-\u2064"
+                        "\u2066-\u2069\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]")
+# Letters and digits of other widths, and in the shapes that printed text has: ligatures, and each form of Arabic.
+_SHAPES = re.compile("[\ufb00-\ufb06\ufb50-\ufdff\ufe70-\ufefc\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9f"
+                     "\uffa1-\uffdc]+")
 _SYMBOL_MARK = range(0x20D0, 0x2100)  # the keycap of 1\ufe0f\u20e3 and its like, which belong to symbols
 
 # Scripts whose writers put no spaces between words: letters, and more letters in a "word" than words have on average.
@@ -25,7 +31,8 @@ WITHOUT_SPACES = {
 def tokenize(text: str) -> list[str]:
     """The words of ``text``, in order.
 
-    1. Convert to lower case, with accents composed (NFC), so that both encodings of "é" are the same word.
+    1. Convert to lower case, with accents composed (NFC), so that both encodings of "é" are the same word, and so are
+       "２" and "2". What nobody sees in a word, such as a soft hyphen, is left out.
     2. Replace every character that is not a letter, a mark, a digit, ``'`` or ``-`` by a space; split on spaces.
     3. Drop pieces without a letter or digit (a single hyphen, a quotation mark).
 
@@ -43,9 +50,15 @@ def tokenize(text: str) -> list[str]:
         pieces = _TOKEN.findall(text.lower())
     else:
         # Python's lower case of the Turkish İ is an i with a second dot as a mark of its own; it is one letter, i.
-        lower = text.lower().replace("i\u0307", "i")
-        pieces = _token_with_marks().findall(unicodedata.normalize("NFC", _VARIANT.sub("", lower)))
+        lower = _INVISIBLE.sub("", text).lower().replace("i\u0307", "i")
+        pieces = _token_with_marks().findall(unicodedata.normalize("NFC", _SHAPES.sub(_usual_shape, lower)))
     return [piece for piece in pieces if any(map(str.isalnum, piece))]
+
+
+def _usual_shape(match):
+    """The letters of a match in their usual shapes; a few are whole sentences or marks on a space, and stay."""
+    letters = unicodedata.normalize("NFKC", match[0])
+    return match[0] if " " in letters else letters
 
 
 def tokenize_characters(text: str) -> list[str]:

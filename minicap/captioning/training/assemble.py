@@ -12,6 +12,7 @@ from ..captioner import Captioner
 from ..checkpoint import load_tensors, read_description
 from ..features.extractor import Extractor, Pictures, extract
 from ..features.feature_file import open_features
+from ..features.feature_source import differences_in_words
 from ..features.inputs import FeatureInputs, PixelInputs
 from ..models.build import build_model, word_embedding
 from ..models.fine_tune import channels_made, fine_tuned_block
@@ -127,8 +128,11 @@ def begin_with_vectors(W, vocabulary, vectors):
     words = vocabulary.words[len(SPECIAL):]
     found = vectors.of(words)
     if not found:
+        theirs = "" if vectors.first is None else f" (its first is for {vectors.first!r})"
         raise UserError(f"{vectors.path} has a vector for none of the {len(words):,} words of the captions, such as "
-                        f"{words[0]!r}; use vectors of their language, in lower case")
+                        f"{words[0]!r}{theirs}; use vectors of their language, of words in lower case without more")
+    if not any(vector.any() for vector in found.values()):
+        raise UserError(f"{vectors.path} has nothing but zeros for the words of the captions; use another copy")
     counts = dict(zip(vocabulary.words, vocabulary.counts, strict=True))
     running = sum(counts[word] for word in found) / sum(counts[word] for word in words)
     print(f"{vectors.path}: vectors of {vectors.size} numbers for {len(found):,} of {len(words):,} words, which are "
@@ -152,9 +156,11 @@ def begin_with(captioner, folder):
     before = read_description(folder)
     block = captioner.settings.finetune
     fresh = block is not None and before.settings.finetune is None  # in that run the block was frozen
-    differences = set(captioner.source.differences(before.source)) if captioner.source else set()
-    if differences - ({"layer", "shape", "parts"} if fresh else set()) or bool(before.source) != bool(captioner.source):
-        raise UserError(f"{path} was trained on other features; name those it was trained on with features=")
+    ours, theirs = captioner.source, before.source
+    differences = set(ours.differences(theirs)) if ours and theirs else set()
+    if differences - ({"layer", "shape", "parts"} if fresh else set()) or bool(ours) != bool(theirs):
+        raise UserError(f"{path} was trained on other features, which differ in {differences_in_words(ours, theirs)}; "
+                        "name those it was trained on with features=, or train without init=")
     try:
         (captioner.model.captioner if fresh else captioner.model).load_state(tensors)
     except UserError as error:

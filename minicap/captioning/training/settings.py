@@ -196,7 +196,7 @@ class TrainSettings:
 
     def _inheriting(self):
         """With the data and model of --init, and the recipe of the objective, unless they are given."""
-        run = run_settings(checkpoint_folder(self.init), RUN)
+        run = self._settings_of_init()
         settings = dataclasses.replace(self, data=self.data or run["data"], model=self.model or run["model"],
                                        sentinel=self.sentinel or run["sentinel"],
                                        finetune=self.finetune or run.get("finetune"))
@@ -207,6 +207,18 @@ class TrainSettings:
         chosen |= {field.name: run.get(field.name) for field in dataclasses.fields(self) if field.metadata["inherited"]
                    and getattr(settings, field.name) is None and field.name not in chosen}
         return dataclasses.replace(settings, **chosen)
+
+    def _settings_of_init(self):
+        """The settings of the run in --init; UserError, naming its file, for what no run can have had."""
+        folder = checkpoint_folder(self.init)
+        taken = {field.name for field in dataclasses.fields(self) if field.metadata["inherited"]} | {"finetune"}
+        run = dict.fromkeys(taken) | run_settings(folder, RUN)
+        try:
+            check_bounds(TrainSettings(**{name: run[name] for name in (*taken, "data", "model")}))
+        except UserError as error:
+            raise UserError(f"{folder / 'settings.json'} is damaged, {error}; keep the one that training wrote") \
+                from error
+        return run
 
     def check(self):
         """UserError for invalid settings, or those that do not go together."""

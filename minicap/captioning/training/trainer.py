@@ -18,12 +18,13 @@ from ...optim import Adam, WeightAverage, clip_gradients, warmup_cosine
 from ...schema import Count, Size, fitting
 from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
-from ..features.feature_file import FeatureSource
+from ..features.feature_source import FeatureSource, differences_in_words
 from ..models.build import word_embedding
 from ..scoring.metrics import score_captions
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
 
 FEW_DISTINCT = 0.02  # fraction of distinct captions below which the model probably ignores the images
+# What last.safetensors says of a run that can go on, beside its tensors.
 MAX_LOSS = 700.0     # a perplexity of e^700 is close to the largest float64, and training has failed long before
 
 
@@ -212,14 +213,23 @@ class Trainer:
                             "another run with another out=")
         fitting(facts, RunState, f"the header of {path}")
         ours = self.settings.identity()
-        changed = [k for k in ours if facts["settings"].get(k) != ours[k]]
-        if changed:
-            k = changed[0]
-            raise UserError(f"{self.folder} was trained with another {k}= ({facts['settings'].get(k)}, not {ours[k]}); "
-                            "resume with the settings of the run, or start another one with another out=")
-        if FeatureSource.from_json(facts.get("source")) != self.captioner.source:
-            raise UserError(f"{self.folder} was trained on features of another network; resume with the same features, "
-                            "or start another run with another out=")
+        theirs = {name: facts["settings"].get(name) for name in ours}
+        if changed := [name for name in ours if theirs[name] != ours[name]]:
+            raise UserError(f"{self.folder} was trained {difference(changed[0], theirs, ours)}; resume with the "
+                            "settings of the run, or start another one with another out=")
+        try:
+            before = FeatureSource.from_json(facts.get("source"))
+            self.shuffle_rng.bit_generator.state = facts["shuffle_rng"]
+            self.model.dropout_rng.bit_generator.state = facts["dropout_rng"]
+            if [line["epoch"] for line in facts["history"]] != list(range(1, facts["epoch"] + 1)):
+                raise ValueError("its history is not one of all epochs")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise UserError(f"{self.folder}/last.safetensors is damaged ({error}); start another run with another out="
+                            ) from error
+        if before != self.captioner.source:
+            raise UserError(f"{self.folder} was trained on other features, which differ in "
+                            f"{differences_in_words(self.captioner.source, before)}; resume with the same features, or "
+                            "start another run with another out=")
         if facts["vocabulary"] != self.captioner.vocabulary.digest:
             raise UserError(f"{self.folder} was trained with another vocabulary, so on other captions; "
                             "start another run with another out=")
@@ -228,12 +238,14 @@ class Trainer:
         self.average.load_state(split_prefix(tensors, "average"))
         self.epoch, self.best = facts["epoch"], facts["best"]
         self.epochs_since_best, self.history = facts["epochs_since_best"], facts["history"]
-        try:
-            self.shuffle_rng.bit_generator.state = facts["shuffle_rng"]
-            self.model.dropout_rng.bit_generator.state = facts["dropout_rng"]
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise UserError(f"the header of {path} holds no state of a random generator ({error}); start another run "
-                            "with another out=") from error
+
+
+def difference(name, before, now):
+    """What was different ``before`` in a setting, in words: "with another lr= (0.1, not 0.2)", "without sentinel="."""
+    if all(type(settings[name]) in (bool, type(None)) for settings in (before, now)):
+        return f"{'with' if before[name] else 'without'} {name}="
+    was, is_now = ("none" if settings[name] is None else settings[name] for settings in (before, now))
+    return f"with another {name}= ({was}, not {is_now})"
 
 
 def report(line):

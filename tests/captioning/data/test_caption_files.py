@@ -9,12 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicap.captioning.data.caption_files import (
-    parse_caption_file,
-    parse_captions,
-    read_captions,
-    read_image_list,
-)
+from minicap.captioning.data.caption_files import parse_caption_file, parse_captions, read_captions
 from minicap.errors import UserError
 
 TOKENS = (b"a.jpg#0\tA dog , running .\nb.jpg.1#0\tno such file\n"
@@ -110,20 +105,6 @@ def test_a_missing_caption_file_and_a_folder_are_refused(tmp_path):
         read_captions(tmp_path / "none.txt")
     with pytest.raises(UserError, match="is a folder"):
         read_captions(tmp_path)
-
-
-def test_an_image_list_skips_blank_lines_and_keeps_order(write):
-    assert read_image_list(write("b.jpg\r\n\r\na.jpg \n")) == ("b.jpg", "a.jpg")
-
-
-def test_an_image_list_names_its_duplicate(write):
-    with pytest.raises(UserError, match=r"line 3: a\.jpg is on line 1"):
-        read_image_list(write("a.jpg\nb.jpg\na.jpg\n"))
-
-
-def test_an_empty_image_list_is_refused(write):
-    with pytest.raises(UserError, match="empty"):
-        read_image_list(write("\n"))
 
 
 def karpathy(*splits):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from minicap.captioning.data import load_dataset
 from minicap.captioning.data.caption_files import parse_caption_file, parse_captions
+from minicap.captioning.data.names import ImgId
 from minicap.errors import UserError
 
 A, B = "a1.jpg", "b2.jpg"
@@ -34,6 +35,12 @@ def lines(values):
     return "".join(json.dumps(value) + "\n" for value in values)
 
 
+def in_cells(write):
+    """A table with the captions of an image in a cell, as ``write`` spells a list of texts."""
+    return "file_name,captions\n" + "".join('{},"{}"\n'.format(name, write(texts).replace('"', '""'))
+                                            for name, texts in CAPTIONS.items())
+
+
 LAYOUTS = {
     # ---- JSON
     "COCO": COCO,
@@ -44,6 +51,10 @@ LAYOUTS = {
     "list of image, caption": records(),
     "list of file_name, text": records("file_name", "text"),
     "list of file_path, caption": records("file_path"),
+    "list of image, filepath, caption": [record | {"filepath": f"train/{record['image']}"} for record in records()],
+    "list of image, new_caption": records("image", "new_caption", num_captions=5, caption_id=3, split_caption_length=9),
+    "list of image, English captions": records("image", "English captions"),
+    "Localized Narratives": [record | {"timed_caption": [{"utterance": "a"}]} for record in records("image_id")],
     "list of filename, sentence": records("filename", "sentence", height=3),
     "list of image, captions": [{"image": name, "captions": texts} for name, texts in CAPTIONS.items()],
     "list of image_id, caption": records("image_id"),
@@ -61,6 +72,28 @@ LAYOUTS = {
     "columns of pandas": {"image": {str(i): name for i, (name, _) in enumerate(PAIRS)},
                           "caption": {str(i): text for i, (_, text) in enumerate(PAIRS)}},
     "rows of pandas": {str(i): record for i, record in enumerate(records())},
+    "columns of pandas, the images as index": {"captions": CAPTIONS, "split": dict.fromkeys(CAPTIONS, "train")},
+    "columns and rows of pandas": {"columns": ["caption", "image"], "index": [0, 1, 2],
+                                   "data": [[text, name] for name, text in PAIRS]},
+    "columns and rows of pandas, the images as index": {"columns": ["caption"], "index": [name for name, _ in PAIRS],
+                                                        "data": [[text] for _, text in PAIRS]},
+    "table of pandas": {"schema": {"fields": [{"name": "image", "type": "string"}], "primaryKey": ["index"]},
+                        "data": [record | {"index": i} for i, record in enumerate(records())]},
+    "number: [records]": {str(i): [record] for i, record in enumerate(records())},
+    "a label: [records]": {"Flickr8k": records()},
+    "a picture of Hugging Face": lines([{"image": {"bytes": None, "path": name}, "caption": text}
+                                        for name, text in PAIRS]),
+    "a picture of Hugging Face in itself, and its name": lines(
+        [{"image": {"bytes": "/9j/4AAQ", "path": None}, "caption": texts, "filename": name, "img_id": "1"}
+         for name, texts in CAPTIONS.items()]),
+    "VizWiz": COCO | {"annotations": [record | {"is_rejected": False, "is_precanned": False}
+                                      for record in COCO["annotations"]]},
+    "STAIR": COCO | {"annotations": [record | {"tokenized_caption": "x y"} for record in COCO["annotations"]]},
+    "TextCaps": {"data": [{"caption_str": text, "caption_id": i, "image_id": name[:-4], "image_path": f"train/{name}",
+                           "reference_tokens": [], "image_name": name} for i, (name, text) in enumerate(PAIRS)]},
+    "AI Challenger": [{"url": f"http://x/{name}", "image_id": name, "caption": texts}
+                      for name, texts in CAPTIONS.items()],
+    "a list in a text": {name: str(texts) for name, texts in CAPTIONS.items()},
     "columns as lists": {"image": [name for name, _ in PAIRS], "caption": [text for _, text in PAIRS]},
     "JSON lines": lines(records("file_name", "text")),
     "JSON lines with lists": lines([{"image": name, "captions": texts} for name, texts in CAPTIONS.items()]),
@@ -79,6 +112,17 @@ LAYOUTS = {
                                   'b2.jpg,[\'two men\']\n'.replace('\\"', '""'),
     "a list as NumPy writes it": 'file_name,captions\na1.jpg,"[\'a dog, running\'\n \'a \\"small\\" dog\']"\n'
                                  'b2.jpg,[\'two men\']\n'.replace('\\"', '""'),
+    "a list as JSON writes it": in_cells(json.dumps),
+    "a tuple": in_cells(lambda texts: str((*texts,))),
+    "a list over two lines": in_cells(lambda texts: "[" + ",\n ".join(map(repr, texts)) + "]"),
+    "an array of NumPy": in_cells(lambda texts: repr(np.array(texts))),
+    "an array of NumPy's objects": in_cells(lambda texts: repr(np.array(texts, object))),
+    "an array in text, tabs": "".join(f"{name}\t{np.array(texts, object)!r}\n" for name, texts in CAPTIONS.items()),
+    "a list in lines of text": "".join(f"{name} {texts}\n" for name, texts in CAPTIONS.items()),
+    "a caption of bytes": "image,caption\n" + "".join('{},"{}"\n'.format(name, str(text.encode()).replace('"', '""'))
+                                                      for name, text in PAIRS),
+    "a picture of Hugging Face in a cell": "image;caption\n" + "".join(
+        f"{dict(bytes=None, path=name)};{text}\n" for name, text in PAIRS),
     "Karpathy's sentences in a cell": "filename|sentences\n" + "".join(
         f"{name}|{[{'raw': text, 'tokens': text.split()} for text in texts]}\n" for name, texts in CAPTIONS.items()),
     "Karpathy's sentences in a cell, as JSON": "filename|sentences\n" + "".join(
@@ -107,6 +151,10 @@ LAYOUTS = {
     "tabs, caption first": "a dog, running\ta1.jpg\na \"small\" dog\ta1.jpg\ntwo men\tb2.jpg\n",
     "commas, no header": 'a1.jpg,"a dog, running"\na1.jpg,"a ""small"" dog"\nb2.jpg,two men\n',
     # ---- text
+    "Flickr8k-CN": "".join(f"{name}#zhb#{i} {text}\n" for name, texts in CAPTIONS.items()
+                           for i, text in enumerate(texts)),
+    "Flickr8k-CN, tabs": "".join(f"{name}#enc#{i}\t{text}\n" for name, texts in CAPTIONS.items()
+                                 for i, text in enumerate(texts)),
     "Flickr8k.token.txt": "a1.jpg#0\ta dog, running\na1.jpg#1\ta \"small\" dog\nb2.jpg#0\ttwo men\n",
     "names and captions": "a1.jpg a dog, running\na1.jpg a \"small\" dog\nb2.jpg two men\n",
     "names, numbers and captions": "a1.jpg 0 a dog, running\na1.jpg 1 a \"small\" dog\nb2.jpg 0 two men\n",
@@ -152,7 +200,41 @@ def test_splits_are_read_where_a_file_says_them(value, splits):
 def test_ids_are_kept_beside_names():
     assert parse_caption_file(as_bytes(COCO), "x").ids == {A: (7,), B: (8,)}
     assert parse_caption_file(as_bytes(karpathy(cocoid=391895) | {"images": karpathy(cocoid=391895)["images"][:1]}),
-                              "x").ids == {A: (391895,)}
+                              "x").ids == {A: (391895, ImgId(0))}
+
+
+@pytest.mark.parametrize("caption", ["[laughs]", "(two men)", 'a sign that says ["Stop"]', "[a dog] and a cat",
+                                     "('Stop' and (go))", "a (b', 'c)", "dog(s) [sic]"])
+def test_a_caption_in_brackets_is_a_caption(caption):
+    assert parse_captions(as_bytes([{"image": A, "caption": caption}]), "x") == {A: [caption]}
+
+
+@pytest.mark.parametrize("caption", ["['a dog', nan]", "[nan, 'a dog']", "{'a dog', 'a cat'}", "[['a dog']]", "[1, 2]",
+                                     "['a dog',", "[]", "OrderedDict([('raw', 'x')])", "{'0': 'a dog'}",
+                                     "[array(['a dog'], dtype=object)]"])
+@pytest.mark.parametrize("layout", [lambda text: {A: text}, lambda text: f"{A}\t{text}\n",
+                                    lambda text: f'image,caption\n{A},"{text}"\n', lambda text: f"{A} {text}\n"])
+def test_a_list_that_is_not_understood_is_no_caption(caption, layout):
+    with pytest.raises(UserError, match=r"x, .*expected .*, found"):
+        parse_captions(as_bytes(layout(caption)), "x")
+
+
+def test_stems_in_flickr8k_cn_are_the_images():
+    text = "1000268201_693b08cb0e#zhc#0 a b\n1000268201_693b08cb0e#zhc#1 c d\n"
+    assert parse_captions(text.encode(), "x") == {"1000268201_693b08cb0e": ["a b", "c d"]}
+
+
+def test_lines_of_text_may_hold_commas_and_quotes():
+    assert parse_captions(b'a1.jpg he says, "stop" now\nb2.jpg two men\n', "x") == \
+        {A: ['he says, "stop" now'], B: ["two men"]}
+
+
+def test_captions_that_people_have_rejected_are_mentioned(capsys):
+    annotations = [record | {"is_rejected": i == 1, "is_precanned": i == 1} for i, record in
+                   enumerate(COCO["annotations"])]
+    assert parse_captions(as_bytes(COCO | {"annotations": annotations}), "x") == CAPTIONS
+    err = capsys.readouterr().err
+    assert err.startswith("warning: x: 1 of 3 captions are marked is_rejected") and err.count("\n") == 1
 
 
 def test_a_number_that_begins_a_caption_stays_in_it():
@@ -203,6 +285,24 @@ def test_a_quoted_caption_may_have_line_ends():
     ([{"image": A, "caption": "x", "split": "train"}, {"image": B, "caption": "x"}], 'entry 1: b2.jpg has no "split"'),
     ([{"image": A, "caption": "x", "text": "y"}], "entry 0 needs one of .*, not 'caption' and 'text'; exp"),
     ([{"image": A, "Image": B, "caption": "x"}], "entry 0 has both 'image' and 'Image'"),
+    ([{"image": A, "caption": "x", "blip_caption": "y"}], "entry 0 needs one of .*, not 'caption' and 'blip_caption'"),
+    ([{"image": A, "caption": "x", "reference": "y"}], "entry 0: 'reference' and 'caption' could both be the captions"),
+    ([{"image": A, "file_name": B, "caption": "x"}], "entry 0 names two images, 'a1.jpg' and 'b2.jpg'"),
+    ({A: {"file_name": B, "caption": "x"}}, "entry 'a1.jpg' names two images, 'a1.jpg' and 'b2.jpg'"),
+    ({"blip": records(), "ofa": records()}, "x has captions in 'blip' and in 'ofa'; write each"),
+    ({"predictions": records(), "references": records()}, "x has captions in 'predictions' and in 'references'"),
+    ({"columns": ["image", "caption"], "data": [[A, "x"], [B]]}, r"data\[1\]: expected a value for each of"),
+    ([{"image": {"bytes": "x", "path": None}, "caption": "x"}], "the image has to be a name or a number, not {'bytes'"),
+    ("image,caption\n<PIL.JpegImagePlugin.JpegImageFile image mode=RGB size=5x3 at 0x7F>,x\n", "line 2: the image"),
+    ("image,generated,caption\na1.jpg,x,y\n", "x, line 1 needs one of .*, not 'generated' and 'caption'"),
+    ({A: "train", B: "test"}, "x says the split of each image and has no captions; name it with splits="),
+    ({A: [True]}, r"entry 'a1.jpg': expected .*, found '\[true\]'"),
+    ({A: ["x", 3]}, "entry 'a1.jpg': expected"),
+    ("image,caption\na1.jpg,nan\n", "line 2: expected image,caption, found '\"nan\"'"),
+    ({"image": [A, True], "caption": ["x", "y"]}, "entry 1: the image has to be a name or a number, not True"),
+    ({"image": [A, B], "caption": ["x", 2]}, "entry 1: expected"),
+    (b"PAR1\x15\x04\0", "x is a Parquet file and no text; unpack it, or save what is in it as CSV"),
+    (b"\x1f\x8b\x08\0", "x is a gzip archive and no text; unpack it"),
     ([{"image": None, "caption": "x"}], "the image has to be a name or a number, not None"),
     ("a1.jpg,a dog, running\n", r"line 1: expected name,caption, the caption in double quotes"),
     ("a1.jpg,a dog\nb2.jpg,two men,3\n", r"line 2: expected name,caption, the caption in double quotes"),
@@ -247,7 +347,7 @@ def test_names_that_are_not_utf_8_on_disk_are_found(tmp_path):
 
 @pytest.mark.parametrize("file, content, message", [
     ("a.csv", "image,caption\n".encode("utf-16-le"), r"a\.csv, line 1: not UTF-8 text \(it has zero bytes\)"),
-    ("a.xlsx", b"PK\x03\x04\0\0", r"no caption file.*a\.xlsx is no text; save it as CSV"),
+    ("a.xlsx", b"PK\x03\x04\0\0", r"no caption file.*a\.xlsx is no text: unpack it, or save it as CSV"),
 ])
 def test_a_file_that_is_no_text_is_named(tmp_path, file, content, message):
     pictures(tmp_path)
@@ -299,11 +399,20 @@ def test_other_files_in_the_folder_are_no_captions(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("ending, text", [("txt", "a dog"), ("json", '{"caption": "a dog", "key": "0"}')])
+def test_a_file_for_each_picture_is_refused_with_what_to_do(tmp_path, ending, text):
+    pictures(tmp_path)
+    for name in NAMES:
+        (tmp_path / name).with_suffix(f".{ending}").write_text(text)
+    with pytest.raises(UserError, match=r"has a file of text for each picture .*; write all captions to one file"):
+        load_dataset("folder", tmp_path, split_seed=0)
+
+
 def test_two_caption_files_are_both_named(tmp_path):
     pictures(tmp_path)
     for file in ("one.csv", "two.txt"):
         (tmp_path / file).write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in NAMES))
-    with pytest.raises(UserError, match=r"has one\.csv and two\.txt; it should hold one caption file"):
+    with pytest.raises(UserError, match=r"has one\.csv and two\.txt, which all name .*; .* move the others"):
         load_dataset("folder", tmp_path, split_seed=0)
 
 

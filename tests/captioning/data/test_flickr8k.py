@@ -198,6 +198,16 @@ def test_no_images_or_no_captions_or_no_folder_is_an_error(tmp_path):
         load_dataset("flickr8k", tmp_path)
 
 
+def test_without_pictures_captions_and_splits_are_still_there_for_features(tmp_path):
+    unpack_texts(tmp_path)
+    data = load_dataset("flickr8k", tmp_path, pictures=False)
+    assert data.splits == LISTS and data.all_images == NAMES and set(data.captions) == set(NAMES)
+    with pytest.raises(UserError, match=r"0_ab\.jpg does not exist"):
+        data.image(NAMES[0])
+    unpack_images(tmp_path / "Images", NAMES[:7])
+    assert load_dataset("flickr8k", tmp_path, pictures=False).all_images == NAMES[:7]  # those there are count
+
+
 def test_a_picture_in_two_splits_is_refused(tmp_path):
     unpack_images(tmp_path / "Images")
     unpack_texts(tmp_path, TEXTS | {"Flickr_8k.testImages.txt": "0_ab.jpg\n"})

@@ -7,14 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minicap.captioning.features.feature_file import (
-    FeatureSource,
-    FeatureWriter,
-    changes,
-    finished_changes,
-    open_features,
-    sidecar,
-)
+from minicap.captioning.features.feature_file import FeatureWriter, changes, finished_changes, open_features, sidecar
+from minicap.captioning.features.feature_source import FeatureSource
 from minicap.errors import UserError
 from minicap.networks import NetworkFacts
 from minicap.weights.preprocessing import CAFFE
@@ -95,13 +89,32 @@ def test_an_unreadable_image_is_named_and_has_no_row(tmp_path):
 @pytest.mark.parametrize("name, written", [
     ("vgg-0.1", ["vgg-0.1.json", "vgg-0.1.npy"]), ("vgg-0.1.npy", ["vgg-0.1.json", "vgg-0.1.npy"]),
     ("vgg-0.1.json", ["vgg-0.1.json", "vgg-0.1.npy"]), ("a.b.npy.npy", ["a.b.npy.json", "a.b.npy.npy"]),
-    ("f.NPY", ["f.NPY", "f.json"]), ("f.mat", ["f.mat.json", "f.mat.npy"]), ("f.", ["f..json", "f..npy"])])
+    ("f.NPY", ["f.NPY.json", "f.NPY.npy"]), ("f.mat", ["f.mat.json", "f.mat.npy"]), ("f.", ["f..json", "f..npy"])])
 def test_names_are_never_cut(tmp_path, name, written):
     cut_off(tmp_path / name)
     assert len(files(tmp_path)) == 2 and all(".partial." in path for path in files(tmp_path))
     write_all(tmp_path / name)
     assert files(tmp_path) == written
     assert open_features(tmp_path / name).images == IMAGES
+
+
+def test_a_folder_of_features_of_ones_own_is_told_how_to_import_it(tmp_path):
+    (tmp_path / "own").mkdir()
+    with pytest.raises(UserError, match=r"own is not a feature file of minicap.*extract --from-array .*own --out"):
+        open_features(tmp_path / "own")
+
+
+def test_a_name_with_a_slash_at_its_end_is_a_folder(tmp_path):
+    with pytest.raises(UserError, match="features/ is a folder; name a file of features"):
+        FeatureWriter(f"{tmp_path}/features/", SOURCE, IMAGES)
+    assert not files(tmp_path)
+
+
+def test_names_that_differ_in_the_case_of_their_ending_have_two_descriptions(tmp_path):
+    write_all(tmp_path / "f.npy")
+    write_all(tmp_path / "f.NPY", OTHER_WEIGHTS, VALUES + 1)
+    assert open_features(tmp_path / "f.npy").source == SOURCE
+    assert open_features(tmp_path / "f.NPY").source == OTHER_WEIGHTS
 
 
 def test_two_names_that_differ_behind_the_last_dot_are_two_files(tmp_path):
@@ -364,3 +377,16 @@ def test_a_damaged_file_is_one_sentence_that_names_it(tmp_path, damage):
     with pytest.raises(UserError, match=r"f\.(npy|json)") as caught:
         open_features(tmp_path / "f")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["x", None, True, 1.5, -3, {}])
+@pytest.mark.parametrize("keys", [("images",), ("source",), ("unreadable",), ("source", "shape"), ("source", "parts")])
+def test_a_description_of_another_type_is_refused_by_file(tmp_path, keys, value):
+    write_all(tmp_path / "f")
+    info = json.loads((tmp_path / "f.json").read_text())
+    *outer, last = keys
+    (info[outer[0]] if outer else info)[last] = value
+    (tmp_path / "f.json").write_text(json.dumps(info))
+    with pytest.raises(UserError, match=r"f\.(json is not what belongs there: .*(images|source|unreadable) has to be"
+                                        r"|npy is not a feature file of minicap \(.*(shape|parts) has to be)"):
+        open_features(tmp_path / "f")

@@ -58,7 +58,7 @@ def test_pictures_that_the_file_never_saw_are_an_error(tmp_path):
 # ------------------------------------------------------------------------------------------------- mirrored pictures
 
 def write_mirrored(path, **source):
-    path = tiny_captioner.write_features(path, resize=tiny_captioner.SOURCE.resize + ", mirrored", **source)
+    path = tiny_captioner.write_features(path, **{"mirrored": True} | source)
     np.save(path, -np.load(path))
     return open_features(path)
 
@@ -75,11 +75,10 @@ def test_in_training_either_a_picture_or_its_mirror_image_is_read(tmp_path, rng)
     assert all(len(np.unique(of_picture)) == 2 for of_picture in ratios[:, :, 0].T)
 
 
-@pytest.mark.parametrize("source", [{"resize": tiny_captioner.SOURCE.resize}, {"layer": "pool5"},
+@pytest.mark.parametrize("source", [{"mirrored": False}, {"layer": "pool5"},
                                     {"weights_sha256": "1" * 64}])
 def test_mirrored_features_have_to_come_from_the_same_network(tmp_path, source):
     features = open_features(tiny_captioner.write_features(tmp_path / "f.npy"))
-    source = {"resize": tiny_captioner.SOURCE.resize + ", mirrored"} | source
-    other = open_features(tiny_captioner.write_features(tmp_path / "m.npy", **source))
+    other = write_mirrored(tmp_path / "m.npy", **source)
     with pytest.raises(UserError, match=r"m\.npy does not hold the mirrored pictures' features by the network of"):
         FeatureInputs(features, NAMES, other)

@@ -12,6 +12,7 @@ from PIL import Image
 from minicap.captioning.reporting.plots import (
     curves,
     highest_tenth,
+    is_plot,
     save_attention,
     save_curves,
     save_samples,
@@ -24,6 +25,13 @@ from minicap.errors import UserError
 def history(epochs):
     return [{"epoch": n, "loss": 3 / n, "dev_loss": 3.2 / n, "bleu4": 0.02 * n, "cider": 0.05 * n}
             for n in range(1, epochs + 1)]
+
+
+def test_a_plot_is_told_from_other_pictures(tmp_path):
+    save_curves(tmp_path / "curve.png", history(2))
+    Image.new("RGB", (8, 8)).save(tmp_path / "mine.png")
+    (tmp_path / "empty.png").touch()
+    assert [is_plot(tmp_path / f"{name}.png") for name in ("curve", "mine", "empty")] == [True, False, False]
 
 
 def open_png(path):

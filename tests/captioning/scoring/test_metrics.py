@@ -129,7 +129,8 @@ def test_random_captions_score_as_with_pycocoevalcap(seed):
 @pytest.mark.real_data
 @pytest.mark.skipif("MINICAP_DATA" not in os.environ, reason="MINICAP_DATA is not set")
 def test_a_person_against_four_others_on_the_flickr8k_test_images_scores_as_with_pycocoevalcap():
-    from minicap.captioning.data.caption_files import read_captions, read_image_list
+    from minicap.captioning.data.caption_files import read_captions
+    from minicap.captioning.data.split_files import read_image_list
 
     folder = Path(os.environ["MINICAP_DATA"]) / "Flickr8k"
     captions = read_captions(folder / "Flickr8k.token.txt")

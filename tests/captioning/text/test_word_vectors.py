@@ -1,6 +1,10 @@
 """Word vectors: every layout gives the same, and a file that is cut off or something else is a sentence."""
 
+import bz2
 import gzip
+import lzma
+import pickle
+import struct
 
 import numpy as np
 import pytest
@@ -42,6 +46,12 @@ LAYOUTS = {
     "GloVe with a word twice": glove() + b"dog 1 2 3 4 5\n",
     "word2vec, text": text(),
     "word2vec, text, with blanks at the ends of lines": text(end=" \n"),
+    "GloVe with a comment in front": b"# 6 words of 5 numbers\n" + glove(),
+    "GloVe after blank lines": b"\n\n" + glove(),
+    "GloVe, its first word a number": b"7 1 2 3 4 5\n" + glove(),
+    "GloVe, its first word two numbers": b"7 8 1 2 3 4 5\n" + glove(),
+    "word2vec, text, with Windows' line ends and tabs": text(separator="\t", end="\r\n").replace(b"6 5\n", b"6\t5\r\n"),
+    "words in Latin-1 among them": b"caf\xe9 1 2 3 4 5\n" + glove(),
     "word2vec, binary": binary(),
     "word2vec, binary, with line ends": binary(end=b"\n"),
     "GloVe, gzip": gzip.compress(glove()),
@@ -81,21 +91,43 @@ BROKEN = {
     "GloVe, cut in a line": (glove() + b"every 0.1 0.2", "cut off or damaged after 6 words; download"),
     "GloVe, cut in a line of ours": (glove().replace(b"dog ", b"x ").split(b"runs ")[0] + b"dog 1 2 3\n",
                                      "line 5: expected 5 numbers behind the word, found 3"),
+    "a row of ours with one number too many": (b"zebra 1 2 3 4 5 6\n" + glove(),
+                                               "line 1: expected 5 numbers behind the word, found 6"),
+    "a row of ours with one number too few": (b"zebra 1 2 3 4\n" + glove(),
+                                              "line 1: expected 5 numbers behind the word, found 4"),
+    **{f"word2vec's text, its size {size}": (
+        f"6 {size}\n".encode() + glove(), f"has 5 numbers behind each word, but its first line announces {size}; use")
+       for size in (0, 1, 3, 4, 6, 50)},
+    "word2vec's text, longer": (text(count=4), "has 6 words, but its first line announces 4; use another copy, or"),
     "a number that is none": (glove() + b"zebra 1 2 3,5 4 5\n", "line 7: .*3,5"),
     "word2vec's text, cut after a line": (text(count=9), "after 6 words of the 9 that its first line announces"),
     "word2vec's binary, cut": (binary()[:-3], "after 5 words of the 6 that its first line announces; download it"),
     "word2vec's binary, longer": (binary() + b"more", r"does not end where its first line says, after 6 word"),
     "gzip, cut": (gzip.compress(binary())[:-30], "cut off or damaged"),
     "gzip, damaged": (gzip.compress(glove())[:40] + bytes(100), "cut off or damaged"),
-    "not finite": (glove(vectors=NAN), "has a vector for 'dog' that is not finite"),
-    "a zip archive": (b"PK\x03\x04" + bytes(50), "is a zip archive; unpack it and name one of its files"),
+    "not finite": (glove(vectors=NAN), "has a vector for 'dog' with numbers that are not finite"),
+    "beyond float32": (b"zebra 1 2 3 4 1e39\n" + glove(), "a vector for 'zebra' with numbers that are not finite, or"),
+    "beyond a million": (b"zebra 1 2 3 4 1e30\n" + glove(), "not finite, or beyond a million"),
+    "a zip archive": (b"PK\x03\x04" + glove(), "is a zip archive; unpack it and name the file of word vectors in it"),
+    "a zip archive in gzip": (gzip.compress(b"PK\x03\x04" + glove()), "is a zip archive; unpack it"),
+    "a tar archive": (b"vectors.txt".ljust(257, b"\0") + b"ustar".ljust(255, b"\0") + glove(), "is a tar archive"),
+    "bzip2": (bz2.compress(glove()), "is packed by bzip2; unpack it"),
+    "xz": (lzma.compress(glove()), "is packed by xz; unpack it"),
+    "gzip twice": (gzip.compress(gzip.compress(glove())), "is packed by gzip twice; unpack it"),
+    "gensim's own format": (pickle.dumps({"a": 1}), "a pickle, as gensim .* by `vectors.save_word2vec_format.FILE.`"),
+    "fastText's .bin": (struct.pack("<ii", 793712314, 12) + bytes(200), "is a model of fastText; name the .vec file"),
+    "UTF-16": (glove().decode().encode("utf-16"), "is text in UTF-16; save it as UTF-8"),
+    "line ends of old Macs": (glove(end="\r"), "is no file of word vectors"),
+    "numbers without words": (b"1 2 3\n4 5 6\n", "is no file of word vectors"),
+    "commas": (glove(separator=","), "is no file of word vectors"),
+    "a header, and one number a word": (b"2 50\nthe 1\ndog 2\n", "is no file of word vectors"),
     "prose": (b"the dog runs\nthrough the grass\n", "is no file of word vectors"),
     "a table of one number a word": (b"the 3\ndog 4\n", "is no file of word vectors"),
     "words alone": (b"the\ndog\n", "is no file of word vectors"),
     "two numbers and prose": (b"400 50\nthe dog runs through the grass and over meadows\n", "is no file of word"),
     "other lines": (b"the 1 2 3 4\nof something else entirely\n", "is no file of word vectors"),
     "nothing": (b"", "is no file of word vectors"),
-    "a NumPy file": (b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}\n" + bytes(400), "is no file of word vectors"),
+    "a NumPy file": (b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}\n" + bytes(400), "is an array without words"),
 }
 
 

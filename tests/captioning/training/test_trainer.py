@@ -5,13 +5,15 @@ import errno
 import json
 import math
 import os
+import re
 
 import numpy as np
 import pytest
+import tiny_captioner
 
 from minicap.backend import CPU
 from minicap.captioning.captioner import caption_all
-from minicap.captioning.checkpoint import load_tensors
+from minicap.captioning.checkpoint import load_tensors, save_tensors
 from minicap.captioning.data.shapes import ShapesDataset
 from minicap.captioning.training.assemble import inputs_for, new_captioner
 from minicap.captioning.training.settings import TrainSettings
@@ -178,11 +180,27 @@ def test_to_go_on_with_other_settings_or_captions_is_refused_and_leaves_the_run_
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("fact, value, message", [
+    ("settings", [], "settings has to be an object, and not []"), ("epoch", "1", "epoch has to be a whole number"),
+    ("history", None, "history has to be a list, and not None"), ("vocabulary", 3, "vocabulary has to be text, and not 3"),
+    ("history", [], "is damaged (its history is not one of all epochs)"), ("best", "DELETED", "best is missing"),
+    ("history", [1], "history[0] has to be an object, and not 1"), ("source", {}, "is damaged (None is not a network"),
+    ("epoch", 7, "is damaged (its history is not one of all epochs)"), ("shuffle_rng", {}, "is damaged (state must be"),
+])
+def test_a_state_that_no_run_can_have_had_is_refused(tmp_path, fact, value, message):
+    make_trainer(tmp_path, epochs=1).run()
+    tensors, facts = load_tensors(tmp_path / "last.safetensors", "checkpoint")
+    facts[fact] = value
+    save_tensors(tmp_path / "last.safetensors", tensors, {k: v for k, v in facts.items() if v != "DELETED"})
+    with pytest.raises(UserError, match=re.escape(message)):
+        make_trainer(tmp_path, epochs=1).resume()
+
+
 def test_to_go_on_with_features_of_another_network_is_refused(tmp_path):
     make_trainer(tmp_path, epochs=1).run()
     other = make_trainer(tmp_path, epochs=1)
-    other.captioner.source = {"network": "VGG-16"}
-    with pytest.raises(UserError, match="was trained on features of another network"):
+    other.captioner.source = tiny_captioner.SOURCE
+    with pytest.raises(UserError, match="was trained on other features, which differ in kind; resume with the same"):
         other.resume()
 
 
