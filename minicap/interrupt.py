@@ -51,9 +51,9 @@ def _end(signal_number, frame):
 def _raise_later(unraisable):
     """In a callback of a C library, where nothing can be raised, KeyboardInterrupt would be printed and forgotten."""
     if unraisable.exc_type is KeyboardInterrupt:
-        import _thread
         import threading
 
-        threading.Timer(0.05, _thread.interrupt_main).start()
+        main = threading.main_thread().ident
+        threading.Timer(0.05, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
     else:
         sys.__unraisablehook__(unraisable)
