@@ -53,7 +53,13 @@ def _raise_later(unraisable):
     if unraisable.exc_type is KeyboardInterrupt:
         import threading
 
-        main = threading.main_thread().ident
-        threading.Timer(0.05, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+        threading.Timer(0.05, _send, [threading.main_thread().ident]).start()
     else:
         sys.__unraisablehook__(unraisable)
+
+
+def _send(thread):
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(thread, signal.SIGINT)  # which also wakes it
+    else:  # Windows, where it always goes to the main thread
+        signal.raise_signal(signal.SIGINT)
