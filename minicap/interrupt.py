@@ -51,9 +51,15 @@ def _end(signal_number, frame):
 def _raise_later(unraisable):
     """In a callback of a C library, where nothing can be raised, KeyboardInterrupt would be printed and forgotten."""
     if unraisable.exc_type is KeyboardInterrupt:
-        import _thread
         import threading
 
-        threading.Timer(0.05, _thread.interrupt_main).start()
+        threading.Timer(0.05, _send, [threading.main_thread().ident]).start()
     else:
         sys.__unraisablehook__(unraisable)
+
+
+def _send(thread):
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(thread, signal.SIGINT)  # which also wakes it
+    else:  # Windows, where it always goes to the main thread
+        signal.raise_signal(signal.SIGINT)

@@ -38,7 +38,7 @@ def replacing(path):
         file = _at_the_end_of_links(path)
         mode = file.stat().st_mode & 0o777 if file.exists() else None
         file.parent.mkdir(parents=True, exist_ok=True)
-        with _partial(file.parent, lambda new: create(new, 0o666 if mode is None else 0o600)) as partial:
+        with unfinished(file.parent, lambda new: create(new, 0o666 if mode is None else 0o600)) as partial:
             yield partial
             sync(partial)
             if mode is not None:
@@ -60,7 +60,7 @@ def new_folder(path):
         there = folder.is_dir()
         beside = folder if there else folder.parent
         beside.mkdir(parents=True, exist_ok=True)
-        with _partial(beside, os.mkdir) as partial:
+        with unfinished(beside, os.mkdir) as partial:
             yield partial
             for made in (*partial.rglob("*"), partial):
                 sync(made)
@@ -70,6 +70,29 @@ def new_folder(path):
                 if not (folder / entry.name).exists():
                     os.rename(entry, folder / entry.name)
             sync(beside)
+
+
+@contextlib.contextmanager
+def unfinished(folder, make):
+    """Yield a new path in ``folder`` that ``make(path)`` has created; afterwards it is deleted, if it was not renamed.
+
+    Nobody can foresee its name. It is locked as long as this process lives: those that are not locked were left by
+    processes that were killed, and are deleted first.
+    """
+    for left in folder.glob(PARTIAL.format("*")):
+        with contextlib.suppress(OSError), lock_of(left) as ours:
+            if ours:
+                _delete(left)
+    while True:
+        partial = folder / PARTIAL.format(secrets.token_hex(8))
+        make(partial)
+        try:
+            with lock_of(partial) as ours:
+                if ours is not False:  # nobody has taken it for one of those
+                    yield partial
+                    return
+        finally:
+            _delete(partial)
 
 
 def create(path, mode=0o666):
@@ -99,29 +122,6 @@ def _telling(path):
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") \
             from error
-
-
-@contextlib.contextmanager
-def _partial(folder, make):
-    """Yield a new path in ``folder``, which ``make`` creates; afterwards it is deleted, if it was not renamed.
-
-    It is locked as long as this process lives: those that are not were left by processes that were killed. They are
-    deleted first.
-    """
-    for left in folder.glob(PARTIAL.format("*")):
-        with contextlib.suppress(OSError), lock_of(left) as ours:
-            if ours:
-                _delete(left)
-    while True:
-        partial = folder / PARTIAL.format(secrets.token_hex(8))
-        make(partial)
-        try:
-            with lock_of(partial) as ours:
-                if ours is not False:  # nobody has taken it for one of those
-                    yield partial
-                    return
-        finally:
-            _delete(partial)
 
 
 def _delete(path):

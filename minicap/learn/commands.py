@@ -9,6 +9,7 @@ from ..errors import UserError
 from ..writing import create, replacing
 from .checker import CheckError, check
 from .lessons import LEVELS, BrokenFileError, load, shipped_lesson
+from .progress import Progress
 
 FIRST_FAILURE = "This is the exercise, not a broken installation: there is no code yet."
 
@@ -91,7 +92,7 @@ def watch(progress, console, lesson, poll=0.2):
         if now != seen:
             seen = now
             console.say(console.paint(time.strftime("\n%H:%M:%S"), "quiet"))
-            if check_lesson(progress, console, lesson):
+            if check_lesson(Progress(progress.folder), console, lesson):  # with what `hint` has noted meanwhile
                 return
         time.sleep(poll)
 

@@ -81,9 +81,14 @@ print("after")
 """
 
 
-@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1", "out.txt"])
+# Not /dev/stdout itself, which is a link to this: where the tests run as root, a fault would replace it for everybody.
+STDOUT = "/proc/self/fd/1"
+
+
+@pytest.mark.parametrize("path", [STDOUT, "link", "out.txt"])
 def test_what_the_program_prints_into_is_written_behind_what_is_there(tmp_path, path):
     """A file of that name is the one that the shell has opened: renamed over, what is printed later would be lost."""
+    (tmp_path / "link").symlink_to(STDOUT)
     with open(tmp_path / "out.txt", "w") as out:
         subprocess.run([sys.executable, "-c", PRINT_AND_WRITE, path], stdout=out, cwd=tmp_path, check=True,
                        env=os.environ | {"PYTHONPATH": os.getcwd()})
@@ -91,7 +96,7 @@ def test_what_the_program_prints_into_is_written_behind_what_is_there(tmp_path, 
 
 
 def test_output_through_a_pipe_comes_in_order():
-    assert python(PRINT_AND_WRITE, "/dev/stdout").stdout == "before\nwritten\nafter\n"
+    assert python(PRINT_AND_WRITE, STDOUT).stdout == "before\nwritten\nafter\n"
 
 
 # ------------------------------------------------------------------------------------------------------------ links
