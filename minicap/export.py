@@ -30,7 +30,7 @@ from .captioning.checkpoint import (
 from .captioning.scoring.metrics import TITLES
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
-from .files import read_json, write_json, write_text
+from .files import expanded, read_json, write_json, write_text
 
 LARGEST = 60_000_000  # bytes; a larger folder is hard to send
 PATHS = ("data_dir", "splits", "features", "mirrored", "weights", "embeddings", "out")
@@ -73,7 +73,7 @@ class ExportSettings:
 
 def main(argv=None):
     settings = parse_settings(ExportSettings, "export", "Export a trained captioner to a small folder.", argv)
-    out = Path(settings.out).expanduser()
+    out = expanded(settings.out)
     if out.exists():
         raise UserError(f"{out} is already there; name a folder that does not exist yet")
     source = checkpoint_folder(settings.checkpoint)

@@ -49,9 +49,19 @@ def write_json(path, value):
     write_text(path, text.encode("utf-8", "backslashreplace").decode())  # a lone surrogate as JSON writes it: \udce9
 
 
+def expanded(path):
+    """``path`` as a Path, with the home folder for a ``~`` at its beginning; UserError if nobody knows that folder."""
+    path = Path(path)
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise UserError(f"no home folder is known for {path.parts[0]} in {path}; write the whole path, or ./{path} if "
+                        "that is its name") from error
+
+
 def existing_file(path, what):
     """``path`` as a Path; a UserError that states what was expected there if it is not a file."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder; {what} has to be a file")
     if not path.exists():
@@ -78,7 +88,7 @@ def read_json(path, what="JSON file", **options):
 
 def same_path(one, other):
     """Whether two paths lead to one place: small, small/ and ../here/small do."""
-    return Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+    return expanded(one).resolve() == expanded(other).resolve()
 
 
 def sha256(path):

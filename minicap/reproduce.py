@@ -20,7 +20,7 @@ from .captioning.scoring.metrics import METRICS, TITLES
 from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
 from .errors import UserError
-from .files import read_json, write_json
+from .files import expanded, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ReproduceSettings:
 def main(argv=None):
     settings = parse_settings(ReproduceSettings, "reproduce", "Run a recorded result again and compare.", argv)
     recorded = recorded_row(Path(settings.results), settings.row)
-    work = Path(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}").expanduser()
+    work = expanded(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}")
     work.mkdir(parents=True, exist_ok=True)
     begin, out = time.monotonic(), ""
     for number, step in enumerate(recorded["steps"], start=1):

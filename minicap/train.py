@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import sys
-from pathlib import Path
 
 from .backend import get_device
 from .captioning.captioner import Captioner, caption_all
@@ -15,7 +14,7 @@ from .captioning.training.settings import TrainSettings
 from .captioning.training.trainer import Trainer
 from .cli import parse_settings, run_program, warn_of_no_effect
 from .errors import UserError, warn
-from .files import read_json, write_json
+from .files import expanded, read_json, write_json
 
 WRITTEN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "curve.png", "samples.png")
 
@@ -27,7 +26,7 @@ def main(argv=None):
     given = parse_settings(TrainSettings, "train", "Train an image captioner.", argv)
     settings = given.resolved()
     print("settings: " + ", ".join(f"{name}={value}" for name, value in settings.of_use().items()))
-    folder = Path(settings.out).expanduser()
+    folder = expanded(settings.out)
     if not settings.gradcheck:
         check_folder(folder, settings.resume)
     warn_of_unused(given, settings)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..files import existing_file, read_json, replacing, write_json
+from ..files import existing_file, expanded, read_json, replacing, write_json
 from ..weights.raw import all_finite
 from .features.feature_file import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
@@ -102,7 +102,7 @@ def with_prefix(tensors, prefix):
 
 def checkpoint_folder(path):
     """``path`` as a Path; UserError if it is not a folder written by training."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.exists():
         raise UserError(f"checkpoint folder {path} does not exist; `python -m minicap.train --out {path}` creates one")
     if not path.is_dir():
@@ -125,7 +125,7 @@ def run_settings(folder, *keys):
 
 def checkpoint_folders(paths):
     """The folders of ``--checkpoint A,B,C`` as a list; an existing folder may have a comma in its name."""
-    one = Path(paths).expanduser()
+    one = expanded(paths)
     return [checkpoint_folder(path) for path in ([paths] if one.exists() else paths.split(","))]
 
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ..cli import option, parse_settings, run_program
 from ..errors import UserError
+from ..files import expanded
 from .archives import unpack
 from .catalogue import FLICKR8K_IMAGES, FLICKR8K_TEXT, WEIGHTS, data_folder
 from .fetch import fetch
@@ -78,7 +79,7 @@ def main(argv=None):
         raise UserError(f"--text-only and --keep-archive are for flickr8k, not for {settings.what}")
     if settings.notop and (flickr8k or settings.format == "torch"):
         raise UserError("--notop is for vgg16 and vgg19 with --format keras; there is no other such file")
-    folder = Path(settings.out).expanduser() if settings.out else data_folder()
+    folder = expanded(settings.out) if settings.out else data_folder()
     mirrors = settings.mirror or ()
     if flickr8k:
         path = download_flickr8k(folder / "Flickr8k", text_only=settings.text_only, keep_archive=settings.keep_archive,

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from ..files import existing_file
+from ..errors import UserError
+from ..files import existing_file, expanded
 from .archives import Contents
 from .fetch import RemoteFile
 
@@ -53,7 +54,13 @@ FLICKR8K_IMAGES = _flickr8k("Flickr8k_Dataset.zip", Contents(images={"Flicker8k_
 
 def data_folder():
     """The folder of data sets and weights: the environment variable MINICAP_DATA, or ``~/.cache/minicap``."""
-    return Path(os.environ.get("MINICAP_DATA") or "~/.cache/minicap").expanduser()
+    if named := os.environ.get("MINICAP_DATA"):
+        return expanded(named)
+    try:
+        return Path.home() / ".cache" / "minicap"
+    except RuntimeError as error:
+        raise UserError("there is no home folder, where data sets and weights are by default; name a folder for them "
+                        "in the environment variable MINICAP_DATA") from error
 
 
 def find_weights(network):
@@ -64,5 +71,11 @@ def find_weights(network):
     """
     if named := os.environ.get("MINICAP_WEIGHTS"):
         return existing_file(named, "MINICAP_WEIGHTS")
-    paths = [data_folder() / file.name for (of, _), file in WEIGHTS.items() if of == network]
+    try:
+        folder = data_folder()
+    except UserError:
+        if os.environ.get("MINICAP_DATA"):
+            raise
+        return None  # no home folder, and so nothing in it
+    paths = [folder / file.name for (of, _), file in WEIGHTS.items() if of == network]
     return next((path for path in paths if path.is_file()), None)

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from ..errors import UserError
-from ..files import read_json, write_json
+from ..files import expanded, read_json, write_json
 from .lessons import find_lessons, shipped_lessons, the_lesson
 
 NAME = "progress.json"
@@ -84,7 +84,7 @@ def find_folder(start=None):
 
 def make_folder(folder, solutions=True):
     """Copy the lessons from the package; UserError if the folder is not empty."""
-    folder, source = Path(folder).expanduser(), shipped_lessons()
+    folder, source = expanded(folder), shipped_lessons()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} already exists and is not empty; name a new folder" if folder.is_dir() else
                         f"{folder} is a file; name a folder")

@@ -15,9 +15,10 @@ scores on it could not be compared with any others.
 import threading
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ...errors import UserError, warn
+from ...files import expanded
 from ...images import read_image
 from .caption_dataset import assemble, file_reader
 from .caption_files import parse_caption_file, parse_captions
@@ -38,7 +39,7 @@ def load_flickr8k(data_dir, splits=None):
     ``splits``: a folder with split lists to use instead of the official ones. Raises UserError when pictures, captions
     or split lists are missing. Known flaws (a captioned image that does not exist) are a warning.
     """
-    data_dir = Path(data_dir).expanduser()
+    data_dir = expanded(data_dir)
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder; it should hold Flickr8k")
     available, read = _find_images(data_dir)
@@ -48,7 +49,7 @@ def load_flickr8k(data_dir, splits=None):
                         f"Flickr8k_text.zip); fetch them with {_download(data_dir, '--text-only')}")
     caption_file, contents = found
     captions = parse_captions(contents, caption_file)
-    lists = _official_splits(data_dir) if splits is None else read_split_folder(Path(splits).expanduser())
+    lists = _official_splits(data_dir) if splits is None else read_split_folder(expanded(splits))
     if len(available) != IMAGES:
         warn(f"flickr8k: {len(available):,} images instead of {IMAGES:,} in {data_dir}")
     sizes = {split: len(names) for split, names in lists.items()}

@@ -3,15 +3,14 @@
 Names are never cut at a dot, and a file of such a name that minicap has not written is never overwritten.
 """
 
-from pathlib import Path
 
 from ...errors import UserError
-from ...files import existing_file, read_json
+from ...files import existing_file, expanded, read_json
 
 
 def array_path(path):
     """Where the array of ``path`` stands, which names it with ``.npy`` or without, or names its description."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.name in ("", ".."):
         raise UserError(f"{path} is a folder; name a file of features")
     return path if path.suffix.lower() == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
@@ -34,7 +33,7 @@ def _without(ending, name):
 
 
 def existing_array(path):
-    named, array = Path(path).expanduser(), array_path(path)
+    named, array = expanded(path), array_path(path)
     if not array.exists() and named.is_file() and _without(".json", named.name) == named.name:
         raise UserError(f"{named} is not a feature file of minicap, whose names end in .npy; {_import(named)}")
     if not array.exists() and (former := named.with_suffix(".npy")).exists():  # what minicap 0.1 made of "vgg-0.1"

@@ -12,12 +12,11 @@ What network made such features is unknown, so no photograph can be captioned wi
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError, warn
-from ...files import sha256
+from ...files import expanded, sha256
 from ..data.caption_dataset import first_of
 from .feature_file import FeatureSource, FeatureWriter, array_path, finished_changes
 from .own_arrays import Entry, open_arrays
@@ -38,7 +37,7 @@ def import_features(path, dataset, out, *, names=None, key=None, split=None, cha
 
     UserError when they are not those of all images, or it cannot be decided what they are.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if array_path(out).resolve() == path.resolve():
         raise UserError(f"out= {out} would replace the array it is made from; name another file")
     with open_arrays(path) as entries:
