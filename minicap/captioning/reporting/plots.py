@@ -1,6 +1,7 @@
 """Figures: learning curves, captioned pictures, attention."""
 
 import io
+import logging
 import textwrap
 
 import numpy as np
@@ -101,6 +102,8 @@ def shrink(picture, side):
 
 
 def _figure(rows, columns, size):
+    # Without a folder in the user's home its list of fonts is made again each time, of which it would tell at length.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

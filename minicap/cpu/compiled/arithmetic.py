@@ -1,15 +1,68 @@
 """How kernels are compiled, and versions of exp, σ and tanh for float32 that the compiler can vectorise."""
 
+import contextlib
+import functools
+import os
+
 import numba
 import numpy as np
 
+from ...errors import warn
+
+
+def compiler(fastmath):
+    """A decorator that compiles a function, and keeps the machine code on disk where there is a place for it.
+
+    The GIL is released, so that blocks run in parallel.
+    """
+    def compiled(function):
+        try:
+            with no_folder_called_tilde():
+                kernel = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
+        except RuntimeError:  # neither this folder nor one in the home of the user can be written, as in containers
+            warn_of_no_cache()
+            return numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+        kernel._cache.save_overload = or_warn(kernel._cache.save_overload)
+        return kernel
+    return compiled
+
+
+@contextlib.contextmanager
+def no_folder_called_tilde():
+    """For a user without a home, numba takes ``~/.cache`` literally and makes a folder ``~`` wherever it is called."""
+    homeless = os.path.expanduser("~") == "~" and "XDG_CACHE_HOME" not in os.environ
+    if homeless:
+        os.environ["XDG_CACHE_HOME"] = os.devnull
+    try:
+        yield
+    finally:
+        if homeless:
+            del os.environ["XDG_CACHE_HOME"]
+
+
+def or_warn(save):
+    """``save`` the machine code, but do not fail if the disk is full."""
+    def saved(*arguments):
+        try:
+            save(*arguments)
+        except OSError:
+            warn_of_no_cache()
+    return saved
+
+
+@functools.cache  # once is enough
+def warn_of_no_cache():
+    warn("numba finds no place to keep compiled code and compiles it again in every run, which takes up to 20 seconds; "
+         "name a folder in the environment variable NUMBA_CACHE_DIR, or set MINICAP_NUMBA=0 to do without numba")
+
+
 # A multiplication and the addition after it may be contracted into one instruction, with one rounding. Nothing else is
-# reordered, so results are the same bit for bit each time. The GIL is released, so that blocks run in parallel.
-kernel = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+# reordered, so results are the same bit for bit each time.
+kernel = compiler({"contract"})
 
 # The same for a sum of products, whose terms may be added in another order: eight partial sums, added at the end. The
 # order is fixed in the machine code, so this is repeatable too.
-summing_kernel = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+summing_kernel = compiler({"contract", "reassoc"})
 
 f4 = np.float32
 LOG2_E = f4(np.log2(np.e))
