@@ -10,7 +10,8 @@ from .captioning.ensemble import Ensemble
 from .captioning.reporting.plots import save_attention
 from .captioning.run_data import make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
-from .errors import UserError, with_flags
+from .errors import UserError, error_line
+from .terminal import shown
 from .weights.preprocessing import CONVENTIONS
 
 
@@ -51,7 +52,7 @@ def main(argv=None):
         try:
             picture = captioner.read(path)
         except UserError as error:
-            print(f"error: {with_flags(str(error))}", file=sys.stderr)
+            print(error_line(error), file=sys.stderr)
             failed += 1
             continue
         beams = captioner.captions([picture], **search)[0]
@@ -63,7 +64,7 @@ def main(argv=None):
                               "beams": [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]},
                              ensure_ascii=False), flush=True)
         else:
-            print(f"{path}: {beams[0][0]}", flush=True)
+            print(shown(f"{path}: {beams[0][0]}", None), flush=True)
     return 2 if failed else 0
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from .backend import CPU, get_device, to_numpy
 from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
-from .errors import UserError, warn, with_flags
+from .errors import UserError, error_line, warn
 from .files import existing_file
 from .images import centre_crop, read_ahead, read_image, resize_short_side
 from .inference import inference
@@ -137,7 +137,7 @@ def main(argv=None):
     failed = False
     for path, best in zip(settings.images, classifier.classify(settings.images, settings.top), strict=True):
         if isinstance(best, UserError):
-            print(f"error: {with_flags(str(best))}", file=sys.stderr)
+            print(error_line(best), file=sys.stderr)
             failed = True
         elif settings.json:
             print(json.dumps({"image": path, "top": best}, ensure_ascii=False), flush=True)

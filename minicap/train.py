@@ -15,6 +15,7 @@ from .captioning.training.trainer import Trainer
 from .cli import parse_settings, run_program, warn_of_no_effect
 from .errors import UserError, warn
 from .files import expanded, read_json, write_json
+from .terminal import drawn
 
 WRITTEN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "curve.png", "samples.png")
 
@@ -117,7 +118,7 @@ def show(folder, trainer, device, count=12):
     save_curves(folder / "curve.png", trainer.history)
     save_samples(folder / "samples.png", [dataset.image(n) for n in names], [captions[n] for n in names])
     if sys.stdout.isatty() and os.environ.get("COLORTERM") in ("truecolor", "24bit"):
-        print(terminal_picture(dataset.image(names[0])))
+        print(terminal_picture(dataset.image(names[0])), file=drawn(sys.stdout))
     print(f"a dev picture, {names[0]}: {captions[names[0]]}")
     print(f"{len(names)} dev pictures with captions: {folder / 'samples.png'}; learning curves: {folder / 'curve.png'}")
 

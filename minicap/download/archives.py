@@ -12,13 +12,13 @@ import os
 import re
 import shutil
 import stat
-import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..terminal import progress_bar
 
 # Deflate reaches at most 1032 : 1, pictures and text stay below 20 : 1; with overlapping members there is no limit.
 LARGEST_RATIO = 200
@@ -138,9 +138,7 @@ def _temporary_folder(path):
 
 def _write(z, members, folder):
     """Extract all members. ZipFile checks the CRC of each, and never writes more bytes than the directory declares."""
-    from tqdm import tqdm
-
-    for member in tqdm(members, desc=f"unpacking {Path(z.filename).name}", unit=" files", file=sys.stderr):
+    for member in progress_bar(members, desc=f"unpacking {Path(z.filename).name}", unit=" files"):
         z.extract(member, folder)
 
 
