@@ -7,7 +7,7 @@
 
 OUT is ``--out``, or else the environment variable MINICAP_DATA, or else ``~/.cache/minicap``. Files that are already
 there and pass verification are not downloaded again, even if they were put there by hand. The path of the result is
-printed on stdout.
+printed on stdout. Proxies are those of the environment (https_proxy, no_proxy).
 """
 
 import sys
@@ -63,6 +63,10 @@ def _with_mirrors(file, mirrors):
 
 def _address(mirror, name):
     """The address of the file ``name`` at ``mirror``; None when ``mirror`` is the address of another known file."""
+    try:
+        urlsplit(mirror).port  # noqa: B018 - the last of its parts to be checked
+    except ValueError as error:
+        raise UserError(f"--mirror {mirror} is no valid address ({error})") from error
     if urlsplit(mirror).scheme not in ("http", "https") or not urlsplit(mirror).hostname:
         raise UserError(f"--mirror {mirror} is not an address that begins with http:// or https://")
     last = PurePosixPath(urlsplit(mirror).path).name
