@@ -23,6 +23,7 @@ from .files import existing_file
 from .images import centre_crop, read_ahead, read_image, resize_short_side
 from .inference import inference
 from .losses import log_softmax
+from .terminal import shown
 from .vgg import tell_assumptions, vgg
 from .weights.preprocessing import CONVENTIONS
 
@@ -142,7 +143,8 @@ def main(argv=None):
         elif settings.json:
             print(json.dumps({"image": path, "top": best}, ensure_ascii=False), flush=True)
         else:
-            print("\n".join([path, *(f"{100 * b['p']:6.1f} %  {b['class']}" for b in best)]), flush=True)
+            print("\n".join([shown(path, None), *(f"{100 * b['p']:6.1f} %  {shown(b['class'])}" for b in best)]),
+                  flush=True)
     return 2 if failed else 0
 
 

@@ -14,6 +14,8 @@ class PictureFiles:
 
     A name is looked for as a path from ``folder`` or from its folder ``images``, then in any other folder, and then
     with another ending or none. Where the same name is in two folders, that one counts which has all of these names.
+    A path that leads elsewhere, ``/etc/a.jpg`` or ``../a.jpg``, is looked for by its last part: of what is outside,
+    pictures are found through links alone.
     """
 
     def __init__(self, folder):
@@ -48,7 +50,10 @@ class PictureFiles:
         return {name: found[name] for name in names if name in found}
 
     def _exact(self, name):
-        return next((path for root in self.roots if (path := root / name).is_file()), None)
+        if os.path.isabs(name) or ".." in Path(name).parts or Path(name).drive:
+            return None
+        # os.path.isfile says False of a name that is too long, of which Path.is_file raises OSError.
+        return next((path for root in self.roots if os.path.isfile(path := root / name)), None)
 
     def _folder_of(self, doubtful):
         """The one folder with a single picture for every doubtful name."""
@@ -82,5 +87,5 @@ def _pictures(folder, depth, prefix=""):
             if entry.is_dir():
                 if depth > 1:
                     yield from _pictures(entry.path, depth - 1, f"{prefix}{entry.name}/")
-            elif ENDING.search(entry.name) or "." not in entry.name:
+            elif entry.is_file() and (ENDING.search(entry.name) or "." not in entry.name):
                 yield prefix + entry.name

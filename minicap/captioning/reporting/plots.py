@@ -8,6 +8,7 @@ import numpy as np
 
 from ...files import replacing
 from ...images import resize
+from ...terminal import shown
 
 
 def save_curves(path, history):
@@ -45,7 +46,8 @@ def save_samples(path, pictures, captions, columns=4):
         ax.axis("off")
     for ax, picture, caption in zip(axes.flat, pictures, captions, strict=False):
         ax.imshow(picture)
-        ax.set_title(textwrap.fill(caption, 34), y=0, pad=-5, va="top", fontsize=9)
+        caption = textwrap.fill(shown(caption, None, keep="\n\t"), 34)
+        ax.set_title(caption, y=0, pad=-5, va="top", fontsize=9, parse_math=False)
     _save(figure, path)
 
 
@@ -68,7 +70,7 @@ def save_attention(path, picture, words, alphas, memory, columns=4):
         light = smooth_map(alpha, (H, W))[:, :, None]
         dark = 0.25 * picture.mean(axis=2, keepdims=True)  # grey where the attention is low
         ax.imshow((dark + light * (picture - dark)).astype(np.uint8))
-        ax.set_title(word, fontsize=15, fontweight="bold", loc="left", pad=3)
+        ax.set_title(shown(word), fontsize=15, fontweight="bold", loc="left", pad=3, parse_math=False)
         title = f"{100 * highest_tenth(alpha):.0f} %" + (f", memory {100 * of_memory:.0f} %" if any(memory) else "")
         ax.set_title(title, fontsize=9, color="0.4", loc="right", pad=3)
     _save(figure, path)
