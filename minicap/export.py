@@ -31,6 +31,7 @@ from .captioning.scoring.metrics import TITLES
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
 from .files import expanded, read_json, write_json, write_text
+from .terminal import shown
 
 LARGEST = 60_000_000  # bytes; a larger folder is hard to send
 PATHS = ("data_dir", "splits", "features", "mirrored", "weights", "embeddings", "out")
@@ -146,9 +147,10 @@ def card(source, captioner, settings, scores, megabytes):
     epochs = f"{settings.get('epochs')} epochs"
     if epoch := scores["dev"].get("epoch"):
         epochs += f" (the weights are of epoch {epoch})"
-    return CARD.format(model=repr(captioner.model).split("\n")[0], reads=reads, data=settings["data"],
+    text = CARD.format(model=repr(captioner.model).split("\n")[0], reads=reads, data=settings["data"],
                        seed=settings.get("seed"), epochs=epochs, words=len(captioner.vocabulary), megabytes=megabytes,
                        use=use, scores="\n".join(lines))
+    return shown(text, None, keep="\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What files and servers say is shown, and not obeyed: by terminals, figures or pages; names lead nowhere."""
 
+import io
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from minicap.captioning.text.vocabulary import Vocabulary
 from minicap.cli import run_program
 from minicap.download import __main__ as download
 from minicap.errors import UserError, warn
+from minicap.learn.console import Console
 from minicap.terminal import TextOnly, drawn, shown
 
 PACKAGE = Path(__file__).resolve().parents[2] / "minicap"
@@ -172,7 +174,7 @@ def namespace_of(file):
 
 
 def test_a_bug_is_shown_too(tmp_path):
-    code = f"from minicap.cli import run_program\ndef main(argv): raise KeyError({HOSTILE!r})\nrun_program(main)"
+    code = f"from minicap.cli import run_program\ndef main(argv): raise RuntimeError({HOSTILE!r})\nrun_program(main)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=PACKAGE.parent)
     assert done.returncode == 1 and not OBEYED.findall(done.stderr.decode())
 
@@ -192,6 +194,15 @@ def test_streams_write_lines_and_keep_their_other_methods(tmp_path):
         assert stream.encoding == "utf-8" and stream.fileno() == file.fileno() and not stream.isatty()
         assert drawn(stream) is file and drawn(file) is file
     assert (tmp_path / "out").read_text() == "\\u001b[31m a\tb\nc\\u000dd\n"
+
+
+def test_lessons_have_colours_of_their_own_alone():
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    console = Console(TextOnly(stream))
+    console.coloured = True
+    console.say(f"{console.paint('right', 'right')} {TITLE}{CSI}\n\tx")
+    assert stream.getvalue() == f"\x1b[32mright\x1b[0m {shown(TITLE + CSI)}\n\tx\n"
 
 
 def test_progress_bars_still_move(tmp_path):

@@ -55,7 +55,7 @@ def test_an_answer_that_never_begins_ends_in_time(server, tmp_path, behaviour):
     begin = time.monotonic()
     with pytest.raises(UserError, match=r"no answer: sent no complete answer within 0\.3 seconds"):
         get(server, tmp_path, behaviour, answer=0.3)
-    assert time.monotonic() - begin < 2 and names(tmp_path) == []
+    assert time.monotonic() - begin < 4 and names(tmp_path) == []
 
 
 @pytest.mark.parametrize("behaviour", [
@@ -70,7 +70,7 @@ def test_a_body_that_hardly_comes_ends_in_time(server, tmp_path, behaviour):
     begin = time.monotonic()
     with pytest.raises(UserError, match=r"sent only \d+ bytes of the file in 0\.3 seconds"):
         get(server, tmp_path, behaviour, window=0.3, attempts=1)
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 4
 
 
 def test_a_slow_server_that_is_fast_enough_is_waited_for(server, tmp_path):
@@ -79,10 +79,10 @@ def test_a_slow_server_that_is_fast_enough_is_waited_for(server, tmp_path):
     def slowly(handler, owner):
         handler.connection.sendall(OK + b"Content-Length: 256000\r\n\r\n")
         for part in slices:
-            time.sleep(0.05)
+            time.sleep(0.1)
             handler.connection.sendall(part)
 
-    assert get(server, tmp_path, slowly, window=0.3, least=16000, attempts=1).read_bytes() == BODY  # takes 0.8 s
+    assert get(server, tmp_path, slowly, window=1.0, least=16000, attempts=1).read_bytes() == BODY  # takes 1.6 s
 
 
 def test_one_byte_an_attempt_is_no_progress(server, tmp_path):
@@ -156,7 +156,7 @@ def test_redirects_lead_to_http_only(server, tmp_path, location):
         get(server, tmp_path, redirects(location))
 
 
-@pytest.mark.parametrize("location", ["http://[::1", "http://127.0.0.1:99999/", "http://127.0.0.1:x/", "http:///x",
+@pytest.mark.parametrize("location", ["http://[::1", "http://127.0.0.1:" + "9" * 30, "http://127.0.0.1:x/", "http:///x",
                                       "//", "http://a..b/", "http://\x1b[2J/"])
 def test_a_redirect_to_nowhere_is_one_sentence(server, tmp_path, location):
     with pytest.raises(UserError, match=r"cannot download file\.bin") as error:
