@@ -288,10 +288,38 @@ def test_no_name_leads_out_of_the_folder(beside, name):
 @pytest.mark.parametrize(("name", "path"), [
     ("../in.jpg", "in.jpg"), ("/home/somebody/data/in.jpg", "in.jpg"), ("{}/data/in.jpg", "in.jpg"),
     ("../../images/deep.jpg", "images/deep.jpg"), ("images/deep.jpg", "images/deep.jpg"),
-    ("deep.jpg", "images/deep.jpg")])
+    ("deep.jpg", "images/deep.jpg"), ("images/../in.jpg", "in.jpg"), ("../data/images/deep.jpg", "images/deep.jpg")])
 def test_a_path_from_another_place_is_looked_for_by_its_last_part(beside, name, path):
     name = name.format(beside)
     assert PictureFiles(beside / "data").find([name]) == {name: beside / "data" / path}
+
+
+def test_whole_paths_into_the_folder_tell_pictures_of_one_name_apart(beside, monkeypatch):
+    for part in ("train", "val"):
+        (beside / "data" / part).mkdir()
+        Image.new("RGB", (4, 4)).save(beside / "data" / part / "1.jpg")
+    names = [f"{beside}/data/train/1.jpg", "../data/val/1.jpg"]
+    monkeypatch.chdir(beside)
+    assert PictureFiles("data").find(names) == dict(zip(names, (Path("data/train/1.jpg"), Path("data/val/1.jpg")),
+                                                        strict=True))
+
+
+def test_no_name_goes_up_behind_a_link(beside):
+    (beside / "data" / "linked").symlink_to(beside / "other")
+    assert PictureFiles(beside / "data").find(["linked/../out.jpg"]) == {}
+
+
+def test_lists_of_splits_lead_nowhere_else(beside, capsys):
+    data = beside / "data"
+    names = [f"{n}.jpg" for n in range(3)]
+    for name in names:
+        Image.new("RGB", (4, 4)).save(data / name)
+    (data / "captions.csv").write_text("image,caption\n" + "".join(f"{name},a dog\n" for name in names))
+    for split, name in zip(("train", "dev", "test"), names, strict=True):
+        (data / f"{split}.txt").write_text(f"{name}\n" + "../out.jpg\n" * (split == "test"))
+    dataset = load_dataset("folder", str(data))
+    assert dataset.splits["test"] == ("2.jpg",)
+    assert f"1 image(s) of the split lists without a file in {data}, left out (../out.jpg)" in capsys.readouterr().err
 
 
 def test_links_that_the_user_made_are_followed(beside):
