@@ -46,7 +46,7 @@ def run(package, tmp_path):
     """Run code in a new Python with nothing but these variables in its environment; returns (output, messages)."""
     def run(code, **variables):
         there = tmp_path / "there"
-        there.mkdir()
+        there.mkdir(exist_ok=True)
         done = subprocess.run([sys.executable, "-B", "-c", code], cwd=there, capture_output=True, text=True,
                               env={"PYTHONPATH": str(package), "TMPDIR": str(tmp_path)} | variables)
         assert done.returncode == 0, done.stderr
@@ -89,6 +89,24 @@ def test_with_a_place_for_its_cache_numba_keeps_the_code_without_a_word(run, tmp
     pytest.importorskip("numba")
     out, err = run(TWO_KERNELS, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert (out, err) == (RESULTS, "") and len(list(tmp_path.glob("cache/*/*.nbc"))) >= 2
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_a_cache_that_is_damaged_is_made_again(run, tmp_path, ending):
+    pytest.importorskip("numba")
+    files = tmp_path / "cache"
+    for is_damaged in (True, False):
+        assert run(TWO_KERNELS, NUMBA_CACHE_DIR=str(files)) == (RESULTS, "")
+        sizes = {path: path.stat().st_size for path in files.glob(f"*/*.{ending}")}
+        assert sizes and min(sizes.values()) > 10
+        if is_damaged:
+            for path in sizes:
+                os.truncate(path, 10)  # as after a power cut
+
+
+def test_numba_that_is_told_not_to_compile_does_not(run):
+    pytest.importorskip("numba")
+    assert run(TWO_KERNELS, NUMBA_DISABLE_JIT="1") == (RESULTS, "")
 
 
 # ------------------------------------------------------------------------------------------------- figures, folders

@@ -22,7 +22,8 @@ def compiler(fastmath):
         except RuntimeError:  # neither this folder nor one in the home of the user can be written, as in containers
             warn_of_no_cache()
             return numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
-        kernel._cache.save_overload = or_warn(kernel._cache.save_overload)
+        if hasattr(kernel, "_cache"):  # NUMBA_DISABLE_JIT=1 leaves functions as they are
+            never_fail(kernel._cache)
         return kernel
     return compiled
 
@@ -40,14 +41,26 @@ def no_folder_called_tilde():
             del os.environ["XDG_CACHE_HOME"]
 
 
-def or_warn(save):
-    """``save`` the machine code, but do not fail if the disk is full."""
-    def saved(*arguments):
+def never_fail(cache):
+    """Let a cache on a full disk keep nothing, and one that is damaged begin anew; numba raises an exception for both.
+    """
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_or_none(*arguments):
+        try:
+            return load(*arguments)
+        except Exception:  # of pickle, on a file that was cut off when the machine stopped
+            with contextlib.suppress(OSError):
+                cache.flush()
+            return None
+
+    def save_or_warn(*arguments):
         try:
             save(*arguments)
-        except OSError:
+        except Exception:
             warn_of_no_cache()
-    return saved
+
+    cache.load_overload, cache.save_overload = load_or_none, save_or_warn
 
 
 @functools.cache  # once is enough
