@@ -9,8 +9,9 @@ from .captioning.ensemble import Ensemble
 from .captioning.reporting.plots import is_plot, save_attention
 from .captioning.run_data import CheckpointSettings, make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
-from .errors import UserError, with_flags
+from .errors import UserError, error_line
 from .locks import locked
+from .terminal import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ def caption(settings):
         try:
             picture = captioner.read(path)
         except UserError as error:
-            print(f"error: {with_flags(str(error))}", file=sys.stderr)
+            print(error_line(error), file=sys.stderr)
             failed += 1
             continue
         beams = captioner.captions([picture], **search)[0]
@@ -66,7 +67,7 @@ def caption(settings):
                               "beams": [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]},
                              ensure_ascii=False), flush=True)
         else:
-            print(f"{path}: {beams[0][0]}", flush=True)
+            print(shown(f"{path}: {beams[0][0]}", None), flush=True)
     return 2 if failed else 0
 
 

@@ -18,11 +18,12 @@ import numpy as np
 from .backend import CPU, get_device, to_numpy
 from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
-from .errors import UserError, warn, with_flags
+from .errors import UserError, error_line, warn
 from .files import existing_file
 from .images import centre_crop, read_ahead, read_image, resize_short_side
 from .inference import inference
 from .losses import log_softmax
+from .terminal import shown
 from .vgg import tell_assumptions, vgg
 from .weights import existing_weights
 from .weights.preprocessing import CONVENTIONS
@@ -146,12 +147,13 @@ def main(argv=None):
     failed = False
     for path, best in zip(settings.images, classifier.classify(settings.images, settings.top), strict=True):
         if isinstance(best, UserError):
-            print(f"error: {with_flags(str(best))}", file=sys.stderr)
+            print(error_line(best), file=sys.stderr)
             failed = True
         elif settings.json:
             print(json.dumps({"image": path, "top": best}, ensure_ascii=False), flush=True)
         else:
-            print("\n".join([path, *(f"{100 * b['p']:6.1f} %  {b['class']}" for b in best)]), flush=True)
+            print("\n".join([shown(path, None), *(f"{100 * b['p']:6.1f} %  {shown(b['class'])}" for b in best)]),
+                  flush=True)
     return 2 if failed else 0
 
 

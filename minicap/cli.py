@@ -12,9 +12,11 @@ import sys
 import types
 import typing
 
-from .errors import OPTIONS, UserError, warn, with_flags
-from .files import check_output, same_path
+from .errors import OPTIONS, UserError, error_line, warn
+from .files import check_output
 from .interrupt import INTERRUPTED, end, end_at_once, ends_at_once, raise_again
+from .paths import same_path
+from .terminal import show_text_only, shown
 
 LARGEST = 2**53  # of whole numbers: up to here a float, or another program that reads them, has each of them
 
@@ -160,7 +162,8 @@ def _argument(field, kind):
 def run_program(main, argv=None):
     """Run ``main(argv)`` and exit: 0 on success, 2 with a one-line message on a user's mistake, 130 on Ctrl-C."""
     OPTIONS.clear()
-    if hasattr(sys.stdout, "reconfigure"):  # a file name that is not UTF-8 is printed as JSON has it, "caf\\udce9.jpg"
+    show_text_only()
+    if hasattr(sys.stdout, "reconfigure"):  # what an encoding lacks is printed like "\\u4e2d"
         sys.stdout.reconfigure(errors="backslashreplace")
     at_once = ends_at_once()
     try:
@@ -181,15 +184,16 @@ def _exit_code(main, argv):
         code = main(argv)
         sys.stdout.flush()  # so that a closed pipe raises here, and not at exit, where it cannot be caught
     except UserError as error:
-        print(f"error: {with_flags(str(error))}", file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         code = 2
     except KeyboardInterrupt as interrupt:
-        print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
+        print(shown(": ".join(["interrupted", *map(str, interrupt.args)]), None), file=sys.stderr)
         code = INTERRUPTED
     except BrokenPipeError:  # `... | head` closed our output
         code = 1
     except OSError as error:  # from the system: a file without permission, a full disk under `> FILE`
-        print(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), file=sys.stderr)
+        print(shown(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), None),
+              file=sys.stderr)
         code = 2
     try:
         sys.stdout.flush()

@@ -32,6 +32,8 @@ from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
 from .files import read_json, write_json, write_text
 from .locks import locked
+from .paths import expanded
+from .terminal import shown
 from .writing import new_folder
 
 LARGEST = 60_000_000  # bytes; a larger folder is hard to send
@@ -75,7 +77,7 @@ class ExportSettings:
 
 def main(argv=None):
     settings = parse_settings(ExportSettings, "export", "Export a trained captioner to a small folder.", argv)
-    out = Path(settings.out).expanduser()
+    out = expanded(settings.out)
     with locked(out):
         export(settings, out)
 
@@ -150,9 +152,10 @@ def card(source, captioner, settings, scores, megabytes):
     epochs = f"{settings.get('epochs')} epochs"
     if epoch := scores["dev"].get("epoch"):
         epochs += f" (the weights are of epoch {epoch})"
-    return CARD.format(model=repr(captioner.model).split("\n")[0], reads=reads, data=settings["data"],
+    text = CARD.format(model=repr(captioner.model).split("\n")[0], reads=reads, data=settings["data"],
                        seed=settings.get("seed"), epochs=epochs, words=len(captioner.vocabulary), megabytes=megabytes,
                        use=use, scores="\n".join(lines))
+    return shown(text, None, keep="\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from .errors import UserError
-from .locks import is_stream
+from .paths import expanded, is_stream
 from .schema import fitting
 from .writing import replacing
 
@@ -46,7 +46,7 @@ def check_output(path, argument, is_ours):
     Programs call it before their work, so that the result of hours is not lost at its end. ``argument`` names the
     path in messages: "html".
     """
-    given, path = path, Path(path).expanduser()
+    given, path = path, expanded(path)
     if is_stream(path):
         return
     if path.is_dir() or os.fspath(given).endswith(("/", os.sep)):
@@ -62,7 +62,7 @@ def check_output(path, argument, is_ours):
 
 def existing_file(path, what):
     """``path`` as a Path; a UserError that states what was expected there if it is not a file."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder; {what} has to be a file")
     if not path.exists():
@@ -110,11 +110,6 @@ def decoded(data, where):
         return decode_text(data)
     except UnicodeDecodeError as error:
         raise UserError(f"{where} is not text in UTF-8 or UTF-16 ({error}); use another copy") from error
-
-
-def same_path(one, other):
-    """Whether two paths lead to one place: small, small/ and ../here/small do."""
-    return Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
 
 
 def sha256(path):

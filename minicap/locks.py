@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from .errors import UserError, warn
+from .paths import expanded, is_stream
 
 try:
     import fcntl
@@ -53,17 +54,8 @@ def locked_folder(folder):
     return _holding(_resolved(folder) / NAME, folder)
 
 
-def is_stream(path):
-    """Whether ``path`` leads to what is written into and cannot be replaced: a device, a pipe, a socket."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
 def _resolved(path):
-    return Path(os.path.realpath(os.path.expanduser(path)))
+    return Path(os.path.realpath(expanded(path)))
 
 
 def try_lock(fd):

@@ -20,8 +20,9 @@ from .captioning.scoring.metrics import METRICS, TITLES
 from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
 from .errors import UserError
-from .files import check_output, is_json_of_ours, parse_json, read_json, same_path, write_json
+from .files import check_output, is_json_of_ours, parse_json, read_json, write_json
 from .locks import locked_folder
+from .paths import expanded, same_path
 
 
 class Recipe(TypedDict):
@@ -44,7 +45,7 @@ class ReproduceSettings:
 def main(argv=None):
     settings = parse_settings(ReproduceSettings, "reproduce", "Run a recorded result again and compare.", argv)
     recorded = recorded_row(Path(settings.results), settings.row)
-    work = Path(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}").expanduser()
+    work = expanded(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}")
     if same_path(work, Path(settings.results) / settings.row):
         raise UserError(f"work= {work} holds the recorded result, which would be replaced; name another folder")
     check_output(work / "scores-test.json", "work", is_file_of_scores)

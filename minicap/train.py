@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import os
 import sys
-from pathlib import Path
 
 from .backend import get_device
 from .captioning.captioner import Captioner, caption_all
@@ -18,6 +17,7 @@ from .cli import parse_settings, run_program, warn_of_no_effect
 from .errors import UserError, warn
 from .files import read_json, write_json
 from .locks import locked_folder
+from .paths import expanded
 
 WRITTEN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "curve.png", "samples.png")
 
@@ -32,7 +32,7 @@ def main(argv=None):
         return run(given, settings)
     with contextlib.ExitStack() as stack:
         settings = hold_folder(stack, given, settings)
-        check_folder(Path(settings.out).expanduser(), settings.resume)
+        check_folder(expanded(settings.out), settings.resume)
         return run(given, settings)
 
 
@@ -54,7 +54,7 @@ def hold_folder(stack, given, settings):
 def run(given, settings):
     """Train with the resolved ``settings`` of those ``given``."""
     print("settings: " + ", ".join(f"{name}={value}" for name, value in settings.of_use().items()))
-    folder = Path(settings.out).expanduser()
+    folder = expanded(settings.out)
     warn_of_unused(given, settings)
     device = get_device(settings.device)
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed,

@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 from .errors import UserError
-from .locks import NO_LINK, is_stream, lock_of
+from .locks import NO_LINK, lock_of
+from .paths import expanded, is_stream
 
 PARTIAL = ".minicap-{}.partial"  # the name of what is being written
 
@@ -28,7 +29,7 @@ def replacing(path):
     Only a file is replaced. A link stays, and the file that it leads to is replaced; a device or a pipe, and the file
     that the shell has sent the program's output to, are written into, all at once at the end.
     """
-    path = os.path.expanduser(path)
+    path = expanded(path)
     with _telling(path):
         if is_stream(path) or _output(path):
             with tempfile.TemporaryDirectory(prefix="minicap-") as folder:
@@ -54,7 +55,7 @@ def new_folder(path):
     A folder that is there stays, as it may be where a shell is, or a disk. What is made for it is moved into it in the
     order of the names; what it has under one of them already, from a program that was killed while it did so, stays.
     """
-    path = os.path.expanduser(path)
+    path = expanded(path)
     with _telling(path):
         folder = _at_the_end_of_links(path)
         there = folder.is_dir()

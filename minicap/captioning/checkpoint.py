@@ -20,6 +20,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import existing_file, parse_json, read_json, write_json
+from ..paths import expanded
 from ..schema import Count, fitting
 from ..weights.raw import all_finite
 from ..writing import replacing
@@ -126,7 +127,7 @@ def with_prefix(tensors, prefix):
 
 def checkpoint_folder(path):
     """``path`` as a Path; UserError if it is not a folder written by training."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.exists():
         raise UserError(f"checkpoint folder {path} does not exist; `python -m minicap.train --out {path}` creates one")
     if not path.is_dir():
@@ -144,7 +145,7 @@ def run_settings(folder, schema=dict[str, object]):
 
 def checkpoint_folders(paths):
     """The folders of ``--checkpoint A,B,C`` as a list; an existing folder may have a comma in its name."""
-    one = Path(paths).expanduser()
+    one = expanded(paths)
     return [checkpoint_folder(path) for path in ([paths] if one.exists() else paths.split(","))]
 
 

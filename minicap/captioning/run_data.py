@@ -7,7 +7,7 @@ import numpy as np
 
 from ..cli import option
 from ..errors import UserError
-from ..files import same_path
+from ..paths import same_path
 from ..weights.preprocessing import CONVENTIONS
 from .checkpoint import run_settings
 from .data import load_dataset

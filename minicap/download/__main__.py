@@ -7,7 +7,7 @@
 
 OUT is ``--out``, or else the environment variable MINICAP_DATA, or else ``~/.cache/minicap``. Files that are already
 there and pass verification are not downloaded again, even if they were put there by hand. The path of the result is
-printed on stdout.
+printed on stdout. Proxies are those of the environment (https_proxy, no_proxy).
 """
 
 import sys
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from ..cli import option, parse_settings, run_program
 from ..errors import UserError
 from ..locks import locked, locked_folder
+from ..paths import expanded
 from .archives import unpack
 from .catalogue import FLICKR8K_IMAGES, FLICKR8K_TEXT, WEIGHTS, data_folder
 from .fetch import fetch
@@ -70,6 +71,10 @@ def _with_mirrors(file, mirrors):
 
 def _address(mirror, name):
     """The address of the file ``name`` at ``mirror``; None when ``mirror`` is the address of another known file."""
+    try:
+        urlsplit(mirror).port  # noqa: B018 - the last of its parts to be checked
+    except ValueError as error:
+        raise UserError(f"--mirror {mirror} is no valid address ({error})") from error
     if urlsplit(mirror).scheme not in ("http", "https") or not urlsplit(mirror).hostname:
         raise UserError(f"--mirror {mirror} is not an address that begins with http:// or https://")
     last = PurePosixPath(urlsplit(mirror).path).name
@@ -86,7 +91,7 @@ def main(argv=None):
         raise UserError(f"--text-only and --keep-archive are for flickr8k, not for {settings.what}")
     if settings.notop and (flickr8k or settings.format == "torch"):
         raise UserError("--notop is for vgg16 and vgg19 with --format keras; there is no other such file")
-    folder = Path(settings.out).expanduser() if settings.out else data_folder()
+    folder = expanded(settings.out) if settings.out else data_folder()
     mirrors = settings.mirror or ()
     if flickr8k:
         path = download_flickr8k(folder / "Flickr8k", text_only=settings.text_only, keep_archive=settings.keep_archive,

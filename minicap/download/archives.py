@@ -11,13 +11,13 @@ import os
 import re
 import shutil
 import stat
-import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..terminal import progress_bar
 from ..writing import unfinished
 
 # Deflate reaches at most 1032 : 1, pictures and text stay below 20 : 1; with overlapping members there is no limit.
@@ -127,9 +127,7 @@ def _check_size(archive, folder, size):
 
 def _write(z, members, folder):
     """Extract all members. ZipFile checks the CRC of each, and never writes more bytes than the directory declares."""
-    from tqdm import tqdm
-
-    for member in tqdm(members, desc=f"unpacking {Path(z.filename).name}", unit=" files", file=sys.stderr):
+    for member in progress_bar(members, desc=f"unpacking {Path(z.filename).name}", unit=" files"):
         z.extract(member, folder)
 
 

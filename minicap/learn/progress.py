@@ -11,6 +11,7 @@ from typing import Literal, NotRequired, TypedDict
 from ..errors import UserError
 from ..files import read_json, write_json
 from ..locks import locked
+from ..paths import expanded
 from ..schema import Count
 from ..writing import new_folder
 from .lessons import find_lessons, shipped_lessons, the_lesson
@@ -94,7 +95,7 @@ def find_folder(start=None):
 
 def make_folder(folder, solutions=True):
     """Copy the lessons from the package; UserError if the folder is not empty."""
-    folder, source = Path(folder).expanduser(), shipped_lessons()
+    folder, source = expanded(folder), shipped_lessons()
     unwanted = ["__pycache__", "*.pyc", NAME] + ["solution.py"] * (not solutions)
     with locked(folder):
         if folder.exists() and not folder.is_dir():

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import existing_file, sha256
+from ..paths import expanded
 from .keras_h5 import keras_backend, read_keras_h5, read_keras_zip
 from .npy_pickle import read_npy_pickle
 from .other_frameworks import CURE
@@ -58,7 +59,7 @@ class WeightFile:
 
 def existing_weights(path):
     """``path`` as a Path; UserError, with the cure, if there is no file."""
-    if (Path(path).expanduser() / "saved_model.pb").is_file():
+    if (expanded(path) / "saved_model.pb").is_file():
         raise UserError(f"weights file {path} is a TensorFlow SavedModel, {CURE}")
     return existing_file(path, "weights file")
 

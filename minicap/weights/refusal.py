@@ -2,6 +2,8 @@
 
 import contextlib
 
+from ..terminal import shown
+
 #: Trained weights hardly compress: a file may unpack to at most EXPANSION times its own size plus FREE_BYTES.
 FREE_BYTES, EXPANSION = 64 << 20, 20
 
@@ -13,12 +15,6 @@ class RefusalError(Exception):
 def damaged(what):
     """The refusal of a file whose bytes contradict themselves."""
     return RefusalError(f"{what}: it is cut off or damaged, so download or copy it again")
-
-
-def shown(text):
-    """A name from an untrusted file, made safe for a line on a terminal: no control characters, limited length."""
-    text = str(text)
-    return text if text.isprintable() and len(text) <= 100 else ascii(text[:100])
 
 
 @contextlib.contextmanager

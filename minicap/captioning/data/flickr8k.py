@@ -15,10 +15,11 @@ scores on it could not be compared with any others.
 import threading
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ...errors import UserError, warn
 from ...images import read_image
+from ...paths import expanded
 from .caption_dataset import assemble, file_reader
 from .caption_files import parse_caption_file, parse_captions
 from .splits import LIST_NAMES, SPLITS, find_in, find_split_lists, parse_split_lists, read_split_folder
@@ -39,7 +40,7 @@ def load_flickr8k(data_dir, splits=None, pictures_needed=True):
     or split lists are missing; pictures may be if they are not ``pictures_needed``. Known flaws (a captioned image that
     does not exist) are a warning.
     """
-    data_dir = Path(data_dir).expanduser()
+    data_dir = expanded(data_dir)
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder; it should hold Flickr8k")
     images = _find_images(data_dir)
@@ -52,7 +53,7 @@ def load_flickr8k(data_dir, splits=None, pictures_needed=True):
                         f"Flickr8k_text.zip); fetch them with {_download(data_dir, '--text-only')}")
     caption_file, contents = found
     captions = parse_captions(contents, caption_file)
-    lists = _official_splits(data_dir) if splits is None else read_split_folder(Path(splits).expanduser())
+    lists = _official_splits(data_dir) if splits is None else read_split_folder(expanded(splits))
     available, read = images or (captions.keys(), file_reader({name: data_dir / name for name in captions}))
     if images and len(available) != IMAGES:
         warn(f"flickr8k: {len(available):,} images instead of {IMAGES:,} in {data_dir}")

@@ -4,16 +4,15 @@ Names are never cut at a dot, and a file of such a name that minicap has not wri
 """
 
 import os
-from pathlib import Path
 
 from ...errors import UserError
 from ...files import existing_file, read_json
-from ...locks import is_stream
+from ...paths import expanded, is_stream
 
 
 def array_path(path):
     """Where the array of ``path`` stands, which names it with ``.npy`` or without, or names its description."""
-    given, path = path, Path(path).expanduser()
+    given, path = path, expanded(path)
     if path.name in ("", "..") or os.fspath(given).endswith(("/", os.sep)):
         raise UserError(f"{given} is a folder; name a file of features")
     return path if path.suffix == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
@@ -36,7 +35,7 @@ def _without(ending, name):
 
 
 def existing_array(path):
-    named, array = Path(path).expanduser(), array_path(path)
+    named, array = expanded(path), array_path(path)
     if not array.exists() and named.exists() and _without(".json", named.name) == named.name:
         raise UserError(f"{named} is not a feature file of minicap, whose names end in .npy; {_import(named)}")
     if not array.exists() and (former := named.with_suffix(".npy")).exists():  # what minicap 0.1 made of "vgg-0.1"

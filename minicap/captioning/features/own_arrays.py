@@ -17,12 +17,12 @@ import mmap
 import re
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError
 from ...files import existing_file
+from ...paths import expanded
 from ...weights.npy_pickle import read_npy_pickle, read_pickle
 from ...weights.plain_arrays import read_safetensors
 from ...weights.recognize import SAFETENSORS_HEADER_LIMIT, TORCH_LEGACY_MARK
@@ -59,7 +59,7 @@ class Entry:
 @contextlib.contextmanager
 def open_arrays(path):
     """Yield {name: Entry} of a file or folder; UserError, naming it, when it is of another kind or damaged."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     with contextlib.ExitStack() as stack:
         try:
             found = _of_folder(path) if path.is_dir() else _of_file(existing_file(path, "file of features"), stack)

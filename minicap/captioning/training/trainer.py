@@ -16,6 +16,7 @@ from ...files import write_text
 from ...flat import flatten
 from ...optim import Adam, WeightAverage, clip_gradients, warmup_cosine
 from ...schema import Count, Size, fitting
+from ...terminal import progress_bar
 from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
 from ..features.feature_source import FeatureSource, differences_in_words
@@ -120,10 +121,8 @@ class Trainer:
 
     def train_epoch(self):
         """One pass over the batches; returns the mean loss, for likelihood per word."""
-        from tqdm import tqdm
-
         total, counted, checked = 0.0, 0, 20
-        with tqdm(total=len(self.batches), desc=f"epoch {self.epoch + 1}", leave=False, unit="batch") as bar:
+        with progress_bar(total=len(self.batches), desc=f"epoch {self.epoch + 1}", leave=False, unit="batch") as bar:
             for number, batch in enumerate(self.batches, start=1):
                 loss, count = self.step(batch)
                 total, counted = total + loss * count, counted + count
