@@ -56,12 +56,14 @@ def run_blocks(function, blocks):
         threads = _threads_outside = thread_count()
         parts = min(threads, len(blocks))
         bounds = [len(blocks) * part // parts for part in range(parts + 1)] if parts else [0, 0]
+        errors = np.geterr()  # what the caller wants to hear of overflows, which NumPy keeps by thread
 
         def work(part):
             _here.part = part
             try:
-                for block in blocks[bounds[part]:bounds[part + 1]]:
-                    function(*block)
+                with np.errstate(**errors):
+                    for block in blocks[bounds[part]:bounds[part + 1]]:
+                        function(*block)
             finally:
                 _here.part = None
 

@@ -53,8 +53,8 @@ class WeightFile:
     path: Path
     format: str
     tensors: dict[str, np.ndarray]
-    digest: Callable  # () -> its SHA-256, read off the disk in the first call
     backend: str | None = None  # of Keras, where a file states it: "tensorflow", "theano", ...
+    digest: Callable | None = None  # () -> its SHA-256, read off the disk in the first call
 
 
 def existing_weights(path):
@@ -93,7 +93,7 @@ def _read(path, is_part=False):
         raise UserError(f"weights file {path} {error}") from error
     if not tensors:
         raise UserError(f"weights file {path} is valid ({format}) but holds no tensors: check that it is the right one")
-    return WeightFile(path, format, tensors, functools.cache(lambda: _digest(path)), backend)
+    return WeightFile(path, format, tensors, backend, functools.cache(lambda: _digest(path)))
 
 
 def _read_parts(path, index):

@@ -36,6 +36,16 @@ def test_two_blocks_run_at_the_same_time(two_threads):
     run_blocks(lambda _: both.wait(timeout=30), [(0,), (1,)])  # BrokenBarrierError if one waits for the other's end
 
 
+def test_what_the_caller_wants_to_hear_of_overflows_holds_in_all_threads(two_threads):
+    def overflow(_):
+        np.float32(3e38) * np.float32(10)
+
+    with np.errstate(over="ignore"):
+        run_blocks(overflow, [(0,), (1,)])
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        run_blocks(lambda part: overflow(part) if part else None, [(0,), (1,)])
+
+
 def test_one_thread_is_enough_where_blas_is_held_to_one():
     here = set()
     with threadpool_limits(1, "blas"):
