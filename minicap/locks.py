@@ -11,6 +11,7 @@ written, which the writing itself will say, programs go on without.
 
 import contextlib
 import functools
+import hashlib
 import os
 import stat
 import sys
@@ -44,8 +45,7 @@ def locked(*targets):
         for target in targets:
             if target is not None and not is_stream(target):
                 file = _resolved(target)
-                path = file / NAME if file.is_dir() else file.with_name(f".{file.name}{NAME}")
-                stack.enter_context(_holding(path, target))
+                stack.enter_context(_holding(file / NAME if file.is_dir() else _beside(file), target))
         yield
 
 
@@ -56,6 +56,12 @@ def locked_folder(folder):
 
 def _resolved(path):
     return Path(os.path.realpath(expanded(path)))
+
+
+def _beside(file):
+    name = os.fsencode(file.name)
+    longest = 255 - len(f".{NAME}")  # bytes, of names on most file systems
+    return file.with_name(f".{file.name if len(name) <= longest else hashlib.sha256(name).hexdigest()}{NAME}")
 
 
 def try_lock(fd):

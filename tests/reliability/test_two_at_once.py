@@ -237,6 +237,17 @@ def test_a_file_and_a_link_to_it_have_one_lock(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "犬" * 85])
+def test_a_file_with_the_longest_name_is_locked_as_well(tmp_path, name):
+    (tmp_path / name).touch()
+    with locked(tmp_path / name), pytest.raises(UserError, match="is being written"), locked(tmp_path / name):
+        pass
+    with locked(tmp_path / name):
+        (tmp_path / name[1:]).touch()
+        with locked(tmp_path / name[1:]):
+            pass
+
+
 def test_folders_made_for_a_lock_are_deleted_if_nothing_was_written(tmp_path):
     with locked_folder(tmp_path / "a" / "b"):
         pass
