@@ -18,6 +18,7 @@ from .errors import UserError, warn
 from .files import read_json, write_json
 from .locks import locked_folder
 from .paths import expanded
+from .terminal import drawn
 
 WRITTEN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "curve.png", "samples.png")
 
@@ -150,7 +151,7 @@ def show(folder, trainer, device, count=12):
         return
     save_samples(folder / "samples.png", pictures, [captions[n] for n in names])
     if sys.stdout.isatty() and os.environ.get("COLORTERM") in ("truecolor", "24bit"):
-        print(terminal_picture(pictures[0]))
+        print(terminal_picture(pictures[0]), file=drawn(sys.stdout))
     print(f"{len(names)} dev pictures with captions: {folder / 'samples.png'}")
 
 

@@ -182,7 +182,7 @@ def test_to_go_on_with_other_settings_or_captions_is_refused_and_leaves_the_run_
 
 @pytest.mark.parametrize("fact, value, message", [
     ("settings", [], "settings has to be an object, and not []"), ("epoch", "1", "epoch has to be a whole number"),
-    ("history", None, "history has to be a list, and not None"), ("vocabulary", 3, "vocabulary has to be text, and not 3"),
+    ("history", None, "history has to be a list, and not None"), ("vocabulary", 3, "vocabulary has to be text"),
     ("history", [], "is damaged (its history is not one of all epochs)"), ("best", "DELETED", "best is missing"),
     ("history", [1], "history[0] has to be an object, and not 1"), ("source", {}, "is damaged (None is not a network"),
     ("epoch", 7, "is damaged (its history is not one of all epochs)"), ("shuffle_rng", {}, "is damaged (state must be"),
