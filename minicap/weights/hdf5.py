@@ -35,13 +35,13 @@ def check_storage(dataset, packed, allowed=allowed):
     name = shown(dataset.name.lstrip("/"))
     if dataset.is_virtual or dataset.external:
         raise RefusalError(f"stores the numbers of {name} in another file; refusing to load")
-    refuse_bomb(dataset.nbytes, packed)
+    refuse_bomb(dataset.nbytes, packed, allowed)
     if dataset.chunks is None:
         return
     chunks = math.prod(-(-n // of_chunk) for n, of_chunk in zip(dataset.shape, dataset.chunks, strict=True))
     if chunks * CHUNK_BYTES > allowed(packed):
         raise damaged(f"has {packed:,} bytes but declares {chunks:,} chunks of {name}")
-    refuse_bomb(math.prod(dataset.chunks) * dataset.dtype.itemsize, packed)
+    refuse_bomb(math.prod(dataset.chunks) * dataset.dtype.itemsize, packed, allowed)
     made = dataset.id.get_create_plist()
     packing = [kind for kind in (made.get_filter(i)[0] for i in range(made.get_nfilters()))
                if kind not in _KEEP_THE_SIZE]

@@ -43,7 +43,7 @@ def allowed(packed):
     return FREE_BYTES + EXPANSION * packed
 
 
-def refuse_bomb(unpacked, packed):
+def refuse_bomb(unpacked, packed, allowed=allowed):
     """Refuse a file of ``packed`` bytes that declares far too many ``unpacked`` bytes, before memory is allocated."""
     if unpacked > allowed(packed):
-        raise damaged(f"has {packed:,} bytes but declares {unpacked:,} bytes of tensors, which weights never do")
+        raise damaged(f"has {packed:,} bytes but declares {unpacked:,} bytes of numbers, far more than fit into it")

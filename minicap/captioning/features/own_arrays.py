@@ -9,6 +9,8 @@ Pickles, also those inside a .npy, are refused: to read one is to run whatever i
 """
 
 import contextlib
+import functools
+import os
 import zipfile
 from dataclasses import dataclass
 
@@ -16,10 +18,14 @@ import numpy as np
 
 from ...errors import UserError
 from ...files import existing_file
-from ...weights.refusal import shown
+from ...weights.child import Child
+from ...weights.hdf5 import check_storage
+from ...weights.refusal import RefusalError, refuse_bomb, shown
 
 NPY, HDF5, MATLAB = b"\x93NUMPY", b"\x89HDF\r\n\x1a\n", b"MATLAB 5.0 MAT-file"
 NUMBERS = "fiu"  # dtype.kind of what can be features
+#: Features can be packed well, as most of them are 0: a file may take this memory, and this many times its own size.
+FREE_BYTES, EXPANSION = 256 << 20, 100
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,21 @@ def open_arrays(path):
     with open(path, "rb") as f:
         head = f.read(2048)
     with contextlib.ExitStack() as stack:
-        try:
+        with _damage_told(path):
             found = _entries(path, head, stack)
-        except UserError:
-            raise
-        except Exception as error:  # of nearly every type, from four libraries, on damaged files
-            raise UserError(f"{path} is damaged or no file of arrays ({shown(error)}); use another copy") from error
         yield found
+
+
+@contextlib.contextmanager
+def _damage_told(path):
+    try:
+        yield
+    except UserError:
+        raise
+    except RefusalError as error:
+        raise UserError(f"{path} {error}") from error
+    except Exception as error:  # of nearly every type, from four libraries, on damaged files
+        raise UserError(f"{path} is damaged or no file of arrays ({shown(error)}); use another copy") from error
 
 
 def _entries(path, head, stack):
@@ -58,9 +72,9 @@ def _entries(path, head, stack):
     if head.startswith(b"PK"):
         return _of_npz(path, stack)
     if any(head[at:].startswith(HDF5) for at in (0, 512, 1024)):  # MATLAB writes 512 bytes of its own in front
-        return _of_hdf5(path, stack)
+        return _from_child("of_hdf5", path, stack)
     if head.startswith(MATLAB):
-        return _of_matlab(path)
+        return _from_child("of_matlab", path, stack)
     what = "is a pickle, which could run any program" if head[:1] == b"\x80" else "is none of these"
     raise UserError(f"{path} {what}; features are read from .npy, .npz, .mat and .h5: write them by "
                     "`numpy.savez(FILE, features=array, names=names)`")
@@ -88,9 +102,32 @@ def _entry(array):
     return Entry(array.shape, kind, lambda axis, begin, end: array[(slice(None),) * axis + (slice(begin, end),)])
 
 
+def _allowed(packed):
+    return FREE_BYTES + EXPANSION * packed
+
+
+def _from_child(answers, path, stack):
+    """The entries of a file that a child has opened, which can take only so much memory."""
+    child = stack.enter_context(Child(__name__, answers, path, _allowed(path.stat().st_size)))
+
+    def take(name, *part):
+        with _damage_told(path):
+            return child.ask("take", name, *part)
+
+    return {name: Entry(tuple(shape), kind, functools.partial(take, name)) for name, shape, kind in child.ask("list")}
+
+
+def _answer(found):
+    """What the child answers about such entries."""
+    return lambda question, name=None, *part: (
+        found[name].take(*part) if question == "take" else
+        [(name, entry.shape, entry.kind) for name, entry in found.items()])
+
+
 def _of_npz(path, stack):
     with zipfile.ZipFile(path) as archive:
         others = [name for name in archive.namelist() if not name.endswith(".npy")]
+        refuse_bomb(sum(info.file_size for info in archive.infolist()), path.stat().st_size, _allowed)
     if others:
         raise UserError(f"{path} is a zip archive with {shown(others[0])} in it and no .npz of arrays; write them by "
                         "`numpy.savez(FILE, features=array, names=names)`")
@@ -106,7 +143,8 @@ def _of_npz(path, stack):
     return found
 
 
-def _of_matlab(path):
+@contextlib.contextmanager
+def of_matlab(path):
     """MATLAB up to version 7: 4096 x 8000 is (4096, 8000), cells and character matrices are strings."""
     from scipy.io import loadmat, whosmat
 
@@ -119,7 +157,7 @@ def _of_matlab(path):
                 found[name] = Entry((len(strings),), "strings", lambda *_, s=strings: [_text(name) for name in s])
         elif kind in ("double", "single") or "int" in kind:
             found[name] = _Later(path, name, shape).entry()
-    return found
+    yield _answer(found)
 
 
 class _Later:
@@ -139,22 +177,19 @@ class _Later:
         return self.array[(slice(None),) * axis + (slice(begin, end),)]
 
 
-def _of_hdf5(path, stack):
+@contextlib.contextmanager
+def of_hdf5(path):
     import h5py
 
-    file = stack.enter_context(h5py.File(path, "r"))
     found = {}
+    with h5py.File(path, "r") as file:
+        def visit(name, item):
+            if isinstance(item, h5py.Dataset) and not name.startswith(("#refs#", "#subsystem#")):
+                check_storage(item, os.path.getsize(path), _allowed)
+                found[name] = _of_dataset(file, item)
 
-    def visit(name, item):
-        if not isinstance(item, h5py.Dataset) or name.startswith(("#refs#", "#subsystem#")):
-            return
-        if item.is_virtual or item.external:
-            raise UserError(f"{path} keeps the numbers of {shown(name)} in another file, which is not read; copy them "
-                            "into one")
-        found[name] = _of_dataset(file, item)
-
-    file.visititems(visit)
-    return found
+        file.visititems(visit)
+        yield _answer(found)
 
 
 def _of_dataset(file, item):
