@@ -19,6 +19,7 @@ from .vocabulary import SPECIAL
 
 BOM = b"\xef\xbb\xbf"
 HEAD, BLOCK = 1 << 20, 1 << 24  # bytes: to tell what a file is, and of a binary file at a time
+LINE, MOST = 1 << 20, 1 << 15  # bytes of a line and numbers of a vector: more are not read, as they may have no end
 
 
 class WordVectors:
@@ -34,7 +35,7 @@ class WordVectors:
         first, end, rest = head.partition(b"\n")
         parts = first.split()
         self.count = self.size = None
-        if end and len(parts) == 2 and all(part.isdigit() for part in parts):
+        if end and len(parts) == 2 and all(part.isdigit() and len(part) < 16 for part in parts):
             self.count, self.size = map(int, parts)
             second = rest.partition(b"\n")[0]
             self.binary = len(_numbers_behind(second)) < self.size
@@ -43,6 +44,8 @@ class WordVectors:
             self.size, self.binary = len(_numbers_behind(first)), False
             second = rest.partition(b"\n")[0]
             right = end and self.size > 1 and (not second.strip() or len(_numbers_behind(second)) >= self.size)
+        if right and self.size > MOST:
+            raise UserError(f"{self.path} says that a vector has {self.size:,} numbers; more than {MOST:,} are not read")
         if not right:
             archive = head.startswith(b"PK")
             raise UserError(f"{self.path} " + ("is a zip archive; unpack it and name one of its files" if archive else
@@ -54,7 +57,8 @@ class WordVectors:
         wanted, found = {word.encode(): word for word in words}, {}
         with self._open() as stream:
             rows = self._binary_rows(stream, wanted) if self.binary else self._text_rows(stream, wanted)
-            for word, vector in self._guarded(lambda: list(rows)):
+            while (row := self._guarded(lambda: next(rows, None))) is not None:
+                word, vector = row
                 if not np.isfinite(vector).all():
                     raise UserError(f"{self.path} has a vector for {wanted[word]!r} that is not finite; use another "
                                     "copy")
@@ -84,7 +88,10 @@ class WordVectors:
         line, rows = b"", 0
         if self.count is not None:
             stream.readline()
-        for number, line in enumerate(stream, start=1 if self.count is None else 2):
+        lines = iter(lambda: stream.readline(LINE), b"")
+        for number, line in enumerate(lines, start=1 if self.count is None else 2):
+            if len(line) == LINE:
+                raise UserError(f"{self.path}, line {number} has more than {LINE:,} bytes; use another copy")
             line = line.removeprefix(BOM) if number == 1 else line
             word, *_ = line.split(None, 1) or [b""]
             rows += bool(word)
@@ -108,6 +115,8 @@ class WordVectors:
         data, at, size = b"", 0, 4 * self.size
         for row in range(self.count):
             while (blank := data.find(b" ", at)) < 0 or len(data) < blank + 1 + size:
+                if len(data) - at > LINE:
+                    raise UserError(f"{self.path} has a word of more than a million bytes; use another copy")
                 if not (block := stream.read(BLOCK)):
                     self._expect_all(row, cut=True)
                 data, at = data[at:] + block, 0
