@@ -56,7 +56,7 @@ def load_tensors(path, what):
         with safe_open(path, framework="numpy") as file:
             facts = _facts(file.metadata(), f"{what} {path}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: a type NumPy does not have
         raise UserError(f"{what} {path} is damaged or not a safetensors file ({error}); use another copy") from error
     for name, a in tensors.items():
         if not all_finite(a):
@@ -83,7 +83,7 @@ def _facts(metadata, where):
     try:
         facts = json.loads((metadata or {})["minicap"])
         format = facts["format"]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:  # also a number of 5,000 digits, 1,000 brackets
         raise UserError(f"{where} was not written by minicap; name a folder written by minicap.train") from error
     if format not in READABLE:
         raise UserError(f"{where} has checkpoint format {format}, this version of minicap reads {READABLE_FORMATS}; "
@@ -149,10 +149,14 @@ def read_description(folder):
         raise UserError(f"{where} lacks {missing[0]!r}; use another copy of the checkpoint")
     try:
         settings, source = settings_from_json(found["model"]), FeatureSource.from_json(found["source"])
-    except (TypeError, KeyError, AttributeError, UserError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise UserError(f"{where} does not describe a model of this version of minicap ({error}); "
                         "use the version that wrote it") from error
-    return Description(settings, source, Vocabulary.from_json(found["vocabulary"], where))
+    vocabulary = Vocabulary.from_json(found["vocabulary"], where)
+    if settings.vocabulary != len(vocabulary):
+        raise UserError(f"{where} describes a model of {settings.vocabulary:,} words, but has {len(vocabulary):,}; use "
+                        "another copy of the checkpoint")
+    return Description(settings, source, vocabulary)
 
 
 def write_description(folder, captioner):

@@ -6,6 +6,8 @@ import numpy as np
 
 from ..errors import UserError
 
+LARGEST = 4096  # pixels, of the side of a network's input
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -21,7 +23,13 @@ class Preprocessing:
     def from_json(cls, value):
         """From what :meth:`to_json` has made; UserError for anything else."""
         try:
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
+            made = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
+            numbers = (made.scale, *made.mean, *made.std)
+            if (made.order not in ("RGB", "BGR") or (len(made.mean), len(made.std)) != (3, 3)
+                    or not all(type(number) in (int, float) and abs(number) < 1e6 for number in numbers)
+                    or type(made.size) is not int or not 0 < made.size <= LARGEST):
+                raise TypeError("a value that no preprocessing has")
+            return made
         except (TypeError, AttributeError) as error:
             raise UserError(f"{value!r} describes no preprocessing of pictures ({error}); use the version of minicap "
                             "that wrote it") from error

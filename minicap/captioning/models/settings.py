@@ -1,8 +1,11 @@
 """The settings of each model: the argument of its constructor, and its description in a checkpoint."""
 
 import dataclasses
+import typing
 from dataclasses import dataclass
 from typing import ClassVar
+
+from ...vgg import FINE_TUNED
 
 DROPOUT_LOCATIONS = ("regions", "words", "state", "output")  # of Show, Attend and Tell
 
@@ -74,6 +77,8 @@ class ShowAttendTellSettings:
 
 
 KINDS = {settings.kind: settings for settings in (ShowTellSettings, ShowAttendTellSettings)}
+CHOICES = {"input": ("pixels", "features"), "normalize": ("channels", "length", "none"), "finetune": FINE_TUNED}
+LEAST, MOST = {"global_size": 0}, 1 << 24  # of whole numbers; the least of all others is 1
 FORMER_NAMES = {"model": "kind", "whole": "global_size", "drop_at": "dropout_at"}  # in checkpoints of format 1
 
 
@@ -82,7 +87,7 @@ def settings_to_json(settings):
 
 
 def settings_from_json(value):
-    """The settings from a checkpoint. TypeError or KeyError when they do not describe a model of this version.
+    """The settings from a checkpoint. TypeError, ValueError or KeyError when no model of this version has them.
 
     Format 1 had one list of names for both models: those of the other model are ignored.
     """
@@ -93,4 +98,23 @@ def settings_from_json(value):
     settings = settings_class(**{name: v for name, v in value.items() if name not in others})
     if settings.kind == "attend":
         settings = dataclasses.replace(settings, dropout_at=tuple(settings.dropout_at))
+    _check(settings)
     return settings
+
+
+def _check(settings):
+    """TypeError or ValueError for a setting of another type, or that no model can have."""
+    types = typing.get_type_hints(type(settings))
+    for field in dataclasses.fields(settings):
+        name, value = field.name, getattr(settings, field.name)
+        if value is None and type(None) in typing.get_args(types[name]):
+            continue
+        kind = next(iter(typing.get_args(types[name])), types[name])
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise TypeError(f"{name} is {value!r}")
+        allowed = (value in CHOICES[name] if name in CHOICES else
+                   set(value) <= set(DROPOUT_LOCATIONS) if kind is tuple else
+                   0 <= value < float("inf") if kind is float else
+                   LEAST.get(name, 1) <= value <= MOST if kind is int else True)
+        if not allowed:
+            raise ValueError(f"{name} is {value!r}")
