@@ -141,6 +141,10 @@ def run_program(main, argv=None):
         code = 130
     except BrokenPipeError:  # `... | head` closed our output
         code = 1
+    except MemoryError as error:
+        print(f"error: not enough memory: {error or 'none is left'}; close other programs, or take less at a time "
+              "(smaller batches, models or pictures)", file=sys.stderr)
+        code = 2
     except OSError as error:  # from the system: a file without permission, a full disk under `> FILE`
         print(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), file=sys.stderr)
         code = 2

@@ -16,6 +16,7 @@ from .captioning.run_data import feature_files, make_consensus, split_inputs, tr
 from .captioning.scoring.metrics import score_captions, warn_of_flaws
 from .captioning.text.tokens import TOKENIZERS
 from .cli import option, parse_settings, run_program
+from .errors import UserError
 from .files import write_json
 from .weights.preprocessing import CONVENTIONS
 
@@ -83,7 +84,10 @@ def main(argv=None):
 def history_of(folder):
     """The lines of metrics.jsonl, if there is one (an exported folder has none)."""
     path = folder / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, 1,000 open brackets
+        raise UserError(f"{path} is not JSON lines as training writes them ({error}); use another copy") from error
 
 
 def shuffled(predictions):

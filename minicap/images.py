@@ -37,7 +37,7 @@ MAX_MEMORY = 1_440_000_000  # bytes, while a picture is read
 #:
 #: tests/reliability/test_memory_of_pictures.py measures again, so that a decoder that takes more is noticed.
 BYTES_PER_PIXEL, OF_OTHERS = {"WEBP": 27, "AVIF": 22, "JPEG2000": 28}, 18
-JPEG_SCANS = 2  # bytes per pixel and channel of a JPEG in several scans, which is decoded whole before it is made smaller
+JPEG_SCANS = 2  # bytes per pixel and channel of a JPEG in several scans, which is held whole before it is made smaller
 MAX_DECLARED = 250_000_000  # pixels, H·W, of a JPEG that is made smaller
 
 # Formats used for photographs. Pillow opens more, some of them (EPS) by starting another program.

@@ -1,8 +1,8 @@
 """Files read by another process, which may take only so much memory and time.
 
-HDF5 and SciPy believe what a file says: of one of 8 kB, a single call unpacks 2 GB. A limit on our own process would not
-help, for HDF5 crashes where it gets no memory. So a child opens the file, and what is wanted of it comes back through a
-pipe, as JSON or as plain numbers:
+HDF5 and SciPy believe what a file says: of one of 8 kB, a single call unpacks 2 GB. A limit on our own process would
+be no help, for HDF5 crashes where it gets no memory. So a child opens the file, and what is wanted of it comes back
+through a pipe, as JSON or as plain numbers:
 
     with Child("minicap.weights.keras_h5", "answers", path, memory) as child:
         facts = child.ask("list")
@@ -91,8 +91,8 @@ class Child:
         return self._too_much()
 
     def _too_much(self):
-        return RuntimeError(f"it takes more than the {self.memory >> 20:,} MB of memory that a file of its size may, or "
-                            "makes the library crash")
+        return RuntimeError(f"it takes more than the {self.memory >> 20:,} MB of memory that a file of its size may, "
+                            "or makes the library crash")
 
 
 def _waiting():

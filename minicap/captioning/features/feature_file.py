@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import math
 import os
+import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +31,8 @@ from .feature_paths import (
 
 UNKNOWN = "unknown"     # NetworkFacts.family of features that were brought as an array
 MIRRORED = ", mirrored"  # at the end of FeatureSource.resize, for pictures flipped horizontally
-_DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .json files that are not as expected
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, EOFError, SyntaxError, MemoryError,
+            RecursionError, tokenize.TokenError)  # raised on .npy and .json files that are not as expected
 
 
 @dataclass(frozen=True)
@@ -149,13 +151,17 @@ def open_features(path):
     try:
         array = np.lib.format.open_memmap(path, "r")
         names, source = tuple(info["images"]), FeatureSource.from_json(info["source"])
+        unreadable = tuple(info.get("unreadable", ()))
         expected = (len(names), *source.shape)
+        if array.dtype.kind != "f":
+            raise TypeError(f"its numbers are of type {array.dtype}")
+        if not all(type(name) is str for name in (*names, *unreadable)) or len(set(names)) < len(names):
+            raise TypeError("its images are not different names")
     except _DAMAGED as error:
         raise UserError(f"{path} is not a feature file of minicap ({error}); extract the features again") from error
     if array.shape != expected:
         raise UserError(f"{path} holds an array of shape {array.shape}, but its description has {expected}; "
                         "extract the features again")
-    unreadable = tuple(info.get("unreadable", ()))
     row = {n: i for i, n in enumerate(names)}
     for name in unreadable:
         row.pop(name, None)

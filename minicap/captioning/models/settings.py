@@ -78,6 +78,7 @@ class ShowAttendTellSettings:
 
 KINDS = {settings.kind: settings for settings in (ShowTellSettings, ShowAttendTellSettings)}
 CHOICES = {"input": ("pixels", "features"), "normalize": ("channels", "length", "none"), "finetune": FINE_TUNED}
+INPUT_SIZE = {"pixels": "side", "features": "feature_size"}
 LEAST, MOST = {"global_size": 0}, 1 << 24  # of whole numbers; the least of all others is 1
 FORMER_NAMES = {"model": "kind", "whole": "global_size", "drop_at": "dropout_at"}  # in checkpoints of format 1
 
@@ -118,3 +119,5 @@ def _check(settings):
                    LEAST.get(name, 1) <= value <= MOST if kind is int else True)
         if not allowed:
             raise ValueError(f"{name} is {value!r}")
+    if settings.kind == "show-tell" and getattr(settings, INPUT_SIZE[settings.input]) is None:
+        raise ValueError(f"{INPUT_SIZE[settings.input]} is missing")
