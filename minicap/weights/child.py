@@ -28,7 +28,7 @@ import numpy as np
 from ..errors import UserError
 from .refusal import RefusalError, shown
 
-LIBRARIES = 256 << 20  # bytes of addresses for the libraries that are still to be loaded
+LIBRARIES = 128 << 20  # bytes of addresses for the libraries that are still to be loaded
 SECONDS, BYTES_PER_SECOND = 30, 5_000_000  # of computing: for any file, and more for a large one
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from minicap.weights.child import main; main()"
 _ERRORS = {"UserError": UserError, "RefusalError": RefusalError}

@@ -25,7 +25,7 @@ from ...weights.refusal import RefusalError, refuse_bomb, shown
 NPY, HDF5, MATLAB = b"\x93NUMPY", b"\x89HDF\r\n\x1a\n", b"MATLAB 5.0 MAT-file"
 NUMBERS = "fiu"  # dtype.kind of what can be features
 #: Features can be packed well, as most of them are 0: a file may take this memory, and this many times its own size.
-FREE_BYTES, EXPANSION = 256 << 20, 100
+FREE_BYTES, EXPANSION = 64 << 20, 100
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ def _holds_objects(error):
 
 
 def _entry(array):
-    """The Entry of a NumPy array."""
+    """The Entry of a NumPy array. Texts without any letter take no place in a file, so that a billion can be declared."""
+    if array.dtype.itemsize == 0:
+        return Entry(array.shape, None, None)
     if array.dtype.kind in "US":
         return Entry(array.shape, "strings", lambda *_: [_text(name) for name in array.ravel()])
     kind = "numbers" if array.dtype.kind in NUMBERS else None
