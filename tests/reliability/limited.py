@@ -1,9 +1,10 @@
-"""A reader at work in a child, whose memory is measured."""
+"""Readers at work in a child, whose memory is measured."""
 
+import json
+import math
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 
 READERS = {
@@ -31,34 +32,44 @@ def read(path):
     "whole_pictures": "from minicap.images import read_image as read",
 }
 PROGRAM = """
-import sys
+import json, re, resource, sys, time
 from minicap.errors import UserError
 {reader}
-try:
-    read(sys.argv[1])
-    print("read")
-except UserError as error:
-    print(error)
+for path in sys.argv[1:]:
+    begin = time.monotonic()
+    try:
+        read(path)
+        said = "read"
+    except UserError as error:
+        said = str(error)
+    own = int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])  # ru_maxrss includes our parent's
+    peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    print(json.dumps([said, peak << 10, time.monotonic() - begin]), flush=True)
 """
 
 
 @dataclass(frozen=True)
 class Reading:
-    """``said`` is "read" or the message of the UserError; ``peak`` in bytes is that of the child or one of its own."""
+    """``said`` is "read" or the message of the UserError, or what the child printed when it ended in another way.
+
+    ``peak`` in bytes is that of the child, or of one of its own, also of the files before.
+    """
 
     said: str
-    code: int
     peak: int
     seconds: float
 
+    @property
+    def is_sentence(self):
+        return "\n" not in self.said and not math.isinf(self.seconds)
 
-def read_in_child(kind, path):
-    """The :class:`Reading` of ``path`` by one of READERS."""
-    begin = time.monotonic()
+
+def read_in_child(kind, paths, timeout=120):
+    """A :class:`Reading` for each of ``paths``, read by one of READERS in a child."""
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "MINICAP_NUMBA": "0"}
-    with subprocess.Popen([sys.executable, "-c", PROGRAM.format(reader=READERS[kind]), str(path)], env=environment,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        said = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return Reading(said.strip(), process.returncode, used.ru_maxrss << 10, time.monotonic() - begin)
+    done = subprocess.run([sys.executable, "-c", PROGRAM.format(reader=READERS[kind]), *map(str, paths)],
+                          env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
+    readings = [Reading(*json.loads(line)) for line in done.stdout.splitlines() if line.startswith("[")]
+    if len(readings) < len(paths):
+        readings.append(Reading(f"exit code {done.returncode}\n{done.stdout[-1000:]}", 0, math.inf))
+    return readings

@@ -98,8 +98,11 @@ def _one_group_often(path, count=500):
 
 
 def _keras_zip(path):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(GB // 4))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, \
+            archive.open("model.weights.h5", "w") as member:
+        member.write(b"\x89HDF\r\n\x1a\n")
+        for _ in range(GB >> 20):
+            member.write(bytes(1 << 20))
     return path
 
 
@@ -223,7 +226,7 @@ def word_vectors(folder):
                                                               2 * GB),
                 "a billion words": b"1000000000 2\nthe 1 2\n",
                 "a number of 5,000 digits": b"9" * 5000 + b" 2\nthe 1 2\n",
-                "one word very often, packed": _often(b"the 1 2\n" * (1 << 17), 40)}
+                "one word very often, packed": _often(b"the 1 2\n" * (1 << 17), 10)}
     for name, data in contents.items():
         (folder / name).write_bytes(data)
     return {name: folder / name for name in contents}
@@ -291,15 +294,17 @@ def checkpoints(folder):
 def pictures(folder):
     contents = {"icon with a picture of 190 megapixels": _icon(_png(16_000, 12_000)),
                 "tile of 1600 megapixels": _tile(40_000), "WebP of 64 megapixels": _webp(8000, 8000),
-                "JPEG 2000 of 64 megapixels": _saved("JPEG2000", "L", 8000, no_jp2=True),
-                "progressive JPEG of 249 megapixels": _saved("JPEG", "L", 15_800, progressive=True, quality=1)[:30_000],
+                "JPEG 2000 of 64 megapixels": _saved("JPEG2000", "L", 8, no_jp2=True).replace(
+                    struct.pack(">II", 8, 8), struct.pack(">II", 8000, 8000)),
+                "progressive JPEG of 249 megapixels": _saved("JPEG", "CMYK", 8, progressive=True).replace(
+                    struct.pack(">HH", 8, 8), struct.pack(">HH", 15_800, 15_800), 1),
                 "GIF of 3600 megapixels": _gif((1, 1), (60_000, 60_000)),
                 "GIF on a canvas of 3600 megapixels": _gif((60_000, 60_000), (1, 1)),
                 "PNG of a text of 1 GB": _png(4, 4, b"zTXta\0\0" + zeros_packed(GB)),
                 "PNG of a colour profile of 1 GB": _png(4, 4, b"iCCPa\0\0" + zeros_packed(GB)),
                 "PNG of a translated text of 1 GB": _png(4, 4, b"iTXta\0\1\0\0\0" + zeros_packed(GB)),
                 "TIFF of a million tags": b"II\x2b\0\x08\0\0\0\x10\0\0\0\0\0\0\0" + struct.pack("<Q", 1 << 40) + bytes(
-                    20 << 20)}
+                    4 << 20)}
     for name, data in contents.items():
         (folder / name).write_bytes(data)
     return {name: folder / name for name in contents}

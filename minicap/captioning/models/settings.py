@@ -112,12 +112,12 @@ def _check(settings):
             continue
         kind = next(iter(typing.get_args(types[name])), types[name])
         if type(value) is not kind and not (kind is float and type(value) is int):
-            raise TypeError(f"{name} is {value!r}")
+            raise TypeError(f"{name} is {value!r:.60}")
         allowed = (value in CHOICES[name] if name in CHOICES else
                    set(value) <= set(DROPOUT_LOCATIONS) if kind is tuple else
-                   0 <= value < float("inf") if kind is float else
+                   0 <= value < (float("inf") if name == "doubly_stochastic" else 1) if kind is float else
                    LEAST.get(name, 1) <= value <= MOST if kind is int else True)
         if not allowed:
-            raise ValueError(f"{name} is {value!r}")
+            raise ValueError(f"{name} is {value!r:.60}")
     if settings.kind == "show-tell" and getattr(settings, INPUT_SIZE[settings.input]) is None:
         raise ValueError(f"{INPUT_SIZE[settings.input]} is missing")

@@ -58,11 +58,10 @@ class WordVectors:
         with self._open() as stream:
             rows = self._binary_rows(stream, wanted) if self.binary else self._text_rows(stream, wanted)
             while (row := self._guarded(lambda: next(rows, None))) is not None:
-                word, vector = row
+                word, vector = wanted.pop(row[0]), row[1]
                 if not np.isfinite(vector).all():
-                    raise UserError(f"{self.path} has a vector for {wanted[word]!r} that is not finite; use another "
-                                    "copy")
-                found.setdefault(wanted[word], vector)
+                    raise UserError(f"{self.path} has a vector for {word!r} that is not finite; use another copy")
+                found[word] = vector
         return found
 
     def _open(self):
