@@ -292,7 +292,7 @@ def checkpoints(folder):
 # ---------------------------------------------------------------------------------------------------------- pictures
 
 def pictures(folder):
-    contents = {"icon with a picture of 190 megapixels": _icon(_png(16_000, 12_000)),
+    contents = {"icon with a picture of 480 megapixels": _icon(_png(30_000, 16_000)),
                 "tile of 1600 megapixels": _tile(40_000), "WebP of 64 megapixels": _webp(8000, 8000),
                 "JPEG 2000 of 64 megapixels": _saved("JPEG2000", "L", 8, no_jp2=True).replace(
                     struct.pack(">II", 8, 8), struct.pack(">II", 8000, 8000)),

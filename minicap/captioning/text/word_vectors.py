@@ -45,7 +45,7 @@ class WordVectors:
             second = rest.partition(b"\n")[0]
             right = end and self.size > 1 and (not second.strip() or len(_numbers_behind(second)) >= self.size)
         if right and self.size > MOST:
-            raise UserError(f"{self.path} says that a vector has {self.size:,} numbers; more than {MOST:,} are not read")
+            raise UserError(f"{self.path} has vectors of {self.size:,} numbers; more than {MOST:,} are not read")
         if not right:
             archive = head.startswith(b"PK")
             raise UserError(f"{self.path} " + ("is a zip archive; unpack it and name one of its files" if archive else
