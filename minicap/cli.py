@@ -142,7 +142,7 @@ def run_program(main, argv=None):
     except BrokenPipeError:  # `... | head` closed our output
         code = 1
     except MemoryError as error:
-        print(f"error: not enough memory: {error or 'none is left'}; close other programs, or take less at a time "
+        print(f"error: not enough memory: {str(error) or 'none is left'}; close other programs, or take less at a time "
               "(smaller batches, models or pictures)", file=sys.stderr)
         code = 2
     except OSError as error:  # from the system: a file without permission, a full disk under `> FILE`

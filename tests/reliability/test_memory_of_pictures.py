@@ -17,7 +17,8 @@ NOISE = 24 << 20  # bytes that decoders take whatever the picture, and libraries
 PICTURES = {
     "JPEG": ("JPEG", "RGB", {}), "progressive JPEG": ("JPEG", "RGB", {"progressive": True, "subsampling": 0}),
     "progressive CMYK": ("JPEG", "CMYK", {"progressive": True, "subsampling": 0}),
-    "PNG": ("PNG", "RGBA", {"compress_level": 1}), "PNG of 16 bits": ("PNG", "I;16", {}), "PNG of a palette": ("PNG", "P", {}),
+    "PNG": ("PNG", "RGBA", {"compress_level": 1}), "PNG of 16 bits": ("PNG", "I;16", {}),
+    "PNG of a palette": ("PNG", "P", {}),
     "WebP": ("WEBP", "RGB", {}), "WebP with transparency": ("WEBP", "RGBA", {"lossless": True}),
     "AVIF": ("AVIF", "RGB", {"speed": 10}), "AVIF with transparency": ("AVIF", "RGBA", {"speed": 10}),
     "JPEG 2000": ("JPEG2000", "RGB", {}), "JPEG 2000 with transparency": ("JPEG2000", "RGBA", {}),

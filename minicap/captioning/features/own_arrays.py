@@ -95,8 +95,8 @@ def _holds_objects(error):
 
 
 def _entry(array):
-    """The Entry of a NumPy array. Texts without any letter take no place in a file, so that a billion can be declared."""
-    if array.dtype.itemsize == 0:
+    """The Entry of a NumPy array."""
+    if array.dtype.itemsize == 0:  # texts without any letter, of which a file of no size declares a billion
         return Entry(array.shape, None, None)
     if array.dtype.kind in "US":
         return Entry(array.shape, "strings", lambda *_: [_text(name) for name in array.ravel()])
