@@ -29,7 +29,7 @@ from ..errors import UserError
 from .refusal import RefusalError, shown
 
 LIBRARIES = 128 << 20  # bytes of addresses for the libraries that are still to be loaded
-SECONDS, BYTES_PER_SECOND = 30, 5_000_000  # of computing: for any file, and more for a large one
+SECONDS, BYTES_PER_SECOND = 10, 5_000_000  # of computing: for any file, and more for a large one
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from minicap.weights.child import main; main()"
 _ERRORS = {"UserError": UserError, "RefusalError": RefusalError}
 _idle = []  # children that wait for a file
@@ -38,21 +38,23 @@ _idle = []  # children that wait for a file
 class Child:
     """A child that has opened ``path``; ``memory`` in bytes is what it may take for that.
 
-    ``ask`` raises the UserError or RefusalError that the child has raised, and for all else a RuntimeError.
+    ``ask`` raises the UserError or RefusalError that the child has raised, and for all else a RuntimeError; then the
+    file is closed.
     """
 
     def __init__(self, module, function, path, memory):
-        self.memory, self.well, self.process = memory, True, _waiting() or _started()
+        self.memory, self.is_open, self.is_well, self.process = memory, True, True, _waiting() or _started()
         self._say(module, function, os.path.abspath(path), memory, SECONDS + os.path.getsize(path) // BYTES_PER_SECOND)
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, *_):
-        if kind is None and self.well:
+        if self.is_open and kind is None:
             self._say()
+        if self.is_well and (kind is None or not self.is_open):
             _idle.append(self.process)
-        else:
+        else:  # perhaps in the middle of an answer
             _end(self.process)
 
     def ask(self, *question):
@@ -66,8 +68,9 @@ class Child:
             return self._array(*answer)
         if kind == "answer":
             return answer[0]
-        self.well = False
+        self.is_open = False
         if kind == "MemoryError":
+            self.is_well = False
             raise self._too_much()
         raise _ERRORS.get(kind, RuntimeError)(answer[0])
 
@@ -82,10 +85,10 @@ class Child:
             self.process.stdin.write(json.dumps(words).encode() + b"\n")
             self.process.stdin.flush()
         except OSError:
-            self.well = False  # it has ended, which is noticed when it does not answer
+            self.is_well = False  # it has ended, which is noticed when it does not answer
 
     def _died(self):
-        self.well = False
+        self.is_well = False
         if self.process.wait() == -getattr(signal, "SIGXCPU", 0):
             return RuntimeError("it takes far more time than a file of its size may")
         return self._too_much()
@@ -131,19 +134,25 @@ if hasattr(os, "register_at_fork"):
 def main():
     """Open the files that the parent names, one after the other, and answer what it asks about each."""
     replies, sys.stdout = sys.stdout.buffer, sys.stderr  # nothing else is printed between the answers
-    for line in sys.stdin.buffer:
+    while line := sys.stdin.buffer.readline():
         module, function, path, memory, seconds = json.loads(line)
+        question = _question()  # before the file is opened, so that it is answered also where that fails
         answers = getattr(importlib.import_module(module), function)
         _limit("RLIMIT_AS", _addresses() + LIBRARIES + memory)
         _limit("RLIMIT_CPU", int(time.process_time()) + seconds)
         try:
             with answers(path) as answer:
-                while question := json.loads(sys.stdin.buffer.readline() or b"[]"):
+                while question:
                     _send(replies, answer(*question))
+                    question = _question()
         except Exception as error:  # of nearly every type, on damaged files
             text = str(error) if isinstance(error, (UserError, RefusalError)) else shown(error)
-            _send_line(replies, type(error).__name__, text)
-            return  # who knows what the library keeps
+            kind = MemoryError if isinstance(error, MemoryError) else type(error)  # NumPy has one of its own
+            _send_line(replies, kind.__name__, text)
+
+
+def _question():
+    return json.loads(sys.stdin.buffer.readline() or b"[]")
 
 
 def _send(replies, answer):

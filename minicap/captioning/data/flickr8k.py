@@ -116,8 +116,8 @@ def _opened(path):
     for member in archive.infolist():
         if member.file_size > LARGEST:
             archive.close()
-            raise UserError(f"{path} is refused: its member {member.filename!r} would become {member.file_size:,} bytes, as "
-                            "no picture or text of Flickr8k does; download it again")
+            raise UserError(f"{path} is refused: its member {member.filename!r} would become {member.file_size:,} "
+                            "bytes, as no picture or text of Flickr8k does; download it again")
     return archive
 
 
