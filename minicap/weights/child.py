@@ -30,6 +30,7 @@ from .refusal import RefusalError, shown
 
 LIBRARIES = 128 << 20  # bytes of addresses for the libraries that are still to be loaded
 SECONDS, BYTES_PER_SECOND = 10, 5_000_000  # of computing: for any file, and more for a large one
+STATM = "/proc/self/statm"  # where Linux tells the memory of a process, in pages
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from minicap.weights.child import main; main()"
 _ERRORS = {"UserError": UserError, "RefusalError": RefusalError}
 _idle = []  # children that wait for a file
@@ -138,8 +139,7 @@ def main():
         module, function, path, memory, seconds = json.loads(line)
         question = _question()  # before the file is opened, so that it is answered also where that fails
         answers = getattr(importlib.import_module(module), function)
-        _limit("RLIMIT_AS", _addresses() + LIBRARIES + memory)
-        _limit("RLIMIT_CPU", int(time.process_time()) + seconds)
+        _limit(memory, seconds)
         try:
             with answers(path) as answer:
                 while question:
@@ -169,16 +169,17 @@ def _send_line(replies, *words):
     replies.flush()
 
 
-def _limit(which, value):
-    """Set a limit of this process where the system knows it."""
+def _limit(memory, seconds):
+    """Limit what this process may take from now on, as far as the system knows such limits."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        _, hard = resource.getrlimit(getattr(resource, which))
-        resource.setrlimit(getattr(resource, which), (value, hard))
+        _soft(resource, resource.RLIMIT_CPU, int(time.process_time()) + seconds)
+        with open(STATM) as file:
+            addresses = int(file.read().split()[0]) * resource.getpagesize()
+        _soft(resource, resource.RLIMIT_AS, addresses + LIBRARIES + memory)
 
 
-def _addresses():
-    """The bytes of addresses that this process has. OSError where the system does not tell them."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
+def _soft(resource, which, value):
+    _, hard = resource.getrlimit(which)
+    resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))

@@ -126,6 +126,15 @@ def test_a_child_that_ended_while_it_waited_is_replaced(opened):
         assert asked.ask("who") != begun
 
 
+@pytest.mark.parametrize("missing", ["sys.modules['resource'] = None", "c.STATM = '/nowhere'"],
+                         ids=["Windows", "macOS"])
+def test_systems_without_limits_read_the_same(opened, monkeypatch, missing):
+    start = child._START.replace("main()", f"import minicap.weights.child as c; {missing}; main()")
+    monkeypatch.setattr(child, "_START", start)
+    with opened() as asked:
+        assert asked.ask("take", 300 * MB) == 300 * MB
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_fork_does_not_share_the_child(opened):
     with opened() as asked:
