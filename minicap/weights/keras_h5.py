@@ -28,7 +28,7 @@ from .raw import native
 from .refusal import RefusalError, allowed, library_reads, refuse_bomb, shown
 
 KERAS_3_MEMBER = "model.weights.h5"  # of a .keras archive
-MAX_ARRAYS = 20_000  # of the largest networks of Keras a tenth
+MAX_ARRAYS = 10_000  # the largest networks that Keras offers have some 2,000
 _KERAS_1 = {"W": "kernel", "b": "bias"}
 _NORM_ROLES = ("gamma", "beta", "moving_mean", "moving_variance")
 _ROLES = {"kernel", "bias", *_NORM_ROLES}

@@ -42,6 +42,8 @@ for path in sys.argv[1:]:
         said = "read"
     except UserError as error:
         said = str(error)
+    if child := sys.modules.get("minicap.weights.child"):
+        child._end_all()  # so that its memory is known
     own = int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])  # ru_maxrss includes our parent's
     peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     print(json.dumps([said, peak << 10, time.monotonic() - begin]), flush=True)
