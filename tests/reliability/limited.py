@@ -32,11 +32,14 @@ def read(path):
     "whole_pictures": "from minicap.images import read_image as read",
 }
 PROGRAM = """
-import json, re, resource, sys, time
+import json, re, resource, sys
 from minicap.errors import UserError
 {reader}
+def computed():
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
 for path in sys.argv[1:]:
-    begin = time.monotonic()
+    begin = computed()
     try:
         read(path)
         said = "read"
@@ -46,7 +49,7 @@ for path in sys.argv[1:]:
         child._end_all()  # so that its memory is known
     own = int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])  # ru_maxrss includes our parent's
     peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-    print(json.dumps([said, peak << 10, time.monotonic() - begin]), flush=True)
+    print(json.dumps([said, peak << 10, computed() - begin]), flush=True)
 """
 
 
@@ -54,7 +57,7 @@ for path in sys.argv[1:]:
 class Reading:
     """``said`` is "read" or the message of the UserError, or what the child printed when it ended in another way.
 
-    ``peak`` in bytes is that of the child, or of one of its own, also of the files before.
+    ``peak`` in bytes is that of the child or of one of its own, also of the files before; ``seconds`` are of computing.
     """
 
     said: str
@@ -66,7 +69,7 @@ class Reading:
         return "\n" not in self.said and not math.isinf(self.seconds)
 
 
-def read_in_child(kind, paths, timeout=120):
+def read_in_child(kind, paths, timeout=600):
     """A :class:`Reading` for each of ``paths``, read by one of READERS in a child."""
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "MINICAP_NUMBA": "0"}
     done = subprocess.run([sys.executable, "-c", PROGRAM.format(reader=READERS[kind]), *map(str, paths)],

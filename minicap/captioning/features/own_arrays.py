@@ -19,7 +19,7 @@ import numpy as np
 from ...errors import UserError
 from ...files import existing_file
 from ...weights.child import Child
-from ...weights.hdf5 import check_storage
+from ...weights.hdf5 import check_storage, opened
 from ...weights.refusal import RefusalError, refuse_bomb, shown
 
 NPY, HDF5, MATLAB = b"\x93NUMPY", b"\x89HDF\r\n\x1a\n", b"MATLAB 5.0 MAT-file"
@@ -184,7 +184,7 @@ def of_hdf5(path):
     import h5py
 
     found = {}
-    with h5py.File(path, "r") as file:
+    with opened(path) as file:
         def visit(name, item):
             if isinstance(item, h5py.Dataset) and not name.startswith(("#refs#", "#subsystem#")):
                 check_storage(item, os.path.getsize(path), _allowed)
