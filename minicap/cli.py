@@ -191,6 +191,10 @@ def _exit_code(main, argv):
         code = INTERRUPTED
     except BrokenPipeError:  # `... | head` closed our output
         code = 1
+    except MemoryError as error:
+        print(f"error: not enough memory: {str(error) or 'none is left'}; close other programs, or take less at a time "
+              "(smaller batches, models or pictures)", file=sys.stderr)
+        code = 2
     except OSError as error:  # from the system: a file without permission, a full disk under `> FILE`
         print(shown(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), None),
               file=sys.stderr)

@@ -99,6 +99,8 @@ def _misfits(value, schema, place):
 def _base(schema):
     """The kind of value that stands for a schema in JSON: dict for a TypedDict or a dataclass, list for a tuple."""
     kind = typing.get_origin(schema) or schema
+    if kind is typing.Literal:
+        return type(typing.get_args(schema)[0])
     if kind is Annotated:
         return _base(typing.get_args(schema)[0])
     return dict if _has_fields(kind) else list if kind is tuple else kind

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from minicap.cli import check_bounds, flag, option, parse_settings, run_program
@@ -282,6 +283,15 @@ def test_a_users_mistake_is_one_sentence_on_stderr_and_2(capsys):
 
     assert ends(main, "a.jpg") == 2
     assert capsys.readouterr().err == "error: name it with --weights\n"
+
+
+def test_too_little_memory_is_one_sentence_and_2(capsys):
+    assert ends(fail(MemoryError())) == 2
+    assert ends(lambda argv: np.empty(1 << 60, np.uint8)) == 2
+    bare, of_numpy = capsys.readouterr().err.splitlines()
+    assert bare == ("error: not enough memory: none is left; close other programs, or take less at a time (smaller "
+                    "batches, models or pictures)")
+    assert of_numpy.startswith("error: not enough memory: Unable to allocate 1.00 EiB for an array")
 
 
 def test_ctrl_c_exits_with_130_and_says_what_there_is_to_say(capsys):

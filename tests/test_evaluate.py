@@ -391,3 +391,11 @@ def test_models_of_different_kinds_and_features_make_an_ensemble(run, trained, a
         run("--features", "a,b,c", checkpoint=f"{trained},{attending}")
     with pytest.raises(UserError, match="does not hold the features that this captioner was trained on"):
         run("--features", data[1], checkpoint=f"{trained},{attending}")
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "9" * 5000, '{"epoch": 1}\nepoch 2'])
+def test_a_history_that_is_not_json_lines_is_refused(tmp_path, text):
+    assert evaluate.history_of(tmp_path) == []
+    (tmp_path / "metrics.jsonl").write_text(text)
+    with pytest.raises(UserError, match="is not JSON lines as training writes them"):
+        evaluate.history_of(tmp_path)

@@ -82,7 +82,7 @@ def load_tensors(path, what):
         with safe_open(path, framework="numpy") as file:
             facts = _facts(file.metadata(), f"{what} {path}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: a type NumPy does not have
         raise UserError(f"{what} {path} is damaged or not a safetensors file ({error}); use another copy") from error
     for name, a in tensors.items():
         if not all_finite(a):
@@ -170,7 +170,11 @@ def read_description(folder):
     except UserError as error:
         raise UserError(f"{where} does not describe a model of this version of minicap ({error}); "
                         "use the version that wrote it") from error
-    return Description(settings, source, Vocabulary.from_json(found["vocabulary"], where))
+    vocabulary = Vocabulary.from_json(found["vocabulary"], where)
+    if settings.vocabulary != len(vocabulary):
+        raise UserError(f"{where} describes a model of {settings.vocabulary:,} words, but has {len(vocabulary):,}; use "
+                        "another copy of the checkpoint")
+    return Description(settings, source, vocabulary)
 
 
 def write_description(folder, captioner):

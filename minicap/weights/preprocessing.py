@@ -9,6 +9,8 @@ import numpy as np
 from ..errors import UserError
 from ..schema import Size, misfit
 
+LARGEST = 4096  # pixels, of the side of a network's input
+
 
 @dataclass(frozen=True)
 class Preprocessing:

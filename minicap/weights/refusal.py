@@ -34,7 +34,12 @@ def library_reads(format):
         raise damaged(f"cannot be read as {format} ({shown(error)})") from error
 
 
-def refuse_bomb(unpacked, packed):
+def allowed(packed):
+    """The bytes of memory that a file of ``packed`` bytes may take."""
+    return FREE_BYTES + EXPANSION * packed
+
+
+def refuse_bomb(unpacked, packed, allowed=allowed):
     """Refuse a file of ``packed`` bytes that declares far too many ``unpacked`` bytes, before memory is allocated."""
-    if unpacked > FREE_BYTES + EXPANSION * packed:
-        raise damaged(f"has {packed:,} bytes but declares {unpacked:,} bytes of tensors, which weights never do")
+    if unpacked > allowed(packed):
+        raise damaged(f"has {packed:,} bytes but declares {unpacked:,} bytes of numbers, far more than fit into it")

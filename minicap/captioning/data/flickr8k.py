@@ -30,6 +30,7 @@ SPLIT_SIZES = {"train": 6000, "dev": 1000, "test": 1000}
 IMAGE_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset", "Images")
 IMAGE_ARCHIVES = ("Flickr8k_Dataset.zip", "Flicker8k_Dataset.zip")
 CAPTION_NAMES = ("Flickr8k.token.txt", "captions.txt")
+LARGEST = 1 << 28  # bytes of a picture or text in an archive
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)  # RuntimeError: encrypted
 
 
@@ -100,7 +101,7 @@ class ZipImages:
 
     def __init__(self, path):
         try:
-            self.archive = zipfile.ZipFile(path)
+            self.archive = _opened(path)
         except DAMAGED as error:
             raise UserError(f"{path} cannot be read as a zip archive ({error}); download it again") from error
         members = [PurePosixPath(name) for name in self.archive.namelist()]
@@ -117,6 +118,16 @@ class ZipImages:
         return read_image(data, at_least, name=label)
 
 
+def _opened(path):
+    archive = zipfile.ZipFile(path)
+    for member in archive.infolist():
+        if member.file_size > LARGEST:
+            archive.close()
+            raise UserError(f"{path} is refused: its member {member.filename!r} would become {member.file_size:,} "
+                            "bytes, as no picture or text of Flickr8k does; download it again")
+    return archive
+
+
 def _find_text(data_dir, name):
     """(path, contents) of the text file called ``name``, or None. Archives are opened only if necessary."""
     folders = [folder for root in _roots(data_dir) for folder in (root, *_entries(root, "Flickr8k_text"))]
@@ -124,7 +135,7 @@ def _find_text(data_dir, name):
         return found
     for archive in (archive for root in _roots(data_dir) for archive in _entries(root, "Flickr8k_text.zip")):
         try:
-            with zipfile.ZipFile(archive) as z:
+            with _opened(archive) as z:
                 if found := find_in(zipfile.Path(z), zipfile.Path(z, "Flickr8k_text/"))(name):
                     return found
         except DAMAGED as error:

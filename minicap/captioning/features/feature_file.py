@@ -19,6 +19,7 @@ import numpy as np
 
 from ...errors import UserError, warn
 from ...files import read_json, write_json
+from ...npy import open_npy
 from ...schema import Count
 from ...writing import create, sync
 from .feature_paths import (
@@ -31,7 +32,7 @@ from .feature_paths import (
 )
 from .feature_source import FeatureSource
 
-_DAMAGED = (OSError, ValueError)  # raised on .npy files that are not as expected
+_DAMAGED = (OSError, ValueError)  # raised on .npy files that are not as expected, and UserError is a ValueError
 
 
 class Stored(TypedDict):
@@ -91,15 +92,18 @@ def open_features(path):
     path = existing_array(path)
     info = read_json(existing_description(path), "the description of the features,", Stored)
     try:
-        array, source = np.lib.format.open_memmap(path, "r"), FeatureSource.from_json(info["source"])
+        array, source = open_npy(path), FeatureSource.from_json(info["source"])
+        names, unreadable = tuple(info["images"]), tuple(info.get("unreadable", ()))
+        if array.dtype.kind != "f":
+            raise UserError(f"its numbers are of type {array.dtype}")
+        if len(set(names)) < len(names):
+            raise UserError("its images are not different names")
     except _DAMAGED as error:
         raise UserError(f"{path} is not a feature file of minicap ({error}); extract the features again") from error
-    names = tuple(info["images"])
     expected = (len(names), *source.shape)
     if array.shape != expected:
         raise UserError(f"{path} holds an array of shape {array.shape}, but its description has {expected}; "
                         "extract the features again")
-    unreadable = tuple(info.get("unreadable", ()))
     row = {n: i for i, n in enumerate(names)}
     for name in unreadable:
         row.pop(name, None)
@@ -134,8 +138,7 @@ class FeatureWriter:
             state = read_json(self.progress, "the progress of the extraction,", Stored)
             source = FeatureSource.from_json(state["source"])
             self.discarded = changes(source, state["images"], self.source, self.images)
-            np.lib.format.open_memmap(self.partial, "r")  # refuses a shortened file, which "r+" fills up with zeros
-            array = np.lib.format.open_memmap(self.partial, "r+")
+            array = open_npy(self.partial, "r+")
         except _DAMAGED:  # UserError is a ValueError
             return None
         if self.discarded or array.shape != self.shape or state.get("done", 0) > len(self.images):

@@ -4,7 +4,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from ...errors import UserError
 from ...schema import Count, Fraction, Size, fitting
+from ...vgg import FINE_TUNED
 
 DROPOUT_LOCATIONS = ("regions", "words", "state", "output")  # of Show, Attend and Tell
 
@@ -70,12 +72,13 @@ class ShowAttendTellSettings:
     normalize: Literal["channels", "length", "none"] = "channels"
     sentinel: bool = False
     doubly_stochastic: float = 0.0
-    finetune: str | None = None
+    finetune: Literal[*FINE_TUNED] | None = None
 
     side: ClassVar[None] = None  # it reads features, not pictures
 
 
 KINDS = {settings.kind: settings for settings in (ShowTellSettings, ShowAttendTellSettings)}
+INPUT_SIZE = {"pixels": "side", "features": "feature_size"}
 FORMER_NAMES = {"model": "kind", "whole": "global_size", "drop_at": "dropout_at"}  # in checkpoints of format 1
 
 
@@ -94,4 +97,7 @@ def settings_from_json(value):
     names = {field.name for field in dataclasses.fields(KINDS[kind])}
     others = {field.name for kind in KINDS.values() for field in dataclasses.fields(kind)} - names
     value = fitting({name: v for name, v in value.items() if name not in others}, KINDS[kind], where)
-    return KINDS[kind](**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()})
+    settings = KINDS[kind](**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()})
+    if kind == "show-tell" and getattr(settings, INPUT_SIZE[settings.input]) is None:
+        raise UserError(f"{where} is not what belongs there: {INPUT_SIZE[settings.input]} is missing; use another copy")
+    return settings
