@@ -29,7 +29,7 @@ def library_reads(format):
     except RefusalError:
         raise
     except MemoryError as error:
-        raise RefusalError("needs more memory than this machine has free") from error
+        raise RefusalError("is damaged, or needs more memory than this machine has free") from error
     except Exception as error:
         raise damaged(f"cannot be read as {format} ({shown(error)})") from error
 
