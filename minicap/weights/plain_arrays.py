@@ -60,7 +60,7 @@ def _read_npy(name, stream, member_size):
     try:
         shape, column_major, dtype = read_header(stream)
     except DamagedError as error:
-        raise RefusalError(f"holds as {shown(name)} {error}") from error
+        raise RefusalError(f"holds under the name {shown(name)} {error}") from error
     native(name, np.empty(0, dtype))
     if math.prod(shape) * dtype.itemsize != member_size - stream.tell():
         raise damaged(f"does not hold the {shape} numbers that it declares for {shown(name)}")

@@ -204,8 +204,7 @@ def machine():
 def find_state_dict(root):
     """{name: tensor} of a saved object: a state dict, or a checkpoint that contains one or several.
 
-    The tensors of several, such as encoder and decoder, are called "encoder.features.0.weight". The prefix "module."
-    that DataParallel puts before every name is removed.
+    The tensors of several, such as encoder and decoder, are called "encoder.features.0.weight".
     """
     if type(root) not in (dict, OrderedDict):
         raise RefusalError(f"holds a {type(root).__name__} where a state dict was expected: save model.state_dict()")
@@ -216,8 +215,6 @@ def find_state_dict(root):
     (tensors,) = found.values() if len(found) == 1 else (_all_tensors(root),)
     if not tensors:
         raise RefusalError("holds no mapping of names to tensors: save model.state_dict()")
-    if all(name.startswith("module.") for name in tensors):
-        return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     return dict(tensors)
 
 

@@ -136,7 +136,7 @@ def _torch_naming(tensors):
         else:
             roles = NORM_ROLES if layer.startswith("bn") else ROLES
             names[f"{layer}.{roles.get(role, role)}"] = name
-    notes = () if stack == "features." else _prefix_note([stack])
+    notes = () if stack == "features." else _prefix_note([stack]) or ("names: numbers, taken for those of features",)
     if others:
         arrays = "1 array" if len(others) == 1 else f"{len(others)} arrays"
         notes += (f"names: {arrays} of other modules left alone, such as {shown(others[0])}",)

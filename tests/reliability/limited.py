@@ -14,7 +14,7 @@ from minicap.captioning.features.own_arrays import open_arrays
 def read(path):
     with open_arrays(path) as entries:
         for entry in entries.values():
-            entry.kind and entry.take(0, 0, entry.shape[0] if entry.shape else 1)""",
+            entry.take and entry.take(0, 0, entry.shape[0] if entry.shape else 1)""",
     "feature_files": "from minicap.captioning.features.feature_file import open_features as read",
     "word_vectors": """
 from minicap.captioning.text.word_vectors import WordVectors

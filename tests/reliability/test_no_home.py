@@ -158,4 +158,4 @@ def test_the_data_folder_in_the_home_of_somebody_who_is_not_here_is_not_passed_o
 
 def test_homes_are_looked_for_in_one_place():
     users = [path.name for path in PACKAGE.rglob("*.py") if re.search(r"\.expanduser\(\)", path.read_text("utf-8"))]
-    assert users == ["files.py"]
+    assert users == ["paths.py"]

@@ -60,7 +60,7 @@ LAYOUTS = {
     "_orig_mod.": (renamed(lambda n: f"_orig_mod.{n}"), ALL, "behind the prefix '_orig_mod.features.'"),
     "three prefixes": (renamed(lambda n: f"model.net.encoder.{n}"), ALL, "'model.net.encoder.features.'"),
     "cnn.features.module.": (only("features.", "cnn.features.module."), POOL5, "'cnn.features.module.'"),
-    "bare numbers": (only("features."), POOL5, None),
+    "bare numbers": (only("features."), POOL5, "numbers, taken for those of features"),
     "encoder.0": (only("features.", "encoder."), POOL5, "behind the prefix 'encoder.'"),
     "a captioner's encoder": (with_more(only("features.", "encoder.cnn."), **{"decoder.lstm.weight": np.ones(3)}),
                               POOL5, "1 array of other modules left alone, such as decoder.lstm.weight"),
@@ -91,8 +91,8 @@ LAYOUTS = {
     ".npz, Chainer": (chainer, ALL, None),
     "vgg16.npy, roles": (npy(lambda W, b: {"weights": W, "biases": b}, protocol=4), ALL, None),
     # containers
-    "checkpoint, zip": (checkpoint(save_zip), ALL, None),
-    "checkpoint, legacy": (checkpoint(save_legacy), ALL, None),
+    "checkpoint, zip": (checkpoint(save_zip), ALL, "behind the prefix 'module.features.'"),
+    "checkpoint, legacy": (checkpoint(save_legacy), ALL, "behind the prefix 'module.features.'"),
     "several files": (parts, ALL, None),
     # checkpoints with several state dicts, or with other things among the tensors
     "encoder and decoder": (state_dicts(lambda vgg: {"encoder": vgg, "decoder": fake({"w": np.ones(3)}, 99)}), ALL,

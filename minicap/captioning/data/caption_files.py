@@ -74,7 +74,10 @@ def parse_caption_file(data, where):
         if isinstance(entry.captions, dict) and len(both := list(filter(is_caption_key, entry.captions))) > 1:
             raise UserError(f"{where}, {entry.what}: {both[0]!r} and {both[1]!r} could both be the captions; leave "
                             "one of them out")
-        if not texts or not all(isinstance(text, str) and text.strip().lower() not in NOTHING for text in texts):
+        if entry.captions is None or (isinstance(entry.captions, str) and is_nothing(entry.captions)):
+            raise UserError(f"{where}, {entry.what}: expected {entry.expected}, but the caption of {entry.names[0]} is "
+                            "empty; write one, or leave the image out")
+        if not texts or not all(isinstance(text, str) and not is_nothing(text) for text in texts):
             raise UserError(f"{where}, {entry.what}: expected {entry.expected}, found "
                             f"{shortened(json.dumps(entry.captions, ensure_ascii=False, default=str))}")
         name = cleaned(entry.names[0])
@@ -102,6 +105,10 @@ def parse_caption_file(data, where):
                             f'one of {", ".join(SPLIT_WORDS)}')
         splits = {part: tuple(n for n, split in split_of.items() if split == part) for part in ("train", "dev", "test")}
     return CaptionFile(captions, {name: found for name, found in ids.items() if found}, splits)
+
+
+def is_nothing(text):
+    return text.strip().lower() in NOTHING
 
 
 def parse_entries(data, where):
@@ -136,6 +143,22 @@ def split_of_entry(entry, where):
     if split is None:
         raise UserError(f'{where}, {entry.what}: "split" is {entry.split!r}; expected one of {", ".join(SPLIT_WORDS)}')
     return split
+
+
+def is_of_a_model(data):
+    """Whether minicap wrote these captions: ``evaluate --predictions``, ``caption --json`` or ``score --per-image``."""
+    try:
+        text = data.decode("utf-8")
+        first = json.loads(text.partition("\n")[0]) if text.startswith('{"image": ') else json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(first, dict) or not first:
+        return False
+    if text.startswith('{"image": '):
+        return {"image", "caption", "beams"} <= first.keys()
+    return text.startswith('{\n "') and (  # one caption a line, as write_json writes them
+        all(isinstance(caption, str) for caption in first.values()) or
+        all(isinstance(scores, dict) and {"caption", "bleu4", "cider"} <= scores.keys() for scores in first.values()))
 
 
 def container(data):

@@ -12,7 +12,7 @@ one beside it, or ``--split-seed`` can request a random split. Without any of th
 from ...errors import UserError, warn
 from ...paths import expanded
 from .caption_dataset import assemble, file_reader
-from .caption_files import parse_caption_file
+from .caption_files import is_of_a_model, parse_caption_file
 from .names import ENDING, NameIndex, cleaned
 from .picture_files import MissingPictures, PictureFiles
 from .splits import LIST_NAMES, SPLITS, find_in, find_split_lists, parse_split_lists, random_splits, read_split_folder
@@ -54,14 +54,15 @@ def find_caption_file(data_dir, pictures):
 
     Files are looked for in the folder itself, then in those in it (COCO's ``annotations``).
     """
-    problems = {}
+    problems, unread = {}, {}
     for folders in ([data_dir], sorted(path for path in data_dir.iterdir() if path.is_dir())):
         fitting = {}
         for path in _text_files(folders):
+            data = path.read_bytes()
             try:
-                found = parse_caption_file(path.read_bytes(), path)
+                found = parse_caption_file(data, path)
             except UserError as error:
-                problems[path] = error
+                problems[path], unread[path] = error, data
                 continue
             if pictures.has_any(found.captions):
                 fitting[path] = found
@@ -69,7 +70,8 @@ def find_caption_file(data_dir, pictures):
                 problems[path] = UserError(f"none of the {len(found.captions):,} images that {path} names (the first "
                                            f"is {next(iter(found.captions))}) is in {data_dir} or a folder in it")
         if fitting:
-            return _the_one(data_dir, fitting, problems)
+            broken = [path for path, data in unread.items() if path in problems and _is_broken(data, pictures)]
+            return _the_one(data_dir, fitting, problems, broken)
     other = [path.name for path in sorted(data_dir.iterdir()) if path.suffix.lower() in NO_TEXT]
     alone = [path for path in problems if pictures.has_any([path.stem])]
     if len(alone) > 1:
@@ -88,12 +90,33 @@ def find_caption_file(data_dir, pictures):
                     f"another name with the same contents{hint}")
 
 
-def _the_one(data_dir, fitting, problems):
+def _is_broken(data, pictures):
+    """Is this a file of captions of the pictures, by its first lines, though it could not be read as a whole?"""
+    if data.lstrip()[:1] in (b"{", b"["):
+        return b"caption" in data.lower() and pictures.are_most_named_in(data)
+    try:
+        return pictures.has_any(parse_caption_file(b"\n".join(data.split(b"\n")[:4]), "").captions)
+    except UserError:
+        return False
+
+
+def _the_one(data_dir, fitting, problems, broken):
     """The caption file of ``fitting``; of two, one may be there for its splits, as beside the Kaggle copy of Flickr8k.
+
+    Captions that minicap itself wrote do not count beside others. UserError if one of the files in ``problems`` is
+    ``broken``: it names the pictures, too, but could not be read.
     """
     for path, problem in problems.items():
+        if path in broken:
+            raise UserError(f"{problem}; mend this file, as it names the pictures in {data_dir}, or move it to another "
+                            f"folder if the captions are those in {next(iter(fitting)).name}")
         if path.name in CAPTION_NAMES and path.parent == data_dir:
             warn(f"{path.name} is not used: {problem}")
+    ours = [path for path in fitting if is_of_a_model(path.read_bytes())]
+    if len(ours) < len(fitting):
+        for path in ours:
+            del fitting[path]
+            warn(f"{path.name} is not used: the captions in it were written by minicap")
     with_splits = [path for path, found in fitting.items() if found.splits]
     others = [path for path in fitting if path not in with_splits]
     if len(with_splits) == len(others) == 1:
@@ -128,11 +151,11 @@ def _choose_splits(data_dir, fields, captioned, splits, split_seed):
         raise UserError("splits= and split_seed= are two ways to split; give one of them")
     if splits is not None:
         return read_split_folder(expanded(splits))
-    if split_seed is not None:
-        if lists or fields:
-            source = " and ".join(path.name for path, _ in lists.values()) or 'the caption file ("split" fields)'
-            raise UserError(f"{data_dir} is split by {source} already; leave out split_seed=")
+    if split_seed is not None and not lists and not fields:
         return random_splits(captioned, split_seed)
+    if split_seed is not None:
+        source = " and ".join(path.name for path, _ in lists.values()) or 'the caption file ("split" fields)'
+        warn(f"split_seed= has no effect, as {data_dir} is split by {source}")
     if len(lists) == len(SPLITS):
         return parse_split_lists(lists)
     if fields and not lists:

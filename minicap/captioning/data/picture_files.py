@@ -1,11 +1,13 @@
 """The pictures below a folder, found by the names that a caption file has for them."""
 
 import os
+import re
 from pathlib import Path
 
 from ...errors import UserError
-from .names import ENDING, NameIndex
+from .names import ENDING, ENDINGS, NameIndex, casefolded, without_folder
 
+STRINGS = re.compile(rf'"([^"\n]+\.(?:{ENDINGS}))[#"]', re.IGNORECASE)  # in JSON, names of pictures
 DEPTH = 4  # archives are unpacked into folders of their own name, within those of the data set
 
 
@@ -29,6 +31,12 @@ class PictureFiles:
     def has_any(self, names):
         """Is one of ``names`` a picture here?"""
         return any(self._exact(name) or self.index.hits(name) for name in names)
+
+    def are_most_named_in(self, data):
+        """Does the JSON ``data`` (bytes), which may be broken, name at least half of the pictures?"""
+        named = {casefolded(without_folder(name)) for name in STRINGS.findall(data.decode("utf-8", "replace"))}
+        pictures = {casefolded(without_folder(path)) for path in self.paths}
+        return len(named & pictures) * 2 >= max(1, len(pictures))
 
     def find(self, names):
         """{name: path} of the pictures that are here; a UserError if it is not certain which file a name means."""
@@ -77,6 +85,9 @@ class MissingPictures:
 
     def __init__(self, folder):
         self.folder = Path(folder)
+
+    def are_most_named_in(self, data):
+        return bool(STRINGS.search(data.decode("utf-8", "replace")))
 
     def has_any(self, names):
         return True

@@ -181,7 +181,8 @@ class FeatureWriter:
         with np.errstate(over="ignore"):
             half = np.asarray(value).astype(np.float16)
         if not np.isfinite(half).all():
-            wrong = ("exceed 65,504, the largest float16 number; scale them down" if np.isfinite(value).all() else
+            cure = "scale them down" if self.source.is_own else "are these weights of pictures prepared in this way?"
+            wrong = (f"exceed 65,504, the largest float16 number; {cure}" if np.isfinite(value).all() else
                      "are not finite (nan or inf); look for the reason in what they are made from")
             raise UserError(f"the {self.source.layer} features of {self.images[self.done]} {wrong}")
         return half

@@ -9,6 +9,8 @@ from ...errors import UserError
 from ...files import existing_file, read_json
 from ...paths import expanded, is_stream
 
+OTHERS = (".mat", ".npz", ".h5", ".hdf5", ".pkl", ".pickle", ".pt", ".pth", ".safetensors", ".csv", ".tsv")
+
 
 def array_path(path):
     """Where the array of ``path`` stands, which names it with ``.npy`` or without, or names its description."""
@@ -38,6 +40,9 @@ def existing_array(path):
     named, array = expanded(path), array_path(path)
     if not array.exists() and named.exists() and _without(".json", named.name) == named.name:
         raise UserError(f"{named} is not a feature file of minicap, whose names end in .npy; {_import(named)}")
+    if not array.exists() and not named.exists() and named.suffix.lower() in OTHERS:
+        raise UserError(f"feature file {named} does not exist; check the path (and import what is no feature file of "
+                        "minicap by `python -m minicap.extract --from-array`)")
     if not array.exists() and (former := named.with_suffix(".npy")).exists():  # what minicap 0.1 made of "vgg-0.1"
         raise UserError(f"feature file {array} does not exist; if you mean {former}, name that")
     return existing_file(array, "feature file")

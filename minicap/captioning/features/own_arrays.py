@@ -118,7 +118,7 @@ def _of_tensors(read, path):
 def _entry(array):
     """The Entry of a NumPy array."""
     if array.dtype.itemsize == 0:  # texts without any letter, of which a file of no size declares a billion
-        return Entry(array.shape, "texts without letters")
+        return Entry(array.shape, "values without size")
     kind = KINDS.get(array.dtype.kind, f"values of type {array.dtype}")
     if kind == "strings":
         return Entry(array.shape, kind, lambda *_: [_text(name) for name in array.ravel()])

@@ -75,8 +75,8 @@ class WordVectors:
             while (row := self._guarded(lambda: next(rows, None))) is not None:
                 word, vector = wanted.pop(row[0]), row[1]
                 if not (np.abs(vector) < LARGEST).all():
-                    raise UserError(f"{self.path} has a vector for {word!r} with numbers that are not finite or beyond "
-                                    "a million; use another copy")
+                    raise UserError(f"{self.path} has a vector for {word!r} with numbers that are not finite, or "
+                                    "beyond a million; use another copy")
                 found[word] = vector
         return found
 

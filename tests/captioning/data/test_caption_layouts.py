@@ -158,6 +158,11 @@ LAYOUTS = {
     "Flickr8k.token.txt": "a1.jpg#0\ta dog, running\na1.jpg#1\ta \"small\" dog\nb2.jpg#0\ttwo men\n",
     "names and captions": "a1.jpg a dog, running\na1.jpg a \"small\" dog\nb2.jpg two men\n",
     "names, numbers and captions": "a1.jpg 0 a dog, running\na1.jpg 1 a \"small\" dog\nb2.jpg 0 two men\n",
+    "numbered from 1": "a1.jpg 1 a dog, running\na1.jpg 2 a \"small\" dog\nb2.jpg 1 two men\n",
+    "numbered, a line deleted": "a1.jpg 0 a dog, running\na1.jpg 2 a \"small\" dog\nb2.jpg 1 two men\n",
+    "name: number caption": "a1.jpg: 1 a dog, running\na1.jpg: 2 a \"small\" dog\nb2.jpg: 1 two men\n",
+    "name #number caption": "a1.jpg #1 a dog, running\na1.jpg #2 a \"small\" dog\nb2.jpg #1 two men\n",
+    "number with a dot": "a1.jpg 1. a dog, running\na1.jpg 2. a \"small\" dog\nb2.jpg 1. two men\n",
     "names with #0, blanks": "a1.jpg#0   a dog, running\n\na1.jpg#1 a \"small\" dog\nb2.jpg#0 two men\n",
     "minicap.caption": "a1.jpg: a dog, running\na1.jpg: a \"small\" dog\nb2.jpg: two men\n",
 }
@@ -195,6 +200,14 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(layout):
 ])
 def test_splits_are_read_where_a_file_says_them(value, splits):
     assert parse_caption_file(as_bytes(value), "x").splits == splits
+
+
+@pytest.mark.parametrize("text, first", [
+    ("a1.jpg 2 dogs\nb2.jpg 2 men\nc3.jpg 1 cow\n", "2 dogs"), ("a1.jpg 1 dog\na1.jpg 1 cat\nb2.jpg 1 cow\n", "1 dog"),
+    ("a1.jpg 17 dogs\na1.jpg 18 dogs\nb2.jpg 19 men\n", "17 dogs")])
+def test_numbers_that_may_be_words_are_words_and_it_is_said(text, first, capsys):
+    assert parse_captions(text.encode(), "x")[A][0] == first
+    assert "every caption in x begins with a number, which is read as its first word" in capsys.readouterr().err
 
 
 def test_ids_are_kept_beside_names():
@@ -298,7 +311,7 @@ def test_a_quoted_caption_may_have_line_ends():
     ({A: "train", B: "test"}, "x says the split of each image and has no captions; name it with splits="),
     ({A: [True]}, r"entry 'a1.jpg': expected .*, found '\[true\]'"),
     ({A: ["x", 3]}, "entry 'a1.jpg': expected"),
-    ("image,caption\na1.jpg,nan\n", "line 2: expected image,caption, found '\"nan\"'"),
+    ("image,caption\na1.jpg,nan\n", "line 2: expected image,caption, but the caption of a1.jpg is empty"),
     ({"image": [A, True], "caption": ["x", "y"]}, "entry 1: the image has to be a name or a number, not True"),
     ({"image": [A, B], "caption": ["x", 2]}, "entry 1: expected"),
     (b"PAR1\x15\x04\0", "x is a Parquet file and no text; unpack it, or save what is in it as CSV"),

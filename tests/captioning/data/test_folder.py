@@ -11,6 +11,7 @@ from PIL import Image
 from minicap.captioning.data import load_dataset
 from minicap.captioning.data.splits import random_splits
 from minicap.errors import UserError
+from minicap.files import write_json
 
 NAMES = tuple(f"cat {i}.png" for i in range(20))
 
@@ -109,16 +110,67 @@ def test_half_the_lists_are_not_enough(tmp_path):
         load_dataset("folder", tmp_path)
 
 
-def test_a_seed_beside_lists_or_fields_is_refused(tmp_path):
+def test_a_seed_beside_lists_or_fields_has_no_effect_and_it_is_said(tmp_path, capsys):
     add_pictures(tmp_path)
     (tmp_path / "captions.json").write_text(karpathy(*["train"] * 18, "val", "test"))
-    with pytest.raises(UserError, match=r'caption file \("split" fields\) already'):
-        load_dataset("folder", tmp_path, split_seed=1)
+    assert load_dataset("folder", tmp_path, split_seed=1).splits["dev"] == (NAMES[18],)
+    assert 'split_seed= has no effect' in (err := capsys.readouterr().err) and '("split" fields)' in err
     add_lists(tmp_path)
-    with pytest.raises(UserError, match=r"train\.txt and dev\.txt and test\.txt already"):
-        load_dataset("folder", tmp_path, split_seed=1)
+    assert load_dataset("folder", tmp_path, split_seed=1).splits == SPLIT
+    assert "is split by train.txt and dev.txt and test.txt" in capsys.readouterr().err
     with pytest.raises(UserError, match="give one of them"):
         load_dataset("folder", tmp_path, splits=tmp_path, split_seed=1)
+
+
+PREDICTIONS = {"pred.json": {name: "a thing" for name in NAMES},
+               "scores.json": {name: {"caption": "a thing", "bleu4": 0.5, "cider": 1.0} for name in NAMES},
+               "caps.jsonl": [{"image": name, "caption": "a thing", "beams": []} for name in NAMES]}
+
+
+@pytest.mark.parametrize("file", PREDICTIONS)
+@pytest.mark.parametrize("captions", ["captions.csv", "mine.csv", "dataset.json"])
+def test_captions_that_minicap_wrote_do_not_count_beside_those_of_people(tmp_path, file, captions, capsys):
+    add_pictures(tmp_path)
+    if captions == "dataset.json":
+        (tmp_path / captions).write_text(karpathy(*["train"] * 18, "val", "test"))
+    else:
+        add_csv(tmp_path, file=captions)
+    values = PREDICTIONS[file]
+    if file.endswith("l"):
+        (tmp_path / file).write_text("".join(json.dumps(value) + "\n" for value in values))
+    else:
+        write_json(tmp_path / file, values)
+    data = load_dataset("folder", tmp_path, split_seed=0)
+    assert all("thing" not in text for texts in data.captions.values() for text in texts)
+    assert f"{file} is not used: the captions in it were written by minicap" in capsys.readouterr().err
+    (tmp_path / captions).unlink()
+    assert load_dataset("folder", tmp_path, split_seed=0).captions[NAMES[0]] == ("a thing",)
+
+
+@pytest.mark.parametrize("name", ["captions.csv", "mine.csv", "mine.txt"])
+@pytest.mark.parametrize("other", [True, False])
+def test_a_caption_file_with_one_bad_line_is_not_passed_over(tmp_path, name, other):
+    add_pictures(tmp_path)
+    add_csv(tmp_path, file=name)
+    with open(tmp_path / name, "a") as file:
+        file.write(f"{NAMES[0]},a, b\n")
+    if other:
+        (tmp_path / "other.json").write_text(json.dumps({name: ["a thing"] for name in NAMES}))
+    with pytest.raises(UserError, match=rf"{name}, line {2 * len(NAMES) + 2}: expected image,caption"):
+        load_dataset("folder", tmp_path, split_seed=0)
+
+
+def test_broken_json_of_captions_is_not_passed_over_but_files_about_something_else_are(tmp_path):
+    add_pictures(tmp_path)
+    add_csv(tmp_path, file="mine.csv")
+    (tmp_path / "instances.json").write_text(json.dumps({"images": [{"id": i, "file_name": name} for i, name in
+                                                                    enumerate(NAMES)], "annotations": []}))
+    (tmp_path / "ratings.txt").write_text("".join(f"{name}\t{name}#1\t1\t2\t3\n" for name in NAMES))
+    (tmp_path / "notes.txt").write_text("all pictures: " + " ".join(NAMES))
+    assert len(load_dataset("folder", tmp_path, split_seed=0).captions) == len(NAMES)
+    (tmp_path / "cut.json").write_text(karpathy(*["train"] * 20).replace("sentences", "captions")[:-20])
+    with pytest.raises(UserError, match=r"cut\.json.* valid JSON .*; mend this file"):
+        load_dataset("folder", tmp_path, split_seed=0)
 
 
 def test_a_seed_splits_eighty_ten_ten_and_the_same_again(tmp_path):
