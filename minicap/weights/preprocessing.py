@@ -2,14 +2,14 @@
 
 import reprlib
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from ..errors import UserError
-from ..schema import Size, misfit
+from ..schema import Within, misfit
 
-LARGEST = 4096  # pixels, of the side of a network's input
+Level = Annotated[float, Within(-1e6, 1e6)]  # of a picture, or its scale
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Preprocessing:
     """From RGB bytes to the input a network was trained on: y = (channels in ``order`` / ``scale`` - mean) / std."""
 
     order: Literal["RGB", "BGR"]
-    scale: float
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    size: Size = 224
+    scale: Level
+    mean: tuple[Level, ...]
+    std: tuple[Level, ...]
+    size: Annotated[int, Within(1, 4097)] = 224
 
     @classmethod
     def from_json(cls, value):

@@ -226,7 +226,8 @@ def test_everybody_who_draws_is_known():
     using = {name: sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")
                           if re.search(pattern, path.read_text("utf-8")))
              for name, pattern in (("bars", "import tqdm"), ("streams", r"\bdrawn\(|sys\.__std|std\w+\.buffer"))}
-    assert using == {"bars": ["terminal.py"], "streams": ["learn/console.py", "terminal.py", "train.py", "weights/child.py"]}
+    assert using == {"bars": ["terminal.py"],
+                     "streams": ["learn/console.py", "terminal.py", "train.py", "weights/child.py"]}
 
 
 @pytest.mark.parametrize("path", [path for path in PACKAGE.rglob("*.py") if "parse_settings(" in path.read_text("utf-8")

@@ -388,5 +388,5 @@ def test_a_description_of_another_type_is_refused_by_file(tmp_path, keys, value)
     (info[outer[0]] if outer else info)[last] = value
     (tmp_path / "f.json").write_text(json.dumps(info))
     with pytest.raises(UserError, match=r"f\.(json is not what belongs there: .*(images|source|unreadable) has to be"
-                                        r"|npy is not a feature file of minicap \(.*((shape|parts) has to be|is not a network))"):
+                                        r"|npy is not a feature file .*((shape|parts) has to be|is not a network))"):
         open_features(tmp_path / "f")
