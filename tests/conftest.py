@@ -24,7 +24,7 @@ import pytest
 
 from minicap import gradcheck
 from minicap.backend import CPU, get_device, register_array_type
-from minicap.errors import UserError
+from minicap.errors import OPTIONS, UserError
 
 # The same examples in every run: a failure is then somebody's change and not somebody's luck.
 hypothesis.settings.register_profile("minicap", deadline=None, derandomize=True, max_examples=40)
@@ -50,6 +50,12 @@ def pytest_collection_modifyitems(config, items):
     chosen = ["device" in item.fixturenames and (name == "cuda" or "cuda" not in item.fixturenames) for item in items]
     config.hook.pytest_deselected(items=[item for item, wanted in zip(items, chosen, strict=True) if not wanted])
     items[:] = [item for item, wanted in zip(items, chosen, strict=True) if wanted]
+
+
+@pytest.fixture(autouse=True)
+def no_program():
+    """No program runs that messages could name the options of, whatever the test before has started."""
+    OPTIONS.clear()
 
 
 @pytest.fixture(scope="session")
