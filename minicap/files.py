@@ -67,6 +67,8 @@ def existing_file(path, what):
         raise UserError(f"{path} is a folder; {what} has to be a file")
     if not path.exists():
         raise UserError(f"{what} {path} does not exist; check the path")
+    if path.is_char_device() or path.is_block_device():  # some have no end
+        raise UserError(f"{path} is a device; {what} has to be a file")
     return path
 
 

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SECONDS = 10        # of one case
+SECONDS = 20        # of one case; a child that reads HDF5 may compute for 10
 MEMORY = 1 << 30    # bytes beyond what the child has when it begins
 NOT_BEGUN = b"\xff" * 8
 MOST = 20           # failures, after which a reader is given up
@@ -45,14 +45,14 @@ def main():
         results = list(pool.map(lambda name: run(name, options), readers))
     print(f"{'reader':20} {'cases':>10} {'read':>10} {'refused':>10} {'CPU s':>8} {'MB':>6} failures")
     for r in results:
-        print(f"{r['reader']:20} {r['cases']:10,} {r['read']:10,} {r['refused']:10,} {r['cpu']:8.1f} {r['memory']:6.0f} "
-              f"{len(r['failures'])}")
+        row = "{reader:20} {cases:10,} {read:10,} {refused:10,} {cpu:8.1f} {memory:6.0f}".format_map(r)
+        print(row, len(r["failures"]))
     cases, failures = sum(r["cases"] for r in results), [f for r in results for f in r["failures"]]
     print(f"{cases:,} cases, {sum(r['cpu'] for r in results):,.0f} CPU seconds, "
           f"{time.monotonic() - begin:,.0f} s, {len(failures)} failures")
     for failure in failures[:50]:
-        print(f"\n--readers {failure['reader']} --seed {options.seed} --case {failure['case']}, {failure.get('times', 1)} times: "
-              f"{failure['what']}")
+        again = f"--readers {failure['reader']} --seed {options.seed} --case {failure['case']}"
+        print(f"\n{again}, {failure.get('times', 1)} times: {failure['what']}")
     return 1 if failures else 0
 
 
@@ -76,11 +76,12 @@ def run(name, options):
         board = Path(folder) / "board"  # the child writes there which case it is at
         while first < last and len(total["failures"]) < MOST:
             board.write_bytes(NOT_BEGUN)
-            command = [sys.executable, __file__, "--child", str(first), "--cases", str(last), "--seed", str(options.seed),
-                       "--readers", name, "--board", str(board)]
+            command = [sys.executable, __file__, "--child", str(first), "--cases", str(last), "--readers", name,
+                       "--seed", str(options.seed), "--board", str(board)]
             errors = open(Path(folder) / "stderr", "w+")  # noqa: SIM115
             child = subprocess.Popen(command + ["--case", str(first)] * (options.case is not None), text=True,
-                                     stdout=subprocess.PIPE, stderr=errors, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}, cwd=folder)
+                                     stdout=subprocess.PIPE, stderr=errors, cwd=folder,
+                                     env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
             out = watched(child, board)
             report = out.rpartition("\n{")[2]
             if child.returncode == 0 and report:
@@ -200,5 +201,5 @@ def limit_memory():
 
 
 if __name__ == "__main__":
-    sys.path[:0] = map(str, (HERE, HERE.parent, HERE.parents[1]))  # this checkout, whatever else is installed
+    sys.path[:0] = map(str, (HERE, HERE.parent, HERE.parent / "weights", HERE.parents[1]))  # this checkout
     sys.exit(main())

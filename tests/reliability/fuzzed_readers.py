@@ -9,15 +9,12 @@ from pathlib import Path
 
 import mutations as m
 import numpy as np
-from PIL import Image
-
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "weights")]
-
 import programs
 import tiny_captioner
 import tiny_flickr8k
 import tiny_vgg
 import vgg_files
+from PIL import Image
 from torch_writing import save_legacy, save_zip
 
 from minicap.captioning.captioner import Captioner
@@ -90,10 +87,10 @@ def weights_keras(folder):
 @reader(read_vgg)
 def weights_torch(folder):
     tensors = vgg_files.fake(tiny_vgg.torchvision_tensors(tiny()))
-    save_zip(folder / "vgg.pth", tensors)
-    save_legacy(folder / "legacy.pth", tensors)
-    vgg_files.checkpoint(save_zip)(folder / "checkpoint.pth", tiny())
-    return [(folder / "vgg.pth", m.zipped()), (folder / "legacy.pth", m.bytes_), (folder / "checkpoint.pth", m.zipped())]
+    checkpoint = folder / "checkpoint.pth"
+    vgg_files.checkpoint(save_zip)(checkpoint, tiny())
+    return [(save_zip(folder / "vgg.pth", tensors), m.zipped()), (checkpoint, m.zipped()),
+            (save_legacy(folder / "legacy.pth", tensors), m.bytes_)]
 
 
 @reader(read_vgg)
@@ -117,7 +114,8 @@ def coco():
 
 
 def karpathy():
-    splits = {name: {"dev": "val"}.get(split, split) for split, names in tiny_captioner.SPLITS.items() for name in names}
+    splits = {name: "val" if split == "dev" else split for split, names in tiny_captioner.SPLITS.items()
+              for name in names}
     return {"dataset": "x", "images": [
         {"filename": name, "imgid": i, "split": splits[name], "sentids": [2 * i, 2 * i + 1],
          "sentences": [{"raw": text, "tokens": text.split(), "imgid": i, "sentid": 2 * i + k}
@@ -190,7 +188,8 @@ def predictions(folder):
     one = {name: texts[0] for name, texts in CAPTIONS.items()}
     results = [{"image_id": i, "caption": one[name]} for i, name in enumerate(NAMES)]
     printed = [json.dumps({"image": n, "caption": c, "beams": [{"caption": c, "logp": -1.5}]}) for n, c in one.items()]
-    return [(put(folder / "p.json", json.dumps(one)), m.json_), (put(folder / "results.json", json.dumps(results)), m.json_),
+    return [(put(folder / "p.json", json.dumps(one)), m.json_),
+            (put(folder / "results.json", json.dumps(results)), m.json_),
             (put(folder / "p.jsonl", "\n".join(printed)), m.json_lines),
             (put(folder / "p.csv", "image,caption\n" + "".join(f"{n},{c}\n" for n, c in one.items())), m.text)]
 
@@ -255,7 +254,8 @@ def pictures(folder):
         except (KeyError, OSError, ValueError):  # this build of Pillow does not write it
             continue
         samples.append((folder / f"x.{ending}", m.bytes_))
-    picture.save(folder / "p.jpg", progressive=True, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\1\0\0\0\6\0\0\0\0\0\0\0")
+    turned = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\1\0\0\0\6\0\0\0\0\0\0\0"
+    picture.save(folder / "p.jpg", progressive=True, exif=turned)
     return [*samples, (folder / "p.jpg", m.bytes_)]
 
 

@@ -53,9 +53,10 @@ def make_world(folder):
     tiny_vgg.save_keras(folder / "vgg.h5", tiny_vgg.random_vgg(19, np.random.default_rng(0)))
     train.show = lambda *_: None  # plots take seconds
     train.main([str(a) for a in tiny_captioner.train_arguments("run", "data", "features.npy", "--epochs", 1)])
-    extract.main(["--data", "folder", "--data-dir", "data", "--weights", "vgg.h5", "--layer", "conv5_4", "--out", "r.npy"])
-    train.main([str(a) for a in tiny_captioner.train_arguments("attend", "data", "r.npy", "--epochs", 1, "--model",
-                                                               "attend", "--attention", 5)])
+    extract.main(["--data", "folder", "--data-dir", "data", "--weights", "vgg.h5", "--layer", "conv5_4", "--out",
+                  "regions.npy"])
+    attend = ("--epochs", 1, "--model", "attend", "--attention", 5)
+    train.main([str(a) for a in tiny_captioner.train_arguments("attend", "data", "regions.npy", *attend)])
     write_json(folder / "predictions.json", {name: "a red picture" for name in tiny_captioner.NAMES})
     np.save(folder / "own.npy", np.random.default_rng(0).normal(size=(len(tiny_captioner.NAMES), 5)))
     (folder / "names.txt").write_text("\n".join(tiny_captioner.NAMES))
@@ -67,8 +68,8 @@ def world(folder):
     before = os.getcwd()
     os.chdir(folder)
     try:
-        with (pytest.MonkeyPatch.context() as patch, open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere),
-              contextlib.redirect_stderr(nowhere)):
+        with (pytest.MonkeyPatch.context() as patch, open(os.devnull, "w") as nowhere,
+              contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere)):
             tiny_vgg.shrink(patch, size=32)
             make_world(folder)
         with pytest.MonkeyPatch.context() as patch:
@@ -85,11 +86,13 @@ def start(program, arguments):
 
 
 def run(arguments, folder):
-    """Run a program here; SystemExit(2) is a refusal like a UserError. What it writes is deleted."""
+    """Run a program here; SystemExit(2) and OSError are refusals like a UserError. What it writes is deleted."""
     program, *arguments = arguments
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     try:
         start(program, arguments)
+    except OSError as error:  # run_program makes a sentence of it
+        raise UserError(str(error)) from error
     except SystemExit as exit:
         if exit.code == 2:
             raise UserError("refused by the parser") from exit

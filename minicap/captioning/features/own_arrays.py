@@ -17,6 +17,7 @@ import functools
 import mmap
 import os
 import re
+import sys
 import zipfile
 from dataclasses import dataclass
 
@@ -120,6 +121,9 @@ def _entry(array):
     if array.dtype.itemsize == 0:  # texts without any letter, of which a file of no size declares a billion
         return Entry(array.shape, "values without size")
     kind = KINDS.get(array.dtype.kind, f"values of type {array.dtype}")
+    if array.dtype.kind == "U" and np.frombuffer(array.tobytes(), array.dtype.byteorder + "u4").max(
+            initial=0) > sys.maxunicode:
+        return Entry(array.shape, "strings of characters that do not exist")
     if kind == "strings":
         return Entry(array.shape, kind, lambda *_: [_text(name) for name in array.ravel()])
     return Entry(array.shape, kind, lambda axis, begin, end: array[(slice(None),) * axis + (slice(begin, end),)])

@@ -121,6 +121,7 @@ class Vocabulary:
         if problem := misfit(value, StoredVocabulary):
             raise UserError(f"{where} is not a vocabulary of minicap ({problem})")
         try:
+            "".join(value["words"]).encode()  # which half of a surrogate pair cannot be
             return cls(value["words"], value["counts"], value.get("tokenizer", "words"))
         except ValueError as error:
             raise UserError(f"{where} is not a vocabulary of minicap ({error})") from error
