@@ -163,8 +163,7 @@ def _of_folder(path):
     for file in files_of(path):
         try:
             if file.suffix.lower() == ".npy":
-                found[file.stem] = _later(np.load(file, mmap_mode="r", allow_pickle=False),
-                                          lambda file=file: np.load(file, allow_pickle=False))
+                found[file.stem] = _later(open_npy(file), lambda file=file: open_npy(file))
             else:
                 with np.load(file, allow_pickle=False) as arrays:
                     found |= {f"{file.stem}/{key}": _later(arrays[key], lambda file=file, key=key: np.load(file)[key])
