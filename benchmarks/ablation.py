@@ -16,7 +16,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import MISSING, dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from minicap.captioning.scoring.significance import paired_test
 from minicap.cli import option, parse_settings, run_program
 from minicap.errors import UserError
 from minicap.evaluate import history_of
-from minicap.files import read_json, write_json, write_text
+from minicap.files import expanded, read_json, write_json, write_text
 
 COMMON = ("--embedding", "256", "--attention", "256", "--batches", "image")  # a smaller model, to try more
 TRAINING = {  # the others are compared with the first
@@ -92,7 +91,7 @@ class AblationSettings:
 def main(argv=None):
     settings = parse_settings(AblationSettings, "ablation", "Compare training settings on dev.", argv,
                               package="benchmarks.")
-    work = Path(settings.work).expanduser()
+    work = expanded(settings.work)
     rows = decoding_rows(settings) if settings.decode else training_rows(settings)
     if settings.only:
         words = settings.only.split(",")

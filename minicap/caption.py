@@ -9,7 +9,9 @@ from .captioning.ensemble import Ensemble
 from .captioning.reporting.plots import is_plot, save_attention
 from .captioning.run_data import CheckpointSettings, make_consensus, trained_dataset, training_settings
 from .cli import option, parse_settings, run_program
-from .errors import UserError, with_flags
+from .errors import UserError, error_line
+from .locks import locked
+from .terminal import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,12 @@ class CaptionSettings(CheckpointSettings):
 
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Describe photographs.", argv)
+    with locked(settings.attention):
+        return caption(settings)
+
+
+def caption(settings):
+    """Caption the photographs; returns the exit code."""
     folders = checkpoint_folders(settings.checkpoint)
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
                               device=settings.device)
@@ -47,7 +55,7 @@ def main(argv=None):
         try:
             picture = captioner.read(path)
         except UserError as error:
-            print(f"error: {with_flags(str(error))}", file=sys.stderr)
+            print(error_line(error), file=sys.stderr)
             failed += 1
             continue
         beams = captioner.captions([picture], **search)[0]
@@ -59,7 +67,7 @@ def main(argv=None):
                               "beams": [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]},
                              ensure_ascii=False), flush=True)
         else:
-            print(f"{path}: {beams[0][0]}", flush=True)
+            print(shown(f"{path}: {beams[0][0]}", None), flush=True)
     return 2 if failed else 0
 
 

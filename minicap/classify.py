@@ -18,11 +18,12 @@ import numpy as np
 from .backend import CPU, get_device, to_numpy
 from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
-from .errors import UserError, warn, with_flags
+from .errors import UserError, error_line, warn
 from .files import existing_file
 from .images import centre_crop, read_ahead, read_image, resize_short_side
 from .inference import inference
 from .losses import log_softmax
+from .terminal import shown
 from .vgg import tell_assumptions, vgg
 from .weights import existing_weights
 from .weights.preprocessing import CONVENTIONS
@@ -40,9 +41,11 @@ class ClassifySettings:
                                        choices=tuple(CONVENTIONS))
     classes: str | None = option(None, "class names in the order of the outputs, one per line (default: "
                                  f"{CLASSES} in the folder of the weights)", metavar="FILE")
-    top: int = option(5, "number of classes to show", metavar="N")
-    resize: int = option(256, "resize the short side to N pixels before cropping", metavar="N")
-    crop: int = option(224, "side in pixels of the central square that the network reads", metavar="N")
+    top: int = option(5, "number of classes to show", metavar="N", least=1)
+    resize: int = option(256, "resize the short side to N pixels before cropping", metavar="N",
+                        below=10_000)
+    crop: int = option(224, "side in pixels of the central square that the network reads", metavar="N",
+                      below=10_000)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "print one JSON object per line")
 
@@ -137,8 +140,6 @@ def default_weights():
 
 def main(argv=None):
     settings = parse_settings(ClassifySettings, "classify", "Classify photographs by ImageNet's classes.", argv)
-    if settings.top < 1:
-        raise UserError(f"--top has to be at least 1, not {settings.top}")
     weights = settings.weights or default_weights()
     classifier = Classifier(weights, settings.classes, preprocessing=settings.preprocessing, resize=settings.resize,
                             crop=settings.crop, device=get_device(settings.device))
@@ -146,12 +147,13 @@ def main(argv=None):
     failed = False
     for path, best in zip(settings.images, classifier.classify(settings.images, settings.top), strict=True):
         if isinstance(best, UserError):
-            print(f"error: {with_flags(str(best))}", file=sys.stderr)
+            print(error_line(best), file=sys.stderr)
             failed = True
         elif settings.json:
             print(json.dumps({"image": path, "top": best}, ensure_ascii=False), flush=True)
         else:
-            print("\n".join([path, *(f"{100 * b['p']:6.1f} %  {b['class']}" for b in best)]), flush=True)
+            print("\n".join([shown(path, None), *(f"{100 * b['p']:6.1f} %  {shown(b['class'])}" for b in best)]),
+                  flush=True)
     return 2 if failed else 0
 
 

@@ -6,13 +6,19 @@ same object is printed at the start and saved with the result, so a run can be r
 
 import argparse
 import dataclasses
+import math
 import os
 import sys
 import types
 import typing
 
-from .errors import OPTIONS, UserError, warn, with_flags
-from .files import check_output, same_path
+from .errors import OPTIONS, UserError, error_line, warn
+from .files import check_output
+from .interrupt import INTERRUPTED, end, end_at_once, ends_at_once, raise_again
+from .paths import same_path
+from .terminal import show_text_only, shown
+
+LARGEST = 2**53  # of whole numbers: up to here a float, or another program that reads them, has each of them
 
 
 def option(default, help, *, choices=None, metavar=None, positional=False, nargs=None, group=None, formerly=None,
@@ -80,7 +86,7 @@ def flag(name):
 
 
 def check_bounds(settings):
-    """UserError for a value that is none of the choices of its option, or a number outside its bounds.
+    """UserError for a value that is none of the choices of its option, a number outside its bounds, or empty text.
 
     None, which stands for a default, is never refused.
     """
@@ -90,12 +96,18 @@ def check_bounds(settings):
             continue
         if bounds["choices"] and value not in bounds["choices"]:
             raise UserError(f"{field.name}= has to be one of {', '.join(map(str, bounds['choices']))}, not {value!r}")
+        if value != field.default and (value == "" or (isinstance(value, tuple) and "" in value)):
+            raise UserError(f"{field.name}= is empty; name something, or leave it out")
+        if isinstance(value, int) and abs(value) > LARGEST:
+            raise UserError(f"{field.name}= is out of all proportion; use a number below {LARGEST:,}")
         least, above, below = bounds["least"], bounds["above"], bounds["below"]
-        wanted = [f"{words} {bound:g}" for words, bound in (("at least", least), ("above", above), ("below", below))
+        wanted = [f"{words} {bound:,}" for words, bound in (("at least", least), ("above", above), ("below", below))
                   if bound is not None]
         if not ((least is None or value >= least) and (above is None or value > above)
                 and (below is None or value < below)):
             raise UserError(f"{field.name}= has to be {' and '.join(wanted)}, not {value:g}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{field.name}= has to be a finite number, not {value:g}")
 
 
 def check_outputs(settings):
@@ -150,24 +162,45 @@ def _argument(field, kind):
 def run_program(main, argv=None):
     """Run ``main(argv)`` and exit: 0 on success, 2 with a one-line message on a user's mistake, 130 on Ctrl-C."""
     OPTIONS.clear()
-    if hasattr(sys.stdout, "reconfigure"):  # a file name that is not UTF-8 is printed as JSON has it, "caf\\udce9.jpg"
+    show_text_only()
+    if hasattr(sys.stdout, "reconfigure"):  # what an encoding lacks is printed like "\\u4e2d"
         sys.stdout.reconfigure(errors="backslashreplace")
+    at_once = ends_at_once()
+    try:
+        raise_again()
+        code = _exit_code(main, argv)
+    except KeyboardInterrupt:  # while an error was printed
+        code = INTERRUPTED
+    finally:
+        if at_once:
+            end_at_once()  # Python takes a while to clear up
+    if at_once and code == INTERRUPTED:
+        end()  # and cannot, where a library was interrupted while it compiled
+    sys.exit(code or 0)
+
+
+def _exit_code(main, argv):
     try:
         code = main(argv)
         sys.stdout.flush()  # so that a closed pipe raises here, and not at exit, where it cannot be caught
     except UserError as error:
-        print(f"error: {with_flags(str(error))}", file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
         code = 2
     except KeyboardInterrupt as interrupt:
-        print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
-        code = 130
+        print(shown(": ".join(["interrupted", *map(str, interrupt.args)]), None), file=sys.stderr)
+        code = INTERRUPTED
     except BrokenPipeError:  # `... | head` closed our output
         code = 1
+    except MemoryError as error:
+        print(f"error: not enough memory: {str(error) or 'none is left'}; close other programs, or take less at a time "
+              "(smaller batches, models or pictures)", file=sys.stderr)
+        code = 2
     except OSError as error:  # from the system: a file without permission, a full disk under `> FILE`
-        print(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), file=sys.stderr)
+        print(shown(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), None),
+              file=sys.stderr)
         code = 2
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit would fail again
-    sys.exit(code or 0)
+    return code

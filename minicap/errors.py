@@ -3,6 +3,8 @@
 import re
 import sys
 
+from .terminal import shown
+
 OPTIONS = {}  # {name of an argument: what the running program calls it}, filled by cli.parse_settings
 
 
@@ -22,8 +24,13 @@ def warn(sentence):
 
 
 def warning(sentence):
-    """The line that :func:`warn` prints, for those who have to print it around a progress bar."""
-    return f"warning: {with_flags(sentence)}"
+    """The line that :func:`warn` prints, for those who have to print it above a progress bar."""
+    return shown(f"warning: {with_flags(sentence)}", None)
+
+
+def error_line(error):
+    """The line that programs print about a :class:`UserError`."""
+    return shown(f"error: {with_flags(str(error))}", None)
 
 
 def with_flags(sentence):

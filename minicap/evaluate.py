@@ -21,8 +21,10 @@ from .captioning.run_data import (
 )
 from .captioning.scoring.metrics import score_captions, warn_of_flaws
 from .captioning.text.tokens import TOKENIZERS
+from .captioning.training.trainer import Line
 from .cli import option, parse_settings, run_program
-from .files import is_json_of_ours, write_json
+from .files import is_json_of_ours, read_json_lines, write_json
+from .locks import locked
 
 
 def is_file_of_predictions(path):
@@ -39,7 +41,7 @@ class EvaluateSettings(CheckpointSettings):
                                   metavar="DIR")
     splits: str | None = option(None, "folder with the split lists (default: as in training)", metavar="DIR")
     split_seed: int | None = option(None, "--data folder without split lists: split at random with this seed (default: "
-                                    "as in training)", metavar="N")
+                                    "as in training)", metavar="N", least=0)
     weights: str | None = option(None, "VGG weights, where features have to be computed (default: MINICAP_WEIGHTS, or "
                                  "downloaded weights)", metavar="FILE")
     features: str | None = option(None, "features written by minicap.extract (default: those of the training run); for "
@@ -59,6 +61,12 @@ class EvaluateSettings(CheckpointSettings):
 
 def main(argv=None):
     settings = parse_settings(EvaluateSettings, "evaluate", "Caption a split of a data set and score it.", argv)
+    with locked(settings.predictions, settings.html):
+        evaluate(settings)
+
+
+def evaluate(settings):
+    """Caption the split, score it, and write and print what is asked for."""
     folders = checkpoint_folders(settings.checkpoint)
     runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
@@ -90,7 +98,7 @@ def main(argv=None):
 def history_of(folder):
     """The lines of metrics.jsonl, if there is one (an exported folder has none)."""
     path = folder / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return read_json_lines(path, "learning curves", Line) if path.exists() else []
 
 
 def shuffled(predictions):

@@ -12,9 +12,9 @@ VGG weights.
 
 import os
 import sys
-import tempfile
 from dataclasses import MISSING, dataclass
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -31,6 +31,10 @@ from .captioning.scoring.metrics import TITLES
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
 from .files import read_json, write_json, write_text
+from .locks import locked
+from .paths import expanded
+from .terminal import shown
+from .writing import new_folder
 
 LARGEST = 60_000_000  # bytes; a larger folder is hard to send
 PATHS = ("data_dir", "splits", "features", "mirrored", "weights", "embeddings", "out")
@@ -73,19 +77,21 @@ class ExportSettings:
 
 def main(argv=None):
     settings = parse_settings(ExportSettings, "export", "Export a trained captioner to a small folder.", argv)
-    out = Path(settings.out).expanduser()
-    if out.exists():
+    out = expanded(settings.out)
+    with locked(out):
+        export(settings, out)
+
+
+def export(settings, out):
+    """Write the folder ``out``."""
+    if os.path.lexists(out):
         raise UserError(f"{out} is already there; name a folder that does not exist yet")
     source = checkpoint_folder(settings.checkpoint)
     captioner = Captioner.load(source, device="cpu")  # checks that the files belong together
     scores = scores_of(source, settings.scores)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{out.name}.", suffix=".partial", dir=out.parent) as partial:
-        folder = Path(partial) / "folder"
-        folder.mkdir()
-        write(folder, source, captioner, scores)
-        size = sum(file.stat().st_size for file in folder.iterdir())
-        os.replace(folder, out)
+    with new_folder(out) as partial:
+        write(partial, source, captioner, scores)
+        size = sum(file.stat().st_size for file in partial.iterdir())
     print(f"{out}: {size / 1e6:.1f} MB", file=sys.stderr)
     if size > LARGEST:
         warn(f"that is more than {LARGEST / 1e6:.0f} MB; train with a smaller --hidden or --embedding")
@@ -96,8 +102,8 @@ def scores_of(source, extra):
     _, facts = load_tensors(source / "best.safetensors", "checkpoint")
     scores = {"dev": {key: value for key, value in facts.get("dev", {}).items() if key in TITLES or key == "epoch"}}
     if extra is not None:
-        found = read_json(extra, "scores")
-        if not isinstance(found, dict) or not any(key in found for key in TITLES):
+        found = read_json(extra, "scores", TypedDict("Scores", {key: NotRequired[float] for key in TITLES}))
+        if not any(key in found for key in TITLES):
             raise UserError(f"{extra} contains no scores; it has to be the output of `minicap.evaluate --json`")
         name = Path(extra).name.removesuffix(".json")
         scores[Path(extra).name if name in scores else name] = {k: v for k, v in found.items() if k in TITLES}
@@ -108,7 +114,7 @@ def write(folder, source, captioner, scores):
     write_description(folder, captioner)
     tensors, facts = load_tensors(source / "best.safetensors", "checkpoint")
     save_tensors(folder / "best.safetensors", {name: to_float16(a, name) for name, a in tensors.items()}, facts)
-    settings = run_settings(source)
+    settings = run_settings(source, TypedDict("Settings", {"data": str}))
     settings |= {key: None for key in PATHS if key in settings}
     write_json(folder / "settings.json", settings)
     write_json(folder / "scores.json", scores)
@@ -146,9 +152,10 @@ def card(source, captioner, settings, scores, megabytes):
     epochs = f"{settings.get('epochs')} epochs"
     if epoch := scores["dev"].get("epoch"):
         epochs += f" (the weights are of epoch {epoch})"
-    return CARD.format(model=repr(captioner.model).split("\n")[0], reads=reads, data=settings["data"],
+    text = CARD.format(model=repr(captioner.model).split("\n")[0], reads=reads, data=settings["data"],
                        seed=settings.get("seed"), epochs=epochs, words=len(captioner.vocabulary), megabytes=megabytes,
                        use=use, scores="\n".join(lines))
+    return shown(text, None, keep="\n")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class ExtractSettings:
                                   metavar="DIR")
     splits: str | None = option(None, "folder with the split lists (default: those of the data set)", metavar="DIR")
     split_seed: int | None = option(None, "--data folder without split lists: split at random with this seed",
-                                    metavar="N")
+                                    metavar="N", least=0)
     layer: str = option("fc7", "layer whose outputs to store; A+B stores those of two layers",
                         choices=feature_names(VGG.features))
     split: str | None = option(None, "only the images of this split (default: all images)",

@@ -1,44 +1,18 @@
-"""Files: written completely or not at all, and identified by a digest of their contents."""
+"""Files: text and JSON, written completely or not at all, and a digest of any contents."""
 
 import codecs
-import contextlib
 import hashlib
 import json
 import os
-import reprlib
-import types
-import typing
 from pathlib import Path
 
 from .errors import UserError
+from .paths import expanded, is_stream
+from .schema import fitting
+from .writing import replacing
 
 BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
                     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Yield a temporary path beside ``path``; rename it into place when the block ends well, delete it otherwise.
-
-    A reader therefore sees the old file or the complete new one, even if the disk fills up or the program is killed.
-
-        with replacing("metrics.json") as partial:
-            partial.write_text(text)
-    """
-    path = Path(path).expanduser()
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        with open(partial, "rb+") as f:
-            os.fsync(f.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") \
-            from error
-    finally:
-        with contextlib.suppress(OSError):  # already renamed, or never written: its folder may be a file
-            partial.unlink()
 
 
 def write_text(path, text):
@@ -72,7 +46,9 @@ def check_output(path, argument, is_ours):
     Programs call it before their work, so that the result of hours is not lost at its end. ``argument`` names the
     path in messages: "html".
     """
-    given, path = path, Path(path).expanduser()
+    given, path = path, expanded(path)
+    if is_stream(path):
+        return
     if path.is_dir() or os.fspath(given).endswith(("/", os.sep)):
         raise UserError(f"{argument}= {given} is a folder; name a file")
     if path.exists() and not (path.is_file() and (path.stat().st_size == 0 or is_ours(path))):
@@ -86,11 +62,13 @@ def check_output(path, argument, is_ours):
 
 def existing_file(path, what):
     """``path`` as a Path; a UserError that states what was expected there if it is not a file."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder; {what} has to be a file")
     if not path.exists():
         raise UserError(f"{what} {path} does not exist; check the path")
+    if path.is_char_device() or path.is_block_device():  # some have no end
+        raise UserError(f"{path} is a device; {what} has to be a file")
     return path
 
 
@@ -101,31 +79,39 @@ def decode_text(data):
     return text if "\n" in text else text.replace("\r", "\n")  # the line end of old Macs
 
 
-def read_json(path, what="JSON file", **options):
+def read_json(path, what="JSON file", schema=object, **options):
+    """The value in a JSON file. UserError, which calls it ``what``, if it is missing or does not fit ``schema``."""
     path = existing_file(path, what)
+    return parse_json(path.read_bytes(), f"{what} {path}", schema, **options)
+
+
+def read_json_lines(path, what, schema=object):
+    """The values in a file of JSON lines."""
+    path = existing_file(path, what)
+    lines = enumerate(decoded(path.read_bytes(), f"{what} {path}").split("\n"), start=1)
+    return [parse_json(line, f"{what} {path}, line {number}", schema) for number, line in lines if line.strip()]
+
+
+def parse_json(text, where, schema=object, **options):
+    """The value in JSON ``text`` (or bytes). UserError, which says ``where``, if it is no JSON or not as in ``schema``.
+
+    ``options`` are those of ``json.loads``.
+    """
     try:
-        return json.loads(decode_text(path.read_bytes()), **options)
+        value = json.loads(text if isinstance(text, str) else decode_text(text), **options)
     except UserError:  # of object_pairs_hook
         raise
     except (ValueError, RecursionError) as error:  # not text, not JSON, a number of 5,000 digits, 1,000 open brackets
-        raise UserError(f"{what} {path} is not valid JSON ({error})") from error
+        raise UserError(f"{where} is not valid JSON ({error}); use another copy") from error
+    return fitting(value, schema, where)
 
 
-def check_kinds(values, kinds):
-    """TypeError for one of ``values``, a dict from a JSON file, that is not of its type in ``kinds``, as int | None.
-
-    A whole number is a float as well; true is no number.
-    """
-    for name, kind in kinds.items():
-        allowed = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-        allowed += (int,) * (float in allowed) + (list,) * (tuple in allowed)
-        if name in values and type(values[name]) not in allowed:
-            raise TypeError(f"{name} cannot be {reprlib.repr(values[name])}")
-
-
-def same_path(one, other):
-    """Whether two paths lead to one place: small, small/ and ../here/small do."""
-    return Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
+def decoded(data, where):
+    """Bytes as text, see :func:`decode_text`; UserError, which says ``where``, for what is no text."""
+    try:
+        return decode_text(data)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where} is not text in UTF-8 or UTF-16 ({error}); use another copy") from error
 
 
 def sha256(path):

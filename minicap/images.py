@@ -10,9 +10,9 @@ Pillow decodes. This module decides how each kind of file is *interpreted*:
 * a truncated file is refused: half a photograph above grey rows is a different picture;
 * HEIC, the format of iPhones, needs the package pillow-heif (extra ``heic``), which turns pictures upright itself.
 
-A few kilobytes can declare gigapixels. Files of up to :data:`MAX_DECLARED` pixels are accepted, and up to
-:data:`MAX_DECODED` pixels are decoded. The difference is for JPEGs, which can be decoded at 1/2, 1/4 or 1/8 of their
-size (``at_least``), so that a phone's 200-megapixel photograph takes the memory of 3 megapixels.
+A few kilobytes can declare gigapixels, so the memory that a picture will take is reckoned from its header, in bytes per
+pixel (:data:`BYTES_PER_PIXEL`), and at most :data:`MAX_MEMORY` is taken. JPEGs can be decoded at 1/2, 1/4 or 1/8 of
+their size (``at_least``), so that a phone's 200-megapixel photograph takes the memory of 3 megapixels.
 """
 
 import contextlib
@@ -28,8 +28,17 @@ from PIL import Image, UnidentifiedImageError
 from .errors import UserError
 from .files import existing_file
 
-MAX_DECLARED = 250_000_000  # pixels, H·W
-MAX_DECODED = 80_000_000  # 240 MB as an RGB array, and about three times as much during conversion
+MAX_MEMORY = 1_440_000_000  # bytes, while a picture is read
+#: The most memory that reading takes per pixel, in bytes, and that of all other formats. Measured with Pillow 13:
+#:
+#:     JPEG 10, CMYK 14          GIF 11        AVIF 14, with transparency 18      JPEG 2000 19, with transparency 24
+#:     PNG 10 to 14              HEIC 10, 15   WebP 18, with transparency 23
+#:     TIFF, BMP, TGA 10 to 14   PPM 10, 16    and 4 more to turn a picture upright
+#:
+#: tests/reliability/test_memory_of_pictures.py measures again, so that a decoder that takes more is noticed.
+BYTES_PER_PIXEL, OF_OTHERS = {"WEBP": 27, "AVIF": 22, "JPEG2000": 28}, 18
+JPEG_SCANS = 2  # bytes per pixel and channel of a JPEG in several scans, which is held whole before it is made smaller
+MAX_DECLARED = 250_000_000  # pixels, H·W, of a JPEG that is made smaller
 
 # Formats used for photographs. Pillow opens more, some of them (EPS) by starting another program.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM", "TGA", "ICO")
@@ -46,7 +55,8 @@ BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")  # of JPEG, PNG, GI
 METHODS = {"nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR,
            "bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 
-EXIF_ORIENTATION = 0x0112
+ICON = b"\0\0\1\0"  # the first bytes of an ICO
+EXIF_ORIENTATION, TILE_WIDTH, TILE_LENGTH = 0x0112, 0x0142, 0x0143
 UPRIGHT = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
            5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
            8: Image.Transpose.ROTATE_90}
@@ -70,10 +80,11 @@ def read_image(source, at_least=None, name=None):
         raise UserError(f"{name} is empty (0 bytes); fetch the picture again")
     image = _open(data, name)
     with image:
+        declared = image.size
         if at_least is not None:
             image.draft(None, (2 * at_least, 2 * at_least))  # only has an effect on JPEG
-        _check_size(image.size, MAX_DECODED, name, "in full")
         try:
+            _check_memory(image, declared, data, name)
             with _pillow_silenced() if image.format == "TIFF" else contextlib.nullcontext():  # parses while decoding
                 image.load()
             rgb = _to_rgb(image, name)
@@ -139,9 +150,13 @@ def _open(data, name):
             Image.init()
             if formats != FORMATS:
                 _register_heif(name)
+            if data[:4] == ICON:  # which is decoded as it is opened
+                Image.MAX_IMAGE_PIXELS = MAX_MEMORY // OF_OTHERS // 2  # Pillow refuses twice its limit
             image = Image.open(io.BytesIO(data), formats=[f for f in formats if f in Image.OPEN])
     except UserError:
         raise
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{name} holds more pixels than are decoded: make a smaller copy of it") from error
     except Exception as error:  # of any type, as above
         raise _not_opened(data, name, error) from error
     _check_size(image.size, MAX_DECLARED, name, "at all")
@@ -190,6 +205,23 @@ def _check_size(size, limit, name, how):
                         "make a smaller copy of it")
 
 
+def _check_memory(image, declared, data, name):
+    """UserError where decoding would take more than MAX_MEMORY. ``declared``: the size before it is made smaller."""
+    if image.format in ("JPEG", "MPO") and image.size != declared and not _is_one_scan(image, data):
+        _check_size(declared, MAX_MEMORY // (JPEG_SCANS * image.layers), name, "in several scans")
+    limit = MAX_MEMORY // BYTES_PER_PIXEL.get(image.format, OF_OTHERS)
+    _check_size(image.size, limit, name, "in full")
+    if image.format == "TIFF":  # a tile, which is decoded whole, can be larger than its picture
+        tile = image.tag_v2.get(TILE_WIDTH, 0), image.tag_v2.get(TILE_LENGTH, 0)
+        _check_size(tile, limit, f"a tile of {name}", "in full")
+
+
+def _is_one_scan(image, data):
+    """Whether all channels of a JPEG come together, so that it is decoded row by row."""
+    begin = image.fp.tell() - 8 - 2 * image.layers  # where a scan of all of them, which was just read, would begin
+    return not image.info.get("progressive") and bytes(data[begin:begin + 2]) == b"\xff\xda"
+
+
 def _to_rgb(image, name):
     if image.mode == "I" and image.format == "TIFF":
         raise UserError(f"{name} has 32-bit or signed levels, of an unknown range; save it with 8 or 16 bits")
@@ -204,7 +236,7 @@ def _to_rgb(image, name):
         background = Image.new("RGB", image.size, "white")
         background.paste(image, mask=image)
         return background
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _eight_bits(levels):

@@ -9,12 +9,11 @@ A network whose features captioners read (vgg.py) has three attributes:
 
 import math
 import re
-import typing
 from dataclasses import asdict, dataclass
 
 from .errors import UserError
-from .files import check_kinds
 from .layer import Sequential
+from .schema import Count, fitting
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,14 @@ class NetworkFacts:
     """What identifies a network. ``str()`` is for people; programs compare the fields."""
 
     family: str
-    depth: int
+    depth: Count
     batch_norm: bool = False
 
     @classmethod
     def from_json(cls, value):
         """The facts from a JSON file. Older files have the text of ``repr(model)`` instead."""
         if isinstance(value, dict):
-            check_kinds(value, typing.get_type_hints(cls))
-            return cls(**value)
+            return cls(**fitting(value, cls, "the description of a network"))
         match = re.fullmatch(r"VGG-(\d+)( with batch norm)?(, without top)?", str(value))
         if match is None:
             raise UserError(f"{value!r} is not a network that this version of minicap knows")

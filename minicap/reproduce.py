@@ -9,18 +9,27 @@ and ``{weights}`` for the VGG file. The last step is an ``evaluate --json``, who
 interruption the same command continues the run.
 """
 
-import json
 import subprocess
 import sys
 import time
 from dataclasses import MISSING, dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from .captioning.scoring.metrics import METRICS, TITLES
 from .cli import option, parse_settings, run_program
 from .download.catalogue import find_weights
 from .errors import UserError
-from .files import check_output, is_json_of_ours, read_json, same_path, write_json
+from .files import check_output, is_json_of_ours, parse_json, read_json, write_json
+from .locks import locked_folder
+from .paths import expanded, same_path
+
+
+class Recipe(TypedDict):
+    steps: list[list[str]]
+
+
+SCORES = TypedDict("SCORES", dict.fromkeys(METRICS, float))
 
 
 @dataclass(frozen=True)
@@ -36,17 +45,23 @@ class ReproduceSettings:
 def main(argv=None):
     settings = parse_settings(ReproduceSettings, "reproduce", "Run a recorded result again and compare.", argv)
     recorded = recorded_row(Path(settings.results), settings.row)
-    work = Path(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}").expanduser()
+    work = expanded(settings.work or f"runs/reproduce-{settings.row.replace('/', '-')}")
     if same_path(work, Path(settings.results) / settings.row):
         raise UserError(f"work= {work} holds the recorded result, which would be replaced; name another folder")
     check_output(work / "scores-test.json", "work", is_file_of_scores)
-    work.mkdir(parents=True, exist_ok=True)
+    with locked_folder(work):
+        reproduce(settings, recorded, work)
+
+
+def reproduce(settings, recorded, work):
+    """Run the steps of the recorded result in the folder ``work``, and compare."""
     begin, out = time.monotonic(), ""
     for number, step in enumerate(recorded["steps"], start=1):
         command = command_of(step, work, settings.weights)
         print(f"step {number} of {len(recorded['steps'])}: python {' '.join(command[1:])}", flush=True)
         out = run(command, capture=number == len(recorded["steps"]))
-    scores, predictions = json.loads(out), read_json(work / "predictions-test.json", "predictions")
+    scores = parse_json(out, "what the last step has printed", SCORES)
+    predictions = read_json(work / "predictions-test.json", "predictions", dict[str, str])
     write_json(work / "scores-test.json", scores)
     report(settings.row, recorded, scores, predictions, time.monotonic() - begin)
 
@@ -65,9 +80,9 @@ def recorded_row(results, row):
         raise UserError(f"{results} has no recipe for {row!r}, only for {', '.join(rows)}; name one of those, or "
                         "another folder with --results")
     folder = results / row
-    steps = read_json(folder / "recipe.json", "recipe")["steps"]
-    return {"steps": steps, "scores": read_json(folder / "scores-test.json", "recorded scores"),
-            "predictions": read_json(folder / "predictions-test.json", "recorded predictions")}
+    return {"steps": read_json(folder / "recipe.json", "recipe", Recipe)["steps"],
+            "scores": read_json(folder / "scores-test.json", "recorded scores", SCORES),
+            "predictions": read_json(folder / "predictions-test.json", "recorded predictions", dict[str, str])}
 
 
 def command_of(step, work, weights):
@@ -79,8 +94,9 @@ def command_of(step, work, weights):
             raise UserError("this recipe needs the VGG-19 weights; name the file with --weights or in MINICAP_WEIGHTS, "
                             "or fetch it with `python -m minicap.download vgg19`")
     arguments = [a.replace("{work}", str(work)).replace("{weights}", str(weights)) for a in arguments]
-    if program == "train" and (Path(arguments[arguments.index("--out") + 1]) / "last.safetensors").exists():
-        arguments.append("--resume")
+    if program == "train" and "--out" in arguments[:-1]:
+        out = Path(arguments[arguments.index("--out") + 1])
+        arguments += ["--resume"] * (out / "last.safetensors").exists()
     return [sys.executable, "-m", f"minicap.{program}", *arguments]
 
 

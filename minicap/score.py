@@ -24,6 +24,7 @@ from .captioning.text.tokens import MARKER, TOKENIZERS, tokenize
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
 from .files import is_json_of_ours, write_json
+from .locks import locked
 
 DEFAULT_RESAMPLES = 1000
 
@@ -52,11 +53,11 @@ class ScoreSettings:
         writes=is_file_of_scores)
     bootstrap: int = option(
         0, "95% intervals from N bootstrap resamples of the images; CIDEr keeps the document frequencies of the whole "
-        "set", metavar="N")
+        "set", metavar="N", least=0, below=10**6)
     against: str | None = option(
         None, "other predictions for the same images: test whether the difference is larger than chance, with the N of "
         f"--bootstrap, or {DEFAULT_RESAMPLES}", metavar="OTHER.json")
-    seed: int = option(0, "random seed of the resampling", metavar="N")
+    seed: int = option(0, "random seed of the resampling", metavar="N", least=0)
     tokenizer: str = option("words", "split captions into words, or also into characters where a script has no spaces "
                             "between words, as the field scores Chinese", choices=tuple(TOKENIZERS))
     meteor: bool = option(False, "compute METEOR as well (needs Java and pycocoevalcap)")
@@ -65,8 +66,12 @@ class ScoreSettings:
 
 def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
-    if settings.bootstrap < 0:
-        raise UserError(f"--bootstrap is a number of resamplings, it cannot be {settings.bootstrap}")
+    with locked(settings.per_image):
+        score(settings)
+
+
+def score(settings):
+    """Read, score, and write and print what is asked for."""
     references, ids, images = load_references(settings.references, settings.images)
     predictions = load_predictions(settings.predictions, references, images, ids=ids)
     warn_of_flaws(predictions, references, settings.tokenizer)

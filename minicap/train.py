@@ -1,9 +1,9 @@
 """python -m minicap.train: train a captioner, by default on the built-in scenes, with nothing to download."""
 
+import contextlib
 import dataclasses
 import os
 import sys
-from pathlib import Path
 
 from .backend import get_device
 from .captioning.captioner import Captioner, caption_all
@@ -11,11 +11,14 @@ from .captioning.checkpoint import write_description
 from .captioning.data import load_dataset
 from .captioning.training.assemble import assemble, extracted_features
 from .captioning.training.self_critical import SelfCriticalTrainer
-from .captioning.training.settings import TrainSettings
+from .captioning.training.settings import TrainSettings, next_folder
 from .captioning.training.trainer import Trainer
 from .cli import parse_settings, run_program, warn_of_no_effect
 from .errors import UserError, warn
 from .files import read_json, write_json
+from .locks import locked_folder
+from .paths import expanded
+from .terminal import drawn
 
 WRITTEN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "curve.png", "samples.png")
 
@@ -26,10 +29,33 @@ NEEDED = {"show-tell": "model='show-tell'", "attend": "model='attend'", "cider":
 def main(argv=None):
     given = parse_settings(TrainSettings, "train", "Train an image captioner.", argv)
     settings = given.resolved()
+    if settings.gradcheck:
+        return run(given, settings)
+    with contextlib.ExitStack() as stack:
+        settings = hold_folder(stack, given, settings)
+        check_folder(expanded(settings.out), settings.resume)
+        return run(given, settings)
+
+
+def hold_folder(stack, given, settings):
+    """Lock the folder of the run for as long as ``stack`` is open, and return the settings.
+
+    They have another folder if none was ``given``, and a run that begins at the same time has taken it.
+    """
+    while True:
+        try:
+            stack.enter_context(locked_folder(settings.out))
+            return settings
+        except UserError:
+            if given.out is not None:
+                raise
+            settings = dataclasses.replace(settings, out=next_folder(settings.data))
+
+
+def run(given, settings):
+    """Train with the resolved ``settings`` of those ``given``."""
     print("settings: " + ", ".join(f"{name}={value}" for name, value in settings.of_use().items()))
-    folder = Path(settings.out).expanduser()
-    if not settings.gradcheck:
-        check_folder(folder, settings.resume)
+    folder = expanded(settings.out)
     warn_of_unused(given, settings)
     device = get_device(settings.device)
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed,
@@ -125,7 +151,7 @@ def show(folder, trainer, device, count=12):
         return
     save_samples(folder / "samples.png", pictures, [captions[n] for n in names])
     if sys.stdout.isatty() and os.environ.get("COLORTERM") in ("truecolor", "24bit"):
-        print(terminal_picture(pictures[0]))
+        print(terminal_picture(pictures[0]), file=drawn(sys.stdout))
     print(f"{len(names)} dev pictures with captions: {folder / 'samples.png'}")
 
 

@@ -14,14 +14,14 @@ import sys
 import numpy as np
 
 from .activations import Dropout, ReLU
-from .cli import with_flags
 from .conv import Conv2d
-from .errors import UserError
+from .errors import UserError, with_flags
 from .layer import Sequential
 from .linear import Flatten, Linear
 from .networks import FeatureLayer, NetworkFacts, feature_stages
 from .normalization import BatchNorm2d
 from .pooling import MaxPool2d
+from .terminal import shown
 from .weights import vgg_weights
 from .weights.preprocessing import TORCHVISION, convention
 
@@ -166,7 +166,7 @@ def vgg(depth=None, weights=None, *, top=None, batch_norm=None, preprocessing=No
 def tell_assumptions(model, weights):
     """Print on stderr, in one line, what was assumed about the file that a network was loaded from, and why."""
     if model.notes:
-        print(with_flags(f"{weights}: {'; '.join(model.notes)}"), file=sys.stderr)
+        print(shown(with_flags(f"{weights}: {'; '.join(model.notes)}"), None), file=sys.stderr)
 
 
 def _depth(names):

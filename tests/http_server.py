@@ -3,15 +3,18 @@
     server = FaultyServer()
     server.routes["/file"] = [breaks_off(body, after=100), serves(body)]  # one per request, the last one stays
     server.requests                                                       # [(path, headers), ...] as they came
+    server.sent                                                           # bytes that :func:`sends` got rid of
 """
 
+import contextlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class FaultyServer:
-    def __init__(self):
-        self.routes, self.requests, self.closing = {}, [], threading.Event()
+    def __init__(self, tls=None):
+        """With ``tls``, an ssl.SSLContext, at https://."""
+        self.routes, self.requests, self.closing, self.sent = {}, [], threading.Event(), 0
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,9 +41,11 @@ class FaultyServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
-        self.base = f"http://127.0.0.1:{self._server.server_port}"
+        self.base = f"http{'s' * (tls is not None)}://127.0.0.1:{self._server.server_port}"
 
     def close(self):
         self.closing.set()
@@ -109,3 +114,18 @@ def redirects(address):
 def answers(status, body=b"", **headers):
     """Exactly this, whatever was asked."""
     return lambda handler, owner: handler.answer(status, body, **headers)
+
+
+def sends(first, again=b"", *, every=0.0, most=1 << 26):
+    """These bytes and no others, not even a status line; then ``again``, until the client leaves or ``most`` are sent.
+
+    ``every``: seconds between two of them.
+    """
+    def behave(handler, owner):
+        with contextlib.suppress(OSError):  # the client has left
+            handler.connection.sendall(first)
+            while again and owner.sent < most and not owner.closing.wait(every):
+                handler.connection.sendall(again)
+                owner.sent += len(again)
+
+    return behave

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from minicap.cli import check_bounds, flag, option, parse_settings, run_program
@@ -127,6 +128,7 @@ class Brushes:
     strokes: int = option(3, "strokes of the brush", group="painting", formerly="dabs", least=1)
     wet: bool = option(False, "on wet paper", group="painting", formerly="damp")
     rate: float | None = option(None, "speed", group="painting", above=0, below=1)
+    pressure: float = option(1.0, "of the hand", group="painting", least=0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -171,7 +173,10 @@ def test_options_are_written_in_full(capsys):
     (("--dabs", "-2"), "strokes= has to be at least 1, not -2"),
     (("--rate", "0"), "rate= has to be above 0 and below 1, not 0"),
     (("--rate", "1"), "rate= has to be above 0 and below 1, not 1"),
-    (("--rate", "nan"), "rate= has to be above 0 and below 1, not nan")])
+    (("--rate", "nan"), "rate= has to be above 0 and below 1, not nan"),
+    (("--pressure", "inf"), "pressure= has to be a finite number, not inf"),
+    (("--size", "9" * 400), "size= is out of all proportion; use a number below 9,007,199,254,740,992"),
+    (("--out", ""), "out= is empty; name something, or leave it out")])
 def test_numbers_beyond_their_bounds_are_refused(argv, message):
     with pytest.raises(UserError) as error:
         paint("--out", "a", *argv)
@@ -278,6 +283,15 @@ def test_a_users_mistake_is_one_sentence_on_stderr_and_2(capsys):
 
     assert ends(main, "a.jpg") == 2
     assert capsys.readouterr().err == "error: name it with --weights\n"
+
+
+def test_too_little_memory_is_one_sentence_and_2(capsys):
+    assert ends(fail(MemoryError())) == 2
+    assert ends(lambda argv: np.empty(1 << 60, np.uint8)) == 2
+    bare, of_numpy = capsys.readouterr().err.splitlines()
+    assert bare == ("error: not enough memory: none is left; close other programs, or take less at a time (smaller "
+                    "batches, models or pictures)")
+    assert of_numpy.startswith("error: not enough memory: Unable to allocate 1.00 EiB for an array")
 
 
 def test_ctrl_c_exits_with_130_and_says_what_there_is_to_say(capsys):

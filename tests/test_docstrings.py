@@ -80,6 +80,6 @@ def test_a_reference_to_nothing_is_seen(kind, target):
 
 @pytest.mark.parametrize(("kind", "target"), [
     ("meth", "sample_mask"), ("meth", "forward"), ("func", "sigmoid"), ("class", "~minicap.layer.Cache"),
-    ("meth", ".ShowTell.sample_masks"), ("mod", ".vgg"), ("func", "linear.segment_sum"), ("data", ".MAX_DECODED")])
+    ("meth", ".ShowTell.sample_masks"), ("mod", ".vgg"), ("func", "linear.segment_sum"), ("data", ".MAX_MEMORY")])
 def test_a_reference_to_a_thing_that_is_there_is_found(kind, target):
     assert resolves("minicap.activations", "Dropout", kind, target)

@@ -282,7 +282,7 @@ def test_options_of_the_training_data_are_not_carried_to_other_data(run, copied,
 
 
 @pytest.mark.parametrize("text, message", [
-    ("{", "is not valid JSON"), ("[]", "lacks data, data_dir"), ('{"data": "folder"}', "lacks data_dir"),
+    ("{", "is not valid JSON"), ("[]", "has to be an object, and not"), ('{"data": "folder"}', "data_dir is missing"),
 ])
 def test_settings_that_are_none_are_refused(run, copied, text, message):
     (copied / "settings.json").write_text(text)
@@ -358,7 +358,7 @@ def test_a_consensus_that_cannot_be_is_refused(run, trained, copied):
     with pytest.raises(UserError, match="neighbours= needs the features of the train images; name the"):
         run("--neighbours", 3, checkpoint=copied)
     for options in (("--mbr-samples", -1), ("--neighbours", -2)):
-        with pytest.raises(UserError, match=r"(mbr_samples|neighbours)= has to be at least 0, not "):
+        with pytest.raises(UserError, match=r"(mbr_samples|neighbours)= has to be at least 0 and below 10,000, not "):
             run(*options)
     for options in (("--draws", 2, "--beam", 1), ("--neighbours", 2, "--temperature", 1)):
         with pytest.raises(UserError, match="choose among the captions of a beam; leave out temperature="):
@@ -391,3 +391,11 @@ def test_models_of_different_kinds_and_features_make_an_ensemble(run, trained, a
         run("--features", "a,b,c", checkpoint=f"{trained},{attending}")
     with pytest.raises(UserError, match="does not hold the features that this captioner was trained on"):
         run("--features", data[1], checkpoint=f"{trained},{attending}")
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "9" * 5000, '{"epoch": 1}\nepoch 2'])
+def test_a_history_that_is_not_json_lines_is_refused(tmp_path, text):
+    assert evaluate.history_of(tmp_path) == []
+    (tmp_path / "metrics.jsonl").write_text(text)
+    with pytest.raises(UserError, match=r"learning .*metrics\.jsonl, line \d is not (valid JSON|what belongs there)"):
+        evaluate.history_of(tmp_path)

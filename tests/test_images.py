@@ -341,7 +341,7 @@ def test_a_large_jpeg_is_decoded_small_when_little_is_needed(monkeypatch):
     small = read_image(data, at_least=75)
     assert small.shape == (150, 200, 3)  # 1/8, and still twice as long as needed
     assert close(np.array(corners(small)), np.array([RED, GREEN, BLUE, WHITE]))
-    monkeypatch.setattr(images, "MAX_DECODED", 1_000_000)
+    monkeypatch.setattr(images, "MAX_MEMORY", 18_000_000)
     assert read_image(data, at_least=75).shape == (150, 200, 3)
     with pytest.raises(UserError, match="in full"):
         read_image(data)

@@ -210,7 +210,7 @@ def test_meteor_joins_the_report_and_the_scores_of_each_image(run, monkeypatch, 
     (PREDICTIONS | {"9.jpg": "a cat"}, [], "1 of 4 images have no references, the first of which is '9.jpg'"),
     ('{"1.jpg": "a dog", "1.jpg": "a cat"}', [], "has '1.jpg' twice"),
     ({"1.jpg": "a dog", "1": "a cat"}, [], "has two captions for image '1.jpg'"),
-    (PREDICTIONS, ["--bootstrap", "-5"], "cannot be -5"),
+    (PREDICTIONS, ["--bootstrap", "-5"], "--bootstrap has to be at least 0 and below 1,000,000, not -5"),
     (PREDICTIONS, ["--images", "missing.txt"], "missing.txt does not exist"),
     (PREDICTIONS, ["--against", "missing.json"], "missing.json does not exist"),
 ])

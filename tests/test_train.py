@@ -131,10 +131,11 @@ def test_a_run_killed_after_its_second_epoch_and_resumed_equals_the_uninterrupte
     assert killed.returncode == -signal.SIGKILL
     _, facts = load_tensors(folder / "last.safetensors", "checkpoint")
     assert facts["epoch"] == 2
-    assert len(list(folder.glob("last.safetensors.*.partial"))) == (when == "while saving")  # never under its own name
+    assert len(list(folder.glob(".minicap-*.partial"))) == (when == "while saving")  # never under its own name
 
     resumed = run(*arguments, "--resume", cut_off=NEVER)
     assert resumed.returncode == 0, resumed.stderr
+    assert not list(folder.glob(".minicap-*"))  # nor the lock of the process that was killed
     assert "resuming after epoch 2" in resumed.stdout and "epoch  2" not in resumed.stdout
     assert read_run(folder) == read_run(uninterrupted[0])
 

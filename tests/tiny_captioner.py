@@ -16,7 +16,7 @@ from minicap import train
 from minicap.backend import CPU
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import save_tensors, write_description
-from minicap.captioning.features.feature_file import FeatureSource
+from minicap.captioning.features.feature_source import FeatureSource
 from minicap.captioning.models.build import build_model
 from minicap.captioning.models.settings import ShowTellSettings
 from minicap.captioning.text.vocabulary import Vocabulary

@@ -97,13 +97,13 @@ class Captioner(BaseCaptioner):
             raise UserError(f"{folder}/best.safetensors was trained with another vocabulary than the one in "
                             "captioner.json; the two files have to come from the same training run")
         try:
-            model = build_model(described.settings, np.random.default_rng(0))
-        except UserError as error:
-            raise UserError(f"{folder}/captioner.json is damaged: {error}; use another copy") from error
-        try:
+            model = build_model(described.settings, rng=None)  # zeros, which take no memory while they are not touched
             model.load_state(tensors)
         except UserError as error:
             raise UserError(f"{folder}/best.safetensors: {error}") from error
+        except (MemoryError, ValueError) as error:  # from NumPy
+            raise UserError(f"{folder}/captioner.json describes a model that no memory has room for ({error}); use "
+                            "another copy of the checkpoint") from error
         return cls(model, described.vocabulary, described.settings, get_device(device), source=described.source,
                    weights=weights, preprocessing=preprocessing)
 

@@ -14,13 +14,17 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from ..errors import UserError
-from ..files import check_kinds, existing_file, read_json, replacing, write_json
+from ..files import existing_file, parse_json, read_json, write_json
+from ..paths import expanded
+from ..schema import Count, fitting
 from ..weights.raw import all_finite
-from .features.feature_file import FeatureSource
+from ..writing import replacing
+from .features.feature_source import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
 from .text.vocabulary import Vocabulary
 
@@ -28,13 +32,32 @@ FORMAT = 2  # raised when an older program could misread a newer checkpoint
 READABLE = (1, 2)
 READABLE_FORMATS = " or ".join(map(str, READABLE))
 # What a file says beside its tensors: best.safetensors the first two, last.safetensors all but "dev".
-KINDS = {"vocabulary": str, "dev": dict, "settings": dict, "source": dict | None, "epoch": int, "best": list | None,
-         "epochs_since_best": int, "history": list, "shuffle_rng": dict, "dropout_rng": dict}
 # The names of the layers of Show, Attend and Tell in format 1, in which the model was not divided into parts.
 FORMER_LAYERS = {"scale": "regions.scale", "keys": "regions.keys", "begin": "regions.init_state",
                  "overview": "words.global_projection", "embedding": "words.embedding",
                  "say_state": "output.hidden_to_output", "say_seen": "output.context_to_output",
                  "output": "output.vocabulary"}
+
+
+class Versioned(TypedDict):
+    """What every format has."""
+
+    format: Count
+
+
+class BestFacts(Versioned):
+    """The facts of best.safetensors and, with others, of last.safetensors (trainer.py)."""
+
+    vocabulary: NotRequired[str]                        # Vocabulary.digest
+    dev: NotRequired[dict[str, Count | float]]          # the scores of its epoch
+
+
+class DescriptionFile(Versioned):
+    """captioner.json."""
+
+    model: object       # checked by settings_from_json,
+    source: object      # FeatureSource.from_json
+    vocabulary: object  # and Vocabulary.from_json
 
 
 def save_tensors(path, tensors, facts):
@@ -59,7 +82,7 @@ def load_tensors(path, what):
         with safe_open(path, framework="numpy") as file:
             facts = _facts(file.metadata(), f"{what} {path}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: a type NumPy does not have
         raise UserError(f"{what} {path} is damaged or not a safetensors file ({error}); use another copy") from error
     for name, a in tensors.items():
         if not all_finite(a):
@@ -84,18 +107,13 @@ def with_todays_names(tensors):
 def _facts(metadata, where):
     """The facts in the header of a file. They are read before its tensors, whose types NumPy may not have."""
     try:
-        facts = json.loads((metadata or {})["minicap"])
-        format = facts["format"]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        facts = parse_json((metadata or {}).get("minicap", ""), where, Versioned)
+    except UserError as error:
         raise UserError(f"{where} was not written by minicap; name a folder written by minicap.train") from error
-    try:
-        check_kinds(facts, KINDS)
-    except TypeError as error:
-        raise UserError(f"{where} is damaged, {error}; use another copy") from error
-    if format not in READABLE:
-        raise UserError(f"{where} has checkpoint format {format}, this version of minicap reads {READABLE_FORMATS}; "
-                        "use the version that wrote it")
-    return facts
+    if facts["format"] not in READABLE:
+        raise UserError(f"{where} has checkpoint format {facts['format']}, this version of minicap reads "
+                        f"{READABLE_FORMATS}; use the version that wrote it")
+    return fitting(facts, BestFacts, f"the header of {where}")
 
 
 def split_prefix(tensors, prefix):
@@ -109,7 +127,7 @@ def with_prefix(tensors, prefix):
 
 def checkpoint_folder(path):
     """``path`` as a Path; UserError if it is not a folder written by training."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.exists():
         raise UserError(f"checkpoint folder {path} does not exist; `python -m minicap.train --out {path}` creates one")
     if not path.is_dir():
@@ -120,26 +138,14 @@ def checkpoint_folder(path):
     return path
 
 
-def run_settings(folder, **kinds):
-    """The settings of a training run, a dict from its ``settings.json``.
-
-    UserError when one of ``kinds``, {name: type}, is missing or of another type.
-    """
-    path = Path(folder) / "settings.json"
-    settings = read_json(path, "settings of the training run,")
-    missing = [key for key in kinds if not isinstance(settings, dict) or key not in settings]
-    if missing or not isinstance(settings, dict):
-        raise UserError(f"{path} lacks {', '.join(missing) or 'the settings'}; keep the one that training wrote")
-    try:
-        check_kinds(settings, kinds)
-    except TypeError as error:
-        raise UserError(f"{path} is damaged, {error}; keep the one that training wrote") from error
-    return settings
+def run_settings(folder, schema=dict[str, object]):
+    """The settings of a training run, a dict from its ``settings.json``; UserError if they do not fit ``schema``."""
+    return read_json(Path(folder) / "settings.json", "settings of the training run,", schema)
 
 
 def checkpoint_folders(paths):
     """The folders of ``--checkpoint A,B,C`` as a list; an existing folder may have a comma in its name."""
-    one = Path(paths).expanduser()
+    one = expanded(paths)
     return [checkpoint_folder(path) for path in ([paths] if one.exists() else paths.split(","))]
 
 
@@ -155,18 +161,20 @@ class Description:
 def read_description(folder):
     """The :class:`Description` of a checkpoint folder; UserError when this version of minicap cannot read it."""
     where = checkpoint_folder(folder) / "captioner.json"
-    found = read_json(where, "checkpoint description")
-    if not isinstance(found, dict) or found.get("format") not in READABLE:
+    found = read_json(where, "checkpoint description", Versioned)
+    if found["format"] not in READABLE:
         raise UserError(f"{where} is not of checkpoint format {READABLE_FORMATS}; use the version that wrote it")
-    missing = [key for key in ("model", "source", "vocabulary") if key not in found]
-    if missing:
-        raise UserError(f"{where} lacks {missing[0]!r}; use another copy of the checkpoint")
+    fitting(found, DescriptionFile, f"checkpoint description {where}")
     try:
         settings, source = settings_from_json(found["model"]), FeatureSource.from_json(found["source"])
-    except (TypeError, KeyError, AttributeError, UserError) as error:
+    except UserError as error:
         raise UserError(f"{where} does not describe a model of this version of minicap ({error}); "
                         "use the version that wrote it") from error
-    return Description(settings, source, Vocabulary.from_json(found["vocabulary"], where))
+    vocabulary = Vocabulary.from_json(found["vocabulary"], where)
+    if settings.vocabulary != len(vocabulary):
+        raise UserError(f"{where} describes a model of {settings.vocabulary:,} words, but has {len(vocabulary):,}; use "
+                        "another copy of the checkpoint")
+    return Description(settings, source, vocabulary)
 
 
 def write_description(folder, captioner):

@@ -1,21 +1,31 @@
 """The data of a training run, for the programs that use its checkpoint."""
 
 from dataclasses import MISSING, dataclass
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from ..cli import option
 from ..errors import UserError
-from ..files import same_path
+from ..paths import same_path
 from ..weights.preprocessing import CONVENTIONS
 from .checkpoint import run_settings
 from .data import load_dataset
 from .decoding.consensus import Consensus
 from .decoding.search_settings import SearchSettings
-from .features.feature_file import differences_in_words, open_features
+from .features.feature_file import open_features
+from .features.feature_source import differences_in_words
 from .features.inputs import FeatureInputs, PixelInputs
 
-KINDS = {"data": str, "data_dir": str | None, "splits": str | None, "split_seed": int | None, "features": str | None}
+
+class RunData(TypedDict):
+    """The settings of a training run that name the files of its data."""
+
+    data: Literal["shapes", "flickr8k", "folder"]
+    data_dir: str | None
+    splits: str | None
+    split_seed: int | None
+    features: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +43,9 @@ def training_settings(folder, data=None, data_dir=None):
 
     For another data set than that of the training run, these are None.
     """
-    trained = run_settings(folder, **KINDS)
+    trained = run_settings(folder, RunData)
     if data not in (None, trained["data"]):
-        return dict.fromkeys(KINDS) | {"data": data}
+        return dict.fromkeys(RunData.__annotations__) | {"data": data}
     before = trained["data_dir"]
     if trained["data"] == "folder" and data_dir is not None and (before is None or not same_path(data_dir, before)):
         trained["features"] = None  # of other pictures, perhaps under the same names

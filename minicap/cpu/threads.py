@@ -32,6 +32,17 @@ def _pool():
     return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), "minicap")
 
 
+def _after_fork():
+    """A process that was forked has none of the threads, and its copy of the lock may be held by one of them."""
+    global _turn
+    _turn = threading.RLock()
+    _pool.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def thread_count():
     """The number of threads that BLAS uses: all cores, unless OMP_NUM_THREADS or threadpoolctl sets another number."""
     if _at_work():

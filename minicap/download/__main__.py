@@ -7,7 +7,7 @@
 
 OUT is ``--out``, or else the environment variable MINICAP_DATA, or else ``~/.cache/minicap``. Files that are already
 there and pass verification are not downloaded again, even if they were put there by hand. The path of the result is
-printed on stdout.
+printed on stdout. Proxies are those of the environment (https_proxy, no_proxy).
 """
 
 import sys
@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from ..cli import option, parse_settings, run_program
 from ..errors import UserError
+from ..locks import locked, locked_folder
+from ..paths import expanded
 from .archives import unpack
 from .catalogue import FLICKR8K_IMAGES, FLICKR8K_TEXT, WEIGHTS, data_folder
 from .fetch import fetch
@@ -36,12 +38,20 @@ class DownloadSettings:
 
 def download_weights(network, folder, *, format="keras", mirrors=()):
     """Fetch a file of :data:`WEIGHTS` into ``folder`` and return its path."""
-    return fetch(_with_mirrors(WEIGHTS[network, format], mirrors), folder)
+    file = WEIGHTS[network, format]
+    with locked(Path(folder) / file.name):
+        return fetch(_with_mirrors(file, mirrors), folder)
 
 
 def download_flickr8k(folder, *, text_only=False, keep_archive=False, mirrors=()):
     """Download and unpack Flickr8k into ``folder``, and return ``folder``. An archive that was there before is kept."""
     folder = Path(folder)
+    with locked_folder(folder):
+        _download_and_unpack(folder, text_only, keep_archive, mirrors)
+    return folder
+
+
+def _download_and_unpack(folder, text_only, keep_archive, mirrors):
     for archive, contents in (FLICKR8K_TEXT,) if text_only else (FLICKR8K_TEXT, FLICKR8K_IMAGES):
         if contents.problem(folder) is None:
             print(f"the contents of {archive.name} are already in {folder}", file=sys.stderr)
@@ -53,7 +63,6 @@ def download_flickr8k(folder, *, text_only=False, keep_archive=False, mirrors=()
             raise UserError(f"{folder} has other files in it: {problem}; move it away, then try again")
         if not keep:
             path.unlink()
-    return folder
 
 
 def _with_mirrors(file, mirrors):
@@ -62,6 +71,10 @@ def _with_mirrors(file, mirrors):
 
 def _address(mirror, name):
     """The address of the file ``name`` at ``mirror``; None when ``mirror`` is the address of another known file."""
+    try:
+        urlsplit(mirror).port  # noqa: B018 - the last of its parts to be checked
+    except ValueError as error:
+        raise UserError(f"--mirror {mirror} is no valid address ({error})") from error
     if urlsplit(mirror).scheme not in ("http", "https") or not urlsplit(mirror).hostname:
         raise UserError(f"--mirror {mirror} is not an address that begins with http:// or https://")
     last = PurePosixPath(urlsplit(mirror).path).name
@@ -78,7 +91,7 @@ def main(argv=None):
         raise UserError(f"--text-only and --keep-archive are for flickr8k, not for {settings.what}")
     if settings.notop and (flickr8k or settings.format == "torch"):
         raise UserError("--notop is for vgg16 and vgg19 with --format keras; there is no other such file")
-    folder = Path(settings.out).expanduser() if settings.out else data_folder()
+    folder = expanded(settings.out) if settings.out else data_folder()
     mirrors = settings.mirror or ()
     if flickr8k:
         path = download_flickr8k(folder / "Flickr8k", text_only=settings.text_only, keep_archive=settings.keep_archive,

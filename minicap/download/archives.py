@@ -7,18 +7,18 @@ member may be called ``../../.bashrc`` or ``C:\\...``, or be a symbolic link thr
 elsewhere.
 """
 
-import contextlib
 import os
 import re
 import shutil
 import stat
-import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..terminal import progress_bar
+from ..writing import unfinished
 
 # Deflate reaches at most 1032 : 1, pictures and text stay below 20 : 1; with overlapping members there is no limit.
 LARGEST_RATIO = 200
@@ -73,7 +73,7 @@ def unpack(archive, folder):
     archive, folder = Path(archive), Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(archive) as z, _temporary_folder(folder / f".{archive.name}.unpacking") as beside:
+        with zipfile.ZipFile(archive) as z, unfinished(folder, os.mkdir) as beside:
             members = checked_members(z)
             _check_size(archive, folder, sum(member.file_size for member in members))
             _write(z, members, beside)
@@ -125,22 +125,9 @@ def _check_size(archive, folder, size):
                         f"{size / 1e6:,.1f} MB; free some space or choose another folder with out=")
 
 
-@contextlib.contextmanager
-def _temporary_folder(path):
-    """An empty folder, deleted afterwards. Its name is fixed, so that what a killed run left behind is deleted too."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir()
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def _write(z, members, folder):
     """Extract all members. ZipFile checks the CRC of each, and never writes more bytes than the directory declares."""
-    from tqdm import tqdm
-
-    for member in tqdm(members, desc=f"unpacking {Path(z.filename).name}", unit=" files", file=sys.stderr):
+    for member in progress_bar(members, desc=f"unpacking {Path(z.filename).name}", unit=" files"):
         z.extract(member, folder)
 
 

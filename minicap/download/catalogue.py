@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+from ..errors import UserError
 from ..files import existing_file
+from ..paths import expanded
 from .archives import Contents
 from .fetch import RemoteFile
 
@@ -13,6 +15,7 @@ _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 _KERAS_FORMERLY = "https://github.com/fchollet/deep-learning-models/releases/download/v0.1"
 _TORCH = "https://download.pytorch.org/models"
 _TORCH_FORMERLY = "https://s3.amazonaws.com/pytorch/models"
+WITH_TOP, WITHOUT_TOP = 600_000_000, 100_000_000  # bytes that no such file exceeds, with VGG's dense layers or without
 # Flickr8k's own site is closed. Most tutorials use the first of these copies, several public notebooks the second.
 # Neither publishes a checksum, so the contents are counted.
 _FLICKR8K = ("https://github.com/jbrownlee/Datasets/releases/download/Flickr8k",
@@ -21,15 +24,17 @@ _FLICKR8K = ("https://github.com/jbrownlee/Datasets/releases/download/Flickr8k",
 
 def _keras(network, suffix, md5):
     name = f"{network}_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
-    return RemoteFile(name, (f"{_KERAS}/{network}/{name}", f"{_KERAS_FORMERLY}/{name}"), f"md5:{md5}")
+    return RemoteFile(name, (f"{_KERAS}/{network}/{name}", f"{_KERAS_FORMERLY}/{name}"), f"md5:{md5}",
+                      largest=WITHOUT_TOP if suffix else WITH_TOP)
 
 
 def _torch(name, sha256):
-    return RemoteFile(name, (f"{_TORCH}/{name}", f"{_TORCH_FORMERLY}/{name}"), f"sha256:{sha256}")
+    return RemoteFile(name, (f"{_TORCH}/{name}", f"{_TORCH_FORMERLY}/{name}"), f"sha256:{sha256}", largest=WITH_TOP)
 
 
-def _flickr8k(name, contents):
-    return RemoteFile(name, tuple(f"{base}/{name}" for base in _FLICKR8K), inspect=contents.archive_problem), contents
+def _flickr8k(name, largest, contents):
+    return RemoteFile(name, tuple(f"{base}/{name}" for base in _FLICKR8K), largest=largest,
+                      inspect=contents.archive_problem), contents
 
 
 # (network, format) -> file, in the order of preference of find_weights.
@@ -45,15 +50,22 @@ WEIGHTS = {
 }
 
 # Each archive with its contents. 40,460 captions are five for each of 8,092 images, one of which was never published.
-FLICKR8K_TEXT = _flickr8k("Flickr8k_text.zip", Contents(images={}, lines={
+FLICKR8K_TEXT = _flickr8k("Flickr8k_text.zip", 20_000_000, Contents(images={}, lines={
     "Flickr8k.token.txt": 40460, "Flickr_8k.trainImages.txt": 6000, "Flickr_8k.devImages.txt": 1000,
     "Flickr_8k.testImages.txt": 1000}))
-FLICKR8K_IMAGES = _flickr8k("Flickr8k_Dataset.zip", Contents(images={"Flicker8k_Dataset": 8091}, lines={}))  # sic
+FLICKR8K_IMAGES = _flickr8k("Flickr8k_Dataset.zip", 2_000_000_000,
+                            Contents(images={"Flicker8k_Dataset": 8091}, lines={}))  # sic
 
 
 def data_folder():
     """The folder of data sets and weights: the environment variable MINICAP_DATA, or ``~/.cache/minicap``."""
-    return Path(os.environ.get("MINICAP_DATA") or "~/.cache/minicap").expanduser()
+    if named := os.environ.get("MINICAP_DATA"):
+        return expanded(named)
+    try:
+        return Path.home() / ".cache" / "minicap"
+    except RuntimeError as error:
+        raise UserError("there is no home folder, where data sets and weights are by default; name a folder for them "
+                        "in the environment variable MINICAP_DATA") from error
 
 
 def find_weights(network):
@@ -64,5 +76,11 @@ def find_weights(network):
     """
     if named := os.environ.get("MINICAP_WEIGHTS"):
         return existing_file(named, "MINICAP_WEIGHTS")
-    paths = [data_folder() / file.name for (of, _), file in WEIGHTS.items() if of == network]
+    try:
+        folder = data_folder()
+    except UserError:
+        if os.environ.get("MINICAP_DATA"):
+            raise
+        return None  # no home folder, and so nothing in it
+    paths = [folder / file.name for (of, _), file in WEIGHTS.items() if of == network]
     return next((path for path in paths if path.is_file()), None)

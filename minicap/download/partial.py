@@ -7,24 +7,24 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..files import read_json, write_json
+from ..writing import create, sync
 
 
 class Partial:
-    """The bytes of ``target`` received so far, their running digest, and the version of the file they belong to.
+    """The bytes of ``target`` received so far, and the version of the file they belong to. Its user holds the lock.
 
     ``origin`` is None while there is nothing usable; otherwise ``{"address", "etag", "last_modified", "length"}`` of
     the first response (``length`` in bytes, None where the server did not send it).
     """
 
-    def __init__(self, target, algorithm):
-        self.path, self._origin_path = Path(f"{target}.partial"), Path(f"{target}.partial.json")
-        self.algorithm = algorithm
+    def __init__(self, target):
+        self.target = os.path.realpath(target)  # a link stays, and leads to the file
+        self.path, self._origin_path = Path(f"{self.target}.partial"), Path(f"{self.target}.partial.json")
         self.origin = self._read_origin()
-        self.digest = digest_of(self.path, algorithm) if self.origin else new_digest(algorithm)
         self.size = self.path.stat().st_size if self.origin else 0
 
     def _read_origin(self):
-        if not (self.path.exists() and self._origin_path.exists()):
+        if not all(path.is_file() and not path.is_symlink() for path in (self.path, self._origin_path)):
             return None
         with contextlib.suppress(UserError):  # not JSON: start again
             origin = read_json(self._origin_path)
@@ -45,30 +45,26 @@ class Partial:
         older bytes.
         """
         self.forget()
-        self.path.write_bytes(b"")
+        create(self.path)
         write_json(self._origin_path, origin)
         self.origin = origin
 
     def forget(self):
         self._origin_path.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
-        self.origin, self.size, self.digest = None, 0, new_digest(self.algorithm)
+        self.origin, self.size = None, 0
 
-    def becomes(self, target):
-        with open(self.path, "rb+") as f:
-            os.fsync(f.fileno())
-        os.replace(self.path, target)
+    def becomes_target(self):
+        sync(self.path)
+        os.replace(self.path, self.target)
+        sync(self.path.parent)
         self._origin_path.unlink()
 
 
-def new_digest(algorithm):
-    return hashlib.new(algorithm, usedforsecurity=False)  # so that FIPS systems allow md5
-
-
 def digest_of(path, algorithm):
-    """A hash object that has read the file at ``path``, to which more bytes can be added."""
-    digest = new_digest(algorithm)
+    """The hex digest of what is in the file at ``path``."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)  # so that FIPS systems allow md5
     with open(path, "rb") as f:
         while block := f.read(1 << 20):
             digest.update(block)
-    return digest
+    return digest.hexdigest()

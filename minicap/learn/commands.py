@@ -6,8 +6,10 @@ import shutil
 import time
 
 from ..errors import UserError
+from ..writing import create, replacing
 from .checker import CheckError, check
 from .lessons import LEVELS, BrokenFileError, load, shipped_lesson
+from .progress import Progress
 
 FIRST_FAILURE = "This is the exercise, not a broken installation: there is no code yet."
 
@@ -31,7 +33,7 @@ def start(progress, console, lesson):
     progress.state["lesson"] = lesson.number
     progress.save()
     console.say(console.paint(f"Lesson {lesson}", "strong") + f", about {lesson.facts['minutes']} minutes")
-    needs = lesson.facts.get("needs", [])
+    needs = lesson.facts["needs"]
     if needs:
         titles = [str(other) for other in progress.lessons if other.number in needs]
         console.say(f"It builds on {'; '.join(titles)}. The code of those is in minicap: you do not need to have "
@@ -90,7 +92,7 @@ def watch(progress, console, lesson, poll=0.2):
         if now != seen:
             seen = now
             console.say(console.paint(time.strftime("\n%H:%M:%S"), "quiet"))
-            if check_lesson(progress, console, lesson):
+            if check_lesson(Progress(progress.folder), console, lesson):  # with what `hint` has noted meanwhile
                 return
         time.sleep(poll)
 
@@ -102,7 +104,10 @@ def hint(progress, console, lesson):
     if exercise is None:
         console.say("All exercises of this lesson are correct; no hint is needed.")
         return
-    hints = lesson.facts["hints"][exercise.number]
+    hints = lesson.facts["hints"].get(exercise.number)
+    if hints is None:
+        raise UserError(f"{lesson.path / 'hints.toml'} has no hints for exercise {exercise.number}; take the file from "
+                        "another copy of the lessons")
     level = progress.hint(exercise, len(LEVELS))
     console.say(f"{exercise.number} {exercise.name}, hint {level + 1} of {len(LEVELS)}: {LEVELS[level]}\n")
     for line in hints[LEVELS[level]].strip("\n").splitlines():
@@ -136,8 +141,10 @@ def reset(console, lesson):
         raise UserError("in a clone of the project, restore the exercise with `git checkout`; reset is for a folder "
                         "made by `init`")
     backup = unused(lesson.exercise.with_name("exercise.before-reset.py"))
+    create(backup)
     shutil.copyfile(lesson.exercise, backup)
-    shutil.copyfile(fresh, lesson.exercise)
+    with replacing(lesson.exercise) as partial:
+        shutil.copyfile(fresh, partial)
     console.say(f"{lesson.exercise} is in its original state; your version is in {backup.name}")
 
 

@@ -1,10 +1,14 @@
 """Text on a terminal, with symbols and colours where it supports them, and plain ASCII where it does not."""
 
 import os
+import re
 import sys
 import textwrap
 
+from ..terminal import drawn, shown
+
 COLOURS = {"right": "32", "wrong": "31", "quiet": "2", "strong": "1"}
+COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
 MARKS = {"right": ("✓", "ok"), "wrong": ("✗", "no"), "open": ("·", "-")}
 
 
@@ -12,7 +16,7 @@ class Console:
     """Prints to ``stream``; a Windows console with an old code page gets characters that it can show."""
 
     def __init__(self, stream=None):
-        self.stream = stream or sys.stdout
+        self.stream = drawn(stream or sys.stdout)
         self.plain = not _can_encode(self.stream, "✓✗·")
         self.coloured = (not self.plain and self.stream.isatty() and "NO_COLOR" not in os.environ
                          and os.environ.get("TERM") != "dumb")
@@ -27,7 +31,9 @@ class Console:
         return self.paint(mark, kind) if kind in COLOURS else mark
 
     def say(self, text=""):
-        print(text, file=self.stream, flush=True)
+        parts = COLOUR.split(text)  # every other one is a colour
+        parts[::2] = [shown(part, None, keep="\n\t") for part in parts[::2]]
+        print("".join(parts), file=self.stream, flush=True)
 
     def wrapped(self, text, indent="    ", width=88):
         """Print a paragraph with line breaks; lines that end in a line break are wrapped separately."""

@@ -15,10 +15,25 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypedDict
 
 from ..errors import UserError
+from ..files import decode_text, existing_file
+from ..schema import Count, fitting
 
 LEVELS = ("idea", "shapes", "skeleton")
+
+
+Hints = TypedDict("Hints", dict.fromkeys(LEVELS, str))
+
+
+class Facts(TypedDict):
+    """hints.toml."""
+
+    title: str
+    minutes: Count
+    needs: list[str]         # the numbers of lessons
+    hints: dict[str, Hints]  # of each exercise, by its number
 _numbers = itertools.count()
 
 
@@ -34,8 +49,14 @@ class Lesson:
 
     @cached_property
     def facts(self):
-        """The contents of hints.toml: title, minutes, needs, and hints by exercise."""
-        return tomllib.loads((self.path / "hints.toml").read_text(encoding="utf-8"))
+        """The contents of hints.toml; UserError if they are not those of a lesson."""
+        path = self.path / "hints.toml"
+        try:
+            facts = tomllib.loads(decode_text(existing_file(path, "the hints of the lesson,").read_bytes()))
+        except (ValueError, RecursionError) as error:  # no text, or no TOML
+            raise UserError(f"{path} is not valid TOML ({error}); take the file from another copy of the lessons") \
+                from error
+        return fitting(facts, Facts, path)
 
     @property
     def title(self):

@@ -7,6 +7,7 @@ import types
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import write_text
 from .console import Console
 from .lessons import shipped_lesson
 from .readme import FENCE
@@ -32,7 +33,7 @@ def write(console, lesson, out=None):
     notebook.cells = [make[kind](source) for kind, source in cells(lesson)]
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # not random, so that the same lesson gives the same file
-    nbformat.write(notebook, out)
+    write_text(out, nbformat.writes(notebook) + "\n")
     console.say(f"{out}: open it with `jupyter lab`; write your functions above its last cell, which checks them")
 
 

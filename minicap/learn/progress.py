@@ -6,12 +6,26 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Literal, NotRequired, TypedDict
 
 from ..errors import UserError
 from ..files import read_json, write_json
+from ..locks import locked
+from ..paths import expanded
+from ..schema import Count
+from ..writing import new_folder
 from .lessons import find_lessons, shipped_lessons, the_lesson
 
 NAME = "progress.json"
+
+
+class State(TypedDict):
+    """What stands in progress.json."""
+
+    format: Literal[1]
+    lesson: NotRequired[str | None]
+    passed: NotRequired[dict[str, list[str]]]
+    hints: NotRequired[dict[str, Count]]
 
 
 class Progress:
@@ -23,10 +37,11 @@ class Progress:
         self.state = {"format": 1, "lesson": None, "passed": {}, "hints": {}}
         path = self.folder / NAME
         if path.exists():
-            state = read_json(path, "progress file")
-            if not isinstance(state, dict) or state.get("format") != 1:
-                raise UserError(f"{path} is not a progress file of this version of minicap; move it away to start anew")
-            self.state |= state
+            try:
+                self.state |= read_json(path, "progress file", State)
+            except UserError as error:
+                raise UserError(f"{path} is not a progress file of this version of minicap ({error}); move it away to "
+                                "start anew") from error
 
     def save(self):
         write_json(self.folder / NAME, self.state)
@@ -51,8 +66,8 @@ class Progress:
 
     def note(self, lesson, exercise, is_right):
         """Store the result of a check of an exercise."""
-        passed = [number for number in self.passed(lesson) if number != exercise.number]
-        self.state["passed"][lesson.number] = sorted(passed + [exercise.number] * is_right, key=_order)
+        passed = {number: True for number in self.passed(lesson)} | {exercise.number: is_right}
+        self.state["passed"][lesson.number] = [other.number for other in lesson.exercises() if passed.get(other.number)]
         self.state["lesson"] = lesson.number
         self.save()
 
@@ -62,10 +77,6 @@ class Progress:
         self.state["hints"][exercise.number] = level + 1
         self.save()
         return level
-
-
-def _order(number):
-    return [int(part) for part in number.split(".")]
 
 
 def find_folder(start=None):
@@ -84,18 +95,30 @@ def find_folder(start=None):
 
 def make_folder(folder, solutions=True):
     """Copy the lessons from the package; UserError if the folder is not empty."""
-    folder, source = Path(folder).expanduser(), shipped_lessons()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} already exists and is not empty; name a new folder" if folder.is_dir() else
-                        f"{folder} is a file; name a folder")
+    folder, source = expanded(folder), shipped_lessons()
     unwanted = ["__pycache__", "*.pyc", NAME] + ["solution.py"] * (not solutions)
-    try:
-        shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*unwanted), dirs_exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot copy the lessons to {folder}: {error}") from error
-    progress = Progress(folder)
-    progress.save()
-    return progress
+    with locked(folder):
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} is a file; name a folder")
+        if folder.exists() and not may_become(folder, source):
+            raise UserError(f"{folder} already exists and is not empty; name a new folder")
+        with new_folder(folder) as partial:
+            try:
+                shutil.copytree(source, partial, ignore=shutil.ignore_patterns(*unwanted), dirs_exist_ok=True)
+            except shutil.Error as error:  # of every file; the first says enough
+                raise OSError(error.args[0][0][2]) from error
+            Progress(partial).save()
+    return Progress(folder)
+
+
+def may_become(folder, source):
+    """Whether a folder is empty, or holds the first entries of ``source`` only, as ``init`` leaves it if killed.
+
+    :func:`.new_folder` moves them into it one by one, and last of all the progress.
+    """
+    found = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".minicap-"))
+    shipped = sorted(path.name for path in source.iterdir() if path.name not in ("__pycache__", NAME))
+    return found == shipped[:len(found)]
 
 
 def as_json(progress):

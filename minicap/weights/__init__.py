@@ -20,7 +20,8 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import existing_file, sha256
-from .keras_h5 import keras_backend, read_keras_h5, read_keras_zip
+from ..paths import expanded
+from .keras_h5 import read_keras_h5, read_keras_zip
 from .npy_pickle import read_npy_pickle
 from .other_frameworks import CURE
 from .plain_arrays import read_npz, read_safetensors
@@ -31,14 +32,13 @@ from .shards import index_beside, is_index, read_index
 from .torch_files import read_torch_legacy, read_torch_zip
 
 _READERS = {
-    "keras-h5": read_keras_h5,
     "torch-legacy": read_torch_legacy,
     "torch-zip": read_torch_zip,
     "safetensors": read_safetensors,
-    "keras-zip": read_keras_zip,
     "npz": read_npz,
     "npy-pickle": read_npy_pickle,
 }
+_KERAS_READERS = {"keras-h5": read_keras_h5, "keras-zip": read_keras_zip}  # which may know the backend
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class WeightFile:
 
 def existing_weights(path):
     """``path`` as a Path; UserError, with the cure, if there is no file."""
-    if (Path(path).expanduser() / "saved_model.pb").is_file():
+    if (expanded(path) / "saved_model.pb").is_file():
         raise UserError(f"weights file {path} is a TensorFlow SavedModel, {CURE}")
     return existing_file(path, "weights file")
 
@@ -78,13 +78,16 @@ def _read(path, is_part=False):
         with open(path, "rb") as f:
             format = recognize(path, f.read(HEAD))
             buffer = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+        backend = None
         if format == "index" and not is_part:
             tensors = _read_parts(path, read_index(buffer))
         elif format == "index":
             raise RefusalError("is an index, and is named as a part by another one")
+        elif format in _KERAS_READERS:
+            tensors, backend = _KERAS_READERS[format](path, buffer)
         else:
-            tensors = {name: native(name, array) for name, array in _READERS[format](path, buffer).items()}
-        backend = keras_backend(path) if format == "keras-h5" else None
+            tensors = _READERS[format](path, buffer)
+        tensors = {name: native(name, array) for name, array in tensors.items()}
     except OSError as error:
         raise UserError(f"weights file {path} cannot be read ({error.strerror or error}): check path and permissions") \
             from error

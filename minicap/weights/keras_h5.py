@@ -16,63 +16,84 @@ states it, or else in that of the numbers in their names.
 
 import contextlib
 import io
+import os
 import re
 import zipfile
 
 import numpy as np
 
+from .child import Child
+from .hdf5 import check_storage, offset_of, opened
 from .raw import native
-from .refusal import RefusalError, library_reads, refuse_bomb, shown
+from .refusal import RefusalError, allowed, library_reads, refuse_bomb, shown
 
 KERAS_3_MEMBER = "model.weights.h5"  # of a .keras archive
+MAX_ARRAYS = 10_000  # the largest networks that Keras offers have some 2,000
 _KERAS_1 = {"W": "kernel", "b": "bias"}
 _NORM_ROLES = ("gamma", "beta", "moving_mean", "moving_variance")
 _ROLES = {"kernel", "bias", *_NORM_ROLES}
 
 
 def read_keras_h5(path, buffer):
-    """{"layer/kernel": array, ...} of a Keras HDF5 file. Soft and external links are not followed."""
-    with library_reads("HDF5"), _opened(path) as file:
-        return _read(file, len(buffer))
+    """({"layer/kernel": array, ...}, backend) of a Keras HDF5 file. Soft and external links are not followed.
+
+    The backend is "theano", "tensorflow", ... if the file says which one Keras wrote it on, or else None. Arrays that
+    lie in the file as they are, as in all files of VGG, are views of it.
+    """
+    with library_reads("HDF5"):
+        return _read("of_file", path, buffer)
 
 
 def read_keras_zip(path, buffer):
     """The same for a .keras archive."""
-    with library_reads("a .keras archive"), zipfile.ZipFile(path) as archive:
-        info = archive.getinfo(KERAS_3_MEMBER)
-        refuse_bomb(info.file_size, len(buffer))
-        with _opened(io.BytesIO(archive.read(info))) as file:
-            return _read(file, len(buffer))
+    with library_reads("a .keras archive"):
+        return _read("of_archive", path, buffer)
 
 
-def keras_backend(path):
-    """ "theano", "tensorflow", ... if an HDF5 file says which one Keras wrote it on, or else None."""
-    with library_reads("HDF5"), _opened(path) as file:
-        for group in (file, _root(file)):
-            if isinstance(backend := group.attrs.get("backend"), str | bytes):
-                return (backend.decode("utf-8", "replace") if isinstance(backend, bytes) else backend).lower()
-    return None
+def _read(answers, path, buffer):
+    with Child(__name__, answers, path, allowed(len(buffer))) as child:
+        facts = child.ask("list")
+        return {name: child.ask("numbers", name) if offset is None else _view(buffer, offset, dtype, shape)
+                for name, offset, dtype, shape in facts["arrays"]}, facts["backend"]
+
+
+def _view(buffer, offset, dtype, shape):
+    return np.ndarray(shape, dtype, buffer, offset) if 0 not in shape else np.empty(shape, dtype)
+
+
+# ----------------------------------------------------------------------------------------------------- in the child
+
+@contextlib.contextmanager
+def of_file(path):
+    """What a Child answers about a Keras HDF5 file."""
+    with opened(path) as file:
+        yield _answers(file, os.path.getsize(path), in_place=True)
 
 
 @contextlib.contextmanager
-def _opened(source):
-    """The HDF5 file, also while another program keeps it locked."""
-    import h5py
+def of_archive(path):
+    """The same for a .keras archive, in which the numbers have no place of their own."""
+    packed = os.path.getsize(path)
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(KERAS_3_MEMBER)
+        refuse_bomb(info.file_size, packed)
+        with opened(io.BytesIO(archive.read(info))) as file:
+            yield _answers(file, packed, in_place=False)
 
-    try:
-        try:
-            file = h5py.File(source, "r", locking=False)
-        except OSError as error:
-            if "locking flag" not in str(error):
-                raise
-            file = h5py.File(source, "r")  # this process has it open already, with locks
-    except OSError as error:
-        if "open for write" in str(error) or "unable to lock" in str(error):
-            raise RefusalError("is open for writing in another program, or the program that wrote it ended before it "
-                               "closed the file: wait for it, or clear the mark by `h5clear -s FILE`") from error
-        raise
-    with file:
-        yield file
+
+def _answers(file, packed, in_place):
+    found = _found(file, packed)
+    facts = {"backend": _backend(file),
+             "arrays": [(name, offset_of(dataset) if in_place else None, dataset.dtype.str, dataset.shape)
+                        for name, dataset in found.items()]}
+    return lambda question, name=None: facts if question == "list" else np.asarray(found[name][()])
+
+
+def _backend(file):
+    for group in (file, _root(file)):
+        if isinstance(backend := group.attrs.get("backend"), str | bytes):
+            return (backend.decode("utf-8", "replace") if isinstance(backend, bytes) else backend).lower()
+    return None
 
 
 def _is_own(group, name):
@@ -86,24 +107,28 @@ def _root(file):
     return file["model_weights"] if _is_own(file, "model_weights") else file
 
 
-def _read(file, packed):
+def _found(file, packed):
+    """{"layer/kernel": dataset, ...}, none of which takes too much memory to read."""
     root, found = _root(file), {}
     for layer in _in_order(root):
         for name, dataset in _arrays_of(layer, root[layer]):
             if name in found:
                 raise RefusalError(f"holds {shown(name)} twice: save the intended network by itself")
             native(name, np.empty(0, dataset.dtype))
+            check_storage(dataset, packed)
             found[name] = dataset
+            if len(found) > MAX_ARRAYS:
+                raise RefusalError(f"holds more than {MAX_ARRAYS:,} arrays, which no VGG does: save the network alone")
     refuse_bomb(sum(dataset.nbytes for dataset in found.values()), packed)
-    return {name: np.asarray(dataset[()]) for name, dataset in found.items()}
+    return found
 
 
 def _in_order(root):
     """The names of the groups of layers, as the file's "layer_names" has them, the others behind, by number."""
-    stated = [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
-              for name in np.ravel(root.attrs.get("layer_names", ()))]
+    stated = {name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name): i
+              for i, name in enumerate(np.ravel(root.attrs.get("layer_names", ())))}
     own = [name for name in root if _is_own(root, name) and name != "optimizer"]
-    return sorted(own, key=lambda name: (stated.index(name) if name in stated else len(stated), _by_number(name)))
+    return sorted(own, key=lambda name: (stated.get(name, len(stated)), _by_number(name)))
 
 
 def _by_number(name):
@@ -128,19 +153,13 @@ def _arrays_of(layer, group):
 
 
 def _datasets(group):
-    """{path within the group: dataset}, each object once (groups may contain each other).
-
-    HDF5 can store an array's numbers in *another* file. Such an array is refused, because reading it would let a
-    weights file read any of the user's files.
-    """
+    """{path within the group: dataset}, each object once (groups may contain each other)."""
     import h5py
 
     found = {}
 
     def visit(path, item):
         if isinstance(item, h5py.Dataset):
-            if item.is_virtual or item.external:
-                raise RefusalError(f"stores the numbers of {shown(path)} in another file; refusing to load")
             found[path] = item
 
     if isinstance(group, h5py.Group):

@@ -70,9 +70,9 @@ class _Builder:
             return data
         if dtype.kind not in _NUMBERS or type(data) not in (bytes, str):
             raise RefusalError(f"holds an array of {shown(dtype.kind)}, and not of numbers as weights are")
+        self.unpacked += len(data)  # many arrays can have the same bytes, each a copy of them
+        refuse_bomb(self.unpacked, self.packed)
         if type(data) is str:  # of Python 2; each character is a byte
-            self.unpacked += len(data)
-            refuse_bomb(self.unpacked, self.packed)
             try:
                 data = data.encode("latin-1")
             except UnicodeEncodeError as error:

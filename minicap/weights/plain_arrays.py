@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 
+from ..npy import DamagedError, read_header
 from .raw import BFLOAT16, native, numbers
 from .refusal import RefusalError, damaged, library_reads, refuse_bomb, shown
 
@@ -56,17 +57,12 @@ def read_npz(path, buffer):
 
 
 def _read_npy(name, stream, member_size):
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, column_major, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, column_major, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise RefusalError(f"holds {shown(name)} in .npy version {version}, which is not used for plain arrays")
-    if dtype.hasobject:
-        raise RefusalError(f"holds Python objects in {shown(name)}, which could run code; refusing to load")
+    try:
+        shape, column_major, dtype = read_header(stream)
+    except DamagedError as error:
+        raise RefusalError(f"holds under the name {shown(name)} {error}") from error
     native(name, np.empty(0, dtype))
-    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != member_size - stream.tell():
+    if math.prod(shape) * dtype.itemsize != member_size - stream.tell():
         raise damaged(f"does not hold the {shape} numbers that it declares for {shown(name)}")
     values = np.frombuffer(stream.read(), dtype) if 0 not in shape else np.empty(0, dtype)
     return values.reshape(shape, order="F" if column_major else "C")

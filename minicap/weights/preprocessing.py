@@ -1,33 +1,36 @@
 """The preprocessing of pictures that weights were trained with: channel order, scale, mean and standard deviation."""
 
-import typing
+import reprlib
 from dataclasses import asdict, dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 
 from ..errors import UserError
-from ..files import check_kinds
+from ..schema import Within, misfit
+
+Level = Annotated[float, Within(-1e6, 1e6)]  # of a picture, or its scale
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """From RGB bytes to the input a network was trained on: y = (channels in ``order`` / ``scale`` - mean) / std."""
 
-    order: str
-    scale: float
-    mean: tuple
-    std: tuple
-    size: int = 224
+    order: Literal["RGB", "BGR"]
+    scale: Level
+    mean: tuple[Level, ...]
+    std: tuple[Level, ...]
+    size: Annotated[int, Within(1, 4097)] = 224
 
     @classmethod
     def from_json(cls, value):
         """From what :meth:`to_json` has made; UserError for anything else."""
-        try:
-            check_kinds(value, typing.get_type_hints(cls))
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
-        except (TypeError, AttributeError) as error:
-            raise UserError(f"{value!r} describes no preprocessing of pictures ({error}); use the version of minicap "
-                            "that wrote it") from error
+        problem = misfit(value, cls)
+        if problem or len(value["mean"]) != 3 or len(value["std"]) != 3 or 0 in (value["scale"], *value["std"]):
+            raise UserError(f"{reprlib.repr(value)} describes no preprocessing of pictures "
+                            f"({problem or 'mean and std are three numbers; scale and std are not 0'}); use the "
+                            "version of minicap that wrote it")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
 
     def __call__(self, images):
         """images: (N, H, W, 3) uint8, RGB -> (N, H, W, 3) float32."""

@@ -2,6 +2,8 @@
 
 import contextlib
 
+from ..terminal import shown
+
 #: Trained weights hardly compress: a file may unpack to at most EXPANSION times its own size plus FREE_BYTES.
 FREE_BYTES, EXPANSION = 64 << 20, 20
 
@@ -13,12 +15,6 @@ class RefusalError(Exception):
 def damaged(what):
     """The refusal of a file whose bytes contradict themselves."""
     return RefusalError(f"{what}: it is cut off or damaged, so download or copy it again")
-
-
-def shown(text):
-    """A name from an untrusted file, made safe for a line on a terminal: no control characters, limited length."""
-    text = str(text)
-    return text if text.isprintable() and len(text) <= 100 else ascii(text[:100])
 
 
 @contextlib.contextmanager
@@ -33,12 +29,17 @@ def library_reads(format):
     except RefusalError:
         raise
     except MemoryError as error:
-        raise RefusalError("needs more memory than this machine has free") from error
+        raise RefusalError("is damaged, or needs more memory than this machine has free") from error
     except Exception as error:
         raise damaged(f"cannot be read as {format} ({shown(error)})") from error
 
 
-def refuse_bomb(unpacked, packed):
+def allowed(packed):
+    """The bytes of memory that a file of ``packed`` bytes may take."""
+    return FREE_BYTES + EXPANSION * packed
+
+
+def refuse_bomb(unpacked, packed, allowed=allowed):
     """Refuse a file of ``packed`` bytes that declares far too many ``unpacked`` bytes, before memory is allocated."""
-    if unpacked > FREE_BYTES + EXPANSION * packed:
-        raise damaged(f"has {packed:,} bytes but declares {unpacked:,} bytes of tensors, which weights never do")
+    if unpacked > allowed(packed):
+        raise damaged(f"has {packed:,} bytes but declares {unpacked:,} bytes of numbers, far more than fit into it")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import struct
+from typing import TypedDict
 
 import numpy as np
 import pytest
@@ -153,14 +154,20 @@ def test_other_places_are_refused(folder):
     assert "has no captioner.json" in refusal(checkpoint_folder, folder.parent)
 
 
+class Needed(TypedDict):
+    data: str
+    model: str
+
+
 def test_settings_of_a_run_that_lack_something_are_refused(folder):
-    for text, lacking in (("[]", "data, model"), ('{"data": "folder"}', "model"), ("{}", "data, model")):
+    for text, problem in (("[]", "its content has to be an object, and not []"), ("{}", "data is missing"),
+                          ('{"data": "x"}', "model is missing"), ('{"data": 3}', "data has to be text, and not 3")):
         (folder / "settings.json").write_text(text)
-        assert f"settings.json lacks {lacking}; keep" in refusal(run_settings, folder, data=str, model=str)
+        assert f"settings.json is not what belongs there: {problem}; use" in refusal(run_settings, folder, Needed)
     (folder / "settings.json").write_text("3")
-    assert "lacks the settings" in refusal(run_settings, folder)
-    (folder / "settings.json").write_text('{"data": "shapes", "lr": 1}')
-    assert run_settings(folder, data=str) == {"data": "shapes", "lr": 1}
+    assert "its content has to be an object, and not 3" in refusal(run_settings, folder)
+    (folder / "settings.json").write_text('{"data": "shapes", "model": "attend", "lr": 1}')
+    assert run_settings(folder, Needed) == {"data": "shapes", "model": "attend", "lr": 1}
 
 
 @pytest.mark.parametrize("value", ["x", None, [64], True, 6.5, 0, -3, 10**30, {}])
@@ -174,10 +181,10 @@ def test_a_description_that_no_run_can_have_had_is_refused_by_file(folder, file,
     inner[keys[-1]] = value
     (folder / file).write_text(json.dumps(found))
     if file == "captioner.json":
-        assert re.search(rf"captioner\.json (is damaged: no model|does not describe a model .*{keys[-1]} cannot be)"
+        assert re.search(rf"captioner\.json (is damaged: no model|does not describe a model .*{keys[-1]} has to be)"
                          r"|the weights do not fit", refusal(Captioner.load, folder))
     elif value not in (None, 10**30):  # an older run may lack a setting; the weights show how large a model is
-        assert re.search(r"settings\.json is damaged, hidden(= has to be at least 1| cannot be)",
+        assert re.search(r"settings\.json is (damaged, hidden= has to be at least 1|not what belongs there: hidden)",
                          refusal(TrainSettings(init=str(folder)).resolved))
 
 
@@ -185,15 +192,15 @@ def test_a_description_that_no_run_can_have_had_is_refused_by_file(folder, file,
 def test_settings_of_another_type_are_refused_where_a_checkpoint_is_used(folder, key, value):
     run = {"data": "folder", "data_dir": "d", "splits": None, "split_seed": 1, "features": None}
     (folder / "settings.json").write_text(json.dumps(run | {key: value}))
-    assert f"settings.json is damaged, {key} cannot be {value!r}; keep" in refusal(training_settings, folder)
+    assert f"settings.json is not what belongs there: {key} has to be" in refusal(training_settings, folder)
 
 
 @pytest.mark.parametrize("text, message", [
     ('{"format": 1, ', "is not valid JSON"),
     ("\xff\xfe", "is not valid JSON"),
-    ("[]", "is not of checkpoint format 1 or 2"),
+    ("[]", "its content has to be an object, and not []"),
     ('{"format": 7}', "is not of checkpoint format 1 or 2"),
-    ('{"format": 1, "model": {}, "source": null}', "lacks 'vocabulary'"),
+    ('{"format": 1, "model": {}, "source": null}', "vocabulary is missing"),
 ])
 def test_a_description_that_is_none_is_refused(folder, text, message):
     (folder / "captioner.json").write_bytes(text.encode("latin-1"))

@@ -15,7 +15,8 @@ from safetensors.numpy import save_file
 from minicap import evaluate, export, extract, train
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import load_tensors, read_description
-from minicap.captioning.features.feature_file import FeatureSource, open_features
+from minicap.captioning.features.feature_file import open_features
+from minicap.captioning.features.feature_source import FeatureSource
 from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings, settings_from_json
 from minicap.errors import UserError
 

@@ -1,3 +1,5 @@
+import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +46,18 @@ def test_what_the_caller_wants_to_hear_of_overflows_holds_in_all_threads(two_thr
         run_blocks(overflow, [(0,), (1,)])
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):
         run_blocks(lambda part: overflow(part) if part else None, [(0,), (1,)])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_that_was_forked_has_threads_of_its_own(two_threads):
+    run_blocks(lambda _: None, [(0,), (1,)])  # now there is a pool
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # which kills a process that waits for ever
+        both = threading.Barrier(2)
+        run_blocks(lambda _: both.wait(timeout=10), [(0,), (1,)])
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_one_thread_is_enough_where_blas_is_held_to_one():

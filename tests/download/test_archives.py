@@ -140,8 +140,8 @@ def test_a_break_while_unpacking_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_what_a_killed_run_left_is_cleared_away(tmp_path):
-    (tmp_path / "out" / ".a.zip.unpacking" / "Pictures").mkdir(parents=True)
-    (tmp_path / "out" / ".a.zip.unpacking" / "Pictures" / "half.jpg").write_bytes(b"half")
+    (tmp_path / "out" / ".minicap-0123.partial" / "Pictures").mkdir(parents=True)
+    (tmp_path / "out" / ".minicap-0123.partial" / "Pictures" / "half.jpg").write_bytes(b"half")
     unpack(make(tmp_path / "a.zip", GOOD), tmp_path / "out")
     assert tree(tmp_path / "out") == GOOD
 
@@ -167,7 +167,7 @@ def test_a_damaged_archive_is_a_sentence_or_still_right(tmp_path_factory, data):
         assert not (folder / "out").exists() or tree(folder / "out") == {}
     else:  # the harm was in a date, a name or a comment
         assert set(tree(folder / "out").values()) <= set(GOOD.values())
-    assert not (folder / "out" / ".a.zip.unpacking").exists()
+    assert not (folder / "out" / ".minicap-0123.partial").exists()
 
 
 def test_contents_are_counted_in_the_archive_and_in_the_folder(tmp_path):

@@ -8,6 +8,7 @@ from http_server import FaultyServer, answers, breaks_off, fails, redirects, say
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minicap.download.connection import Limits
 from minicap.download.fetch import RemoteFile, fetch
 from minicap.errors import UserError
 
@@ -24,15 +25,15 @@ def server(monkeypatch):
     server.close()
 
 
-def get(server, folder, *behaviours, checksum=MD5, timeout=5.0, attempts=5, waits=None, mirrors=()):
+def get(server, folder, *behaviours, checksum=MD5, waits=None, mirrors=(), **limits):
     """Fetch `file.bin` from a server that behaves like this, then from the other `mirrors` (lists of behaviours)."""
     addresses = []
     for i, route in enumerate((list(behaviours), *mirrors)):
         server.routes[f"/{i}/file.bin"] = list(route)
         addresses.append(f"{server.base}/{i}/file.bin")
     waits = [] if waits is None else waits
-    return fetch(RemoteFile("file.bin", tuple(addresses), checksum), folder, timeout=timeout, attempts=attempts,
-                 sleep=waits.append)
+    return fetch(RemoteFile("file.bin", tuple(addresses), checksum), folder,
+                 limits=Limits(**{"silence": 5.0, "least": 1, "reserve": 0} | limits), sleep=waits.append)
 
 
 def names(folder):
@@ -220,18 +221,18 @@ def test_a_redirect_is_followed_and_the_range_goes_with_it(server, tmp_path):
 
 
 def test_a_circle_of_redirects_ends(server, tmp_path):
-    with pytest.raises(UserError, match="answered 302"):
+    with pytest.raises(UserError, match="redirects more than 10 times"):
         get(server, tmp_path, redirects("/0/file.bin"))
 
 
 def test_a_stall_in_the_middle_is_resumed(server, tmp_path):
-    path = get(server, tmp_path, stalls(BODY, after=1000), serves(BODY), timeout=0.2)
+    path = get(server, tmp_path, stalls(BODY, after=1000), serves(BODY), silence=0.2)
     assert path.read_bytes() == BODY and server.ranges() == [None, "bytes=1000-"]
 
 
 def test_a_host_that_accepts_and_says_nothing_is_passed_over(server, tmp_path):
     with pytest.raises(UserError, match=r"no answer: sent nothing for 0\.2 seconds"):
-        get(server, tmp_path, says_nothing, timeout=0.2)
+        get(server, tmp_path, says_nothing, silence=0.2)
 
 
 def test_an_encoded_answer_is_refused(server, tmp_path):

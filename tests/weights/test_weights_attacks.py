@@ -71,7 +71,7 @@ def test_a_name_that_is_not_listed_is_refused_by_its_full_name(tmp_path, save, m
 
 def test_a_name_that_would_garble_the_terminal_is_shown_escaped(tmp_path):
     message = refusal(save_zip(tmp_path / "f", {"a": Global("os\x1b[2J", "system" + "\r" * 9)}, protocol=4))
-    assert "os\\x1b[2J.system\\r" in message
+    assert "os\\u001b[2J.system\\u000d" in message
 
 
 LISTED = b"ccollections\nOrderedDict\n"

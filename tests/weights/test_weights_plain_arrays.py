@@ -72,7 +72,7 @@ def test_npz_of_column_major_and_big_endian_arrays_is_read(put):
 def test_npz_with_python_objects_is_refused(put):
     stream = io.BytesIO()
     np.savez(stream, good=ARRAYS["n"], bad=np.array([{}], object))
-    assert "holds Python objects in bad, which could run code" in refusal(put(stream.getvalue()))
+    assert "holds under the name bad Python objects, which could run code" in refusal(put(stream.getvalue()))
 
 
 def test_npz_with_text_is_refused(put):

@@ -17,7 +17,7 @@ from minicap.errors import UserError
 from minicap.vgg import vgg, vgg19
 from minicap.weights import provenance
 from minicap.weights.oxford import KERNELS, OXFORD, origin
-from minicap.weights.preprocessing import CAFFE, CAFFE_RGB, CONVENTIONS, TF, TORCHVISION
+from minicap.weights.preprocessing import CAFFE, CAFFE_RGB, CONVENTIONS, TF, TORCHVISION, Preprocessing
 from minicap.weights.refusal import RefusalError
 
 STD = np.array([0.229, 0.224, 0.225], np.float32)[:, None]
@@ -322,3 +322,12 @@ def test_the_real_vgg_19_under_torchvisions_names(data_dir, tmp_path):
         assert np.corrcoef(y.ravel(), right.ravel())[0, 1] > 0.999
     wrong = features(tmp_path / "caffe-bgr", picture, preprocessing="torchvision")
     assert np.corrcoef(wrong.ravel(), right.ravel())[0, 1] < 0.8
+
+
+@pytest.mark.parametrize("change", [{"size": 100_000}, {"size": 0}, {"size": "224"}, {"size": True}, {"order": "BRG"},
+                                    {"scale": "1"}, {"scale": 1e300}, {"mean": [1, 2]}, {"std": [1, 1, [1]]},
+                                    {"mean": None}, {"colour": "red"}])
+def test_a_description_of_preprocessing_with_other_values_is_refused(change):
+    with pytest.raises(UserError, match="describes no preprocessing of pictures"):
+        Preprocessing.from_json(TORCHVISION.to_json() | change)
+    assert Preprocessing.from_json(TORCHVISION.to_json()) == TORCHVISION

@@ -83,7 +83,8 @@ def headless_entries(text, where):
     for delimiter in DELIMITERS:
         if delimiter not in first or not (delimiter == "\t" or any(map(_like_a_name, first.split(delimiter)))):
             continue
-        rows = list(_rows(text, delimiter, where))
+        if not (rows := list(_rows(text, delimiter, where))):
+            continue
         like_names = [i for i in range(len(rows[0][1]))
                       if all(i < len(row) and _like_a_name(row[i]) for _, row in rows)]
         if len(like_names) == 1 or (delimiter == "\t" and not like_names):

@@ -15,10 +15,11 @@ scores on it could not be compared with any others.
 import threading
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ...errors import UserError, warn
 from ...images import read_image
+from ...paths import expanded
 from .caption_dataset import assemble, file_reader
 from .caption_files import parse_caption_file, parse_captions
 from .splits import LIST_NAMES, SPLITS, find_in, find_split_lists, parse_split_lists, read_split_folder
@@ -29,6 +30,7 @@ SPLIT_SIZES = {"train": 6000, "dev": 1000, "test": 1000}
 IMAGE_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset", "Images")
 IMAGE_ARCHIVES = ("Flickr8k_Dataset.zip", "Flicker8k_Dataset.zip")
 CAPTION_NAMES = ("Flickr8k.token.txt", "captions.txt")
+LARGEST = 1 << 28  # bytes of a picture or text in an archive
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)  # RuntimeError: encrypted
 
 
@@ -39,7 +41,7 @@ def load_flickr8k(data_dir, splits=None, pictures_needed=True):
     or split lists are missing; pictures may be if they are not ``pictures_needed``. Known flaws (a captioned image that
     does not exist) are a warning.
     """
-    data_dir = Path(data_dir).expanduser()
+    data_dir = expanded(data_dir)
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder; it should hold Flickr8k")
     images = _find_images(data_dir)
@@ -52,7 +54,7 @@ def load_flickr8k(data_dir, splits=None, pictures_needed=True):
                         f"Flickr8k_text.zip); fetch them with {_download(data_dir, '--text-only')}")
     caption_file, contents = found
     captions = parse_captions(contents, caption_file)
-    lists = _official_splits(data_dir) if splits is None else read_split_folder(Path(splits).expanduser())
+    lists = _official_splits(data_dir) if splits is None else read_split_folder(expanded(splits))
     available, read = images or (captions.keys(), file_reader({name: data_dir / name for name in captions}))
     if images and len(available) != IMAGES:
         warn(f"flickr8k: {len(available):,} images instead of {IMAGES:,} in {data_dir}")
@@ -99,7 +101,7 @@ class ZipImages:
 
     def __init__(self, path):
         try:
-            self.archive = zipfile.ZipFile(path)
+            self.archive = _opened(path)
         except DAMAGED as error:
             raise UserError(f"{path} cannot be read as a zip archive ({error}); download it again") from error
         members = [PurePosixPath(name) for name in self.archive.namelist()]
@@ -116,6 +118,16 @@ class ZipImages:
         return read_image(data, at_least, name=label)
 
 
+def _opened(path):
+    archive = zipfile.ZipFile(path)
+    for member in archive.infolist():
+        if member.file_size > LARGEST:
+            archive.close()
+            raise UserError(f"{path} is refused: its member {member.filename!r} would become {member.file_size:,} "
+                            "bytes, as no picture or text of Flickr8k does; download it again")
+    return archive
+
+
 def _find_text(data_dir, name):
     """(path, contents) of the text file called ``name``, or None. Archives are opened only if necessary."""
     folders = [folder for root in _roots(data_dir) for folder in (root, *_entries(root, "Flickr8k_text"))]
@@ -123,7 +135,7 @@ def _find_text(data_dir, name):
         return found
     for archive in (archive for root in _roots(data_dir) for archive in _entries(root, "Flickr8k_text.zip")):
         try:
-            with zipfile.ZipFile(archive) as z:
+            with _opened(archive) as z:
                 if found := find_in(zipfile.Path(z), zipfile.Path(z, "Flickr8k_text/"))(name):
                     return found
         except DAMAGED as error:

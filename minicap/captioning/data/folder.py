@@ -9,9 +9,8 @@ Instead of lists the caption file may say the split of each image, as Karpathy's
 one beside it, or ``--split-seed`` can request a random split. Without any of these, no split is made.
 """
 
-from pathlib import Path
-
 from ...errors import UserError, warn
+from ...paths import expanded
 from .caption_dataset import assemble, file_reader
 from .caption_files import is_of_a_model, parse_caption_file
 from .names import ENDING, NameIndex, cleaned
@@ -32,7 +31,7 @@ def load_folder(data_dir, splits=None, split_seed=None, pictures_needed=True):
     train, 10 % dev and 10 % test. Raises UserError when something is missing, or specified twice; if no
     ``pictures_needed`` and there is none at all, every captioned name is taken for that of a picture.
     """
-    data_dir = Path(data_dir).expanduser()
+    data_dir = expanded(data_dir)
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder; it should hold pictures and a caption file")
     pictures = PictureFiles(data_dir)
@@ -151,7 +150,7 @@ def _choose_splits(data_dir, fields, captioned, splits, split_seed):
     if splits is not None and split_seed is not None:
         raise UserError("splits= and split_seed= are two ways to split; give one of them")
     if splits is not None:
-        return read_split_folder(Path(splits).expanduser())
+        return read_split_folder(expanded(splits))
     if split_seed is not None and not lists and not fields:
         return random_splits(captioned, split_seed)
     if split_seed is not None:

@@ -16,14 +16,17 @@ class PictureFiles:
 
     A name is looked for as a path from ``folder`` or from its folder ``images``, then in any other folder, and then
     with another ending or none. Where the same name is in two folders, that one counts which has all of these names.
+    A path that leads elsewhere, ``/etc/a.jpg`` or ``../a.jpg``, is looked for by its last part: of what is outside,
+    only that is found to which links lead.
     """
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.paths = {_as_text(path): path for path in _pictures(self.folder, DEPTH)}
         self.index = NameIndex(self.paths)
-        self.roots = [self.folder, *sorted(path for path in self.folder.iterdir()
-                                           if path.name.lower() == "images" and path.is_dir())]
+        self.top = os.path.join(os.path.abspath(self.folder), "")  # ends in /
+        self.roots = [self.top, *sorted(os.path.join(self.top, path.name) for path in self.folder.iterdir()
+                                        if path.name.lower() == "images" and path.is_dir())]
 
     def has_any(self, names):
         """Is one of ``names`` a picture here?"""
@@ -56,7 +59,12 @@ class PictureFiles:
         return {name: found[name] for name in names if name in found}
 
     def _exact(self, name):
-        return next((path for root in self.roots if (path := root / name).is_file()), None)
+        """The picture at the path ``name``, which may begin anywhere but has to end below the folder, or None."""
+        for root in self.roots:
+            path = os.path.normpath(os.path.join(root, name))  # without "..", which would follow a link and go up there
+            if path.startswith(self.top) and os.path.isfile(path):  # False also for a name that is too long
+                return self.folder / path.removeprefix(self.top)
+        return None
 
     def _folder_of(self, doubtful):
         """The one folder with a single picture for every doubtful name."""
@@ -106,5 +114,5 @@ def _pictures(folder, depth, prefix=""):
             if entry.is_dir():
                 if depth > 1:
                     yield from _pictures(entry.path, depth - 1, f"{prefix}{entry.name}/")
-            elif ENDING.search(entry.name) or "." not in entry.name:
+            elif entry.is_file() and (ENDING.search(entry.name) or "." not in entry.name):
                 yield prefix + entry.name

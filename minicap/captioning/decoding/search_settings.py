@@ -13,19 +13,19 @@ from .beam_search import check_options
 class SearchSettings:
     """The options of :func:`.decode`. The constructor raises UserError for invalid ones."""
 
-    beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N", group="decoding")
+    beam: int = option(3, "width of the beam search; 1 is greedy", metavar="N", group="decoding", least=1, below=10_000)
     length_penalty: float = option(0.7, "divide scores by length to the power of X: 0 favours short captions, 1 long "
-                                   "ones", metavar="X", group="decoding")
+                                   "ones", metavar="X", group="decoding", least=0, below=100)
     no_repeat_ngram_size: int = option(0, "never use the same N words in a row twice in a caption; 0 for no limit",
                                        metavar="N", group="decoding", formerly="no_repeat", least=0)
-    max_length: int = option(30, "longest caption, in words", metavar="N", group="decoding")
+    max_length: int = option(30, "longest caption, in words", metavar="N", group="decoding", least=1, below=10_000)
     temperature: float | None = option(None, "sample each word instead: 1 uses the model's probabilities, lower values "
-                                       "favour probable words, 0 is greedy", metavar="X", group="decoding")
+                                       "favour probable words, 0 is greedy", metavar="X", group="decoding", least=0)
     mbr_samples: int = option(0, "choose the caption of the beam that agrees best with N sampled ones (minimum Bayes "
                               "risk), for example 50; 0 for none", metavar="N", group="decoding", formerly="draws",
-                              least=0)
+                              least=0, below=10_000)
     neighbours: int = option(0, "choose the caption of the beam that agrees best with those of N similar training "
-                             "images, for example 7; 0 for none", metavar="N", group="decoding", least=0)
+                             "images, for example 7; 0 for none", metavar="N", group="decoding", least=0, below=10_000)
     seed: int = option(0, "random seed of --temperature and --mbr-samples", metavar="N", group="decoding", least=0)
 
     def __post_init__(self):

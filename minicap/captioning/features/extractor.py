@@ -8,11 +8,14 @@ from ...backend import to_numpy
 from ...errors import UserError, warn, warning
 from ...images import read_ahead, read_image, resize
 from ...inference import inference
+from ...locks import locked
 from ...networks import feature_shapes, feature_stages
+from ...terminal import print_above, progress_bar
 from ...vgg import vgg
 from ...weights import existing_weights
 from ...weights.preprocessing import Preprocessing, convention
-from .feature_file import FeatureSource, FeatureWriter, array_path, finished_changes, open_features
+from .feature_file import FeatureWriter, array_path, is_up_to_date, open_features
+from .feature_source import FeatureSource
 
 SAVE_EVERY = 16  # batches
 
@@ -104,24 +107,23 @@ def extract(inputs, extractor, out, batch_size=32):
 
     A picture that cannot be read is left out, with a warning.
     """
-    from tqdm import tqdm
+    with locked(array_path(out)):
+        _extract(inputs, extractor, out, batch_size)
 
-    changed = finished_changes(out, extractor.source, inputs.names)
-    if changed == []:
-        print(f"{out} is already there and up to date", file=sys.stderr)
+
+def _extract(inputs, extractor, out, batch_size):
+    if is_up_to_date(out, extractor.source, inputs.names):
         return
     writer = FeatureWriter(out, extractor.source, inputs.names)
-    if changed:
-        warn(f"{writer.path} has other features ({', '.join(changed)}); it is replaced when the new ones are complete")
     if writer.discarded:
         warn(f"{writer.partial}, unfinished, has other features ({', '.join(writer.discarded)}); starting anew")
-    with tqdm(total=len(inputs.names), initial=writer.done, unit="image", desc=extractor.source.layer) as bar:
+    with progress_bar(total=len(inputs.names), initial=writer.done, unit="image", desc=extractor.source.layer) as bar:
         for number, batch in enumerate(inputs.batches(writer.done, batch_size), start=1):
             readable = [x for x in batch if not isinstance(x, UserError)]
             features = iter(extractor.run(np.stack(readable)) if readable else ())
             for x in batch:
                 if isinstance(x, UserError):
-                    tqdm.write(warning(f"left out: {x}"), file=sys.stderr)  # above the bar
+                    print_above(bar, warning(f"left out: {x}"))
             writer.write([None if isinstance(x, UserError) else next(features) for x in batch])
             bar.update(len(batch))
             if number % SAVE_EVERY == 0:

@@ -8,19 +8,20 @@ three digits, more than the noise from a photograph's JPEG artefacts, at half th
 """
 
 import contextlib
-import dataclasses
 import math
 import os
-import typing
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from ...errors import UserError
-from ...files import check_kinds, read_json, write_json
-from ...networks import NetworkFacts
-from ...weights.preprocessing import convention_name
+from ...errors import UserError, warn
+from ...files import read_json, write_json
+from ...npy import open_npy
+from ...schema import Count
+from ...writing import create, sync
 from .feature_paths import (
     array_path,
     check_not_somebody_elses,
@@ -29,88 +30,18 @@ from .feature_paths import (
     partial_path,
     sidecar,
 )
+from .feature_source import FeatureSource
 
-UNKNOWN = "unknown"     # NetworkFacts.family of features that were brought as an array
-MIRRORED = ", mirrored"  # at the end of FeatureSource.resize in files from before there was FeatureSource.mirrored
-_DAMAGED = (OSError, ValueError, KeyError, TypeError)  # raised on .npy and .json files that are not as expected
-
-
-@dataclass(frozen=True)
-class FeatureSource:
-    """Everything that determines the numbers. The features in two files are comparable only if their sources are equal.
-
-    layer            "fc7", "conv5_4+fc7", ...
-    network          NetworkFacts
-    weights_sha256   hex digest of the weights file
-    preprocessing    the network's Preprocessing, as a dict
-    resize           how pictures were resized, in words
-    shape            of one row
-    parts            if a row is a concatenation of the outputs of several layers, the shape of each
-    mirrored         were pictures flipped horizontally?
-    """
-
-    layer: str
-    network: NetworkFacts
-    weights_sha256: str
-    preprocessing: dict
-    resize: str
-    shape: tuple
-    parts: tuple = ()
-    mirrored: bool = False
-
-    def __post_init__(self):
-        object.__setattr__(self, "shape", tuple(self.shape))  # a JSON file has lists
-        object.__setattr__(self, "parts", tuple(tuple(part) for part in self.parts))
-
-    @classmethod
-    def from_json(cls, value):
-        """From the output of :meth:`to_json`, also of older versions; None stays None. TypeError for anything else."""
-        if value is None:
-            return None
-        value = value | {"network": NetworkFacts.from_json(value["network"])}
-        check_kinds(value, typing.get_type_hints(cls))
-        if value["resize"].endswith(MIRRORED):
-            value |= {"resize": value["resize"].removesuffix(MIRRORED), "mirrored": True}
-        return cls(**value)
-
-    def to_json(self):
-        described = {**vars(self), "network": self.network.to_json(), "shape": list(self.shape),
-                     "parts": [list(part) for part in self.parts]}
-        return {name: value for name, value in described.items() if name not in ("parts", "mirrored") or value}
-
-    @classmethod
-    def of_own_array(cls, layer, digest, axes, shape):
-        """Of an array that somebody brought: nobody but them knows the network. ``digest`` is that of their file."""
-        return cls(layer, NetworkFacts(UNKNOWN, 0), digest, {"axes": list(axes)}, "unknown", shape)
-
-    @property
-    def is_own(self):
-        """Whether the network is unknown, because the features were brought as an array."""
-        return self.network.family == UNKNOWN
-
-    def as_mirrored(self):
-        """The source of the same features of the mirrored pictures."""
-        return dataclasses.replace(self, mirrored=True)
-
-    def global_size(self):
-        """The number of global features after the regions; 0 if there are only regions."""
-        return sum(map(math.prod, self.parts[1:]))
-
-    def regions_shape(self):
-        """The shape of the first, or only, part of a row: (rows, columns, channels), or (channels,) of fc7."""
-        return self.parts[0] if self.parts else self.shape
-
-    def differences(self, other):
-        """What differs in another source, in words: "layer", "network", "weights", "preprocessing", ..."""
-        return [name.removesuffix("_sha256") for name, value in vars(self).items() if vars(other)[name] != value]
+_DAMAGED = (OSError, ValueError)  # raised on .npy files that are not as expected, and UserError is a ValueError
 
 
-def differences_in_words(wanted, found):
-    """What differs in two sources: "layer, preprocessing of pictures (tf, not torchvision)". None is that of pixels."""
-    if wanted is None or found is None:
-        return "kind"
-    conventions = f"{convention_name(found.preprocessing)}, not {convention_name(wanted.preprocessing)}"
-    return ", ".join(wanted.differences(found)).replace("preprocessing", f"preprocessing of pictures ({conventions})")
+class Stored(TypedDict):
+    """What stands in the JSON file."""
+
+    source: dict[str, object]             # FeatureSource.to_json
+    images: list[str]
+    unreadable: NotRequired[list[str]]
+    done: NotRequired[Count]              # in an unfinished file, the number of images whose features are there
 
 
 @dataclass(frozen=True)
@@ -159,18 +90,20 @@ def open_features(path):
     The numbers are not looked at; :meth:`FeatureFile.read` does that.
     """
     path = existing_array(path)
-    info = read_json(existing_description(path), "the description of the features,")
+    info = read_json(existing_description(path), "the description of the features,", Stored)
     try:
-        array = np.lib.format.open_memmap(path, "r")
-        check_kinds(info, {"images": list, "source": dict, "unreadable": list})
-        names, source = tuple(info["images"]), FeatureSource.from_json(info["source"])
-        expected = (len(names), *source.shape)
+        array, source = open_npy(path), FeatureSource.from_json(info["source"])
+        names, unreadable = tuple(info["images"]), tuple(info.get("unreadable", ()))
+        if array.dtype.kind != "f":
+            raise UserError(f"its numbers are of type {array.dtype}")
+        if len(set(names)) < len(names):
+            raise UserError("its images are not different names")
     except _DAMAGED as error:
         raise UserError(f"{path} is not a feature file of minicap ({error}); extract the features again") from error
+    expected = (len(names), *source.shape)
     if array.shape != expected:
         raise UserError(f"{path} holds an array of shape {array.shape}, but its description has {expected}; "
                         "extract the features again")
-    unreadable = tuple(info.get("unreadable", ()))
     row = {n: i for i, n in enumerate(names)}
     for name in unreadable:
         row.pop(name, None)
@@ -178,7 +111,7 @@ def open_features(path):
 
 
 class FeatureWriter:
-    """Writes features in image order under a temporary name, and records its progress.
+    """Writes features in image order under a temporary name, and records its progress; its caller holds the lock.
 
     ``done`` images are already there if an earlier run with the same source and image list was interrupted.
     ``discarded`` states how an unfinished file differs that cannot be continued (see :func:`changes`).
@@ -186,9 +119,10 @@ class FeatureWriter:
 
     def __init__(self, path, source, images):
         self.path = array_path(path)
+        self.target = Path(os.path.realpath(self.path))  # a link stays, and leads to the features
         self.source, self.images = source, tuple(images)
         self.shape = (len(self.images), *source.shape)
-        self.partial = partial_path(self.path)
+        self.partial = partial_path(self.target)
         self.progress = sidecar(self.partial)
         self.done, self.unreadable, self.discarded = 0, [], []
         check_not_somebody_elses(self.path)
@@ -198,19 +132,18 @@ class FeatureWriter:
 
     def _reopen(self):
         """The array of an interrupted run, or None when there is none that can be continued."""
-        if not (self.partial.exists() and self.progress.exists()):
+        if not all(path.is_file() and not path.is_symlink() for path in (self.partial, self.progress)):
             return None
         try:
-            state = read_json(self.progress)
+            state = read_json(self.progress, "the progress of the extraction,", Stored)
             source = FeatureSource.from_json(state["source"])
             self.discarded = changes(source, state["images"], self.source, self.images)
-            np.lib.format.open_memmap(self.partial, "r")  # refuses a shortened file, which "r+" fills up with zeros
-            array = np.lib.format.open_memmap(self.partial, "r+")
-        except (UserError, *_DAMAGED):
+            array = open_npy(self.partial, "r+")
+        except _DAMAGED:  # UserError is a ValueError
             return None
-        if self.discarded or array.shape != self.shape:
+        if self.discarded or array.shape != self.shape or state.get("done", 0) > len(self.images):
             return None
-        self.done, self.unreadable = state["done"], state["unreadable"]
+        self.done, self.unreadable = state.get("done", 0), state.get("unreadable", [])
         return array
 
     def _create(self):
@@ -219,8 +152,10 @@ class FeatureWriter:
         Otherwise a full disk under a memory map would kill the process with SIGBUS.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.partial.parent.mkdir(parents=True, exist_ok=True)
             self.progress.unlink(missing_ok=True)  # first: it vouches for numbers that are overwritten now
+            self.partial.unlink(missing_ok=True)
+            create(self.partial)  # not a file to which a link of this name leads
             array = np.lib.format.open_memmap(self.partial, "w+", np.float16, self.shape)
             if hasattr(os, "posix_fallocate"):
                 with open(self.partial, "rb+") as f:
@@ -261,9 +196,10 @@ class FeatureWriter:
         assert self.done == len(self.images), "unfinished"
         self.save_progress()  # if it is killed below this line, the next run only has to finish
         self.array = None  # closes the map: Windows does not rename a file that is open
-        self.path.unlink(missing_ok=True)
+        self.target.unlink(missing_ok=True)
         write_json(sidecar(self.path), self._description())
-        os.replace(self.partial, self.path)
+        os.replace(self.partial, self.target)
+        sync(self.target.parent)
         self.progress.unlink(missing_ok=True)
 
     def _description(self):
@@ -280,5 +216,17 @@ def finished_changes(path, source, images):
     try:
         file = open_features(path)
         return changes(file.source, file.images, source, images)
-    except (UserError, *_DAMAGED):
+    except _DAMAGED:
         return None
+
+
+def is_up_to_date(path, source, images):
+    """Whether the finished file at ``path`` has these features, which is said; a warning if it has others."""
+    changed = finished_changes(path, source, images)
+    if changed:
+        warn(f"{array_path(path)} has other features ({', '.join(changed)}); it is replaced when the new ones are "
+             "complete")
+    if changed == []:
+        sidecar(partial_path(path)).unlink(missing_ok=True)  # of a run that was killed after its last step but this
+        print(f"{array_path(path)} is already there and up to date", file=sys.stderr)
+    return changed == []

@@ -4,17 +4,17 @@ Names are never cut at a dot, and a file of such a name that minicap has not wri
 """
 
 import os
-from pathlib import Path
 
 from ...errors import UserError
 from ...files import existing_file, read_json
+from ...paths import expanded, is_stream
 
 OTHERS = (".mat", ".npz", ".h5", ".hdf5", ".pkl", ".pickle", ".pt", ".pth", ".safetensors", ".csv", ".tsv")
 
 
 def array_path(path):
     """Where the array of ``path`` stands, which names it with ``.npy`` or without, or names its description."""
-    given, path = path, Path(path).expanduser()
+    given, path = path, expanded(path)
     if path.name in ("", "..") or os.fspath(given).endswith(("/", os.sep)):
         raise UserError(f"{given} is a folder; name a file of features")
     return path if path.suffix == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
@@ -37,7 +37,7 @@ def _without(ending, name):
 
 
 def existing_array(path):
-    named, array = Path(path).expanduser(), array_path(path)
+    named, array = expanded(path), array_path(path)
     if not array.exists() and named.exists() and _without(".json", named.name) == named.name:
         raise UserError(f"{named} is not a feature file of minicap, whose names end in .npy; {_import(named)}")
     if not array.exists() and not named.exists() and named.suffix.lower() in OTHERS:
@@ -67,6 +67,8 @@ def check_not_somebody_elses(path):
     for file in (array, description):
         if file.is_dir():
             raise UserError(f"{file} is a folder; out= has to be a file")
+        if is_stream(file):
+            raise UserError(f"{file} is a device or a pipe; out= has to be a file")
     if array.stem.lower().endswith(".partial"):
         raise UserError(f"out= {path}: names in .partial are those of unfinished features; choose another one")
     if description.exists() and not _is_description(description):

@@ -13,22 +13,30 @@ Pickles are read by the machines of :mod:`...weights`, which run nothing of what
 """
 
 import contextlib
+import functools
 import mmap
+import os
 import re
+import sys
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError
 from ...files import existing_file
+from ...npy import open_npy
+from ...paths import expanded
+from ...weights.child import Child
+from ...weights.hdf5 import check_storage, opened
 from ...weights.npy_pickle import read_npy_pickle, read_pickle
 from ...weights.plain_arrays import read_safetensors
 from ...weights.recognize import SAFETENSORS_HEADER_LIMIT, TORCH_LEGACY_MARK
-from ...weights.refusal import RefusalError, shown
+from ...weights.refusal import RefusalError, refuse_bomb, shown
 from ...weights.torch_files import read_torch_legacy, read_torch_zip
 
+#: Features can be packed well, as most of them are 0: a file may take this memory, and this many times its own size.
+FREE_BYTES, EXPANSION = 64 << 20, 100
 NPY, HDF5, MATLAB = b"\x93NUMPY", b"\x89HDF\r\n\x1a\n", b"MATLAB 5.0 MAT-file"
 KINDS = {**dict.fromkeys("fiub", "numbers"), "U": "strings", "S": "strings", "c": "complex numbers",
          "O": "Python objects"}  # by dtype.kind
@@ -59,19 +67,25 @@ class Entry:
 @contextlib.contextmanager
 def open_arrays(path):
     """Yield {name: Entry} of a file or folder; UserError, naming it, when it is of another kind or damaged."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     with contextlib.ExitStack() as stack:
-        try:
+        with _damage_told(path):
             found = _of_folder(path) if path.is_dir() else _of_file(existing_file(path, "file of features"), stack)
-        except UserError:
-            raise
-        except RefusalError as error:
-            reason = re.sub("(: save|; refusing).*", "", str(error))  # without the cure for weights
-            raise UserError(f"{path} holds no arrays by name that could be read (it {reason}); write them by "
-                            "`numpy.savez(FILE, **arrays)`, by the names of their images") from error
-        except Exception as error:  # of nearly every type, from four libraries, on damaged files
-            raise UserError(f"{path} is damaged or no file of arrays ({shown(error)}); use another copy") from error
         yield found
+
+
+@contextlib.contextmanager
+def _damage_told(path):
+    try:
+        yield
+    except UserError:
+        raise
+    except RefusalError as error:
+        reason = re.sub("(: save|; refusing).*", "", str(error))  # without the cure for weights
+        raise UserError(f"{path} holds no arrays by name that could be read (it {reason}); write them by "
+                        "`numpy.savez(FILE, **arrays)`, by the names of their images") from error
+    except Exception as error:  # of nearly every type, from four libraries, on damaged files
+        raise UserError(f"{path} is damaged or no file of arrays ({shown(error)}); use another copy") from error
 
 
 def _of_file(path, stack):
@@ -79,13 +93,13 @@ def _of_file(path, stack):
         head = f.read(2048)
     if head.startswith(NPY):
         return _of_tensors(read_npy_pickle, path) if b"'|O'" in head[:256] else \
-            {"": _entry(np.load(path, allow_pickle=False, mmap_mode="r"))}
+            {"": _entry(open_npy(path))}
     if head.startswith(b"PK"):
         return _of_zip(path, stack)
     if any(head[at:].startswith(HDF5) for at in (0, 512, 1024)):  # MATLAB writes 512 bytes of its own in front
-        return _of_hdf5(path, stack)
+        return _from_child("of_hdf5", path, stack)
     if head.startswith(MATLAB):
-        return _of_matlab(path)
+        return _from_child("of_matlab", path, stack)
     if head[:1] == b"\x80":
         return _of_tensors(read_torch_legacy if TORCH_LEGACY_MARK in head[:32] else read_pickle, path)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= SAFETENSORS_HEADER_LIMIT:
@@ -104,10 +118,37 @@ def _of_tensors(read, path):
 
 def _entry(array):
     """The Entry of a NumPy array."""
+    if array.dtype.itemsize == 0:  # texts without any letter, of which a file of no size declares a billion
+        return Entry(array.shape, "values without size")
     kind = KINDS.get(array.dtype.kind, f"values of type {array.dtype}")
+    if array.dtype.kind == "U" and np.frombuffer(array.tobytes(), array.dtype.byteorder + "u4").max(
+            initial=0) > sys.maxunicode:
+        return Entry(array.shape, "strings of characters that do not exist")
     if kind == "strings":
         return Entry(array.shape, kind, lambda *_: [_text(name) for name in array.ravel()])
     return Entry(array.shape, kind, lambda axis, begin, end: array[(slice(None),) * axis + (slice(begin, end),)])
+
+
+def _allowed(packed):
+    return FREE_BYTES + EXPANSION * packed
+
+
+def _from_child(answers, path, stack):
+    """The entries of a file that a child has opened, which can take only so much memory."""
+    child = stack.enter_context(Child(__name__, answers, path, _allowed(path.stat().st_size)))
+
+    def take(name, *part):
+        with _damage_told(path):
+            return child.ask("take", name, *part)
+
+    return {name: Entry(tuple(shape), kind, functools.partial(take, name)) for name, shape, kind in child.ask("list")}
+
+
+def _answer(found):
+    """What the child answers about such entries."""
+    return lambda question, name=None, *part: (
+        found[name].take(*part) if question == "take" else
+        [(name, entry.shape, entry.kind) for name, entry in found.items()])
 
 
 def files_of(folder):
@@ -122,8 +163,7 @@ def _of_folder(path):
     for file in files_of(path):
         try:
             if file.suffix.lower() == ".npy":
-                found[file.stem] = _later(np.load(file, mmap_mode="r", allow_pickle=False),
-                                          lambda file=file: np.load(file, allow_pickle=False))
+                found[file.stem] = _later(open_npy(file), lambda file=file: open_npy(file))
             else:
                 with np.load(file, allow_pickle=False) as arrays:
                     found |= {f"{file.stem}/{key}": _later(arrays[key], lambda file=file, key=key: np.load(file)[key])
@@ -145,6 +185,7 @@ def _of_zip(path, stack):
     """Those of an .npz, or of PyTorch's archive."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        refuse_bomb(sum(info.file_size for info in archive.infolist()), path.stat().st_size, _allowed)
     if any(name.rpartition("/")[2] == "data.pkl" for name in names):
         return _of_tensors(read_torch_zip, path)
     if others := [name for name in names if not name.endswith(".npy")]:
@@ -161,7 +202,8 @@ def _of_zip(path, stack):
     return found
 
 
-def _of_matlab(path):
+@contextlib.contextmanager
+def of_matlab(path):
     """MATLAB up to version 7: 4096 x 8000 is (4096, 8000), cells and character matrices are strings."""
     from scipy.io import loadmat, whosmat
 
@@ -176,7 +218,7 @@ def _of_matlab(path):
             found[name] = _Later(path, name, shape).entry()
         else:
             found[name] = Entry(tuple(shape), f"MATLAB's {kind}")
-    return found
+    yield _answer(found)
 
 
 class _Later:
@@ -196,22 +238,20 @@ class _Later:
         return self.array[(slice(None),) * axis + (slice(begin, end),)]
 
 
-def _of_hdf5(path, stack):
+@contextlib.contextmanager
+def of_hdf5(path):
     import h5py
 
-    file = stack.enter_context(h5py.File(path, "r"))
     found = {}
+    with opened(path) as file:
+        def visit(name, item):
+            if isinstance(item, h5py.Dataset) and not name.startswith(("#refs#", "#subsystem#")):
+                if item.shape is not None:
+                    check_storage(item, os.path.getsize(path), _allowed)
+                found[name] = _of_dataset(file, item)
 
-    def visit(name, item):
-        if not isinstance(item, h5py.Dataset) or name.startswith(("#refs#", "#subsystem#")):
-            return
-        if item.is_virtual or item.external:
-            raise UserError(f"{path} keeps the numbers of {shown(name)} in another file, which is not read; copy them "
-                            "into one")
-        found[name] = _of_dataset(file, item)
-
-    file.visititems(visit)
-    return found
+        file.visititems(visit)
+        yield _answer(found)
 
 
 def _of_dataset(file, item):

@@ -13,15 +13,17 @@ What network made such features is unknown, so no photograph can be captioned wi
 
 import hashlib
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError, warn
 from ...files import sha256
+from ...locks import locked
+from ...paths import expanded
 from ..data.caption_dataset import first_of
 from ..data.names import NameIndex
-from .feature_file import FeatureSource, FeatureWriter, array_path, finished_changes, sidecar
+from .feature_file import FeatureWriter, array_path, is_up_to_date, sidecar
+from .feature_source import FeatureSource
 from .own_arrays import Entry, files_of, open_arrays
 from .own_names import OF_ARRAYS, match, names_inside, read_names
 
@@ -40,7 +42,7 @@ def import_features(path, dataset, out, *, names=None, key=None, split=None, cha
 
     UserError when they are not those of all images, or it cannot be decided what they are.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.resolve() in (array_path(out).resolve(), sidecar(out).resolve(), array_path(out).resolve().parent):
         raise UserError(f"out= {out} would be written to the place of the features it is made from; name another file")
     with open_arrays(path) as entries:
@@ -67,7 +69,8 @@ def import_features(path, dataset, out, *, names=None, key=None, split=None, cha
         images = complete(images, found, dataset, split, where)
         source = FeatureSource.of_own_array(f"own {key}".rstrip(), digest(path), axes, shape)
         print(f"{path}: read as {len(found):,} images of {in_words(shape)}", file=sys.stderr)
-        write(path, entry, axes, images, source, out)
+        with locked(array_path(out)):
+            write(path, entry, axes, images, source, out)
 
 
 def names_others(path, entries, key, entry, dataset, images):
@@ -227,13 +230,9 @@ def complete(images, found, dataset, split, where):
 def write(path, entry, axes, images, source, out):
     """Write the rows whose image is not None; goes on where a run was cut off."""
     kept = [image for image in images if image is not None]
-    changed = finished_changes(out, source, kept)
-    if changed == []:
-        print(f"{array_path(out)} is already there and up to date", file=sys.stderr)
+    if is_up_to_date(out, source, kept):
         return
     writer = FeatureWriter(out, source, kept)
-    if changed:
-        warn(f"{writer.path} has other features ({', '.join(changed)}); it is replaced")
     seen, zeros, first, differ = 0, [], None, False
     for begin in range(0, len(images), BLOCK):
         block = images[begin:begin + BLOCK]

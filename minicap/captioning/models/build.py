@@ -1,5 +1,7 @@
 """From settings to a model."""
 
+import numpy as np
+
 from ...errors import UserError
 from .fine_tune import FineTuned
 from .show_attend_tell import ShowAttendTell
@@ -9,11 +11,12 @@ MODELS = {"show-tell": ShowTell, "attend": ShowAttendTell}
 
 
 def build_model(settings, rng, log_frequencies=None):
-    """The model described by ``settings`` (settings.py), with weights initialised from ``rng``; UserError if none is.
+    """The model described by ``settings`` (settings.py), with weights initialised from ``rng``; None gives zeros.
 
     All its dropout layers share a separate generator. ``log_frequencies`` (V,) is the initial bias of the output.
+    UserError if there is no such model.
     """
-    dropout_rng = rng.spawn(1)[0]
+    dropout_rng = (rng or np.random.default_rng(0)).spawn(1)[0]
     try:
         model = MODELS[settings.kind](settings, rng=rng, dropout_rng=dropout_rng, log_frequencies=log_frequencies)
         return model if settings.finetune is None else FineTuned(settings.finetune, model)

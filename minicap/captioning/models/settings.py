@@ -1,11 +1,12 @@
 """The settings of each model: the argument of its constructor, and its description in a checkpoint."""
 
 import dataclasses
-import typing
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from ...files import check_kinds
+from ...errors import UserError
+from ...schema import Count, Fraction, Size, fitting
+from ...vgg import FINE_TUNED
 
 DROPOUT_LOCATIONS = ("regions", "words", "state", "output")  # of Show, Attend and Tell
 
@@ -25,15 +26,15 @@ class ShowTellSettings:
 
     kind: ClassVar[str] = "show-tell"
 
-    input: str
-    vocabulary: int
-    embedding: int = 512
-    hidden: int = 512
-    drop: float = 0.5
-    label_smoothing: float = 0.0
+    input: Literal["pixels", "features"]
+    vocabulary: Size
+    embedding: Size = 512
+    hidden: Size = 512
+    drop: Fraction = 0.5
+    label_smoothing: Fraction = 0.0
     image_every_step: bool = False
-    side: int | None = None
-    feature_size: int | None = None
+    side: Size | None = None
+    feature_size: Size | None = None
 
     finetune: ClassVar[None] = None
 
@@ -58,25 +59,26 @@ class ShowAttendTellSettings:
 
     kind: ClassVar[str] = "attend"
 
-    vocabulary: int
-    feature_size: int
-    global_size: int = 0
-    attention: int = 512
-    embedding: int = 512
-    hidden: int = 512
-    drop: float = 0.5
-    dropout_at: tuple = ("words", "output")
-    word_dropout: float = 0.0
-    label_smoothing: float = 0.0
-    normalize: str = "channels"
+    vocabulary: Size
+    feature_size: Size
+    global_size: Count = 0
+    attention: Size = 512
+    embedding: Size = 512
+    hidden: Size = 512
+    drop: Fraction = 0.5
+    dropout_at: tuple[Literal[DROPOUT_LOCATIONS], ...] = ("words", "output")
+    word_dropout: Fraction = 0.0
+    label_smoothing: Fraction = 0.0
+    normalize: Literal["channels", "length", "none"] = "channels"
     sentinel: bool = False
     doubly_stochastic: float = 0.0
-    finetune: str | None = None
+    finetune: Literal[*FINE_TUNED] | None = None
 
     side: ClassVar[None] = None  # it reads features, not pictures
 
 
 KINDS = {settings.kind: settings for settings in (ShowTellSettings, ShowAttendTellSettings)}
+INPUT_SIZE = {"pixels": "side", "features": "feature_size"}
 FORMER_NAMES = {"model": "kind", "whole": "global_size", "drop_at": "dropout_at"}  # in checkpoints of format 1
 
 
@@ -85,17 +87,17 @@ def settings_to_json(settings):
 
 
 def settings_from_json(value):
-    """The settings from a checkpoint. TypeError or KeyError when they do not describe a model of this version.
+    """The settings from a checkpoint. UserError when they do not describe a model of this version.
 
     Format 1 had one list of names for both models: those of the other model are ignored.
     """
-    value = {FORMER_NAMES.get(name, name): v for name, v in value.items()}
-    settings_class = KINDS[value.pop("kind", "show-tell")]
-    names = {field.name for field in dataclasses.fields(settings_class)}
+    where = "the description of the model"
+    value = {FORMER_NAMES.get(name, name): v for name, v in fitting(value, dict[str, object], where).items()}
+    kind = fitting(value.pop("kind", "show-tell"), Literal[*KINDS], f"{where}, its kind,")
+    names = {field.name for field in dataclasses.fields(KINDS[kind])}
     others = {field.name for kind in KINDS.values() for field in dataclasses.fields(kind)} - names
-    value = {name: v for name, v in value.items() if name not in others}
-    check_kinds(value, {name: kind for name, kind in typing.get_type_hints(settings_class).items() if name in names})
-    settings = settings_class(**value)
-    if settings.kind == "attend":
-        settings = dataclasses.replace(settings, dropout_at=tuple(settings.dropout_at))
+    value = fitting({name: v for name, v in value.items() if name not in others}, KINDS[kind], where)
+    settings = KINDS[kind](**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()})
+    if kind == "show-tell" and getattr(settings, INPUT_SIZE[settings.input]) is None:
+        raise UserError(f"{where} is not what belongs there: {INPUT_SIZE[settings.input]} is missing; use another copy")
     return settings

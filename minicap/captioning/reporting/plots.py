@@ -1,12 +1,14 @@
 """Figures: learning curves, captioned pictures, attention."""
 
 import io
+import logging
 import textwrap
 
 import numpy as np
 
-from ...files import replacing
 from ...images import resize
+from ...terminal import shown
+from ...writing import replacing
 
 PROGRAM = "minicap"  # stands in each PNG, so that it is recognised as one of ours
 
@@ -46,7 +48,8 @@ def save_samples(path, pictures, captions, columns=4):
         ax.axis("off")
     for ax, picture, caption in zip(axes.flat, pictures, captions, strict=False):
         ax.imshow(picture)
-        ax.set_title(textwrap.fill(caption, 34), y=0, pad=-5, va="top", fontsize=9)
+        caption = textwrap.fill(shown(caption, None, keep="\n\t"), 34)
+        ax.set_title(caption, y=0, pad=-5, va="top", fontsize=9, parse_math=False)
     _save(figure, path)
 
 
@@ -69,7 +72,7 @@ def save_attention(path, picture, words, alphas, memory, columns=4):
         light = smooth_map(alpha, (H, W))[:, :, None]
         dark = 0.25 * picture.mean(axis=2, keepdims=True)  # grey where the attention is low
         ax.imshow((dark + light * (picture - dark)).astype(np.uint8))
-        ax.set_title(word, fontsize=15, fontweight="bold", loc="left", pad=3)
+        ax.set_title(shown(word), fontsize=15, fontweight="bold", loc="left", pad=3, parse_math=False)
         title = f"{100 * highest_tenth(alpha):.0f} %" + (f", memory {100 * of_memory:.0f} %" if any(memory) else "")
         ax.set_title(title, fontsize=9, color="0.4", loc="right", pad=3)
     _save(figure, path)
@@ -103,6 +106,8 @@ def shrink(picture, side):
 
 
 def _figure(rows, columns, size):
+    # Without a folder in the user's home its list of fonts is made again each time, of which it would tell at length.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

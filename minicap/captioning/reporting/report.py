@@ -14,6 +14,7 @@ from PIL import Image
 
 from ...errors import UserError
 from ...files import write_text
+from ...terminal import shown
 from ..scoring.metrics import METRICS, TITLES, image_statistics, scores_of_sums
 from .plots import curves, png, shrink
 
@@ -86,13 +87,13 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, hist
     new = sum(tuple(tokenize(text)) not in known for text in predictions.values())
     hint = " Point at a word to see what the model attended to." if captioner.has_attention else ""
     write_text(path, PAGE.substitute(
-        title=html.escape(f"{dataset.name}, {split}: {n} images"), subtitle=html.escape(subtitle + hint),
+        title=_text(f"{dataset.name}, {split}: {n} images"), subtitle=_text(subtitle + hint),
         heads="".join(f'<th class="number">{TITLES[key]}</th>' for key in METRICS),
         scores="".join(f'<td class="number">{100 * scores[key]:.1f}</td>' for key in METRICS),
         curves=f'<h2>Training</h2>\n<img class="curves" alt="loss and dev scores by epoch" '
                f'src="{_data_url(png(curves(history)), "png")}">' if history else "",
         n=n, distinct=len(set(predictions.values())), new=f"{100 * new / n:.1f}",
-        frequent="".join(f'<tr><td class="number">{count}</td><td>{html.escape(text)}</td></tr>'
+        frequent="".join(f'<tr><td class="number">{count}</td><td>{_text(text)}</td></tr>'
                          for text, count in frequent),
         cards="\n".join([cards("A random sample", chosen_at_random), cards("The best by CIDEr", order[:extremes]),
                          cards("The worst by CIDEr", order[::-1][:extremes])])))
@@ -104,21 +105,26 @@ def is_report(path):
         return f.read(len(BEGIN)) == BEGIN.encode()
 
 
+def _text(text):
+    """``text`` as it stands in a page: text, whatever is in it."""
+    return html.escape(shown(text, None, keep="\n\t"))
+
+
 def _card(captioner, dataset, name, caption, cider):
     """A photograph, its caption word by word, and its reference captions."""
     try:
         picture = dataset.image(name, at_least=SIDE)
     except UserError as error:
-        return f"<figure><p>{html.escape(str(error))}</p></figure>"
+        return f"<figure><p>{_text(str(error))}</p></figure>"
     photo = _data_url(_encoded(Image.fromarray(shrink(picture, SIDE)), "JPEG", quality=85), "jpeg")
-    lit, words = "", [html.escape(word) for word in captioner.vocabulary.tokenize(caption)]
+    lit, words = "", [_text(word) for word in captioner.vocabulary.tokenize(caption)]
     if captioner.has_attention:
         maps, _ = captioner.attention_maps(picture, caption)
         lit = f'<img class="lit" alt="" src="{photo}">'
         words = [f'<span tabindex="0" data-mask="{_data_url(_encoded(mask(alpha), "PNG"), "png")}">{word}</span>'
                  for word, alpha in zip(words, maps, strict=True)]
-    references = "".join(f"<li>{html.escape(text)}</li>" for text in dataset.captions[name])
-    return (f'<figure style="margin: 0"><div class="photo"><img alt="{html.escape(name)}" src="{photo}">{lit}</div>'
+    references = "".join(f"<li>{_text(text)}</li>" for text in dataset.captions[name])
+    return (f'<figure style="margin: 0"><div class="photo"><img alt="{_text(name)}" src="{photo}">{lit}</div>'
             f'<p class="caption">{" ".join(words)}</p><span class="quiet">CIDEr {100 * cider:.0f}</span>'
             f"<ul>{references}</ul></figure>")
 

@@ -12,15 +12,25 @@ model would depend on data it was not supposed to see.
 
 import hashlib
 from collections import Counter
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from ...errors import UserError
+from ...schema import Count, misfit
 from .tokens import TOKENIZERS, join
 
 PAD, START, END, UNK = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 NEVER = -30.0  # log frequency of words that are never a target: e^-30 = 1e-13, and still finite in float16
+
+
+class StoredVocabulary(TypedDict):
+    """The output of :meth:`Vocabulary.to_json`."""
+
+    words: list[str]
+    counts: list[Count]
+    tokenizer: NotRequired[str]
 
 
 class Vocabulary:
@@ -108,7 +118,10 @@ class Vocabulary:
     @classmethod
     def from_json(cls, value, where="the vocabulary"):
         """The vocabulary from the output of :meth:`to_json`; UserError, naming ``where``, for anything else."""
+        if problem := misfit(value, StoredVocabulary):
+            raise UserError(f"{where} is not a vocabulary of minicap ({problem})")
         try:
+            "".join(value["words"]).encode()  # which half of a surrogate pair cannot be
             return cls(value["words"], value["counts"], value.get("tokenizer", "words"))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except ValueError as error:
             raise UserError(f"{where} is not a vocabulary of minicap ({error})") from error

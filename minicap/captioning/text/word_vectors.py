@@ -35,6 +35,7 @@ OTHERS = {  # by their first bytes
     b"\xba\x16\x4f\x2f": "is a model of fastText; name the .vec file that belongs to it",
     b"\x93NUMPY": "is an array without words; write a word and its numbers on each line",
     b"\xff\xfe": "is text in UTF-16; save it as UTF-8", b"\xfe\xff": "is text in UTF-16; save it as UTF-8"}
+LINE, MOST = 1 << 20, 1 << 15  # bytes of a line and numbers of a vector: more are not read, as they may have no end
 
 
 class WordVectors:
@@ -60,6 +61,8 @@ class WordVectors:
         elif found not in (0, 1, self.size):
             raise UserError(f"{self.path} has {found} numbers behind each word, but its first line announces "
                             f"{self.size}; use another copy, or correct that line")
+        if self.size > MOST:
+            raise UserError(f"{self.path} has vectors of {self.size:,} numbers; more than {MOST:,} are not read")
         if self.size < 2 or found == 1 or (self.binary and not self._begins_with_a_vector(rows)):
             raise UserError(f"{self.path} is no file of word vectors: neither GloVe's text (on each line a word and "
                             "its numbers, with blanks or tabs between) nor word2vec's text or binary")
@@ -69,11 +72,12 @@ class WordVectors:
         wanted, found = {word.encode(): word for word in words}, {}
         with self._open() as stream:
             rows = self._binary_rows(stream, wanted) if self.binary else self._text_rows(stream, wanted)
-            for word, vector in self._guarded(lambda: list(rows)):
+            while (row := self._guarded(lambda: next(rows, None))) is not None:
+                word, vector = wanted.pop(row[0]), row[1]
                 if not (np.abs(vector) < LARGEST).all():
-                    raise UserError(f"{self.path} has a vector for {wanted[word]!r} with numbers that are not finite, "
-                                    "or beyond a million; use another copy")
-                found.setdefault(wanted[word], vector)
+                    raise UserError(f"{self.path} has a vector for {word!r} with numbers that are not finite, or "
+                                    "beyond a million; use another copy")
+                found[word] = vector
         return found
 
     def _open(self):
@@ -99,7 +103,10 @@ class WordVectors:
         line, rows = b"", 0
         if self.count is not None:
             stream.readline()
-        for number, line in enumerate(stream, start=1 if self.count is None else 2):
+        lines = iter(lambda: stream.readline(LINE), b"")
+        for number, line in enumerate(lines, start=1 if self.count is None else 2):
+            if len(line) == LINE:
+                raise UserError(f"{self.path}, line {number} has more than {LINE:,} bytes; use another copy")
             line = line.removeprefix(BOM) if number == 1 else line
             word, *_ = line.split(None, 1) or [b""]
             rows += bool(word)
@@ -125,6 +132,8 @@ class WordVectors:
         data, at, size = b"", 0, 4 * self.size
         for row in range(self.count):
             while (blank := data.find(b" ", at)) < 0 or len(data) < blank + 1 + size:
+                if len(data) - at > LINE:
+                    raise UserError(f"{self.path} has a word of more than a million bytes; use another copy")
                 if not (block := stream.read(BLOCK)):
                     self._expect_all(row, cut=True)
                 data, at = data[at:] + block, 0

@@ -1,17 +1,18 @@
 """From settings to the parts of a training run: model inputs of the data set, and a captioner to train."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError
 from ...networks import NetworkFacts, has_regions
+from ...paths import expanded
 from ...vgg import FINE_TUNED, VGG, tell_assumptions
 from ..captioner import Captioner
 from ..checkpoint import load_tensors, read_description
 from ..features.extractor import Extractor, Pictures, extract
-from ..features.feature_file import differences_in_words, open_features
+from ..features.feature_file import open_features
+from ..features.feature_source import differences_in_words
 from ..features.inputs import FeatureInputs, PixelInputs
 from ..models.build import build_model, word_embedding
 from ..models.fine_tune import channels_made, fine_tuned_block
@@ -55,7 +56,7 @@ def extracted_features(dataset, settings, device):
     tell_assumptions(extractor.model, weights)
     name = dataset.name
     if name == "folder":  # two folders may hold different pictures under the same names
-        name += "-" + hashlib.sha256(str(Path(settings.data_dir).expanduser().resolve()).encode()).hexdigest()[:8]
+        name += "-" + hashlib.sha256(str(expanded(settings.data_dir).resolve()).encode()).hexdigest()[:8]
     path = data_folder() / "features" / f"{name}-{layer}-{extractor.source.weights_sha256[:8]}.npy"
     extract(Pictures(dataset, extractor), extractor, path)
     return path
@@ -148,7 +149,7 @@ def fit_normalization(captioner, inputs, images=256):
 
 def begin_with(captioner, folder):
     """Load the weights of another run's best epoch into the model, and those of VGG into a block to be fine-tuned."""
-    path = Path(folder).expanduser() / "best.safetensors"
+    path = expanded(folder) / "best.safetensors"
     tensors, facts = load_tensors(path, "checkpoint to begin with")
     if facts.get("vocabulary") != captioner.vocabulary.digest:
         raise UserError(f"{path} was trained with another vocabulary, so on other captions; name a run on this data")

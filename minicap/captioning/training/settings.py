@@ -11,13 +11,12 @@ A default that depends on the data set or the model is None until :meth:`TrainSe
 
 import dataclasses
 import itertools
-import typing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NotRequired, TypedDict, get_type_hints
 
 from ...cli import check_bounds, option
 from ...errors import UserError
-from ...files import check_kinds
 from ...networks import feature_names
 from ...vgg import FINE_TUNED, VGG
 from ...weights.preprocessing import CONVENTIONS
@@ -70,7 +69,7 @@ class TrainSettings:
     splits: str | None = setting(None, "folder with the split lists (default: those of the data set)", DATA,
                                  metavar="DIR", inherited=True, decides=False)
     split_seed: int | None = setting(None, "--data folder without split lists: split at random with this seed", DATA,
-                                     metavar="N", inherited=True)
+                                     metavar="N", inherited=True, least=0)
     features: str | None = setting(None, "features written by minicap.extract (default: extract them first)", DATA,
                                    metavar="FILE", inherited=True, decides=False)
     mirrored: str | None = setting(None, "features of the mirrored training images (extract --split train --mirror), "
@@ -181,7 +180,7 @@ class TrainSettings:
         recipe = RECIPES["shapes" if settings.data == "shapes" else
                          "attend" if settings.model == "attend" else "features"]
         chosen = {k: v for k, v in recipe.items() if getattr(settings, k) is None}
-        settings = dataclasses.replace(settings, **chosen, out=settings.out or _next_folder(settings.data))
+        settings = dataclasses.replace(settings, **chosen, out=settings.out or next_folder(settings.data))
         settings.check()
         return settings
 
@@ -213,12 +212,10 @@ class TrainSettings:
         """The settings of the run in --init; UserError, naming its file, for what no run can have had."""
         folder = checkpoint_folder(self.init)
         taken = {field.name for field in dataclasses.fields(self) if field.metadata["inherited"]} | {"finetune"}
-        kinds = {name: kind for name, kind in typing.get_type_hints(TrainSettings).items() if name in taken}
-        run = dict.fromkeys(kinds) | run_settings(folder, data=str, model=str, sentinel=bool)
+        run = dict.fromkeys(taken) | run_settings(folder, RUN)
         try:
-            check_kinds(run, kinds)
-            check_bounds(TrainSettings(**{name: run[name] for name in (*kinds, "data", "model")}))
-        except (TypeError, UserError) as error:
+            check_bounds(TrainSettings(**{name: run[name] for name in (*taken, "data", "model")}))
+        except UserError as error:
             raise UserError(f"{folder / 'settings.json'} is damaged, {error}; keep the one that training wrote") \
                 from error
         return run
@@ -263,5 +260,11 @@ class TrainSettings:
             "embeddings": self.embeddings is not None or None, "embeddings_frozen": self.embeddings_frozen or None}
 
 
-def _next_folder(data):
+# The settings in settings.json, of this version or another; these three are in all of them.
+RUN = TypedDict("RUN", {name: kind if name in ("data", "model", "sentinel") else NotRequired[kind]
+                        for name, kind in get_type_hints(TrainSettings).items()})
+
+
+def next_folder(data):
+    """The first folder runs/DATA-1, runs/DATA-2, ... that is not there."""
     return next(str(p) for n in itertools.count(1) if not (p := Path(f"runs/{data}-{n}")).exists())

@@ -6,6 +6,7 @@ epoch, the best score so far, and the random generators of shuffling and dropout
 
 import json
 import time
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -14,18 +15,42 @@ from ...errors import UserError, warn
 from ...files import write_text
 from ...flat import flatten
 from ...optim import Adam, WeightAverage, clip_gradients, warmup_cosine
+from ...schema import Count, Size, fitting
+from ...terminal import progress_bar
 from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
-from ..features.feature_file import FeatureSource, differences_in_words
+from ..features.feature_source import FeatureSource, differences_in_words
 from ..models.build import word_embedding
 from ..scoring.metrics import score_captions
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
 
 FEW_DISTINCT = 0.02  # fraction of distinct captions below which the model probably ignores the images
 # What last.safetensors says of a run that can go on, beside its tensors.
-STATE = {"vocabulary", "settings", "source", "epoch", "best", "epochs_since_best", "history", "shuffle_rng",
-         "dropout_rng"}
 MAX_LOSS = 700.0     # a perplexity of e^700 is close to the largest float64, and training has failed long before
+
+
+class Line(TypedDict):
+    """A line of metrics.jsonl, the numbers of an epoch; scores that are not read again may be there as well."""
+
+    epoch: Size
+    loss: float
+    dev_loss: float
+    bleu4: float
+    cider: float
+
+
+class RunState(TypedDict):
+    """The facts in the header of last.safetensors."""
+
+    vocabulary: str
+    settings: dict[str, object]
+    source: NotRequired[dict[str, object] | None]
+    epoch: Size
+    best: list[float]
+    epochs_since_best: Count
+    history: list[Line]
+    shuffle_rng: dict[str, object]
+    dropout_rng: dict[str, object]
 
 
 class Trainer:
@@ -96,10 +121,8 @@ class Trainer:
 
     def train_epoch(self):
         """One pass over the batches; returns the mean loss, for likelihood per word."""
-        from tqdm import tqdm
-
         total, counted, checked = 0.0, 0, 20
-        with tqdm(total=len(self.batches), desc=f"epoch {self.epoch + 1}", leave=False, unit="batch") as bar:
+        with progress_bar(total=len(self.batches), desc=f"epoch {self.epoch + 1}", leave=False, unit="batch") as bar:
             for number, batch in enumerate(self.batches, start=1):
                 loss, count = self.step(batch)
                 total, counted = total + loss * count, counted + count
@@ -182,22 +205,24 @@ class Trainer:
 
     def resume(self):
         """Continue from ``last.safetensors`` as if the run had never stopped; UserError if it is of another run."""
-        tensors, facts = load_tensors(self.folder / "last.safetensors", "checkpoint to resume from")
-        if STATE - facts.keys():
+        path = self.folder / "last.safetensors"
+        tensors, facts = load_tensors(path, "checkpoint to resume from")
+        if "settings" not in facts:
             raise UserError(f"{self.folder}/last.safetensors holds weights but no state of a run to continue; start "
                             "another run with another out=")
+        fitting(facts, RunState, f"the header of {path}")
         ours = self.settings.identity()
         theirs = {name: facts["settings"].get(name) for name in ours}
         if changed := [name for name in ours if theirs[name] != ours[name]]:
             raise UserError(f"{self.folder} was trained {difference(changed[0], theirs, ours)}; resume with the "
                             "settings of the run, or start another one with another out=")
         try:
-            before = FeatureSource.from_json(facts["source"])
+            before = FeatureSource.from_json(facts.get("source"))
             self.shuffle_rng.bit_generator.state = facts["shuffle_rng"]
             self.model.dropout_rng.bit_generator.state = facts["dropout_rng"]
             if [line["epoch"] for line in facts["history"]] != list(range(1, facts["epoch"] + 1)):
                 raise ValueError("its history is not one of all epochs")
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(f"{self.folder}/last.safetensors is damaged ({error}); start another run with another out="
                             ) from error
         if before != self.captioner.source:

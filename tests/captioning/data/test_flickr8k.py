@@ -229,6 +229,18 @@ def test_a_split_without_any_picture_is_refused(tmp_path):
         load_dataset("flickr8k", tmp_path)
 
 
+@pytest.mark.parametrize(("archive", "member"), [("Flickr8k_Dataset.zip", "Flicker8k_Dataset/1.jpg"),
+                                                 ("Flickr8k_text.zip", "Flickr8k.token.txt")])
+def test_a_zip_whose_member_would_become_huge_is_refused(tmp_path, archive, member):
+    two_zips(tmp_path)
+    with zipfile.ZipFile(tmp_path / archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z, \
+            z.open(member, "w") as file:
+        for _ in range(257):
+            file.write(bytes(1 << 20))
+    with pytest.raises(UserError, match=f"{archive} is refused: its member '{member}' would become 269,484,032"):
+        load_dataset("flickr8k", tmp_path)
+
+
 @pytest.mark.parametrize("archive", ["Flickr8k_Dataset.zip", "Flickr8k_text.zip"])
 def test_a_truncated_zip_is_refused_by_name(tmp_path, archive):
     two_zips(tmp_path)

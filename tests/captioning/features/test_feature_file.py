@@ -7,14 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minicap.captioning.features.feature_file import (
-    FeatureSource,
-    FeatureWriter,
-    changes,
-    finished_changes,
-    open_features,
-    sidecar,
-)
+from minicap.captioning.features.feature_file import FeatureWriter, changes, finished_changes, open_features, sidecar
+from minicap.captioning.features.feature_source import FeatureSource
 from minicap.errors import UserError
 from minicap.networks import NetworkFacts
 from minicap.weights.preprocessing import CAFFE
@@ -393,5 +387,6 @@ def test_a_description_of_another_type_is_refused_by_file(tmp_path, keys, value)
     *outer, last = keys
     (info[outer[0]] if outer else info)[last] = value
     (tmp_path / "f.json").write_text(json.dumps(info))
-    with pytest.raises(UserError, match=r"f\.npy is not a feature file of minicap \(.*\); extract the features again"):
+    with pytest.raises(UserError, match=r"f\.(json is not what belongs there: .*(images|source|unreadable) has to be"
+                                        r"|npy is not a feature file .*((shape|parts) has to be|is not a network))"):
         open_features(tmp_path / "f")

@@ -269,7 +269,7 @@ def test_images_with_nothing_but_zeros_are_warned_of(tmp_path, data, capsys):
     import_features(tmp_path / "own.npy", data, tmp_path / "f", names=listed(tmp_path, TEXT), channels="last")
     err = capsys.readouterr().err
     assert "holds nothing but zeros for 1 of 12 images (red-1.png)" in err
-    assert "warning: channels= has no effect on features without regions" in err
+    assert "has no effect on features without regions" in err
 
 
 def test_large_files_are_copied_in_blocks_and_gone_on_with(tmp_path, data, monkeypatch):
@@ -321,7 +321,7 @@ REFUSED = {
     "a grid that is no square": (npy(np.ones((N, 3, 4, 5))), TEXT, {}, "say channels='last' if they"),
     "too many axes": (npy(np.ones((N, 2, 2, 2, 2))), TEXT, {}, "features are .images, numbers."),
     "one number": (npy(np.ones(N)), TEXT, {}, "no array of numbers that could be features"),
-    "no numbers": (npy(np.ones((N, 0))), TEXT, {}, "no array of numbers that could be features"),
+    "no numbers": (npy(np.ones((N, 0))), TEXT, {}, "an array of shape .*, without any value"),
     "as many numbers as images, and regions": (npy(np.ones((N, 3, N))), TEXT, {},
                                                r"two axes as long .*; make it \(12, 1, 3, 12\), images first"),
     "images in the middle": (npy(np.ones((3, N, 4))), TEXT, {}, r"the shape \(3, 12, 4\), but .* names 12 images"),
@@ -347,7 +347,7 @@ REFUSED = {
                             "has several arrays for each image, a, b; name that of the features with key="),
     "a struct of MATLAB": (lambda p: savemat(p, {"s": {"f": VECTORS}}, appendmat=False), TEXT, {},
                            "could be features.* it has s of shape .* .MATLAB's struct."),
-    "records": (npy(np.zeros(N, [("f", "f4", (D,))])), TEXT, {}, "could be features.* .values of type "),
+    "records": (npy(np.zeros(N, [("f", "f4", (D,))])), TEXT, {}, "values of type .*, which are no numbers"),
     "an empty file": (lambda p: p.touch(), TEXT, {}, "is empty: make or copy it again"),
     "a Git LFS pointer": (lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\n"), TEXT, {},
                           "is a Git LFS pointer and not the file itself"),

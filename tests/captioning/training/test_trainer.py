@@ -181,11 +181,11 @@ def test_to_go_on_with_other_settings_or_captions_is_refused_and_leaves_the_run_
 
 
 @pytest.mark.parametrize("fact, value, message", [
-    ("settings", [], "is damaged, settings cannot be"), ("epoch", "1", "is damaged, epoch cannot be '1'"),
-    ("history", None, "is damaged, history cannot be None"), ("vocabulary", 3, "is damaged, vocabulary cannot be 3"),
-    ("history", [], "is damaged (its history is not one of all epochs)"), ("history", [1], "is damaged ("),
-    ("epoch", 7, "is damaged (its history is not one of all epochs)"), ("source", {}, "is damaged ('network')"),
-    ("shuffle_rng", {}, "is damaged (state must be"), ("best", "DELETED", "holds weights but no state of a run"),
+    ("settings", [], "settings has to be an object, and not []"), ("epoch", "1", "epoch has to be a whole number"),
+    ("history", None, "history has to be a list, and not None"), ("vocabulary", 3, "vocabulary has to be text"),
+    ("history", [], "is damaged (its history is not one of all epochs)"), ("best", "DELETED", "best is missing"),
+    ("history", [1], "history[0] has to be an object, and not 1"), ("source", {}, "is damaged (None is not a network"),
+    ("epoch", 7, "is damaged (its history is not one of all epochs)"), ("shuffle_rng", {}, "is damaged (state must be"),
 ])
 def test_a_state_that_no_run_can_have_had_is_refused(tmp_path, fact, value, message):
     make_trainer(tmp_path, epochs=1).run()

@@ -1,0 +1,194 @@
+"""One writer at a time: whoever writes a file or a folder holds a lock on it, and a second program is refused.
+
+    with locked("features.npy"):                  .features.npy.minicap-lock, beside it
+    with locked_folder("runs/a"):                 runs/a/.minicap-lock, in it
+
+The lock is one of the operating system (flock, on Windows msvcrt) on a file whose text says who holds it. The system
+releases it when the process ends, however it ends: the file that a killed program leaves stops nobody, and the next one
+deletes it. Who only reads asks for no lock. Where the file system has no locks, which is said once, or nothing can be
+written, which the writing itself will say, programs go on without.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+import stat
+import sys
+import time
+from pathlib import Path
+
+from .errors import UserError, warn
+from .paths import expanded, is_stream
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
+    fcntl = None
+
+NAME = ".minicap-lock"
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # os.open does not follow a link
+BEYOND = 1 << 30  # Windows locks bytes, and these must not be those that say who has the lock
+ATTEMPTS = 100    # to open a lock file that others are deleting
+
+
+@contextlib.contextmanager
+def locked(*targets):
+    """Hold the locks of the files ``targets``; UserError, naming the holder, if another program has one of them.
+
+    What cannot be replaced (None, devices, pipes) needs no lock. A folder that is there is locked as by
+    :func:`locked_folder`.
+    """
+    with contextlib.ExitStack() as stack:
+        for target in targets:
+            if target is not None and not is_stream(target):
+                file = _resolved(target)
+                stack.enter_context(_holding(file / NAME if file.is_dir() else _beside(file), target))
+        yield
+
+
+def locked_folder(folder):
+    """Make the folder, and hold its lock as :func:`locked` does. It is deleted if it is still empty at the end."""
+    return _holding(_resolved(folder) / NAME, folder)
+
+
+def _resolved(path):
+    return Path(os.path.realpath(expanded(path)))
+
+
+def _beside(file):
+    name = os.fsencode(file.name)
+    longest = 255 - len(f".{NAME}")  # bytes, of names on most file systems
+    return file.with_name(f".{file.name if len(name) <= longest else hashlib.sha256(name).hexdigest()}{NAME}")
+
+
+def try_lock(fd):
+    """Lock an open file until it is closed; False if another one has it, OSError where there are no locks."""
+    try:
+        if fcntl:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            os.lseek(fd, BEYOND, os.SEEK_SET)
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def lock_of(path):
+    """Lock the file or folder ``path`` itself; yields whether nobody else has, or None where that cannot be known."""
+    if fcntl is None:  # Windows renames and deletes nothing that is open
+        yield None
+        return
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | NO_LINK)
+    try:
+        try:
+            ours = try_lock(fd) and _is_at(fd, path)
+        except OSError:
+            ours = None
+        yield ours
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def _holding(path, target):
+    """Hold the lock file ``path`` of ``target``; afterwards delete it, and what was made for it if that is empty."""
+    made = [folder for folder in path.parents if not folder.exists()]
+    fd = _acquire(path, target)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # the folder is not empty
+            if fd is not None:
+                _release(fd, path)
+            for folder in made:
+                folder.rmdir()
+
+
+def _acquire(path, target):
+    """The open and locked file ``path``, or None where there can be none."""
+    for _ in range(ATTEMPTS):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fd = _open(path)
+        except FileNotFoundError:  # its folder was deleted just now
+            continue
+        except OSError:
+            return None
+        try:
+            free = try_lock(fd)
+        except OSError as error:
+            _release(fd, path)
+            _warn_of_no_locks(path.parent, error.strerror)
+            return None
+        if not free:
+            holder = _holder(fd)
+            os.close(fd)
+            raise UserError(f"{target} is being written by {holder}; wait for it, or choose another place")
+        if _is_at(fd, path):
+            _say_who(fd)
+            return fd
+        os.close(fd)  # the holder before deleted it after we had opened it
+    return None
+
+
+def _open(path):
+    """Open or create a lock file; UserError if its name is taken by something else, which is not followed."""
+    with contextlib.suppress(FileNotFoundError):
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise UserError(f"{path}, where a lock file has to be, is a link, a folder or a device; delete it")
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o666)
+    except PermissionError:  # somebody else's
+        return os.open(path, os.O_RDONLY | NO_LINK)
+
+
+def _release(fd, path):
+    if fcntl:
+        with contextlib.suppress(OSError):
+            path.unlink()  # before others can have the lock: they see that it is gone
+        os.close(fd)
+    else:
+        os.close(fd)  # before, as Windows deletes no open file
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _is_at(fd, path):
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _this_process():
+    import socket
+
+    return f"(process {os.getpid()} on {socket.gethostname()},"
+
+
+def _say_who(fd):
+    program = getattr(sys.modules["__main__"], "__spec__", None)
+    name = program.name.removesuffix(".__main__") if program else "python"
+    with contextlib.suppress(OSError):  # no space is left, or the file is somebody else's: the lock holds without
+        os.ftruncate(fd, 0)
+        os.write(fd, f"`{name}` {_this_process()} since {time.strftime('%Y-%m-%d %H:%M')})".encode())
+
+
+def _holder(fd):
+    os.lseek(fd, 0, os.SEEK_SET)
+    text = os.read(fd, 300).decode(errors="replace")
+    if _this_process() in text:
+        return "this program already"
+    return "".join(c for c in text if c.isprintable()) or "another program"
+
+
+@functools.cache
+def _warn_of_no_locks(folder, reason):
+    warn(f"{folder} is on a file system without locks ({reason}): nothing keeps two programs from writing there at "
+         "the same time")

@@ -1,0 +1,31 @@
+"""Where a path leads."""
+
+import os
+import stat
+from pathlib import Path
+
+from .errors import UserError
+
+
+def expanded(path):
+    """``path`` as a Path, with the home folder for a ``~`` at its beginning; UserError if nobody knows that folder."""
+    path = Path(path)
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise UserError(f"no home folder is known for {path.parts[0]} in {path}; write the whole path, or ./{path} if "
+                        "that is its name") from error
+
+
+def same_path(one, other):
+    """Whether two paths lead to one place: small, small/ and ../here/small do."""
+    return expanded(one).resolve() == expanded(other).resolve()
+
+
+def is_stream(path):
+    """Whether ``path`` leads to what is written into and cannot be replaced: a device, a pipe, a socket."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -1,0 +1,161 @@
+"""Users without a home folder, and packages that cannot be written, as in containers: all works, a bit slower."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from minicap.download.catalogue import find_weights
+from minicap.errors import UserError
+
+PACKAGE = Path(__file__).resolve().parents[2] / "minicap"
+STRANGER = "~somebody-who-is-not-here"
+
+# A user whom the system does not know, as `docker run --user 12345` makes one.
+UNKNOWN_USER = """
+import pwd
+def nobody(uid): raise KeyError(uid)
+pwd.getpwuid = nobody
+"""
+TWO_KERNELS = """
+import numpy as np
+from minicap.activations import relu_backward
+from minicap.linear import segment_sum
+x = np.ones((2, 3), np.float32)
+print(relu_backward(x, x).sum(), segment_sum(x, np.array([1, 1]), 2).tolist()[1])
+"""
+RESULTS = "6.0 [2.0, 2.0, 2.0]\n"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """A copy of minicap where even root finds no place to keep compiled code."""
+    root = tmp_path_factory.mktemp("package")
+    shutil.copytree(PACKAGE, root / "minicap", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "minicap" / "cpu" / "compiled" / "__pycache__").write_text("a file, so that no folder can be made")
+    return root
+
+
+@pytest.fixture
+def run(package, tmp_path):
+    """Run code in a new Python with nothing but these variables in its environment; returns (output, messages)."""
+    def run(code, **variables):
+        there = tmp_path / "there"
+        there.mkdir(exist_ok=True)
+        done = subprocess.run([sys.executable, "-B", "-c", code], cwd=there, capture_output=True, text=True,
+                              env={"PYTHONPATH": str(package), "TMPDIR": str(tmp_path)} | variables)
+        assert done.returncode == 0, done.stderr
+        assert list(there.iterdir()) == []  # no folder that is called ~
+        return done.stdout, done.stderr
+    return run
+
+
+@pytest.fixture
+def no_folder(tmp_path):
+    """A path where nobody can make a folder, not even root."""
+    (tmp_path / "file").write_text("")
+    return str(tmp_path / "file" / "home")
+
+
+# ----------------------------------------------------------------------------------------------------------- numba
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no home folders of this kind")
+@pytest.mark.parametrize("without", ["a user", "a home", "a cache"])
+def test_without_a_place_for_its_cache_numba_compiles_and_says_so_once(run, no_folder, without):
+    pytest.importorskip("numba")
+    places = {"a user": {}, "a home": {"HOME": no_folder}, "a cache": {"HOME": no_folder, "NUMBA_CACHE_DIR": no_folder}}
+    out, err = run((UNKNOWN_USER if without == "a user" else "") + TWO_KERNELS, **places[without])
+    assert out == RESULTS
+    assert re.fullmatch("warning: numba finds no place to keep compiled code .* NUMBA_CACHE_DIR.*\n", err)
+
+
+def test_a_disk_that_is_full_when_compiled_code_is_kept_stops_nothing(run, tmp_path):
+    pytest.importorskip("numba")
+    full = """
+import numba.core.caching
+def full(*arguments): raise OSError(28, "No space left on device")
+numba.core.caching.IndexDataCacheFile.save = full
+"""
+    out, err = run(full + TWO_KERNELS, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert out == RESULTS and err.count("warning: numba finds no place") == err.count("\n") == 1
+
+
+def test_with_a_place_for_its_cache_numba_keeps_the_code_without_a_word(run, tmp_path):
+    pytest.importorskip("numba")
+    out, err = run(TWO_KERNELS, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert (out, err) == (RESULTS, "") and len(list(tmp_path.glob("cache/*/*.nbc"))) >= 2
+
+
+def test_a_cache_that_is_damaged_is_made_again(run, tmp_path):
+    pytest.importorskip("numba")
+    for damaged in ("nbi", "nbc", None):  # the indices of numba's cache, and the machine code itself
+        assert run(TWO_KERNELS, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == (RESULTS, "")
+        files = list(tmp_path.glob("cache/*/*"))
+        assert len(files) >= 4 and all(path.stat().st_size > 10 for path in files)
+        for path in files:
+            if path.suffix == f".{damaged}":
+                os.truncate(path, 10)  # as after a power cut
+
+
+def test_numba_that_is_told_not_to_compile_does_not(run):
+    pytest.importorskip("numba")
+    assert run(TWO_KERNELS, NUMBA_DISABLE_JIT="1") == (RESULTS, "")
+
+
+# ------------------------------------------------------------------------------------------------- figures, folders
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no home folders of this kind")
+def test_a_figure_is_drawn_without_a_home_and_without_a_word(run, no_folder, tmp_path):
+    code = """
+import sys, numpy as np
+from minicap.captioning.reporting.plots import save_samples
+save_samples(sys.argv[1], [np.zeros((8, 8, 3), np.uint8)], ["a dog"])
+"""
+    path = tmp_path / "samples.png"
+    assert run(UNKNOWN_USER + code.replace("sys.argv[1]", repr(str(path)))) == ("", "")
+    assert path.stat().st_size > 1000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no home folders of this kind")
+def test_the_doctor_works_without_a_home(run):
+    out, _ = run(UNKNOWN_USER + "from minicap.doctor import main\nmain([])", MINICAP_NUMBA="0")
+    assert "The CPU path works." in out and "Error" not in out
+    assert "no home folder, where data sets and weights are by default: name a folder" in out
+
+
+@pytest.mark.parametrize("line", [
+    "train --out {}/run", "train --data flickr8k --data-dir {}", "train --data folder --data-dir {}",
+    "train --data flickr8k --features {}/f.npy --data-dir {}", "extract --out f.npy --weights {}/vgg.h5 --data-dir {}",
+    "extract --out {}/f.npy --from-array {}/a.npy --data-dir {}", "caption {}/a.jpg --checkpoint {}/run",
+    "evaluate --checkpoint {}/run", "classify {}/a.jpg --weights {}/vgg.h5", "score {}/p.json --references {}/r.json",
+    "export {}/run out", "export run {}/out", "reproduce shapes --work {}", "download vgg19 --out {}"])
+def test_the_home_of_somebody_who_is_not_here_is_one_sentence(line, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINICAP_DATA", str(tmp_path))
+    if line.startswith("reproduce"):
+        monkeypatch.chdir(PACKAGE.parent)
+    program, *options = line.format(*[STRANGER] * 4).split()
+    module = import_module("minicap.download.__main__" if program == "download" else f"minicap.{program}")
+    with pytest.raises(UserError, match=f"no home folder is known for {STRANGER} in {STRANGER}.*; write the"):
+        module.main(options)
+
+
+def test_learn_init_in_the_home_of_somebody_who_is_not_here_is_one_sentence():
+    with pytest.raises(UserError, match=f"no home folder is known for {STRANGER}"):
+        import_module("minicap.learn.__main__").main(["init", f"{STRANGER}/lessons"])
+
+
+def test_the_data_folder_in_the_home_of_somebody_who_is_not_here_is_not_passed_over(monkeypatch):
+    monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
+    monkeypatch.setenv("MINICAP_DATA", STRANGER)
+    with pytest.raises(UserError, match=f"no home folder is known for {STRANGER}"):
+        find_weights("vgg19")
+
+
+def test_homes_are_looked_for_in_one_place():
+    users = [path.name for path in PACKAGE.rglob("*.py") if re.search(r"\.expanduser\(\)", path.read_text("utf-8"))]
+    assert users == ["paths.py"]
