@@ -180,6 +180,7 @@ def run_program(main, argv=None):
 
 
 def _exit_code(main, argv):
+    lacking = None
     try:
         code = main(argv)
         sys.stdout.flush()  # so that a closed pipe raises here, and not at exit, where it cannot be caught
@@ -191,14 +192,17 @@ def _exit_code(main, argv):
         code = INTERRUPTED
     except BrokenPipeError:  # `... | head` closed our output
         code = 1
-    except MemoryError as error:
-        print(f"error: not enough memory: {str(error) or 'none is left'}; close other programs, or take less at a time "
-              "(smaller batches, models or pictures)", file=sys.stderr)
-        code = 2
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "can't start new thread" not in str(error):  # for lack of memory, too
+            raise
+        lacking, code = str(error) or "none is left", 2
     except OSError as error:  # from the system: a file without permission, a full disk under `> FILE`
         print(shown(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), None),
               file=sys.stderr)
         code = 2
+    if lacking is not None:  # here, as the exception held on to everything that took the memory
+        print(f"error: not enough memory: {lacking}; close other programs, or take less at a time (smaller batches, "
+              "models or pictures)", file=sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:

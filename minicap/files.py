@@ -9,7 +9,7 @@ from pathlib import Path
 from .errors import UserError
 from .paths import expanded, is_stream
 from .schema import fitting
-from .writing import replacing
+from .writing import is_output, replacing
 
 BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
                     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -47,7 +47,7 @@ def check_output(path, argument, is_ours):
     path in messages: "html".
     """
     given, path = path, expanded(path)
-    if is_stream(path):
+    if is_stream(path) or is_output(path):
         return
     if path.is_dir() or os.fspath(given).endswith(("/", os.sep)):
         raise UserError(f"{argument}= {given} is a folder; name a file")

@@ -16,10 +16,9 @@ import os
 import stat
 import sys
 import time
-from pathlib import Path
 
 from .errors import UserError, warn
-from .paths import expanded, is_stream
+from .paths import is_stream, resolved
 
 try:
     import fcntl
@@ -44,18 +43,14 @@ def locked(*targets):
     with contextlib.ExitStack() as stack:
         for target in targets:
             if target is not None and not is_stream(target):
-                file = _resolved(target)
+                file = resolved(target)
                 stack.enter_context(_holding(file / NAME if file.is_dir() else _beside(file), target))
         yield
 
 
 def locked_folder(folder):
     """Make the folder, and hold its lock as :func:`locked` does. It is deleted if it is still empty at the end."""
-    return _holding(_resolved(folder) / NAME, folder)
-
-
-def _resolved(path):
-    return Path(os.path.realpath(expanded(path)))
+    return _holding(resolved(folder) / NAME, folder)
 
 
 def _beside(file):

@@ -19,7 +19,12 @@ def expanded(path):
 
 def same_path(one, other):
     """Whether two paths lead to one place: small, small/ and ../here/small do."""
-    return expanded(one).resolve() == expanded(other).resolve()
+    return resolved(one) == resolved(other)
+
+
+def resolved(path):
+    """``path`` from the root of the disk, without links; one that leads to itself stays as it is."""
+    return Path(os.path.realpath(expanded(path)))
 
 
 def is_stream(path):

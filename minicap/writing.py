@@ -140,6 +140,11 @@ def _at_the_end_of_links(path):
     return file
 
 
+def is_output(path):
+    """Whether ``path`` is the file that the shell has sent the program's output to."""
+    return _output(path) is not None
+
+
 def _output(path):
     """Which of standard output (1) and standard error (2) goes to the file ``path``, or None."""
     for fd in (1, 2):

@@ -96,6 +96,7 @@ class Captioner(BaseCaptioner):
         if facts.get("vocabulary") != described.vocabulary.digest:
             raise UserError(f"{folder}/best.safetensors was trained with another vocabulary than the one in "
                             "captioner.json; the two files have to come from the same training run")
+        check_sizes(described.settings, tensors, folder)
         try:
             model = build_model(described.settings, rng=None)  # zeros, which take no memory while they are not touched
             model.load_state(tensors)
@@ -180,6 +181,16 @@ class Captioner(BaseCaptioner):
                                 f"{self.source.weights_sha256[:8]}...: name them with weights=")
             self._extractor = extractor
         return self._extractor
+
+
+def check_sizes(settings, tensors, folder):
+    """UserError for a model with a size that no array of its weights has: before memory is taken for it."""
+    largest = max((max(array.shape, default=0) for array in tensors.values()), default=0)
+    for name in ("vocabulary", "embedding", "hidden", "attention", "feature_size"):
+        if (getattr(settings, name, None) or 0) > largest:
+            raise UserError(f"{folder}/captioner.json describes a model with {name} {getattr(settings, name):,}, but "
+                            f"no axis in best.safetensors is longer than {largest:,}; the two files have to come from "
+                            "the same training run")
 
 
 def caption_all(captioner, inputs, *, batch_size=100, **options):

@@ -3,18 +3,29 @@
 import contextlib
 import hashlib
 import os
+import re
 from pathlib import Path
+from typing import TypedDict
 
 from ..errors import UserError
 from ..files import read_json, write_json
+from ..schema import Count
 from ..writing import create, sync
+
+
+class Origin(TypedDict):
+    """What stands in NAME.partial.json: the address and the facts of the first response."""
+
+    address: str
+    etag: str | None
+    last_modified: str | None
+    length: Count | None  # in bytes, None where the server did not send it
 
 
 class Partial:
     """The bytes of ``target`` received so far, and the version of the file they belong to. Its user holds the lock.
 
-    ``origin`` is None while there is nothing usable; otherwise ``{"address", "etag", "last_modified", "length"}`` of
-    the first response (``length`` in bytes, None where the server did not send it).
+    ``origin`` is an :class:`Origin`, or None while there is nothing usable.
     """
 
     def __init__(self, target):
@@ -26,10 +37,10 @@ class Partial:
     def _read_origin(self):
         if not all(path.is_file() and not path.is_symlink() for path in (self.path, self._origin_path)):
             return None
-        with contextlib.suppress(UserError):  # not JSON: start again
-            origin = read_json(self._origin_path)
-            if isinstance(origin, dict) and {"address", "etag", "last_modified", "length"} <= origin.keys():
-                return origin
+        with contextlib.suppress(UserError):  # of another kind: start again
+            origin = read_json(self._origin_path, "origin of the download", Origin)
+            if all(re.fullmatch(r"[\x20-\x7e]*", origin[name] or "") for name in ("etag", "last_modified")):
+                return origin  # they can stand in the header of a request
         return None
 
     def is_from(self, address):

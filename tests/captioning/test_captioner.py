@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -94,6 +95,15 @@ def test_weights_of_a_run_with_another_vocabulary_are_refused(captioner, folder)
     words[4], words[5] = words[5], words[4]  # the same words, the same shapes, other meanings
     (folder / "captioner.json").write_text(json.dumps(description))
     assert "best.safetensors was trained with another vocabulary" in refusal(Captioner.load, folder)
+
+
+@pytest.mark.parametrize("name", ["hidden", "embedding", "vocabulary"])
+def test_a_size_that_no_array_has_is_refused_before_memory_is_taken(folder, name):
+    description = json.loads((folder / "captioner.json").read_text())
+    description["model"][name] = 2**31 - 1
+    (folder / "captioner.json").write_text(json.dumps(description))
+    assert re.search(rf"a model (with {name} 2,147,483,647, but no axis|of 2,147,483,647 words)",
+                     refusal(Captioner.load, folder))
 
 
 @pytest.mark.parametrize("change, message", [

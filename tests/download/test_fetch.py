@@ -271,3 +271,14 @@ def test_ctrl_c_leaves_the_part_for_the_next_run(server, tmp_path):
         fetch(file, tmp_path, sleep=interrupt)
     assert names(tmp_path) == ["file.bin.partial", "file.bin.partial.json"]
     assert fetch(file, tmp_path).read_bytes() == BODY and server.ranges() == [None, "bytes=1000-"]
+
+
+@pytest.mark.parametrize("wrong", [{"etag": 5}, {"length": "x"}, {"address": None}, {"etag": '"a"\r\nX: y'},
+                                   {"etag": '"漢"'}, {"last_modified": []}, {"length": -1}])
+def test_a_record_of_another_kind_beside_a_partial_file_begins_anew(server, tmp_path, wrong):
+    address = f"{server.base}/0/file.bin"
+    (tmp_path / "file.bin.partial").write_bytes(BODY[:100])
+    origin = {"address": address, "etag": '"v1"', "last_modified": None, "length": len(BODY)}
+    (tmp_path / "file.bin.partial.json").write_text(json.dumps(origin | wrong))
+    assert get(server, tmp_path, serves(BODY)).read_bytes() == BODY
+    assert server.ranges() == [None] and names(tmp_path) == ["file.bin"]

@@ -63,20 +63,26 @@ def make_world(folder):
 
 
 @contextlib.contextmanager
-def world(folder):
-    """A world in ``folder``, which is the present folder, with small networks, and quiet programs."""
+def inside(folder):
+    """``folder`` is the present folder, networks are small."""
     before = os.getcwd()
     os.chdir(folder)
     try:
-        with (pytest.MonkeyPatch.context() as patch, open(os.devnull, "w") as nowhere,
-              contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere)):
-            tiny_vgg.shrink(patch, size=32)
-            make_world(folder)
         with pytest.MonkeyPatch.context() as patch:
             tiny_vgg.shrink(patch, size=32)
-            yield folder
+            yield
     finally:
         os.chdir(before)
+
+
+@contextlib.contextmanager
+def world(folder):
+    """A world in ``folder``, to work :func:`inside`."""
+    with inside(folder):
+        with (open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere),
+              contextlib.redirect_stderr(nowhere)):
+            make_world(folder)
+        yield
 
 
 def start(program, arguments):

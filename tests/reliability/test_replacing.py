@@ -13,8 +13,9 @@ import pytest
 import tiny_captioner
 from http_server import FaultyServer, serves
 
-from minicap import writing
+from minicap import score, writing
 from minicap.captioning.features.feature_file import FeatureWriter, open_features
+from minicap.cli import run_program
 from minicap.download.fetch import RemoteFile, fetch
 from minicap.errors import UserError
 from minicap.files import write_text
@@ -266,3 +267,30 @@ def test_a_folder_does_not_replace_what_came_in_between(tmp_path):
         (tmp_path / "a").mkdir()
         (tmp_path / "a" / "theirs").touch()
     assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["theirs"]
+
+
+@pytest.mark.parametrize("arguments", [
+    ("p.json", "--references", "r.csv", "--per-image", "loop"), ("loop", "--references", "r.csv", "--per-image", "o"),
+    ("p.json", "--references", "loop")])
+def test_a_link_that_leads_to_itself_is_a_sentence(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "p.json").write_text('{"a.jpg": "a dog"}')
+    (tmp_path / "r.csv").write_text("image,caption\na.jpg,a dog\n")
+    with pytest.raises(SystemExit) as end:
+        run_program(score.main, list(arguments))
+    err = capsys.readouterr().err
+    assert end.value.code == 2 and "loop" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("before", ["", "first\n"])
+def test_what_is_written_into_the_output_of_the_program_follows_what_is_there(tmp_path, before):
+    (tmp_path / "p.json").write_text('{"a.jpg": "a dog"}')
+    (tmp_path / "r.csv").write_text("image,caption\na.jpg,a dog\n")
+    with open(tmp_path / "out", "a") as out:
+        out.write(before)
+        out.flush()
+        command = [sys.executable, "-m", "minicap.score", "p.json", "--references", "r.csv", "--per-image", out.name]
+        subprocess.run(command, cwd=tmp_path, stdout=out, check=True)
+    text = (tmp_path / "out").read_text()
+    assert text.startswith(before) and "a.jpg" in text and "BLEU-1" in text

@@ -10,6 +10,7 @@ from ...images import read_ahead, read_image, resize
 from ...inference import inference
 from ...locks import locked
 from ...networks import feature_shapes, feature_stages
+from ...paths import same_path
 from ...terminal import print_above, progress_bar
 from ...vgg import vgg
 from ...weights import existing_weights
@@ -144,7 +145,7 @@ def extract_from(path, weights, layer, out, device, batch_size=32, preprocessing
         raise UserError(f"{file.path} was made from an array of your own, behind whose network nothing can go on")
     if file.source.parts:
         raise UserError(f"{file.path} holds {file.source.layer} features; start from those of one layer")
-    if array_path(out).resolve() == file.path.resolve():
+    if same_path(array_path(out), file.path):
         raise UserError(f"out= {out} would replace the features it is computed from; name another file")
     used = Preprocessing.from_json(file.source.preprocessing)
     if preprocessing is not None and convention(preprocessing) != used:

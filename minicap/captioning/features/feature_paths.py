@@ -17,6 +17,8 @@ def array_path(path):
     given, path = path, expanded(path)
     if path.name in ("", "..") or os.fspath(given).endswith(("/", os.sep)):
         raise UserError(f"{given} is a folder; name a file of features")
+    if is_stream(path):
+        raise UserError(f"{given} is a device or a pipe; name a file of features")
     return path if path.suffix == ".npy" else path.with_name(_without(".json", path.name) + ".npy")
 
 

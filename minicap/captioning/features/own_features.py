@@ -19,7 +19,7 @@ import numpy as np
 from ...errors import UserError, warn
 from ...files import sha256
 from ...locks import locked
-from ...paths import expanded
+from ...paths import expanded, resolved
 from ..data.caption_dataset import first_of
 from ..data.names import NameIndex
 from .feature_file import FeatureWriter, array_path, is_up_to_date, sidecar
@@ -43,7 +43,7 @@ def import_features(path, dataset, out, *, names=None, key=None, split=None, cha
     UserError when they are not those of all images, or it cannot be decided what they are.
     """
     path = expanded(path)
-    if path.resolve() in (array_path(out).resolve(), sidecar(out).resolve(), array_path(out).resolve().parent):
+    if resolved(path) in (resolved(array_path(out)), resolved(sidecar(out)), resolved(array_path(out)).parent):
         raise UserError(f"out= {out} would be written to the place of the features it is made from; name another file")
     with open_arrays(path) as entries:
         key, entry, found = choose(entries, path, key, dataset)

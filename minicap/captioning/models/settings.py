@@ -2,10 +2,10 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ...errors import UserError
-from ...schema import Count, Fraction, Size, fitting
+from ...schema import Count, Fraction, Size, Within, fitting
 from ...vgg import FINE_TUNED
 
 DROPOUT_LOCATIONS = ("regions", "words", "state", "output")  # of Show, Attend and Tell
@@ -33,7 +33,7 @@ class ShowTellSettings:
     drop: Fraction = 0.5
     label_smoothing: Fraction = 0.0
     image_every_step: bool = False
-    side: Size | None = None
+    side: Annotated[int, Within(1, 4097)] | None = None
     feature_size: Size | None = None
 
     finetune: ClassVar[None] = None

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...networks import NetworkFacts, has_regions
-from ...paths import expanded
+from ...paths import expanded, resolved
 from ...vgg import FINE_TUNED, VGG, tell_assumptions
 from ..captioner import Captioner
 from ..checkpoint import load_tensors, read_description
@@ -56,7 +56,7 @@ def extracted_features(dataset, settings, device):
     tell_assumptions(extractor.model, weights)
     name = dataset.name
     if name == "folder":  # two folders may hold different pictures under the same names
-        name += "-" + hashlib.sha256(str(expanded(settings.data_dir).resolve()).encode()).hexdigest()[:8]
+        name += "-" + hashlib.sha256(str(resolved(settings.data_dir)).encode()).hexdigest()[:8]
     path = data_folder() / "features" / f"{name}-{layer}-{extractor.source.weights_sha256[:8]}.npy"
     extract(Pictures(dataset, extractor), extractor, path)
     return path
