@@ -23,14 +23,13 @@ def filter_rows(x, W, b, S, top, left, begin, end, y):
     for n in range(N):
         for oh in range(begin, end):
             out, h = y[n, oh].reshape(-1), S * oh - top
-            for ow in range(OW):
-                for c in range(C):
-                    out[ow * C + c] = b[c]
+            _fill(out, b, 0, first if K == 3 else OW)
+            _fill(out, b, last if K == 3 else OW, OW)
             if K == 3 and first < last:
                 above = x[n, h].reshape(-1) if 0 <= h < H else outside
                 middle = x[n, h + 1].reshape(-1) if 0 <= h + 1 < H else outside
                 below = x[n, h + 2].reshape(-1) if 0 <= h + 2 < H else outside
-                _add_nine(above, middle, below, W, S, left, first, last, out)
+                _nine(above, middle, below, W, b, S, left, first, last, out)
             for kh in range(max(0, -h), min(K, H - h)):
                 row, w = x[n, h + kh].reshape(-1), W[kh]
                 if K == 5 and first < last:
@@ -51,6 +50,15 @@ def _inside(K, left, S, Wd, OW):
 
 
 @kernel
+def _fill(out, b, begin, end):
+    C = b.size
+    for ow in range(begin, end):
+        o = out[ow * C:(ow + 1) * C]
+        for c in range(C):
+            o[c] = b[c]
+
+
+@kernel
 def _add_one(row, w, S, offset, begin, end, out):
     """out[ow] += row[S·ow + offset] · w, pixels of C channels, for ``begin`` <= ow < ``end``."""
     C = w.size
@@ -61,7 +69,8 @@ def _add_one(row, w, S, offset, begin, end, out):
 
 
 @kernel
-def _add_nine(above, middle, below, w, S, left, begin, end, out):
+def _nine(above, middle, below, w, b, S, left, begin, end, out):
+    """All of the sum, for windows of 3 x 3 that begin and end inside the three rows: ``out`` is written once."""
     C = w.shape[2]
     u0, u1, u2, v0, v1, v2, w0, w1, w2 = w[0, 0], w[0, 1], w[0, 2], w[1, 0], w[1, 1], w[1, 2], w[2, 0], w[2, 1], w[2, 2]
     for ow in range(begin, end):
@@ -71,8 +80,9 @@ def _add_nine(above, middle, below, w, S, left, begin, end, out):
         m0, m1, m2 = middle[p:q], middle[q:r], middle[r:end_of_r]
         b0, b1, b2 = below[p:q], below[q:r], below[r:end_of_r]
         for c in range(C):
-            o[c] += (a0[c] * u0[c] + a1[c] * u1[c] + a2[c] * u2[c] + m0[c] * v0[c] + m1[c] * v1[c] + m2[c] * v2[c]
-                     + b0[c] * w0[c] + b1[c] * w1[c] + b2[c] * w2[c])
+            o[c] = b[c] + (a0[c] * u0[c] + a1[c] * u1[c] + a2[c] * u2[c]
+                           + m0[c] * v0[c] + m1[c] * v1[c] + m2[c] * v2[c]
+                           + b0[c] * w0[c] + b1[c] * w1[c] + b2[c] * w2[c])
 
 
 @kernel
