@@ -10,7 +10,7 @@ from ..backend import op
 from ..depthwise import output_sizes
 from .threads import image_blocks, run_blocks, scratch
 
-BLOCK = 1 << 16  # elements of y
+BLOCK = 1 << 18  # elements of y
 
 
 def _fits(*arrays):
