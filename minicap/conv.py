@@ -24,7 +24,7 @@ def output_size(H, K, S, P):
 
 def pad(x, P, value=0):
     """``x`` (N, H, W, C) with ``P`` pixels of ``value`` around each image; P may be ((top, bottom), (left, right))."""
-    (top, bottom), (left, right) = ((P, P), (P, P)) if isinstance(P, int) else P
+    (top, bottom), (left, right) = P if isinstance(P, tuple) else ((P, P), (P, P))
     if top == bottom == left == right == 0:
         return x
     N, H, W, C = x.shape
@@ -47,7 +47,7 @@ def padding_of(padding, H, W, K, S):
     """((top, bottom), (left, right)) for images of H x W; ``padding``: these pairs, one number, or "same"."""
     if padding == "same":
         return same_padding(H, K, S), same_padding(W, K, S)
-    return ((padding, padding), (padding, padding)) if isinstance(padding, int) else padding
+    return padding if isinstance(padding, tuple) else ((padding, padding), (padding, padding))
 
 
 def check_padding(padding):

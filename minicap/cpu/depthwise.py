@@ -56,9 +56,10 @@ def depthwise_conv2d_backward(dy, x, W, S, padding):
 
 def _input_gradient(dy, shape, W, S, padding):
     (top, _), (left, _) = padding
-    K, largest = len(W), max(map(max, padding))
-    if S == 1 and largest < K:
-        # Every pixel of x gets a gradient from the outputs around it: the same operation, with the kernel turned.
+    K = len(W)
+    if S == 1:
+        # Every pixel of x gets a gradient from the outputs around it: the same operation, with the kernel turned. Of
+        # padding beyond K - 1 a negative number is left, which cuts off outputs that have seen no pixel.
         turned = np.ascontiguousarray(W[::-1, ::-1])
         around = tuple((K - 1 - before, K - 1 - after) for before, after in padding)
         return depthwise_conv2d(dy, turned, np.zeros(shape[3], np.float32), 1, around)
