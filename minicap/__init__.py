@@ -19,13 +19,14 @@ os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
 __version__ = "0.1.0"
 
 _HOMES = {
-    "activations": ("Dropout", "ReLU", "Sigmoid", "Tanh"),
+    "activations": ("Dropout", "ReLU", "ReLU6", "Sigmoid", "Tanh"),
     "backend": ("array_module", "get_device", "to_numpy"),
     "captioning.captioner": ("Captioner",),
     "conv": ("Conv2d",),
+    "depthwise": ("DepthwiseConv2d",),
     "errors": ("UserError",),
     "gradcheck": ("assert_gradients", "check_gradients"),
-    "layer": ("Buffer", "Cache", "Layer", "Parameter", "Sequential"),
+    "layer": ("Buffer", "Cache", "Layer", "Parameter", "Residual", "Sequential"),
     "linear": ("Embedding", "Flatten", "Linear"),
     "losses": ("SoftmaxCrossEntropy",),
     "normalization": ("BatchNorm2d", "L2Normalize"),

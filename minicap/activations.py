@@ -1,4 +1,4 @@
-"""Pointwise layers: ReLU, Tanh, Sigmoid, and Dropout."""
+"""Pointwise layers: ReLU, ReLU6, Tanh, Sigmoid, and Dropout."""
 
 import numpy as np
 
@@ -26,6 +26,31 @@ class ReLU(Layer):
     def backward(self, dy, cache):
         (y,) = cache.spend(self)
         return relu_backward(dy, y)
+
+
+@op
+@fuse
+def relu6_backward(dy, y):
+    """dx of y = min(max(x, 0), 6). dy, y: arrays of one shape."""
+    return dy * ((y > 0) & (y < 6))
+
+
+class ReLU6(Layer):
+    """y = min(max(x, 0), 6), dy/dx = 1 where 0 < y < 6, else 0, at both kinks as well.
+
+    A bounded range loses little when numbers are stored in few bits (Sandler et al. 2018, section 4); EfficientNet-Lite
+    has it for that reason. The gradient is derived as that of ReLU in lesson 4, lessons/04_softmax.
+    """
+
+    def forward(self, x):
+        xp = array_module(x)
+        y = xp.maximum(x, 0)
+        xp.minimum(y, 6, out=y)
+        return y, Cache(y=y)
+
+    def backward(self, dy, cache):
+        (y,) = cache.spend(self)
+        return relu6_backward(dy, y)
 
 
 class Tanh(Layer):

@@ -8,6 +8,8 @@ x: (N, H, W, C), W: (K, K, C, F), b: (F,), y: (N, OH, OW, F), and x is zero outs
 that a window of x is a few contiguous runs and everything below is plain matrix products.
 """
 
+import operator
+
 import numpy as np
 
 from .backend import array_module, op
@@ -21,13 +23,47 @@ def output_size(H, K, S, P):
 
 
 def pad(x, P, value=0):
-    """``x`` (N, H, W, C) with ``P`` pixels of ``value`` around each image."""
-    if P == 0:
+    """``x`` (N, H, W, C) with ``P`` pixels of ``value`` around each image; P may be ((top, bottom), (left, right))."""
+    (top, bottom), (left, right) = P if isinstance(P, tuple) else ((P, P), (P, P))
+    if top == bottom == left == right == 0:
         return x
     N, H, W, C = x.shape
-    padded = array_module(x).full((N, H + 2 * P, W + 2 * P, C), value, dtype=x.dtype)
-    padded[:, P:P + H, P:P + W] = x
+    padded = array_module(x).full((N, top + H + bottom, left + W + right, C), value, dtype=x.dtype)
+    padded[:, top:top + H, left:left + W] = x
     return padded
+
+
+def same_padding(H, K, S=1):
+    """(before, after): padding for ⌈H / S⌉ windows of ``K`` pixels at distance ``S``, TensorFlow's "SAME".
+
+    Where the two differ, there is one pixel more after the image: (0, 1) for an even H, K = 3 and S = 2. The windows
+    then begin at other pixels than with 1 on both sides, which gives as many of them.
+    """
+    total = max(0, (-(-H // S) - 1) * S + K - H)
+    return total // 2, total - total // 2
+
+
+def padding_of(padding, H, W, K, S):
+    """((top, bottom), (left, right)) for images of H x W; ``padding``: these pairs, one number, or "same"."""
+    if padding == "same":
+        return same_padding(H, K, S), same_padding(W, K, S)
+    return padding if isinstance(padding, tuple) else ((padding, padding), (padding, padding))
+
+
+def check_padding(padding):
+    """``padding`` as layers keep it. ValueError if it is none that :func:`padding_of` understands."""
+    if isinstance(padding, (int, np.integer)) and padding >= 0:
+        return int(padding)
+    if isinstance(padding, str) and padding == "same":
+        return padding
+    try:
+        rows, columns = padding
+        pairs = tuple((operator.index(before), operator.index(after)) for before, after in (rows, columns))
+    except (TypeError, ValueError):
+        pairs = None
+    if pairs is None or min(map(min, pairs)) < 0:
+        raise ValueError(f"padding is a number of pixels, 'same' or ((top, bottom), (left, right)), got {padding!r}")
+    return pairs
 
 
 # --- The definition -----------------------------------------------------------------------------------------------
@@ -169,33 +205,48 @@ class Conv2d(Layer):
     ``input_gradient=False``, for the first layer of a network, backward returns None: nothing uses the gradient of the
     pixels, and it is a third of the work. ValueError when the kernel is larger than the padded image. Derived in
     lessons 7 and 8, lessons/07_convolution and lessons/08_convolution_backward.
+
+    ``padding`` may also be ((top, bottom), (left, right)), and "same" for :func:`same_padding`: P is then top and left.
     """
 
     def __init__(self, C, F, kernel=3, *, stride=1, padding=0, input_gradient=True, rng, init=he):
         self.W = Parameter(init(rng, (kernel, kernel, C, F)))
         self.b = Parameter(np.zeros(F, np.float32))
-        self.stride, self.padding, self.input_gradient = stride, padding, input_gradient
+        self.stride, self.padding, self.input_gradient = stride, check_padding(padding), input_gradient
 
     def forward(self, x):
-        self._expect_images(x)
-        return conv2d(x, self.W.data, self.b.data, self.stride, self.padding), Cache(x=x)
+        expect_shape(self, x, "NHWC", C=self.W.shape[2])
+        padded, P = _pad_where_uneven(x, padding_for(self, x))
+        return conv2d(padded, self.W.data, self.b.data, self.stride, P), Cache(x=x)
 
     def backward(self, dy, cache):
         (x,) = cache.spend(self)
-        dx, dW, db = conv2d_backward(dy, x, self.W.data, self.stride, self.padding, self.input_gradient)
+        N, H, W, C = x.shape
+        (top, _), (left, _) = sides = padding_for(self, x)
+        padded, P = _pad_where_uneven(x, sides)
+        dx, dW, db = conv2d_backward(dy, padded, self.W.data, self.stride, P, self.input_gradient)
         self.W.accumulate(dW)
         self.b.accumulate(db)
-        return dx
-
-    def _expect_images(self, x):
-        K, K, C, F = self.W.shape
-        expect_shape(self, x, "NHWC", C=C)
-        H, W = (n + 2 * self.padding for n in x.shape[1:3])
-        if min(H, W) < K:
-            raise ValueError(f"{self!r}: the kernel is larger than the padded image of {H}x{W} pixels")
+        return dx if padded is x or dx is None else dx[:, top:top + H, left:left + W]
 
     def __repr__(self):
         K, _, C, F = self.W.shape
         stride = f", stride={self.stride}" if self.stride != 1 else ""
-        padding = f", padding={self.padding}" if self.padding else ""
+        padding = f", padding={self.padding!r}" if self.padding else ""
         return f"Conv2d({C} -> {F}, {K}x{K}{stride}{padding})"
+
+
+def padding_for(layer, x):
+    """:func:`padding_of` for a layer with kernel W (K, K, ...) and the images x. ValueError if no window fits in."""
+    K, (H, W) = layer.W.shape[0], x.shape[1:3]
+    (top, bottom), (left, right) = sides = padding_of(layer.padding, H, W, K, layer.stride)
+    H, W = top + H + bottom, left + W + right
+    if min(H, W) < K:
+        raise ValueError(f"{layer!r}: the kernel is larger than the padded image of {H}x{W} pixels")
+    return sides
+
+
+def _pad_where_uneven(x, sides):
+    """(x, P) where P pixels on all sides is what ``sides`` says; else x is padded here, and P = 0."""
+    (top, bottom), (left, right) = sides
+    return (x, top) if top == bottom == left == right else (pad(x, sides), 0)

@@ -239,6 +239,44 @@ class Sequential(Layer):
         return "Sequential(\n" + "".join(f"  {n}: {layer!r}\n" for n, layer in self.layers.items()) + ")"
 
 
+class Residual(Layer):
+    """y = x + f(x), f the layers one after another, given as to :class:`Sequential`; x: any shape, which f has to keep.
+
+    x is used twice, so its gradient is the sum of both ways: dx = dy + (the gradient through f). The first way has no
+    factor that could make the gradient vanish (He et al. 2015; between layers of few channels, Sandler et al. 2018).
+    What is used several times: lesson 3, lessons/03_linear.
+    """
+
+    def __init__(self, *layers, **named):
+        self.f = Sequential(*layers, **named)
+
+    def forward(self, x):
+        y, cache = self.f.forward(x)
+        return self._add(x, y), Cache(f=cache)
+
+    def backward(self, dy, cache):
+        (f,) = cache.spend(self)
+        return dy + self.f.backward(dy, f)
+
+    def __call__(self, x):
+        return self._add(x, self.f(x))
+
+    def _add(self, x, y):
+        if y.shape != x.shape:  # NumPy would repeat a single channel
+            raise ValueError(f"{self!r}: f turns x of shape {tuple(x.shape)} into {tuple(y.shape)}, and their "
+                             "sum needs equal shapes")
+        return x + y
+
+    def children(self):
+        yield from self.f.children()
+
+    def __getitem__(self, name):
+        return self.f[name]
+
+    def __repr__(self):
+        return repr(self.f).replace("Sequential", "Residual", 1)
+
+
 def expect_shape(layer, x, letters, name="x", **known):
     """Raise ValueError unless ``x`` has one axis for each of ``letters``; ``known`` gives the sizes that are fixed.
 

@@ -5,26 +5,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minicap.activations import Dropout, ReLU, Sigmoid, Tanh, sigmoid
+from minicap.activations import Dropout, ReLU, ReLU6, Sigmoid, Tanh, sigmoid
 from minicap.backend import to_numpy
 
 
 @pytest.mark.parametrize(("layer", "function"), [
-    (ReLU(), lambda x: np.where(x > 0, x, 0)), (Tanh(), np.tanh), (Sigmoid(), lambda x: 1 / (1 + np.exp(-x)))])
+    (ReLU(), lambda x: np.where(x > 0, x, 0)), (ReLU6(), lambda x: np.clip(x, 0, 6)), (Tanh(), np.tanh),
+    (Sigmoid(), lambda x: 1 / (1 + np.exp(-x)))])
 def test_activations_compute_their_equations(device, rng, layer, function):
-    x = rng.standard_normal((3, 4))
+    x = 4 * rng.standard_normal((3, 4))
     np.testing.assert_allclose(to_numpy(layer(device.asarray(x))), function(x), rtol=1e-12)
 
 
-@pytest.mark.parametrize("layer", [ReLU(), Tanh(), Sigmoid()], ids=repr)
+@pytest.mark.parametrize("layer", [ReLU(), ReLU6(), Tanh(), Sigmoid()], ids=repr)
 @pytest.mark.parametrize("shape", [(4, 5), (7,), (2, 3, 4, 2)])
 def test_activations_pass_the_gradient_check(assert_gradients, rng, layer, shape):
-    assert_gradients(layer, rng.standard_normal(shape))
+    assert_gradients(layer, 4 * rng.standard_normal(shape))
 
 
 def test_relu_takes_the_gradient_zero_at_its_kink(device):
     y, cache = ReLU().forward(device.asarray(np.array([-1.0, 0.0, 2.0])))
     np.testing.assert_array_equal(to_numpy(ReLU().backward(device.asarray(np.ones(3)), cache)), [0, 0, 1])
+
+
+def test_relu6_takes_the_gradient_zero_at_both_kinks(device):
+    y, cache = ReLU6().forward(device.asarray(np.array([-1.0, 0, 2, 6, 7])))
+    np.testing.assert_array_equal(to_numpy(ReLU6().backward(device.asarray(np.ones(5)), cache)), [0, 0, 1, 0, 0])
 
 
 def test_sigmoid_and_tanh_saturate_without_overflow(device):

@@ -271,16 +271,17 @@ def ops_in(*modules):
             if hasattr(value, "plain") and value.__module__ == f"minicap.{module}"}
 
 
-LIBRARY = ("activations", "attention", "backend", "conv", "linear", "losses", "normalization", "optim",
+LIBRARY = ("activations", "attention", "backend", "conv", "depthwise", "linear", "losses", "normalization", "optim",
            "pooling", "recurrent")
 ATTENTION = {"prepare_keys", "attention_scores", "attention_scores_backward", "weighted_sum", "weighted_sum_backward"}
-COMPILED = ("captioning.decoding.beam_search", "linear", "optim", "cpu.activations", "cpu.attention", "cpu.losses",
-            "cpu.normalization", "cpu.pooling", "cpu.recurrent", "cpu.winograd")
+COMPILED = ("captioning.decoding.beam_search", "linear", "optim", "cpu.activations", "cpu.attention", "cpu.depthwise",
+            "cpu.losses", "cpu.normalization", "cpu.pooling", "cpu.recurrent", "cpu.winograd")
 
 
 @pytest.mark.parametrize("folder, homes, left_out", [
     ("cpu", LIBRARY, {"gates_backward", "adam_", "lerp_"}), ("cpu.compiled", COMPILED, {"sum_of_squares"}),
-    ("cuda", LIBRARY, {"pointwise", "relu_backward", "adam_", "lerp_", "sum_of_squares"} | ATTENTION)])
+    ("cuda", LIBRARY,
+     {"pointwise", "relu_backward", "relu6_backward", "adam_", "lerp_", "sum_of_squares"} | ATTENTION)])
 def test_every_twin_in_the_table_exists_under_the_name_and_with_the_arguments_of_its_op(folder, homes, left_out):
     table, ops = importlib.import_module(f"minicap.{folder}").TWINS, ops_in(*homes)
     assert set(table) == set(ops) - left_out

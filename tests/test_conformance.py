@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 import minicap
-from minicap.activations import Dropout, ReLU, Sigmoid, Tanh
+from minicap.activations import Dropout, ReLU, ReLU6, Sigmoid, Tanh
 from minicap.attention import AdaptiveAttention, DoublyStochastic, SoftAttention
 from minicap.backend import CPU, array_module, to_numpy
 from minicap.conv import Conv2d
-from minicap.layer import Layer, Sequential
+from minicap.depthwise import DepthwiseConv2d
+from minicap.layer import Layer, Residual, Sequential
 from minicap.linear import Embedding, Flatten, Linear
 from minicap.losses import SoftmaxCrossEntropy
 from minicap.normalization import BatchNorm2d, L2Normalize, Standardize
@@ -59,6 +60,7 @@ CASES = [
     Case("Flatten", lambda rng: Flatten(), [IMAGES], "Flatten()",
          [(2, 5)], "Flatten() expects x of shape (N, H, W, C), got (2, 5)"),
     Case("ReLU", lambda rng: ReLU(), [(3, 4)], "ReLU()"),
+    Case("ReLU6", lambda rng: ReLU6(), [(3, 4)], "ReLU6()"),
     Case("Tanh", lambda rng: Tanh(), [(3, 4)], "Tanh()"),
     Case("Sigmoid", lambda rng: Sigmoid(), [(3, 4)], "Sigmoid()"),
     Case("Dropout", lambda rng: Dropout(0.5, rng=rng), [(3, 4)], "Dropout(0.5)", same_at_inference=False),
@@ -66,6 +68,16 @@ CASES = [
          [(2, 4, 5, 5)], "Conv2d(3 -> 2, 3x3, padding=1) expects x of shape (N, H, W, 3), got (2, 4, 5, 5)"),
     Case("Conv2d, stride", lambda rng: Conv2d(3, 2, 2, stride=2, rng=rng), [IMAGES], "Conv2d(3 -> 2, 2x2, stride=2)",
          [(5, 4, 3)], "Conv2d(3 -> 2, 2x2, stride=2) expects x of shape (N, H, W, 3), got (5, 4, 3)"),
+    Case("Conv2d, same", lambda rng: Conv2d(3, 2, 3, stride=2, padding="same", rng=rng), [(2, 6, 5, 3)],
+         "Conv2d(3 -> 2, 3x3, stride=2, padding='same')",
+         [(5, 4, 3)], "Conv2d(3 -> 2, 3x3, stride=2, padding='same') expects x of shape (N, H, W, 3), got (5, 4, 3)"),
+    Case("DepthwiseConv2d", lambda rng: DepthwiseConv2d(3, 3, padding=1, rng=rng), [IMAGES],
+         "DepthwiseConv2d(3, 3x3, padding=1)",
+         [(2, 5, 4, 1)], "DepthwiseConv2d(3, 3x3, padding=1) expects x of shape (N, H, W, 3), got (2, 5, 4, 1)"),
+    Case("DepthwiseConv2d, uneven", lambda rng: DepthwiseConv2d(3, 5, stride=2, padding=((1, 2), (2, 1)), rng=rng),
+         [IMAGES], "DepthwiseConv2d(3, 5x5, stride=2, padding=((1, 2), (2, 1)))",
+         [(4, 3)], "DepthwiseConv2d(3, 5x5, stride=2, padding=((1, 2), (2, 1))) expects x of shape (N, H, W, 3), "
+         "got (4, 3)"),
     Case("MaxPool2d", lambda rng: MaxPool2d(2), [IMAGES], "MaxPool2d(2x2, stride=2)",
          [(5, 4, 3)], "MaxPool2d(2x2, stride=2) expects x of shape (N, H, W, C), got (5, 4, 3)"),
     Case("MaxPool2d, overlapping", lambda rng: MaxPool2d(3, stride=2, padding=1), [IMAGES],
@@ -107,6 +119,9 @@ CASES = [
     Case("Sequential", lambda rng: Sequential(fc=Linear(3, 4, rng=rng), act=Tanh()), [(2, 3)],
          "Sequential(\n  fc: Linear(3 -> 4)\n  act: Tanh()\n)",
          [(2, 4)], "fc: Linear(3 -> 4) expects x of shape (..., 3), got (2, 4)"),
+    Case("Residual", lambda rng: Residual(fc=Linear(3, 3, rng=rng), act=Tanh()), [(2, 3)],
+         "Residual(\n  fc: Linear(3 -> 3)\n  act: Tanh()\n)",
+         [(2, 4)], "fc: Linear(3 -> 3) expects x of shape (..., 3), got (2, 4)"),
 ]
 
 every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

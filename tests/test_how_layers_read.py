@@ -19,8 +19,10 @@ from minicap.optim import Optimizer
 ROOT = Path(__file__).resolve().parent.parent
 # What the lesson calls it, where that is not the name of the class.
 IDEAS = {"AttentionLSTM": "LSTM", "AvgPool2d": "average pooling", "BatchNorm2d": "batch norm",
-         "Conv2d": "convolution", "DoublyStochastic": "doubly stochastic", "Linear": "linear layer",
-         "LSTMCell": "LSTM", "MaxPool2d": "max pooling", "RegionEncoder": "key", "Sequential": "two layers",
+         "Conv2d": "convolution", "DepthwiseConv2d": "convolution", "DoublyStochastic": "doubly stochastic",
+         "Linear": "linear layer",
+         "LSTMCell": "LSTM", "MaxPool2d": "max pooling", "ReLU6": "ReLU", "RegionEncoder": "key",
+         "Residual": "the sum of the gradients of all its uses", "Sequential": "two layers",
          "ShowAttendTell": "caption", "ShowTell": "Show and Tell", "SoftmaxCrossEntropy": "cross-entropy",
          "Standardize": "batch norm", "WordEncoder": "embedding"}
 WITHOUT_LESSON = {"DeepOutput": "a sum of linear layers, from the paper",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from minicap.activations import ReLU, Tanh
 from minicap.backend import CPU, array_module, to_numpy
 from minicap.errors import UserError
-from minicap.layer import Buffer, Cache, Layer, Parameter, Sequential, expect_shape
+from minicap.layer import Buffer, Cache, Layer, Parameter, Residual, Sequential, expect_shape
 from minicap.linear import Linear
 from minicap.normalization import BatchNorm2d
 
@@ -182,6 +182,27 @@ def test_sequential_takes_names_or_none_but_not_both(rng):
 def test_sequential_shows_its_layers(rng):
     assert repr(Sequential(fc=Linear(3, 4, rng=rng), relu=ReLU())) == (
         "Sequential(\n  fc: Linear(3 -> 4)\n  relu: ReLU()\n)")
+
+
+def test_residual_adds_what_its_layers_make_of_x(device, rng):
+    layer = Residual(fc=Linear(3, 3, rng=rng), act=Tanh()).astype(np.float64).to(device)
+    x = device.asarray(rng.standard_normal((4, 3)))
+    expected = to_numpy(x) + to_numpy(layer["act"](layer["fc"](x)))
+    np.testing.assert_array_equal(to_numpy(layer(x)), expected)
+    np.testing.assert_array_equal(to_numpy(layer.forward(x)[0]), expected)
+    assert list(layer.state()) == ["fc.W", "fc.b"]
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_residual_passes_the_gradient_check(assert_gradients, rng, layers):
+    assert_gradients(Residual(*(Linear(3, 3, rng=rng) for _ in range(layers))), rng.standard_normal((5, 3)))
+
+
+def test_layers_that_change_the_shape_are_refused_even_if_the_sum_would_broadcast(rng):
+    block = Residual(fc=Linear(3, 1, rng=rng))
+    for call in (block, block.forward):
+        with pytest.raises(ValueError, match=r"\): f turns x of shape \(5, 3\) into \(5, 1\), and their sum"):
+            call(np.zeros((5, 3), np.float32))
 
 
 # --------------------------------------------------------------------------------------------------------- shapes

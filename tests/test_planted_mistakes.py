@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from test_conformance import CASES
 
-from minicap.activations import Dropout, ReLU, Sigmoid, Tanh, relu_backward
+from minicap.activations import Dropout, ReLU, ReLU6, Sigmoid, Tanh, relu6_backward, relu_backward
 from minicap.attention import (
     AdaptiveAttention,
     DoublyStochastic,
@@ -24,8 +24,9 @@ from minicap.attention import (
     weighted_sum_backward,
 )
 from minicap.conv import Conv2d, _fold_windows, conv2d_backward
+from minicap.depthwise import DepthwiseConv2d, depthwise_conv2d_backward
 from minicap.gradcheck import GradientError
-from minicap.layer import Sequential
+from minicap.layer import Residual, Sequential
 from minicap.linear import Embedding, Flatten, Linear, segment_sum
 from minicap.losses import SoftmaxCrossEntropy, softmax_cross_entropy_backward
 from minicap.normalization import BatchNorm2d, L2Normalize, Standardize, batch_norm_backward
@@ -62,6 +63,10 @@ MISTAKES = [
     Mistake(ReLU, "mask forgotten", "dy * (y > 0)", "dy", where=relu_backward),
     Mistake(ReLU, "mask of the gradient instead of the input", "dy * (y > 0)", "dy * (dy > 0)", where=relu_backward),
     Mistake(ReLU, "masked with the value instead of its sign", "dy * (y > 0)", "dy * y", where=relu_backward),
+    Mistake(ReLU6, "the upper kink forgotten", "((y > 0) & (y < 6))", "(y > 0)", where=relu6_backward),
+    Mistake(ReLU6, "the lower kink forgotten", "((y > 0) & (y < 6))", "(y < 6)", where=relu6_backward),
+    Mistake(ReLU6, "the inside instead of the outside", "(y > 0) & (y < 6)", "(y <= 0) | (y >= 6)",
+            where=relu6_backward),
     Mistake(Tanh, "square dropped", "1 - y * y", "1 - y"),
     Mistake(Tanh, "gradient from above dropped", "dy * (1 - y * y)", "1 - y * y"),
     Mistake(Sigmoid, "factor dropped", "dy * y * (1 - y)", "dy * (1 - y)"),
@@ -88,6 +93,28 @@ MISTAKES = [
             conv2d_backward),
     Mistake(Conv2d, "db averaged over the pixels", "dy.sum(axis=(0, 1))", "dy.mean(axis=1).sum(axis=0)",
             conv2d_backward),
+
+
+    Mistake(DepthwiseConv2d, "sign of dW", "(dy * tap)", "-(dy * tap)", depthwise_conv2d_backward),
+    Mistake(DepthwiseConv2d, "dW averaged over the batch", "(dy * tap).sum(axis=(0, 1, 2))",
+            "(dy * tap).mean(axis=0).sum(axis=(0, 1))", depthwise_conv2d_backward),
+    Mistake(DepthwiseConv2d, "channels mixed in dW", "(dy * tap).sum(axis=(0, 1, 2))", "(dy * tap).sum() / C",
+            depthwise_conv2d_backward),
+    Mistake(DepthwiseConv2d, "kernel flipped in dx", "dy * W[kh, kw]", "dy * W[K - 1 - kh, K - 1 - kw]",
+            depthwise_conv2d_backward),
+    Mistake(DepthwiseConv2d, "rows and columns of the kernel mixed up", "dy * W[kh, kw]", "dy * W[kw, kh]",
+            depthwise_conv2d_backward),
+    Mistake(DepthwiseConv2d, "overlapping windows overwrite", "dtap += dy", "dtap[...] = dy",
+            depthwise_conv2d_backward),
+    Mistake(DepthwiseConv2d, "stride forgotten in dx", "_taps(dx, K, S, OH, OW)", "_taps(dx, K, 1, OH, OW)",
+            depthwise_conv2d_backward),
+    Mistake(DepthwiseConv2d, "padding not cut off", "dx[:, top:top + H, left:left + Wd]", "dx[:, :H, :Wd]",
+            depthwise_conv2d_backward),
+    Mistake(DepthwiseConv2d, "rows and columns of the padding mixed up", "dx[:, top:top + H, left:left + Wd]",
+            "dx[:, left:left + H, top:top + Wd]", depthwise_conv2d_backward),
+    Mistake(DepthwiseConv2d, "db not summed over the batch", "dy.sum(axis=(0, 1, 2))\n", "dy[0].sum(axis=(0, 1))\n",
+            depthwise_conv2d_backward),
+    Mistake(DepthwiseConv2d, "db forgotten", "self.b.accumulate(db)", "pass"),
 
     Mistake(MaxPool2d, "mask forgotten", "dy * found", "dy", max_pool2d_backward),
     Mistake(MaxPool2d, "overlapping windows overwrite", "dtap += dy * found", "dtap[...] = dy * found",
@@ -210,6 +237,9 @@ MISTAKES = [
     Mistake(Sequential, "caches taken in the wrong order", "caches.pop()", "caches.pop(0)"),
     Mistake(Sequential, "the last layer skipped", "for layer in reversed(self.layers.values()):",
             "caches.pop()\n        for layer in list(reversed(self.layers.values()))[1:]:"),
+    Mistake(Residual, "the way past f forgotten", "dy + self.f.backward(dy, f)", "self.f.backward(dy, f)"),
+    Mistake(Residual, "the way through f forgotten", "dy + self.f.backward(dy, f)", "dy + 0 * self.f.backward(dy, f)"),
+    Mistake(Residual, "the mean of both ways", "dy + self.f.backward(dy, f)", "(dy + self.f.backward(dy, f)) / 2"),
 ]
 
 
@@ -251,10 +281,13 @@ EXAMPLES = {
     Embedding: lambda make, rng: (make(4, 3, rng=rng), [np.array([2, 0, 2])], {}),
     Flatten: lambda make, rng: (make(), [normal(2, 3, 2, 2)], {}),
     ReLU: lambda make, rng: (make(), [normal(3, 4)], {}),
+    ReLU6: lambda make, rng: (make(), [5 * normal(3, 4)], {}),
     Tanh: lambda make, rng: (make(), [normal(3, 4)], {}),
     Sigmoid: lambda make, rng: (make(), [normal(3, 4)], {}),
     Dropout: lambda make, rng: (make(0.5, rng=rng), [normal(3, 4)], {}),
     Conv2d: lambda make, rng: (make(2, 2, 3, stride=2, padding=1, rng=rng), [normal(2, 5, 4, 2)], {}),
+    DepthwiseConv2d: lambda make, rng: (make(2, 3, stride=2, padding=((1, 2), (2, 1)), rng=rng),
+                                        [normal(2, 5, 4, 2)], {}),
     MaxPool2d: lambda make, rng: (make(3, stride=2, padding=1), [normal(2, 5, 4, 2)], {}),
     AvgPool2d: lambda make, rng: (make(3, stride=2, padding=1), [normal(2, 5, 4, 2)], {}),
     BatchNorm2d: lambda make, rng: (off_neutral(make(2), rng), [normal(2, 3, 2, 2)], {}),
@@ -270,6 +303,7 @@ EXAMPLES = {
     DoublyStochastic: lambda make, rng: (make(0.3), [normal(3, 4)], {"words": 7}),
     SoftmaxCrossEntropy: lambda make, rng: (make(0.1), [normal(4, 5), np.array([1, 4, 0, 1])],
                                             {"mask": np.array([True, False, True, True])}),
+    Residual: lambda make, rng: (make(Linear(3, 3, rng=rng), Tanh()), [normal(4, 3)], {}),
     Sequential: lambda make, rng: (make(Linear(3, 3, rng=rng), Linear(3, 3, rng=rng)), [normal(4, 3)], {}),
 }
 
@@ -303,6 +337,14 @@ def test_a_mistake_is_found_and_located(assert_gradients, device, mistake):
 def test_every_layer_of_the_conformance_table_has_mistakes_planted():
     layers = {type(case.make(np.random.default_rng(0))) for case in CASES}
     assert layers == set(EXAMPLES) == {mistake.layer for mistake in MISTAKES}
+
+
+@pytest.mark.parametrize("wrong", ["dx[:, :H, :W]", "dx[:, left:left + H, top:top + W]", "dx[:, -H:, -W:]"])
+def test_padding_that_differs_on_the_sides_and_is_cut_off_wrongly_is_found(assert_gradients, rng, wrong):
+    right, options = "dx[:, top:top + H, left:left + W]", {"stride": 2, "padding": ((1, 2), (2, 1)), "rng": rng}
+    assert assert_gradients(Conv2d(2, 2, 3, **options), normal(2, 5, 4, 2)).worst_error < 1e-6
+    with pytest.raises(GradientError, match=r"x\[\d, \d, \d, \d\]: backward gives"):
+        assert_gradients(plant(Mistake(Conv2d, "uneven padding", right, wrong))(2, 2, 3, **options), normal(2, 5, 4, 2))
 
 
 # ----------------------------------------------------------------------------- one that element by element cannot show

@@ -67,7 +67,8 @@ def _steps(layers):
     layers = list(layers)
     while layers:
         layer = layers.pop(0)
-        method = algorithm(layer.W.data, layer.stride, layer.padding) if isinstance(layer, Conv2d) else None
+        even = isinstance(layer, Conv2d) and isinstance(layer.padding, int)
+        method = algorithm(layer.W.data, layer.stride, layer.padding) if even else None
         if method not in ("winograd", "im2col"):
             yield layer
             continue

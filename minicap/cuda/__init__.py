@@ -14,6 +14,8 @@ TWINS = {
     "conv2d_backward": "conv",
     "max_pool2d": "pooling",
     "max_pool2d_backward": "pooling",
+    "depthwise_conv2d": "depthwise",
+    "depthwise_conv2d_backward": "depthwise",
     "channel_moments": "normalization",
     "batch_norm": "normalization",
     "batch_norm_backward": "normalization",

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from minicap.activations import Dropout, ReLU, Tanh
+from minicap.activations import Dropout, ReLU, ReLU6, Tanh
 from minicap.conv import Conv2d
 from minicap.cpu import inference
 from minicap.cpu.inference import CHUNK, InferencePlan
-from minicap.layer import Sequential
+from minicap.depthwise import DepthwiseConv2d
+from minicap.layer import Residual, Sequential
 from minicap.linear import Flatten, Linear
 from minicap.normalization import BatchNorm2d
 from minicap.pooling import AvgPool2d, MaxPool2d
@@ -85,6 +86,16 @@ def test_layers_of_every_kind_and_a_relu_that_follows_no_convolution():
     model["1"].mean.data = np.linspace(-1, 1, 16, dtype=np.float32)
     model["1"].var.data = np.linspace(0.5, 2, 16, dtype=np.float32)
     assert_equals_model(model, images(4, 12, 12, 16))
+
+
+@pytest.mark.parametrize("padding", ["same", ((0, 1), (2, 1))])
+def test_layers_of_other_networks_compute_as_they_are(padding):
+    """Padding that differs on the sides, depthwise convolutions and residual blocks have no prepared form."""
+    rng = np.random.default_rng(0)
+    block = Residual(conv(32, 32), ReLU6(), DepthwiseConv2d(32, 3, padding="same", rng=rng))
+    model = Sequential(conv(3, 32, stride=2, padding=padding), ReLU6(), block, conv(32, 32), ReLU())
+    assert_equals_model(model, images(3, 12, 12, 3))
+    assert kinds(model) == [".", ".", ".", "Wr"]
 
 
 def test_relu_and_pooling_are_swallowed_only_by_the_convolution_they_follow():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from minicap import cpu
-from minicap.activations import relu_backward
+from minicap.activations import relu6_backward, relu_backward
 from minicap.backend import pointwise
 from minicap.cpu import losses, normalization, pooling
 from minicap.cpu import pointwise as pieces
@@ -62,6 +62,12 @@ def test_large_images_are_pooled_in_several_blocks(monkeypatch):
 def test_the_gradient_of_relu_equals_the_plain_one(shape):
     dy, y = normal(*shape), np.maximum(normal(*shape, seed=1), 0)
     np.testing.assert_array_equal(relu_backward(dy, y), relu_backward.plain(dy, y))
+
+
+@pytest.mark.parametrize("shape", [(1,), (3, 5), (2, 300, 600)])
+def test_the_gradient_of_relu6_equals_the_plain_one(shape):
+    dy, y = normal(*shape), np.clip(6 * normal(*shape, seed=1), 0, 6)
+    np.testing.assert_array_equal(relu6_backward(dy, y), relu6_backward.plain(dy, y))
 
 
 # --------------------------------------------------------------------------------------------- batch normalisation

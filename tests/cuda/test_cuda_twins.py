@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from minicap import cuda as cuda_twins
 from minicap.backend import to_numpy
 from minicap.conv import conv2d, conv2d_backward
-from minicap.cuda import conv, kernels, linear, winograd
+from minicap.cuda import conv, depthwise, kernels, linear, winograd
+from minicap.depthwise import depthwise_conv2d, depthwise_conv2d_backward, output_sizes
 from minicap.linear import segment_sum
 from minicap.losses import log_softmax, softmax_cross_entropy, softmax_cross_entropy_backward
 from minicap.normalization import batch_norm, batch_norm_backward, channel_moments
@@ -130,6 +131,23 @@ def test_max_pooling_and_its_gradient(cuda, N, H, W, C, K, S, P, ties):
     assert_equal(cuda, max_pool2d_backward, normal(*y.shape, seed=1), x, y, K, S, P, tolerance=1e-6)
 
 
+@pytest.mark.parametrize("N, H, W, C, K, S, padding", [
+    (1, 1, 1, 1, 1, 1, ((0, 0), (0, 0))), (2, 7, 5, 3, 3, 1, ((1, 1), (1, 1))), (1, 8, 9, 33, 3, 2, ((0, 1), (1, 1))),
+    (2, 20, 22, 5, 5, 2, ((1, 2), (1, 2))), (1, 9, 9, 2, 2, 3, ((0, 0), (3, 1))), (3, 6, 4, 64, 5, 1, ((2, 2), (2, 2))),
+    (1, 2, 3, 4, 3, 1, ((4, 5), (3, 0))),
+])
+def test_depthwise_convolution_and_its_gradients(cuda, N, H, W, C, K, S, padding):
+    x, kernel, b = normal(N, H, W, C), normal(K, K, C), normal(C)
+    assert_equal(cuda, depthwise_conv2d, x, kernel, b, S, padding)
+    dy = normal(N, *output_sizes(x, K, S, padding), C, seed=1)
+    assert_equal(cuda, depthwise_conv2d_backward, dy, x, kernel, S, padding, tolerance=5e-6)
+
+
+def test_the_kernel_gradient_of_many_outputs_is_added_up_from_slabs(cuda, monkeypatch):
+    monkeypatch.setattr(depthwise, "FEWEST_ROWS", 7)
+    test_depthwise_convolution_and_its_gradients(cuda, 2, 9, 7, 33, 3, 1, ((1, 1), (1, 1)))
+
+
 def test_a_pixel_that_is_no_number_is_the_largest(cuda):
     x = normal(1, 4, 4, 1)
     x[0, 0, 1] = x[0, 3, 2] = np.nan
@@ -225,6 +243,8 @@ def test_double_precision_and_sizes_beyond_32_bits_are_left_to_the_plain_functio
     calls = {
         "segment_sum": (x, words, 1), "conv2d": (x, x, v), "conv2d_backward": (x, x, x),
         "max_pool2d": (x, 2, 2), "max_pool2d_backward": (x, x, x, 2, 2),
+        "depthwise_conv2d": (x, x[0], v, 1, ((0, 0), (0, 0))),
+        "depthwise_conv2d_backward": (x, x, x[0], 1, ((0, 0), (0, 0))),
         "channel_moments": (x,), "batch_norm": (x, v, v, v, v), "batch_norm_backward": (x, x, v, v, v),
         "gates_forward": (m, m), "gates_backward": (m, m, m, m, m), "lstm_steps": (x, m, x, x, x, [1]),
         "lstm_steps_backward": (x, m, x, x, x, m, m, [1]),
@@ -265,6 +285,7 @@ def test_the_same_numbers_come_out_of_every_run(cuda, monkeypatch):
         mean, variance = channel_moments(x)
         arrays = [mean, variance, *batch_norm_backward(dy, x, mean, mean, variance), segment_sum(dy, words, 6),
                   max_pool2d_backward(dy, x, max_pool2d(x, 3, 1, 1), 3, 1, 1), *conv2d_backward(dy, x, kernel, 1, 1),
+                  *depthwise_conv2d_backward(dy, x, kernel[:, :, 0], 1, ((1, 1), (1, 1))),
                   *softmax_cross_entropy(x.reshape(-1, 360), words.reshape(-1)[:18])]
         return [to_numpy(a) for a in arrays]
 

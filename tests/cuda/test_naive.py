@@ -11,6 +11,7 @@ from minicap.conv import conv2d, conv2d_backward
 from minicap.cpu.winograd import AT, BT, G
 from minicap.cuda import kernels
 from minicap.cuda.kernels import blocks_for, launch
+from minicap.depthwise import depthwise_conv2d, depthwise_conv2d_backward
 from minicap.linear import segment_sum
 from minicap.losses import log_softmax, softmax_cross_entropy, softmax_cross_entropy_backward
 from minicap.normalization import batch_norm, batch_norm_backward, channel_moments, inverse_deviation
@@ -19,6 +20,8 @@ from minicap.recurrent import gates_backward, gates_forward
 
 # What each final kernel replaces. Version 2 only where there is a step between the first and the final one.
 REPLACED = {
+    "depthwise": {"depthwise": ["depthwise_v1"], "input_gradient": ["input_gradient_v1"],
+                  "kernel_gradient": ["kernel_gradient_v1"]},
     "embedding": {"segment_sum": ["segment_sum_v1", "segment_sum_v2"]},
     "im2col": {"windows": ["windows_v1"], "pixels": ["pixels_v1"]},
     "lstm": {"gates_forward": ["gates_forward_v1_gates", "gates_forward_v1_cell", "gates_forward_v1_hidden"],
@@ -174,6 +177,22 @@ def test_cross_entropy(cuda, smoothing):
     dlogits = p.copy()
     launch("naive/softmax", "cross_entropy_backward_v1", *blocks_for(M), dlogits, targets, dloss, M, V, smoothing)
     assert_same([dlogits], [softmax_cross_entropy_backward(p, targets, dloss, smoothing)])
+
+
+@pytest.mark.parametrize("N, H, W, C, K, S, P", WINDOWS)
+def test_depthwise_convolution(cuda, N, H, W, C, K, S, P):
+    padding = (P, P + 1), (P, 0)
+    x, kernel, b = on(cuda, normal(N, H, W, C), normal(K, K, C), normal(C))
+    final = depthwise_conv2d(x, kernel, b, S, padding)
+    OH, OW = final.shape[1:3]
+    (dy,) = on(cuda, normal(*final.shape, seed=1))
+    y, dx, dW, sizes = empty(cuda, *final.shape), zeros(cuda, *x.shape), empty(cuda, K, K, C), (
+        H, W, C, OH, OW, K, S, P, P)
+    launch("naive/depthwise", "depthwise_v1", *blocks_for(y.size), x, kernel, b, y, y.size, *sizes)
+    launch("naive/depthwise", "input_gradient_v1", *blocks_for(y.size), dy, kernel, dx, y.size, *sizes)
+    launch("naive/depthwise", "kernel_gradient_v1", *blocks_for(dW.size), dy, x, dW, N * OH * OW, *sizes)
+    assert_same([y], [final])
+    assert_same([dx, dW], depthwise_conv2d_backward(dy, x, kernel, S, padding)[:2])
 
 
 @pytest.mark.parametrize("N, H, W, C, F", [(1, 4, 4, 32, 32), (2, 5, 7, 32, 33), (1, 1, 1, 32, 32)])

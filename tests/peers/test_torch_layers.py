@@ -8,9 +8,11 @@ their sum.
 import numpy as np
 import pytest
 
+from minicap.activations import ReLU6
 from minicap.backend import to_numpy
-from minicap.conv import Conv2d
-from minicap.layer import Parameter
+from minicap.conv import Conv2d, same_padding
+from minicap.depthwise import DepthwiseConv2d
+from minicap.layer import Parameter, Residual
 from minicap.linear import Embedding, Linear
 from minicap.losses import SoftmaxCrossEntropy
 from minicap.normalization import BatchNorm2d
@@ -77,6 +79,54 @@ def test_conv2d(device, rng, kernel, stride, padding, image):
     tx, tW, tb = leaf(x), leaf(W.transpose(3, 2, 0, 1).copy()), leaf(b)
     y = channels_last(F.conv2d(images_first(tx), tW, tb, stride=stride, padding=padding))
     compare(layer, device, x, y, {"x": tx, "W": (tW, lambda g: g.permute(2, 3, 1, 0)), "b": (tb, lambda g: g)},
+            rng.standard_normal(y.shape))
+
+
+SAME_IMAGES = [(8, 8), (7, 10), (13, 6)]
+
+
+def images_padded_by_torch(tx, image, kernel, stride):
+    """TensorFlow's SAME, which PyTorch has not with a stride: zeros around the image beforehand."""
+    (top, bottom), (left, right) = (same_padding(n, kernel, stride) for n in image)
+    return F.pad(images_first(tx), (left, right, top, bottom))
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 2), (2, 2)])
+@pytest.mark.parametrize("image", SAME_IMAGES)
+def test_conv2d_with_same_padding(device, rng, kernel, stride, image):
+    layer = double(Conv2d(3, 4, kernel, stride=stride, padding="same", rng=rng), device)
+    x, W, b = rng.standard_normal((2, *image, 3)), layer.state()["W"], layer.state()["b"]
+    tx, tW, tb = leaf(x), leaf(W.transpose(3, 2, 0, 1).copy()), leaf(b)
+    y = channels_last(F.conv2d(images_padded_by_torch(tx, image, kernel, stride), tW, tb, stride=stride))
+    compare(layer, device, x, y, {"x": tx, "W": (tW, lambda g: g.permute(2, 3, 1, 0)), "b": (tb, lambda g: g)},
+            rng.standard_normal(y.shape))
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (3, 1), (3, 2), (5, 1), (5, 2), (4, 3)])
+@pytest.mark.parametrize("image", SAME_IMAGES)
+def test_depthwise_conv2d(device, rng, kernel, stride, image):
+    layer = double(DepthwiseConv2d(3, kernel, stride=stride, padding="same", rng=rng), device)
+    layer.b.data = device.asarray(rng.standard_normal(3))
+    x, W, b = rng.standard_normal((2, *image, 3)), layer.state()["W"], layer.state()["b"]
+    tx, tW, tb = leaf(x), leaf(W.transpose(2, 0, 1)[:, None].copy()), leaf(b)
+    y = channels_last(F.conv2d(images_padded_by_torch(tx, image, kernel, stride), tW, tb, stride=stride, groups=3))
+    compare(layer, device, x, y, {"x": tx, "W": (tW, lambda g: g[:, 0].permute(1, 2, 0)), "b": (tb, lambda g: g)},
+            rng.standard_normal(y.shape))
+
+
+def test_relu6(device, rng):
+    x = np.concatenate([8 * rng.standard_normal(50), [0.0, 6.0]])
+    tx = leaf(x)
+    y = F.relu6(tx)
+    compare(ReLU6(), device, x, y, {"x": tx}, rng.standard_normal(y.shape))
+
+
+def test_residual_block(device, rng):
+    layer = double(Residual(fc=Linear(3, 3, rng=rng), act=ReLU6()), device)
+    x = rng.standard_normal((5, 3))
+    tx, tW, tb = leaf(x), leaf(layer.state()["fc.W"].T.copy()), leaf(layer.state()["fc.b"])
+    y = tx + F.relu6(F.linear(tx, tW, tb))
+    compare(layer, device, x, y, {"x": tx, "fc.W": (tW, lambda g: g.T), "fc.b": (tb, lambda g: g)},
             rng.standard_normal(y.shape))
 
 

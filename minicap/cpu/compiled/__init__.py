@@ -10,9 +10,13 @@ off. Numba caches the machine code on disk, so it is compiled only once.
 
 TWINS = {
     "mask": "activations",
+    "mask6": "activations",
     "segment_sum": "linear",
     "largest_of_windows": "pooling",
     "scatter_to_maximum": "pooling",
+    "filter_rows": "depthwise",
+    "spread_rows": "depthwise",
+    "kernel_gradient_of_rows": "depthwise",
     "sums_of_powers": "normalization",
     "scale_and_shift": "normalization",
     "sums_of_gradients": "normalization",

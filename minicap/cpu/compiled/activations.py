@@ -1,11 +1,17 @@
-"""The gradient of ReLU in one pass."""
+"""The gradients of ReLU and ReLU6 in one pass."""
 
 from .arithmetic import f4, kernel
 
-ZERO = f4(0)
+ZERO, SIX = f4(0), f4(6)
 
 
 @kernel
 def mask(dx, dy, y):
     for i in range(dx.size):
         dx[i] = dy[i] if y[i] > ZERO else ZERO
+
+
+@kernel
+def mask6(dx, dy, y):
+    for i in range(dx.size):
+        dx[i] = dy[i] if (y[i] > ZERO) & (y[i] < SIX) else ZERO
