@@ -157,7 +157,8 @@ def _from_coco(value, where):
     """COCO's annotations: each names its image by id. Images without a caption, as those of its test set, are none."""
     images, names = {}, {}
     for i, image in enumerate(value["images"] if isinstance(value.get("images"), list) else ()):
-        if not isinstance(image, dict) or not isinstance(image.get("file_name"), str) or "id" not in image:
+        if (not isinstance(image, dict) or not isinstance(image.get("file_name"), str)
+                or type(image.get("id")) not in (int, str)):
             raise UserError(f'{where}, images[{i}]: expected {{"id": ..., "file_name": ...}}, found '
                             f"{shortened(json.dumps(image))}")
         name, id = image["file_name"], image["id"]

@@ -311,6 +311,7 @@ def test_a_quoted_caption_may_have_line_ends():
     ({A: "train", B: "test"}, "x says the split of each image and has no captions; name it with splits="),
     ({A: [True]}, r"entry 'a1.jpg': expected .*, found '\[true\]'"),
     ({A: ["x", 3]}, "entry 'a1.jpg': expected"),
+    ('{"images": [{"id": null, "file_name": "a1.jpg"}], "annotations": [{"caption": "x"}]}', r"images\[0\]: expected"),
     ("image,caption\na1.jpg,nan\n", "line 2: expected image,caption, but the caption of a1.jpg is empty"),
     ({"image": [A, True], "caption": ["x", "y"]}, "entry 1: the image has to be a name or a number, not True"),
     ({"image": [A, B], "caption": ["x", 2]}, "entry 1: expected"),
