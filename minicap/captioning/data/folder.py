@@ -54,15 +54,15 @@ def find_caption_file(data_dir, pictures):
 
     Files are looked for in the folder itself, then in those in it (COCO's ``annotations``).
     """
-    problems, unread = {}, {}
+    problems, unread = {}, []
     for folders in ([data_dir], sorted(path for path in data_dir.iterdir() if path.is_dir())):
         fitting = {}
         for path in _text_files(folders):
-            data = path.read_bytes()
             try:
-                found = parse_caption_file(data, path)
+                found = parse_caption_file(path.read_bytes(), path)
             except UserError as error:
-                problems[path], unread[path] = error, data
+                problems[path] = error
+                unread.append(path)
                 continue
             if pictures.has_any(found.captions):
                 fitting[path] = found
@@ -70,7 +70,7 @@ def find_caption_file(data_dir, pictures):
                 problems[path] = UserError(f"none of the {len(found.captions):,} images that {path} names (the first "
                                            f"is {next(iter(found.captions))}) is in {data_dir} or a folder in it")
         if fitting:
-            broken = [path for path, data in unread.items() if path in problems and _is_broken(data, pictures)]
+            broken = [path for path in unread if _is_broken(path.read_bytes(), pictures)]
             return _the_one(data_dir, fitting, problems, broken)
     other = [path.name for path in sorted(data_dir.iterdir()) if path.suffix.lower() in NO_TEXT]
     alone = [path for path in problems if pictures.has_any([path.stem])]
@@ -112,7 +112,7 @@ def _the_one(data_dir, fitting, problems, broken):
                             f"folder if the captions are those in {next(iter(fitting)).name}")
         if path.name in CAPTION_NAMES and path.parent == data_dir:
             warn(f"{path.name} is not used: {problem}")
-    ours = [path for path in fitting if is_of_a_model(path.read_bytes())]
+    ours = [path for path in fitting if is_of_a_model(path.read_bytes())] if len(fitting) > 1 else []
     if len(ours) < len(fitting):
         for path in ours:
             del fitting[path]
