@@ -18,9 +18,7 @@ def read_header(stream):
     believes it, so that files can be made with which it stops with nearly every exception.
     """
     try:
-        version = np.lib.format.read_magic(stream)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-        shape, column_major, dtype = read(stream)
+        shape, column_major, dtype = parse_header(stream)
     except Exception as error:
         raise DamagedError(f"no .npy file of plain numbers ({type(error).__name__}: {str(error)[:100]})") from error
     if dtype.kind not in PLAIN or dtype.names or dtype.subdtype or dtype.itemsize == 0:
@@ -29,6 +27,12 @@ def read_header(stream):
     if not all(type(length) is int and 0 <= length < 2**62 for length in shape) or math.prod(shape) >= 2**62:
         raise DamagedError(f"an .npy file of the impossible shape {str(shape)[:100]}")
     return shape, column_major, dtype
+
+
+def parse_header(stream):
+    """The same three as NumPy reads them, which may raise anything: see :func:`read_header`."""
+    version = np.lib.format.read_magic(stream)
+    return {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version](stream)
 
 
 def open_npy(path, mode="r"):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..npy import parse_header
 from .raw import native
 from .refusal import RefusalError, damaged, library_reads, refuse_bomb, shown
 from .torch_pickle import Constructor, PickleMachine
@@ -94,9 +95,7 @@ def read_npy_pickle(path, buffer):
     """{"conv1_1/weights": array, "conv1_1/biases": array, ...} of such a file mapped as ``buffer``."""
     with library_reads(".npy"):
         buffer.seek(0)
-        version = np.lib.format.read_magic(buffer)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, _, _ = read_header[version](buffer)
+        shape, _, _ = parse_header(buffer)
     root = _unpickled(buffer)
     content = root.value if type(root) is _Array else None
     if shape != () or type(content) is not list or len(content) != 1 or type(content[0]) is not dict:
