@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from minicap import efficientnet
 from minicap.efficientnet import STAGES, efficientnet_lite
 from minicap.weights.efficientnet_names import (
     IN_BLOCK,
@@ -57,3 +58,15 @@ def timm_names(tensors):
         (theirs,) = (key for key, ours in table.items() if ours == IN_BLOCK[layer])
         renamed[f"{places[int(block)]}.{theirs}.{kind}"] = value
     return renamed
+
+
+def shrink(monkeypatch, size=32):
+    """Let EfficientNet-Lite0 have few channels and read small pictures, for tests in which it runs."""
+    monkeypatch.setitem(efficientnet.VARIANTS, 0, (0.25, 0.5, size, 0.2))
+    monkeypatch.setattr(efficientnet, "HEAD", 12)
+
+
+def save(path, seed=0):
+    """A file of the network with random numbers at ``path``."""
+    np.savez(path, **random_file(0, np.random.default_rng(seed)))
+    return path

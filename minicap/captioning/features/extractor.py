@@ -80,13 +80,13 @@ class Extractor:
 
     def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None):
         layers = by_network(layer)
-        networks = [network_of(of_network) for of_network in layers]
-        paths = weights if isinstance(weights, list) else weights_for(weights, networks)
         if isinstance(preprocessing, str) and len(layers) > 1:
             raise UserError(f"preprocessing= is for one network, and layer={layer!r} needs {len(layers)}; leave it out")
         if after is not None and len(layers) > 1:
             raise UserError(f"layer={layer!r} needs {len(layers)} networks, which begin with the pictures; leave out "
                             "from_features=")
+        networks = [network_of(of_network) for of_network in layers]
+        paths = weights if isinstance(weights, list) else weights_for(weights, networks)
         wanted = preprocessing if isinstance(preprocessing, (list, tuple)) else [preprocessing] * len(layers)
         self.networks = [NetworkExtractor(path, of_network, device, mirror, after, preprocessing=of_pictures)
                          for path, of_network, of_pictures in zip(paths, layers, wanted, strict=True)]
