@@ -10,6 +10,8 @@ from minicap.backend import CPU
 from minicap.conv import same_padding
 from minicap.efficientnet import VARIANTS, efficientnet_lite
 from minicap.inference import fold_batch_norm, inference
+from minicap.pretrained_networks import find_weights, load_network
+from minicap.weights import read_weights
 
 pytestmark = pytest.mark.peers
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra `peers`)")
@@ -42,6 +44,17 @@ def theirs(variant, tensors, x):
         x = x + y if x.shape == y.shape else y
     x = F.relu6(norm(conv(x, "_conv_head"), "_bn1"))
     return F.linear(x.mean(dim=(2, 3)), t["_fc.weight"], t["_fc.bias"])
+
+
+def test_the_logits_of_the_real_weights_are_those_of_pytorch(rng):
+    path = find_weights("efficientnet-lite2")
+    if path is None:
+        pytest.skip("the weights of EfficientNet-Lite2 are not installed (extra `photo`)")
+    x = ((rng.integers(0, 256, (2, 260, 260, 3)).astype(np.float32) - 127) / 128)
+    with torch.no_grad():
+        expected = theirs(2, read_weights(path).tensors, torch.tensor(x).permute(0, 3, 1, 2)).numpy()
+    np.testing.assert_allclose(inference(load_network(path), CPU)(x), expected, rtol=0,
+                               atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("variant", HALVE)
