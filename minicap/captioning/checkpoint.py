@@ -28,6 +28,7 @@ from .features.feature_source import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
 from .text.vocabulary import Vocabulary
 
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 FORMAT = 2  # raised when an older program could misread a newer checkpoint
 READABLE = (1, 2)
 READABLE_FORMATS = " or ".join(map(str, READABLE))
@@ -125,11 +126,22 @@ def with_prefix(tensors, prefix):
     return {f"{prefix}/{name}": a for name, a in tensors.items()}
 
 
+def pretrained_folders():
+    """{name: folder} of the captioners that come with the package."""
+    return {folder.name: folder for folder in sorted(PRETRAINED.glob("*")) if (folder / "captioner.json").exists()}
+
+
 def checkpoint_folder(path):
-    """``path`` as a Path; UserError if it is not a folder written by training."""
-    path = expanded(path)
+    """``path`` as a Path, or the folder of the captioner of the package with this name.
+
+    UserError if there is neither such a captioner nor a folder written by training.
+    """
+    named, path = path, expanded(path)
+    if not (path / "captioner.json").exists() and str(named) in pretrained_folders():
+        return pretrained_folders()[str(named)]
     if not path.exists():
-        raise UserError(f"checkpoint folder {path} does not exist; `python -m minicap.train --out {path}` creates one")
+        raise UserError(f"checkpoint folder {path} does not exist; `python -m minicap.train --out {path}` creates one "
+                        f"(and the package has captioners called {' and '.join(pretrained_folders())})")
     if not path.is_dir():
         raise UserError(f"{path} is a file, not a folder that training has written")
     if not (path / "captioner.json").exists():

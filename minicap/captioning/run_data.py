@@ -32,8 +32,9 @@ class RunData(TypedDict):
 class CheckpointSettings(SearchSettings):
     """The options of all programs that caption with a checkpoint."""
 
-    checkpoint: str = option(MISSING, "folder written by minicap.train, or DIR,DIR,... for an ensemble, which averages "
-                             "the probabilities of its members", metavar="DIR")
+    checkpoint: str = option(MISSING, "folder written by minicap.train, or the name of a captioner of the package "
+                             "(flickr8k, shapes); DIR,DIR,... for an ensemble, which averages the probabilities of its "
+                             "members", metavar="DIR")
     preprocessing: str | None = option(None, "what the weights expect of pictures (default, and all that works: as in "
                                        "training)", choices=tuple(CONVENTIONS))
 
