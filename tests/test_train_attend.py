@@ -158,9 +158,10 @@ def test_a_report_shows_where_it_looked_for_each_word(photographer, tmp_path, ca
     assert evaluate.main(["--checkpoint", str(run), "--device", "cpu", "--html", str(tmp_path / "report.html")]) is None
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     cards = page.count("figure")
-    assert cards == 9 and len(page.masks) >= cards  # three pictures of dev: a sample, the best, the worst
-    light = np.asarray(Image.open(io.BytesIO(base64.b64decode(page.masks[0].partition(",")[2]))))
-    assert light.shape == (4, 4, 2)
+    assert cards == 9 and len(page.heats) >= cards  # three pictures of dev: a sample, the best, the worst
+    heat = Image.open(io.BytesIO(base64.b64decode(page.heats[0].partition(",")[2])))
+    assert heat.size == (12, 12) and heat.convert("RGBA").getextrema()[3][1] > 100
+    assert "Point at a word" in page.text
 
 
 def test_attention_is_drawn_for_one_picture_by_one_model_that_has_it(photographer, tmp_path):
