@@ -11,6 +11,7 @@ from .captioning.captioner import caption_all
 from .captioning.checkpoint import checkpoint_folders
 from .captioning.ensemble import Ensemble, EnsembleInputs
 from .captioning.reporting.report import is_report, write_report
+from .captioning.reporting.sharpness import Sharpness
 from .captioning.run_data import (
     CheckpointSettings,
     feature_files,
@@ -25,6 +26,8 @@ from .captioning.training.trainer import Line
 from .cli import option, parse_settings, run_program
 from .files import is_json_of_ours, read_json_lines, write_json
 from .locks import locked
+
+ATTENTION_IMAGES = 100  # of the split, for how sharp attention is: a thousand words, and a small part of the time
 
 
 def is_file_of_predictions(path):
@@ -79,6 +82,7 @@ def evaluate(settings):
     inputs = inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs)
     predictions = caption_all(captioner, inputs, consensus=make_consensus(settings, captioner, dataset, files[0]),
                               **settings.search())
+    attention = attention_of(captioner, folders, inputs, predictions)
     if settings.shuffle_images:
         predictions = shuffled(predictions)
     if settings.predictions:
@@ -90,10 +94,31 @@ def evaluate(settings):
         from .captioning.data.shapes_language import judge_captions
 
         scores["facts"] = judge_captions(predictions, dataset)
+    if attention:
+        scores["attention"] = [{"checkpoint": name, **vars(sharpness)} for name, sharpness in attention.items()]
     if settings.html:
         write_report(settings.html, captioner, dataset, settings.split, predictions,
-                     subtitle=f"{settings.checkpoint}, {settings.describe()}.", history=history_of(folders[0]))
-    show(scores, settings)
+                     subtitle=f"{settings.checkpoint}, {settings.describe()}.", attention=sentences(attention),
+                     history=history_of(folders[0]))
+    show(scores, attention, settings)
+
+
+def attention_of(captioner, folders, inputs, predictions):
+    """{folder: its :class:`.Sharpness`} for every checkpoint with attention, on the first images of the split."""
+    if not any(member.attends for member in captioner.members):
+        return {}
+    names = inputs.names[:ATTENTION_IMAGES]
+    x, captions = inputs(np.arange(len(names))), [predictions[name] for name in names]
+    of_members = x if isinstance(captioner, Ensemble) else (x,)
+    found = {str(folder): Sharpness.of([alpha for alpha, _ in member.attention_of_inputs(x, captions)])
+             for folder, member, x in zip(folders, captioner.members, of_members, strict=True) if member.attends}
+    return {folder: sharpness for folder, sharpness in found.items() if sharpness is not None}
+
+
+def sentences(attention):
+    """The output of :func:`attention_of` in words."""
+    return [f"attention, first {sharpness.captions} images{f', {folder}' if len(attention) > 1 else ''}: {sharpness}"
+            for folder, sharpness in attention.items()]
 
 
 def history_of(folder):
@@ -109,7 +134,7 @@ def shuffled(predictions):
     return {names[i]: predictions[names[j]] for i, j in zip(order, np.roll(order, 1), strict=True)}
 
 
-def show(scores, settings):
+def show(scores, attention, settings):
     if settings.json:
         print(json.dumps(scores))
         return
@@ -119,6 +144,8 @@ def show(scores, settings):
     for kind, facts in scores.get("facts", {}).items():
         print(f"  {kind} combinations: " + ", ".join(f"{k} {v:.1%}" for k, v in facts.items() if k != "n")
               + f" of {facts['n']} scenes")
+    for sentence in sentences(attention):
+        print(f"  {sentence}")
     if settings.html:
         print(f"report written to {Path(settings.html)}", file=sys.stderr)
     if settings.predictions:

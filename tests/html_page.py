@@ -6,11 +6,12 @@ VOID = {"meta", "img", "br", "link"}
 
 
 class Page(HTMLParser):
-    """``count(tag)``, ``text``, ``masks`` (data-mask attributes) and ``addresses`` (whatever it would load or link)."""
+    """``count(tag)``, ``text``, ``heats`` and ``lines`` (data-heat and data-line attributes) and ``addresses``
+    (whatever it would load or link)."""
 
     def __init__(self, source):
         super().__init__()
-        self.open, self.tags, self.texts, self.masks, self.addresses = [], [], [], [], []
+        self.open, self.tags, self.texts, self.heats, self.lines, self.addresses = [], [], [], [], [], []
         self.feed(source)
         self.close()
         assert self.open == [], f"never closed: {self.open}"
@@ -19,8 +20,9 @@ class Page(HTMLParser):
         self.tags.append(tag)
         if tag not in VOID:
             self.open.append(tag)
-        self.masks += [value for name, value in attributes if name == "data-mask"]
-        self.addresses += [value for name, value in attributes if name in ("src", "href", "data-mask")]
+        self.heats += [value for name, value in attributes if name == "data-heat"]
+        self.lines += [value for name, value in attributes if name == "data-line"]
+        self.addresses += [value for name, value in attributes if name in ("src", "href", "data-heat")]
 
     def handle_endtag(self, tag):
         assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-1:]}"

@@ -393,6 +393,53 @@ def test_models_of_different_kinds_and_features_make_an_ensemble(run, trained, a
         run("--features", data[1], checkpoint=f"{trained},{attending}")
 
 
+# ------------------------------------------------------------------------------------------ the sharpness of attention
+
+def sharpness_by_itself(folder, predictions):
+    """The two medians, word by word from the model's own maps."""
+    captioner, spread, moved = Captioner.load(folder, device="cpu"), [], []
+    features = np.load(folder.parent / "regions.npy").astype(np.float32)
+    for name, text in predictions.items():
+        words = captioner.vocabulary.encode(text.split())
+        image = features[[tiny_captioner.NAMES.index(name)]]
+        maps = captioner.model.attention_maps(image, words)[:-1].astype(np.float64)
+        spread += [np.exp(-sum(a * np.log(a) for a in alpha)) for alpha in maps]
+        moved += [np.maximum(alpha - maps.mean(axis=0), 0).sum() for alpha in maps]
+    return np.median(spread), np.median(moved), len(spread)
+
+
+def test_how_sharp_attention_is_on_the_captions_of_the_first_images(run, attending, tmp_path, monkeypatch):
+    for images in (100, 2):
+        monkeypatch.setattr(evaluate, "ATTENTION_IMAGES", images)
+        report = run("--predictions", tmp_path / "p.json", checkpoint=attending)
+        assert list(report) == [*SCORES, "attention"]
+        (found,) = report["attention"]
+        predictions = json.loads((tmp_path / "p.json").read_text())
+        spread, moved, words = sharpness_by_itself(attending, dict(list(predictions.items())[:images]))
+        assert found == {"checkpoint": str(attending), "regions": 4, "captions": min(images, 3), "words": words,
+                         "effective_regions": pytest.approx(spread, rel=1e-5),
+                         "total_variation": pytest.approx(moved, rel=1e-4)}
+        assert 1 < spread < 4
+    shuffled = run("--shuffle-images", checkpoint=attending)
+    assert shuffled["attention"] == report["attention"]  # on its own captions, which say what it looked at
+
+
+def test_each_checkpoint_of_an_ensemble_that_has_attention_is_told(run, trained, attending, capsys, tmp_path):
+    assert "attention" not in run()
+    alone = run(checkpoint=attending)["attention"]
+    (mixed,) = run(checkpoint=f"{trained},{attending}")["attention"]
+    assert mixed["checkpoint"] == str(attending) and mixed["regions"] == 4
+    twin = shutil.copytree(attending, tmp_path / "twin")
+    both = run(checkpoint=f"{attending},{twin}")["attention"]
+    assert both == [alone[0], alone[0] | {"checkpoint": str(twin)}]
+    evaluate.main(["--checkpoint", f"{attending},{twin}", "--device", "cpu", "--html", str(tmp_path / "report.html")])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if "attention" in line]
+    page = (tmp_path / "report.html").read_text()
+    for folder, line in zip((attending, twin), lines, strict=True):
+        assert line.startswith(f"attention, first 3 images, {folder}: the map of a word is spread over ")
+        assert line in page
+
+
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, "9" * 5000, '{"epoch": 1}\nepoch 2'])
 def test_a_history_that_is_not_json_lines_is_refused(tmp_path, text):
     assert evaluate.history_of(tmp_path) == []

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -158,9 +159,14 @@ def test_a_report_shows_where_it_looked_for_each_word(photographer, tmp_path, ca
     assert evaluate.main(["--checkpoint", str(run), "--device", "cpu", "--html", str(tmp_path / "report.html")]) is None
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     cards = page.count("figure")
-    assert cards == 9 and len(page.masks) >= cards  # three pictures of dev: a sample, the best, the worst
-    light = np.asarray(Image.open(io.BytesIO(base64.b64decode(page.masks[0].partition(",")[2]))))
-    assert light.shape == (4, 4, 2)
+    assert cards == 9 and len(page.heats) >= cards  # three pictures of dev: a sample, the best, the worst
+    heat = Image.open(io.BytesIO(base64.b64decode(page.heats[0].partition(",")[2])))
+    assert heat.size == (12, 12) and heat.convert("RGBA").getextrema()[3][1] > 100
+    assert "Point at a word" in page.text
+    (line,) = (line.strip() for line in capsys.readouterr().out.splitlines() if "attention" in line)
+    assert line in page.text and re.fullmatch(
+        r"attention, first 3 images: the map of a word is spread over \d+ of 16 regions \(e to its entropy\), and its "
+        r"total variation from the mean map of its caption is 0\.\d\d \(medians of \d+ words\)", line)
 
 
 def test_attention_is_drawn_for_one_picture_by_one_model_that_has_it(photographer, tmp_path):

@@ -18,6 +18,7 @@ from .decoding.beam_search import decode
 from .features.extractor import Extractor
 from .features.inputs import pixels_to_input
 from .models.build import build_model
+from .text.vocabulary import PAD, START
 
 
 class BaseCaptioner:
@@ -72,14 +73,16 @@ class Captioner(BaseCaptioner):
     """Model, vocabulary, and the preprocessing of pictures.
 
     ``source`` (a FeatureSource) describes the features that the model was trained on, None for pixels; ``weights``
-    names the file with the weights of that network.
+    names the file with the weights of that network. ``attends``: whether the model has attention; it can be shown
+    (``has_attention``) if pictures can be read.
     """
 
     def __init__(self, model, vocabulary, settings, device, *, source=None, weights=None, preprocessing=None):
         self.model, self.vocabulary, self.settings, self.device = model.to(device), vocabulary, settings, device
         self.source, self.weights, self.preprocessing = source, weights, preprocessing
         self.members = (self,)
-        self.has_attention = settings.kind == "attend" and not self.reads_own_features
+        self.attends = settings.kind == "attend"
+        self.has_attention = self.attends and not self.reads_own_features
         self.input_size = settings.side if source is None else source.picture_size
         self._extractor = None
 
@@ -170,12 +173,28 @@ class Captioner(BaseCaptioner):
         without attention.
         """
         self.expect_attention()
-        inputs = self.inputs_of([picture])
-        words = self.vocabulary.encode(self.vocabulary.tokenize(caption))
-        maps = to_numpy(self.model.attention_maps(self.device.asarray(inputs), words))[:-1]  # the last is for <end>
-        regions = maps.shape[1] - self.settings.sentinel
-        side = math.isqrt(regions)  # VGG's regions are a square grid
-        return maps[:, :regions].reshape(len(words), side, side), maps[:, regions:].sum(axis=1)
+        ((maps, memory),) = self.attention_of_inputs(self.inputs_of([picture]), [caption])
+        side = math.isqrt(maps.shape[1])  # a network's regions are a square grid
+        return maps.reshape(-1, side, side), memory
+
+    def attention_of_inputs(self, inputs, captions):
+        """The same for model inputs (N, ...) and a caption of each: a list of N pairs, in which α is (T, L).
+
+        Each caption is read as if the model had written it (teacher forcing), one word of all at a time.
+        """
+        sequences = [self.vocabulary.encode(self.vocabulary.tokenize(caption)) for caption in captions]
+        words = np.full((len(sequences), 1 + max(map(len, sequences))), PAD)
+        words[:, 0] = START
+        for row, sequence in zip(words, sequences, strict=True):
+            row[1:1 + len(sequence)] = sequence
+        state, maps = self.start(inputs), []
+        for column in words.T:
+            state, _ = self.step(state, self.device.asarray(column))
+            *_, alpha = state.rows  # of the word that comes next
+            maps.append(to_numpy(alpha))
+        L = maps[0].shape[1] - self.settings.sentinel
+        return [(alpha[:len(sequence), :L], alpha[:len(sequence), L:].sum(axis=1))
+                for alpha, sequence in zip(np.stack(maps, axis=1), sequences, strict=True)]
 
     def extractor(self):
         """The networks of this captioner, loaded when they are first needed.

@@ -10,12 +10,12 @@ import tiny_captioner
 import tiny_vgg
 from PIL import Image
 
-from minicap.backend import CPU
+from minicap.backend import CPU, to_numpy
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.features.extractor import Extractor
 from minicap.captioning.features.inputs import pixels_to_input
 from minicap.captioning.models.build import build_model
-from minicap.captioning.models.settings import ShowTellSettings
+from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings
 from minicap.errors import UserError
 
 
@@ -223,3 +223,26 @@ def test_pictures_are_prepared_as_in_training_whatever_the_weights_look_like_tod
     where.write_text(json.dumps(description))
     assert "describes no preprocessing of pictures" in refusal(
         Captioner.load(feature_folder, weights=vgg_files[0], device="cpu").caption, pictures[0])
+
+
+# ------------------------------------------------------------------------------------------------------- attention
+
+@pytest.mark.parametrize("sentinel", [False, True], ids=["soft", "sentinel"])
+def test_captions_are_read_together_for_their_attention_as_if_each_were_alone(device, rng, sentinel):
+    vocabulary = tiny_captioner.vocabulary()
+    settings = ShowAttendTellSettings(vocabulary=len(vocabulary), embedding=5, hidden=7, feature_size=6, attention=8,
+                                      sentinel=sentinel)
+    captioner = Captioner(build_model(settings, rng), vocabulary, settings, device)
+    inputs = 3 * rng.standard_normal((4, 9, 6)).astype(np.float32)
+    captions = ["a red picture", "", "this picture is all green and nobody knows why", "a blue picture"]
+    together = captioner.attention_of_inputs(inputs, captions)
+    for image, caption, (alpha, memory) in zip(inputs, captions, together, strict=True):
+        words = vocabulary.encode(caption.split())
+        alone = to_numpy(captioner.model.attention_maps(device.asarray(image[None]), words))[:-1]
+        assert alpha.shape == (len(words), 9) and memory.shape == (len(words),)
+        np.testing.assert_allclose(alpha, alone[:, :9], rtol=1e-4)
+        np.testing.assert_allclose(memory, 1 - alone[:, :9].sum(axis=1), atol=1e-6)
+        assert (memory > 0.001).all() == sentinel or not words
+    (nothing, _), = captioner.attention_of_inputs(inputs[:1], [""])
+    assert nothing.shape == (0, 9)
+    assert np.ptp(together[2][0], axis=0).max() > 1e-3  # another place for another word

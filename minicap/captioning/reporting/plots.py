@@ -2,15 +2,18 @@
 
 import io
 import logging
+import math
 import textwrap
-
-import numpy as np
 
 from ...images import resize
 from ...terminal import shown
 from ...writing import replacing
+from .heat import half_lines, heat_levels, palette
+from .sharpness import effective_number
 
 PROGRAM = "minicap"  # stands in each PNG, so that it is recognised as one of ours
+GREY = "0.35"
+LINE = {"color": "white", "linewidth": 1.3}
 
 
 def save_curves(path, history):
@@ -53,49 +56,91 @@ def save_samples(path, pictures, captions, columns=4):
     _save(figure, path)
 
 
-def save_attention(path, picture, words, alphas, memory, columns=4):
-    """The picture (H, W, 3) uint8, and a copy for each word, in which the regions that are attended to are bright.
+def save_attention(path, *shown):
+    """Write the figure of :func:`attention` to a PNG."""
+    _save(attention(*shown), path, dpi=150)
+
+
+def attention(picture, words, alphas, memory):
+    """The picture (H, W, 3) uint8, and a copy for each word, with heat over the regions that are attended to.
 
     alphas: (T, h, w), the attention weights of the regions for each word; memory: (T,), the weight of the sentinel,
-    shown if there is one. Brightness is relative to the largest weight for the word. The percentage next to a word is
-    the weight of the highest tenth of the regions: 10 % if the attention is uniform.
+    shown if there is one. What the colours and the numbers mean is written below. The figure has the shape of a slide.
     """
-    picture = shrink(picture, 360)
+    from matplotlib.collections import LineCollection
+
+    picture = shrink(picture, 640)
     H, W, _ = picture.shape
-    rows = -(-(len(words) + 1) // columns)
-    figure, axes = _figure(rows, columns, (3.0 * columns, (3.0 * H / W + 0.45) * rows))
-    for ax in axes.flat:
-        ax.axis("off")
-    first, *others = axes.flat
+    below = 0.3 + 0.2 * any(memory)
+    figure, (first, *others), width = _slide(1 + len(words), min(max(H / W, 0.05), 2.5), above=0.4, below=below,
+                                             footer=0.9 if len(words) else 0)
     first.imshow(picture)
-    for ax, word, alpha, of_memory in zip(others, words, alphas, memory, strict=False):
-        light = smooth_map(alpha, (H, W))[:, :, None]
-        dark = 0.25 * picture.mean(axis=2, keepdims=True)  # grey where the attention is low
-        ax.imshow((dark + light * (picture - dark)).astype(np.uint8))
-        ax.set_title(shown(word), fontsize=15, fontweight="bold", loc="left", pad=3, parse_math=False)
-        title = f"{100 * highest_tenth(alpha):.0f} %" + (f", memory {100 * of_memory:.0f} %" if any(memory) else "")
-        ax.set_title(title, fontsize=9, color="0.4", loc="right", pad=3)
-    _save(figure, path)
+    for ax, word, alpha, of_memory in zip(others, words, alphas, memory, strict=True):
+        levels = heat_levels(alpha, (H, W))
+        ax.imshow(picture)
+        ax.imshow(palette()[levels])
+        ax.add_collection(LineCollection(half_lines(levels), **LINE, path_effects=_outlined()), autolim=False)
+        title = ax.set_title(shown(word, 30), fontsize=16, fontweight="bold", loc="left", pad=4, parse_math=False)
+        room, needed = 0.94 * width * figure.dpi, title.get_window_extent().width  # letters come in whole pixels
+        title.set_fontsize(16 * min(1, room / max(1, needed)))
+        spread = round(float(effective_number(alpha.ravel())))
+        numbers = f"{spread} region{'s' * (spread > 1)}"
+        numbers += f"\nmemory {100 * of_memory:.0f} %" if any(memory) else ""
+        ax.annotate(numbers, (0, 0), (0, -4), "axes fraction", "offset points", fontsize=11, color=GREY, va="top")
+    if len(words):
+        _explain(figure, math.prod(alphas.shape[1:]), any(memory))
+    return figure
 
 
-def smooth_map(alpha, size):
-    """Attention weights of regions (h, w) as brightness of the pixels of a picture of ``size`` (H, W), from 0 to 1.
+def _slide(count, aspect, *, above, below, footer, gap=0.12):
+    """(figure, ``count`` axes, the width of each) for pictures of an aspect H / W; all sizes are in inches.
 
-    Enlarged and blurred by half a region, about the receptive field of the last convolutions (as in Xu et al.).
+    Each has space for text above and below, the figure for a footer. Its shape is about 16:9, with few empty places.
     """
-    from scipy.ndimage import gaussian_filter, zoom
+    def size(columns):
+        width = min(max(13.33 / columns, 1.2), 4.5)  # the text needs some; few pictures make a smaller figure
+        return width, columns * width + gap, -(-count // columns) * (width * aspect + above + below) + footer + gap
 
-    (h, w), (H, W) = alpha.shape, size
-    light = zoom(alpha.astype(np.float64), (H / h, W / w), order=1, mode="nearest", grid_mode=True)
-    light = gaussian_filter(light, (H / h / 2, W / w / 2), mode="nearest")
-    light -= light.min()
-    return light / max(light.max(), 1e-12)
+    def cost(columns):
+        _, W, H = size(columns)
+        return abs(math.log(W / H * 9 / 16)) + -count % columns / count
+
+    columns = min(range(1, count + 1), key=cost)
+    width, W, H = size(columns)
+    figure = _empty_figure((W, H))
+    axes = []
+    for n in range(count):
+        row, column = divmod(n, columns)
+        bottom = H - gap / 2 - (row + 1) * (width * aspect + above + below) + below
+        ax = figure.add_axes(((column * width + gap) / W, bottom / H, (width - gap) / W, width * aspect / H),
+                             anchor="NW")
+        ax.axis("off")
+        axes.append(ax)
+    return figure, axes, width - gap
 
 
-def highest_tenth(alpha):
-    """The fraction of the attention on the tenth of the regions with the highest weights."""
-    regions = np.sort(alpha, axis=None)[::-1]
-    return regions[:max(1, round(len(regions) / 10))].sum() / max(regions.sum(), 1e-12)
+def _outlined():
+    """Makes a white line visible on white, too."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    return [Stroke(linewidth=2.3, foreground="0.2"), Normal()]
+
+
+def _explain(figure, regions, memory):
+    """The scale of colours and a sentence, at the bottom."""
+    W, H = figure.get_size_inches()
+    scale = figure.add_axes((0.5 - 1.5 / W, 0.7 / H, 3 / W, 0.14 / H))
+    scale.imshow(palette()[None], aspect="auto")
+    scale.axvline(127.5, **LINE, path_effects=_outlined())
+    scale.axis("off")
+    for x, side, text in ((0, "right", "no attention  "), (1, "left", "  the word's maximum (line: half of it)")):
+        scale.text(x, 0.5, text, ha=side, va="center", fontsize=11, color=GREY, transform=scale.transAxes)
+    sentence = (f"Regions: over how many of the {regions} the word's attention is spread, e to the entropy of its map; "
+                f"1 if all is on one of them, {regions} if it is the same on each.")
+    if memory:
+        sentence += " Memory: the part that goes to the words so far instead."
+    figure.text(0.5, 0.36 / H, textwrap.fill(sentence, int(12 * W)), ha="center", va="center", fontsize=11,
+                color=GREY)
 
 
 def shrink(picture, side):
@@ -106,20 +151,25 @@ def shrink(picture, side):
 
 
 def _figure(rows, columns, size):
+    figure = _empty_figure(size, layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _empty_figure(size, **options):
     # Without a folder in the user's home its list of fonts is made again each time, of which it would tell at length.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, **options)
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    return figure
 
 
-def png(figure):
+def png(figure, dpi=110):
     """The bytes of a PNG."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": PROGRAM})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": PROGRAM})
     return buffer.getvalue()
 
 
@@ -130,9 +180,9 @@ def is_plot(path):
     return head.startswith(b"\x89PNG") and f"Software\0{PROGRAM}".encode() in head
 
 
-def _save(figure, path):
+def _save(figure, path, **options):
     with replacing(path) as partial:
-        partial.write_bytes(png(figure))
+        partial.write_bytes(png(figure, **options))
 
 
 def terminal_picture(picture, columns=48):

@@ -16,10 +16,13 @@ from ...errors import UserError
 from ...files import write_text
 from ...terminal import shown
 from ..scoring.metrics import METRICS, TITLES, image_statistics, scores_of_sums
+from .heat import half_lines, heat_levels, palette
 from .plots import curves, png, shrink
+from .sharpness import effective_number
 
 SIDE = 224      # pixels of a photograph's longer side
 FREQUENT = 10   # captions in the table of the most frequent ones
+ENLARGED = 3    # pixels per region in each direction: the browser interpolates between them, too
 
 BEGIN = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="generator" content="minicap">
@@ -31,30 +34,40 @@ body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76re
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.4rem } .quiet { color: #666 }
 table { border-collapse: collapse } td, th { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+.attention::first-letter { text-transform: uppercase }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1.4rem }
 .photo { position: relative; line-height: 0 } .photo img { width: 100% }
-.photo .lit { position: absolute; inset: 0; opacity: 0; mask-size: 100% 100%; -webkit-mask-size: 100% 100% }
-.photo.looking > img:first-child { filter: grayscale(1) brightness(.3) } .photo.looking .lit { opacity: 1 }
+.photo .heat { position: absolute; inset: 0; background-size: 100% 100% }
+.photo svg { position: absolute; inset: 0; width: 100%; height: 100%; filter: drop-shadow(0 0 1px #000) }
+.photo path { fill: none; stroke: #fff; stroke-width: 1.5px; vector-effect: non-scaling-stroke }
+.photo .spread { position: absolute; left: 0; bottom: 0; padding: 0 .4rem; font-size: .8rem; line-height: 1.5;
+  color: #fff; background: #000b } .photo .spread:empty { display: none }
 .caption { font-weight: 600; margin: .5rem 0 .2rem } .caption span { border-radius: .2rem; padding: 0 .1rem }
-.caption span[data-mask] { cursor: default } .caption span[data-mask]:hover, .caption span:focus { background: #ffe08a }
+.caption span { cursor: default } .caption span:hover, .caption span:focus { background: #ffc04d; outline: none }
 ul { margin: .2rem 0; padding-left: 1.1rem; color: #555; font-size: .87rem } img.curves { max-width: 100% }
 </style></head><body>
 <h1>$title</h1>
 <p class="quiet">$subtitle</p>
 <table><tr>$heads</tr><tr>$scores</tr></table>
+$attention
 $curves
 <h2>Most frequent captions</h2>
 <p>$distinct of the $n captions are distinct; $new % do not occur word for word among the training captions.</p>
 <table>$frequent</table>
 $cards
 <script>
-for (const word of document.querySelectorAll("[data-mask]")) {
-  const photo = word.closest("figure").querySelector(".photo"), lit = photo.querySelector(".lit");
+for (const word of document.querySelectorAll("[data-heat]")) {
+  const photo = word.closest("figure").querySelector(".photo");
+  const [heat, line, spread] = [".heat", "path", ".spread"].map(part => photo.querySelector(part));
   const look = () => {
-    lit.style.maskImage = lit.style.webkitMaskImage = "url(" + word.dataset.mask + ")";
-    photo.classList.add("looking");
+    heat.style.backgroundImage = "url(" + word.dataset.heat + ")";
+    line.setAttribute("d", word.dataset.line);
+    spread.textContent = word.textContent + ": " + word.dataset.spread;
   };
-  const leave = () => photo.classList.remove("looking");
+  const leave = () => {
+    heat.style.backgroundImage = spread.textContent = "";
+    line.removeAttribute("d");
+  };
   word.addEventListener("mouseenter", look); word.addEventListener("focus", look);
   word.addEventListener("mouseleave", leave); word.addEventListener("blur", leave);
 }
@@ -63,11 +76,12 @@ for (const word of document.querySelectorAll("[data-mask]")) {
 """)
 
 
-def write_report(path, captioner, dataset, split, predictions, *, subtitle, history=(), sample=24, extremes=12):
+def write_report(path, captioner, dataset, split, predictions, *, subtitle, attention=(), history=(), sample=24,
+                 extremes=12):
     """Write the page about ``predictions`` ({image: caption}) for ``split`` to ``path``.
 
-    ``history``: the lines of metrics.jsonl, for the curves. ``sample`` images are chosen at random, with a fixed seed,
-    and ``extremes`` are shown of the best and of the worst, by their CIDEr.
+    ``attention``: sentences about it; ``history``: the lines of metrics.jsonl, for the curves. ``sample`` images are
+    chosen at random, with a fixed seed, and ``extremes`` are shown of the best and of the worst, by their CIDEr.
     """
     statistics = image_statistics(predictions, dataset.captions, captioner.vocabulary.tokenizer)
     n, names = len(predictions), list(predictions)
@@ -85,11 +99,13 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, hist
     tokenize = captioner.vocabulary.tokenize
     known = {tuple(tokenize(text)) for name in dataset.splits["train"] for text in dataset.captions[name]}
     new = sum(tuple(tokenize(text)) not in known for text in predictions.values())
-    hint = " Point at a word to see what the model attended to." if captioner.has_attention else ""
+    hint = (" Point at a word to see what the model attended to: heat up to the word's own maximum, a line at half of "
+            "it, and over how many regions it is spread (e to the entropy)." if captioner.has_attention else "")
     write_text(path, PAGE.substitute(
         title=_text(f"{dataset.name}, {split}: {n} images"), subtitle=_text(subtitle + hint),
         heads="".join(f'<th class="number">{TITLES[key]}</th>' for key in METRICS),
         scores="".join(f'<td class="number">{100 * scores[key]:.1f}</td>' for key in METRICS),
+        attention="\n".join(f'<p class="attention">{_text(sentence)}.</p>' for sentence in attention),
         curves=f'<h2>Training</h2>\n<img class="curves" alt="loss and dev scores by epoch" '
                f'src="{_data_url(png(curves(history)), "png")}">' if history else "",
         n=n, distinct=len(set(predictions.values())), new=f"{100 * new / n:.1f}",
@@ -117,22 +133,32 @@ def _card(captioner, dataset, name, caption, cider):
     except UserError as error:
         return f"<figure><p>{_text(str(error))}</p></figure>"
     photo = _data_url(_encoded(Image.fromarray(shrink(picture, SIDE)), "JPEG", quality=85), "jpeg")
-    lit, words = "", [_text(word) for word in captioner.vocabulary.tokenize(caption)]
+    heat, words = "", [_text(word) for word in captioner.vocabulary.tokenize(caption)]
     if captioner.has_attention:
-        maps, _ = captioner.attention_maps(picture, caption)
-        lit = f'<img class="lit" alt="" src="{photo}">'
-        words = [f'<span tabindex="0" data-mask="{_data_url(_encoded(mask(alpha), "PNG"), "png")}">{word}</span>'
-                 for word, alpha in zip(words, maps, strict=True)]
+        maps, memory = captioner.attention_maps(picture, caption)
+        h, w = (ENLARGED * side for side in maps.shape[1:])
+        heat = (f'<div class="heat"></div><svg viewBox="-0.5 -0.5 {w} {h}" preserveAspectRatio="none">'
+                '<path></path></svg><div class="spread"></div>')
+        words = [word_with_heat(word, heat_levels(alpha, (h, w)), _spread(alpha, of_memory))
+                 for word, alpha, of_memory in zip(words, maps, memory, strict=True)]
     references = "".join(f"<li>{_text(text)}</li>" for text in dataset.captions[name])
-    return (f'<figure style="margin: 0"><div class="photo"><img alt="{_text(name)}" src="{photo}">{lit}</div>'
+    return (f'<figure style="margin: 0"><div class="photo"><img alt="{_text(name)}" src="{photo}">{heat}</div>'
             f'<p class="caption">{" ".join(words)}</p><span class="quiet">CIDEr {100 * cider:.0f}</span>'
             f"<ul>{references}</ul></figure>")
 
 
-def mask(alpha):
-    """A picture with one pixel per region, more transparent where the attention is lower; the browser enlarges it."""
-    light = np.round(255 * (alpha - alpha.min()) / max(np.ptp(alpha), 1e-12)).astype(np.uint8)
-    return Image.merge("LA", [Image.new("L", light.shape[::-1], 255), Image.fromarray(light)])
+def _spread(alpha, memory):
+    of_memory = f", memory {100 * memory:.0f} %" if memory else ""
+    return f"{effective_number(alpha.ravel()):.0f} of {alpha.size} regions{of_memory}"
+
+
+def word_with_heat(word, levels, spread):
+    """A word with what the page shows when somebody points at it: the heat, its line, and a text."""
+    picture = Image.fromarray(levels, "P")  # the browser enlarges it to the size and aspect ratio of the photograph
+    picture.putpalette(palette().tobytes(), "RGBA")
+    line = "".join("M" + " ".join(f"{x:.1f},{y:.1f}" for x, y in points) for points in half_lines(levels))
+    return (f'<span tabindex="0" data-spread="{spread}" data-line="{line}" '
+            f'data-heat="{_data_url(_encoded(picture, "PNG"), "png")}">{word}</span>')
 
 
 def _encoded(image, format, **options):

@@ -426,7 +426,8 @@ def test_they_train_and_evaluate_and_a_photograph_is_refused(tmp_path, folder, c
     arguments = ["--checkpoint", str(tmp_path / "run"), "--device", "cpu"]
     evaluate.main([*arguments, "--split", "test", "--html", str(tmp_path / "page.html"), "--mbr-samples", "2",
                    "--neighbours", "2"])
-    assert "3 images" in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    assert "3 images" in page and ("attention, first 3 images" in page) == (model == "attend")
     picture = folder / NAMES[0]
     for more in ([], ["--attention", tmp_path / "a.png"]):
         assert "trained on an array of your own features, and only you know how they are made, so it cannot read " in \

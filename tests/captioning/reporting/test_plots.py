@@ -10,13 +10,12 @@ import pytest
 from PIL import Image
 
 from minicap.captioning.reporting.plots import (
+    attention,
     curves,
-    highest_tenth,
     is_plot,
     save_attention,
     save_curves,
     save_samples,
-    smooth_map,
     terminal_picture,
 )
 from minicap.errors import UserError
@@ -85,32 +84,68 @@ def test_any_caption_fits_under_pictures_of_any_shape(tmp_path, caption):
     assert has_text == bool(caption)
 
 
-def test_light_falls_where_the_attention_is():
-    alpha = np.zeros((4, 6))
-    alpha[2, 1] = 1
-    light = smooth_map(alpha, (80, 120))
-    assert light.shape == (80, 120) and light.min() == 0 and light.max() == 1
-    y, x = np.unravel_index(light.argmax(), light.shape)
-    assert abs(y - 50) <= 2 and abs(x - 30) <= 2  # the middle of that region
-    assert light[:, 70:].max() < 0.02
-    assert (smooth_map(np.full((4, 6), 1 / 24), (80, 120)) < 1e-3).all()  # no place is brighter than another
+def attention_on(picture, text, grid=(4, 4), memory=None):
+    """The figure for words that look at the first, the second, ... region."""
+    words = text.split()
+    alphas = np.eye(len(words), grid[0] * grid[1]).reshape(-1, *grid)
+    return attention(picture, words, alphas, np.zeros(len(words)) if memory is None else memory)
 
 
-def test_how_much_of_the_attention_is_in_one_place_is_a_share():
-    assert highest_tenth(np.full((10, 10), 0.01)) == pytest.approx(0.1)
-    assert highest_tenth(np.eye(1, 20).reshape(4, 5)) == 1
+def texts(figure):
+    return [text.get_text() for ax in figure.axes for text in (*ax.texts, ax.title, ax._left_title) if text.get_text()]
 
 
-@pytest.mark.parametrize("words", [[], ["a", "dog", "runs", "on", "<unk>"]])
-def test_a_picture_of_attention_has_the_photograph_and_one_more_for_each_word(tmp_path, words):
-    picture = np.full((60, 90, 3), (200, 40, 40), np.uint8)
-    alphas = np.zeros((len(words), 2, 3))
-    alphas[:, 0, 0] = 1
-    save_attention(tmp_path / "a.png", picture, words, alphas, np.zeros(len(words)))
+def test_a_photograph_keeps_its_own_light_where_nobody_looks(tmp_path):
+    picture = np.full((60, 90, 3), (40, 90, 200), np.uint8)
+    save_attention(tmp_path / "a.png", picture, ["dog"], np.eye(1, 16).reshape(1, 4, 4), np.zeros(1))
     pixels = open_png(tmp_path / "a.png").astype(int)
-    lit = abs(pixels - picture[0, 0]).max(axis=2) <= 2
-    grey = (np.ptp(pixels, axis=2) <= 2) & (pixels.max(axis=2) < 40) & (pixels.max(axis=2) > 5)
-    assert lit.mean() > 0.05 and (grey.mean() > 0.05) == bool(words)
+    half = pixels.shape[1] // 2
+    untouched = abs(pixels - picture[0, 0]).max(axis=2) <= 2
+    left, right = untouched[:, :half].sum(), untouched[:, half:].sum()
+    assert 0.6 * left < right < 0.95 * left  # the copy for the word: all but the corner that it looks at
+    rows, columns = np.nonzero(untouched)
+    corner = pixels[rows.min() + 10, half + 20]
+    assert corner[0] > 150 and corner[2] < 120  # warm, on blue
+
+
+def test_each_word_has_its_map_and_the_number_of_regions_it_looks_at(tmp_path):
+    picture = np.full((60, 90, 3), 200, np.uint8)
+    alphas = np.stack([np.eye(1, 49)[0], np.full(49, 1 / 49)]).reshape(2, 7, 7)
+    figure = attention(picture, ["dog", "runs"], alphas, np.zeros(2))
+    (explanation,) = figure.texts
+    assert len([ax for ax in figure.axes if ax.images]) == 4  # the photograph, two words, the scale of colours
+    assert [text for text in texts(figure) if "maximum" not in text and "no attention" not in text] == [
+        "1 region", "dog", "49 regions", "runs"]
+    assert "over how many of the 49 the" in explanation.get_text() and "Memory" not in explanation.get_text()
+
+    figure = attention(picture, ["dog", "runs"], 0.75 * alphas, np.full(2, 0.25))
+    assert "1 region\nmemory 25 %" in texts(figure) and "49 regions\nmemory 25 %" in texts(figure)
+    assert "Memory" in figure.texts[0].get_text()
+
+
+@pytest.mark.parametrize("shape, words", [((40, 60), 0), ((40, 60), 1), ((40, 60), 12), ((40, 60), 40), ((150, 10), 1),
+                                          ((2000, 150), 12), ((20, 1500), 3), ((15, 150), 12), ((1, 1), 5),
+                                          ((1, 50), 2)])
+def test_a_figure_of_attention_looks_like_a_slide_whatever_is_shown(shape, words):
+    figure = attention_on(np.zeros((*shape, 3), np.uint8), "dog " * words, (9, 9))
+    pictures = figure.axes[:1 + words]
+    W, H = figure.get_size_inches()
+    assert W < 28 and H < 28 and (words < 12 or 1 < W / H < 3.2)
+    boxes = [ax.get_position(original=True) for ax in pictures]
+    assert all(0 <= b.x0 < b.x1 <= 1 and 0 <= b.y0 < b.y1 <= 1 for b in boxes)
+    assert len({(round(b.x0, 4), round(b.y1, 4)) for b in boxes}) == len(boxes)
+    assert min(b.x1 - b.x0 for b in boxes) * W > 1  # inches
+
+
+@pytest.mark.parametrize("text", ["dog", "skateboarding " * 30, "w" * 200])
+def test_no_text_runs_into_another(text):
+    figure = attention_on(np.zeros((40, 60, 3), np.uint8), text, (14, 14), np.full(len(text.split()), 0.999))
+    figure.draw_without_rendering()
+    drawn = [text for ax in figure.axes for text in (*ax.texts, ax._left_title) if text.get_text()] + figure.texts
+    boxes = [text.get_window_extent() for text in drawn]
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+    W, H = figure.bbox.size
+    assert all(b.x0 >= 0 and b.x1 <= W and b.y0 >= 0 and b.y1 <= H for b in boxes)
 
 
 def test_matplotlib_is_loaded_only_to_draw_and_needs_no_screen(tmp_path):

@@ -1,12 +1,17 @@
 """The page about a split: valid, self-contained, and with the numbers of the scorer."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
 import tiny_captioner
 from html_page import Page
+from PIL import Image
 
 from minicap.captioning.data import load_dataset
-from minicap.captioning.reporting.report import mask, write_report
+from minicap.captioning.reporting.heat import heat_levels
+from minicap.captioning.reporting.report import word_with_heat, write_report
 from minicap.captioning.scoring.metrics import score_captions
 
 HISTORY = [{"epoch": n, "loss": 3 / n, "dev_loss": 3 / n, "bleu4": 0.1, "cider": 0.2} for n in (1, 2)]
@@ -35,10 +40,24 @@ def test_scores_frequent_captions_and_the_share_of_new_ones_are_told(tmp_path, d
     assert "a <b>run</b> & more" in page.text and "Training" in page.text
 
 
-def test_a_mask_hides_what_was_not_looked_at():
-    light = np.asarray(mask(np.array([[0.1, 0.2], [0.1, 0.6]])))
-    np.testing.assert_array_equal(light[:, :, 1], [[0, 51], [0, 255]])  # transparency: all that a mask-image reads
-    assert not np.asarray(mask(np.full((2, 3), 1 / 6)))[:, :, 1].any()
+def test_the_heat_of_a_word_is_a_small_picture_clear_where_nobody_looks_and_a_line():
+    levels = heat_levels(np.eye(1, 36).reshape(6, 6), (18, 18))
+    page = Page(word_with_heat("a &amp; b", levels, "2 of 36 regions"))
+    heat = Image.open(io.BytesIO(base64.b64decode(page.heats[0].partition(",")[2]))).convert("RGBA")
+    opacity = np.asarray(heat)[:, :, 3]
+    assert heat.size == (18, 18) and page.text == "a & b"
+    assert opacity[:2, :2].min() > 100 and not opacity[9:].any() and not opacity[:, 9:].any()
+    points = np.array([point.split(",") for point in page.lines[0].removeprefix("M").split()], float)
+    assert 2 < points[:, 0].max() < 6 and 2 < points[:, 1].max() < 6 and points.min() == 0  # around that region
+    assert Page(word_with_heat("a", np.full((6, 6), 255, np.uint8), "")).lines == [""]
+
+
+def test_what_is_said_of_the_attention_is_told(tmp_path, dataset):
+    predictions = dict.fromkeys(dataset.splits["test"], "a red picture")
+    without = page_of(tmp_path, dataset, predictions)
+    page = page_of(tmp_path, dataset, predictions, attention=["attention of <one>: sharp", "of two: not so"])
+    assert page.count("p") == without.count("p") + 2
+    assert "attention of <one>: sharp. of two: not so." in page.text
 
 
 def test_nothing_is_loaded_from_elsewhere(tmp_path, dataset):
@@ -54,7 +73,7 @@ def test_the_best_and_the_worst_are_shown_in_order_with_their_references(tmp_pat
     assert page.count("figure") == 4 and page.count("li") == 4 * 2
     best = page.text.partition("The best by CIDEr")[2].partition("The worst")[0]
     assert dataset.captions[names[1]][0] in best
-    assert "How training went" not in page.text and "Rest on a word" not in page.text
+    assert "Training" not in page.text and "Point at a word" not in page.text
 
 
 def test_a_picture_that_cannot_be_read_leaves_a_sentence(tmp_path, dataset):
