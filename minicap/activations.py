@@ -54,7 +54,7 @@ class ReLU6(Layer):
 
 
 class Tanh(Layer):
-    """y = tanh(x), dy/dx = 1 - y². Derived in lesson 17, lessons/17_rnn."""
+    """y = tanh(x), dy/dx = 1 - y². Derived in lesson 18, lessons/18_rnn."""
 
     def forward(self, x):
         y = array_module(x).tanh(x)
@@ -72,7 +72,7 @@ def sigmoid(x):
 
 
 class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x)), dy/dx = y (1 - y). Derived in lesson 18, lessons/18_lstm."""
+    """y = 1 / (1 + exp(-x)), dy/dx = y (1 - y). Derived in lesson 19, lessons/19_lstm."""
 
     def forward(self, x):
         y = sigmoid(x)
