@@ -39,7 +39,8 @@ class ReLU6(Layer):
     """y = min(max(x, 0), 6), dy/dx = 1 where 0 < y < 6, else 0, at both kinks as well.
 
     A bounded range loses little when numbers are stored in few bits (Sandler et al. 2018, section 4); EfficientNet-Lite
-    has it for that reason. The gradient is derived as that of ReLU in lesson 4, lessons/04_softmax.
+    has it for that reason. The gradient is derived as that of ReLU in lesson 4, lessons/04_softmax; the network is that
+    of lesson 15, lessons/15_depthwise_separable.
     """
 
     def forward(self, x):
