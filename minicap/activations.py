@@ -39,7 +39,8 @@ class ReLU6(Layer):
     """y = min(max(x, 0), 6), dy/dx = 1 where 0 < y < 6, else 0, at both kinks as well.
 
     A bounded range loses little when numbers are stored in few bits (Sandler et al. 2018, section 4); EfficientNet-Lite
-    has it for that reason. The gradient is derived as that of ReLU in lesson 4, lessons/04_softmax.
+    has it for that reason. The gradient is derived as that of ReLU in lesson 4, lessons/04_softmax; the network is that
+    of lesson 15, lessons/15_depthwise_separable.
     """
 
     def forward(self, x):
@@ -54,7 +55,7 @@ class ReLU6(Layer):
 
 
 class Tanh(Layer):
-    """y = tanh(x), dy/dx = 1 - y². Derived in lesson 17, lessons/17_rnn."""
+    """y = tanh(x), dy/dx = 1 - y². Derived in lesson 18, lessons/18_rnn."""
 
     def forward(self, x):
         y = array_module(x).tanh(x)
@@ -72,7 +73,7 @@ def sigmoid(x):
 
 
 class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x)), dy/dx = y (1 - y). Derived in lesson 18, lessons/18_lstm."""
+    """y = 1 / (1 + exp(-x)), dy/dx = y (1 - y). Derived in lesson 19, lessons/19_lstm."""
 
     def forward(self, x):
         y = sigmoid(x)

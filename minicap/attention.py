@@ -87,7 +87,7 @@ class SoftAttention(Layer):
     before its first backward. ``prepared`` saves work where there are several steps: :func:`prepare_keys` of the keys.
     With ``input_gradient=False`` no gradient of the regions is computed.
 
-    Derived in lesson 22, lessons/22_attention.
+    Derived in lesson 23, lessons/23_attention.
     """
 
     def __init__(self, D, H, A, *, rng, input_gradient=True):
@@ -143,7 +143,7 @@ class AdaptiveAttention(Layer):
     last column of α is the weight of the memory, which replaces the gate β. In the paper attention follows the LSTM's
     step; here, as in Xu et al., it comes before: h and c are of the step before, x is the word about to be read.
 
-    Derived in lesson 22, lessons/22_attention.
+    Derived in lesson 23, lessons/23_attention.
     """
 
     def __init__(self, D, E, H, A, *, rng, input_gradient=True):
@@ -205,7 +205,7 @@ class DoublyStochastic(Layer):
     attended: (N, L), Σ_t α of each caption; M: the number of words in all captions. The paper adds Σ_i (...)² to the
     -log p of a caption; as our cross-entropy is a mean over words, it is divided by their number as well.
 
-    Derived in lesson 22, lessons/22_attention.
+    Derived in lesson 23, lessons/23_attention.
     """
 
     def __init__(self, weight):

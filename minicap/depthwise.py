@@ -104,7 +104,7 @@ class DepthwiseConv2d(Layer):
     x: (N, H, W, C), W: (K, K, C), b: (C,), y: (N, OH, OW, C); the cache keeps x alone. ``padding`` is one number, the
     pairs ((top, bottom), (left, right)), or "same" (:func:`.same_padding`). ValueError when the kernel is larger than
     the padded image. Howard et al. 2017, section 3.1. The gradients are those of a convolution without its sum over
-    channels: lessons 7 and 8, lessons/07_convolution and lessons/08_convolution_backward.
+    channels. Derived in lesson 15, lessons/15_depthwise_separable.
     """
 
     def __init__(self, C, kernel=3, *, stride=1, padding=0, rng, init=he):

@@ -26,7 +26,7 @@ def fold_batch_norm(model):
         γ · scale · (x ∗ W + b - μ) + β = x ∗ (γ · scale · W) + (γ · scale · (b - μ) + β)
 
     with scale = 1 / sqrt(σ² + ε). Blocks inside are folded too. Names stay, ``model`` does not change, and layers
-    without batch norm are its own.
+    without batch norm are its own. Derived in lesson 15, lessons/15_depthwise_separable.
     """
     if isinstance(model, Residual):
         return Residual(**fold_batch_norm(model.f).layers)

@@ -54,7 +54,7 @@ class Embedding(Layer):
     """y = W[words]: each word's row of a table, which is its one-hot vector times W without the multiplications by 0.
 
     words: integers of any shape (...), W: (V, E), y: (..., E). The gradient of ``words`` is None.
-    Derived in lesson 16, lessons/16_words.
+    Derived in lesson 17, lessons/17_words.
     """
 
     def __init__(self, V, E, *, rng, init=None):

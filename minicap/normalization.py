@@ -90,7 +90,7 @@ class L2Normalize(Layer):
     """y = s x̂, x̂ = x / ‖x‖: every row gets the length ``s``. x, y: (N, D). A zero row stays zero.
 
     Moving along x changes only the length, which is divided out, so dx has no component along x:
-    dx = s/‖x‖ · (dy - x̂ (x̂ · dy)). Used in lesson 15, lessons/15_features.
+    dx = s/‖x‖ · (dy - x̂ (x̂ · dy)). Used in lesson 16, lessons/16_features.
     """
 
     def __init__(self, scale=1.0):

@@ -54,7 +54,7 @@ class LSTMCell(Layer):
     """One step, the equations at the top of this file: (x, h, c) -> (h', c').
 
     May run any number of times before the first backward. The forget gate's bias starts at 1, so that memory is kept
-    until the network learns otherwise (Jozefowicz et al. 2015). Derived in lesson 18, lessons/18_lstm.
+    until the network learns otherwise (Jozefowicz et al. 2015). Derived in lesson 19, lessons/19_lstm.
     """
 
     def __init__(self, D, H, *, rng):
@@ -150,7 +150,7 @@ class LSTM(Layer):
     Whatever does not depend on the state is taken out of the time loop: x W + b is one product over all steps, and so
     are dW, dU and dx. Inside, the steps follow one another without padding, (M, ·) instead of (N, T, ·), and rows are
     sorted by length, so that the sequences that have not ended are a prefix (see :func:`steps_of`). Derived in
-    lessons 17 and 18, lessons/17_rnn and lessons/18_lstm.
+    lessons 18 and 19, lessons/18_rnn and lessons/19_lstm.
     """
 
     def __init__(self, D, H, *, rng):

@@ -19,7 +19,7 @@ from minicap.optim import Optimizer
 ROOT = Path(__file__).resolve().parent.parent
 # What the lesson calls it, where that is not the name of the class.
 IDEAS = {"AttentionLSTM": "LSTM", "AvgPool2d": "average pooling", "BatchNorm2d": "batch norm",
-         "Conv2d": "convolution", "DepthwiseConv2d": "convolution", "DoublyStochastic": "doubly stochastic",
+         "Conv2d": "convolution", "DepthwiseConv2d": "depthwise", "DoublyStochastic": "doubly stochastic",
          "Linear": "linear layer",
          "LSTMCell": "LSTM", "MaxPool2d": "max pooling", "ReLU6": "ReLU", "RegionEncoder": "key",
          "Residual": "the sum of the gradients of all its uses", "Sequential": "two layers",

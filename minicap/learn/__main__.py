@@ -34,7 +34,7 @@ def parser():
     add("reset", "restore the exercise to its original state", True)
     train = add("train", "train the built-in captioner with your own convolution and LSTM")
     train.add_argument("--mine", required=True, metavar="N,N", help="lessons whose functions replace the library's, "
-                       "such as 09,18; all other options are passed to minicap.train")
+                       "such as 09,19; all other options are passed to minicap.train")
     add("notebook", "write the lesson as a Jupyter notebook", True).add_argument(
         "--out", metavar="FILE", help="file to write (default: the lesson's name, in this folder)")
     return parser
@@ -54,6 +54,10 @@ def main(argv=None):
                     f"    cd {progress.folder}\n    python -m minicap.learn next")
         return 0
     progress = Progress(find_folder())
+    if progress.renumbered and not getattr(arguments, "json", False):
+        console.say("Some lessons have other numbers than when you were last here. What you solved counts as before: "
+                    "it is now stored by the names of the lessons.\n")
+        progress.save()
     if arguments.command == "status":
         console.say(as_json(progress)) if arguments.json else commands.status(progress, console)
         return 0

@@ -30,7 +30,7 @@ def status(progress, console):
 
 def start(progress, console, lesson):
     """Make a lesson the current one and show where to begin."""
-    progress.state["lesson"] = lesson.number
+    progress.state["lesson"] = lesson.topic
     progress.save()
     console.say(console.paint(f"Lesson {lesson}", "strong") + f", about {lesson.facts['minutes']} minutes")
     needs = lesson.facts["needs"]
@@ -108,7 +108,7 @@ def hint(progress, console, lesson):
     if hints is None:
         raise UserError(f"{lesson.path / 'hints.toml'} has no hints for exercise {exercise.number}; take the file from "
                         "another copy of the lessons")
-    level = progress.hint(exercise, len(LEVELS))
+    level = progress.hint(lesson, exercise, len(LEVELS))
     console.say(f"{exercise.number} {exercise.name}, hint {level + 1} of {len(LEVELS)}: {LEVELS[level]}\n")
     for line in hints[LEVELS[level]].strip("\n").splitlines():
         console.say("    " + line)
@@ -136,7 +136,7 @@ def the_solution(lesson):
 
 def reset(console, lesson):
     """Restore the exercise to its original state; the present file is saved beside it."""
-    fresh = shipped_lesson(lesson.number).exercise
+    fresh = shipped_lesson(lesson.topic).exercise
     if fresh.resolve() == lesson.exercise.resolve():
         raise UserError("in a clone of the project, restore the exercise with `git checkout`; reset is for a folder "
                         "made by `init`")

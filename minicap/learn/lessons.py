@@ -34,18 +34,29 @@ class Facts(TypedDict):
     minutes: Count
     needs: list[str]         # the numbers of lessons
     hints: dict[str, Hints]  # of each exercise, by its number
+# The lessons as they were numbered, from 0 on, when files named them by number. A lesson that is put in between changes
+# the numbers behind it, and never a topic: files name lessons by that.
+ONCE_NUMBERED = (
+    "how_this_works", "arrays", "slopes", "linear", "softmax", "optimizers", "overfit_eight", "convolution",
+    "convolution_backward", "fast_convolution", "pooling", "dropout_norm_init", "cnn_shapes", "weight_files", "vgg",
+    "features", "words", "rnn", "lstm", "captioner", "beam_search", "bleu_cider", "attention", "winograd", "gpu",
+    "capstone")
 _numbers = itertools.count()
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson: ``path`` is its folder, ``number`` the two digits in front."""
+    """One lesson: ``path`` is its folder, ``number`` the two digits in front, ``topic`` the words behind them."""
 
     path: Path
 
     @property
     def number(self):
         return self.path.name[:2]
+
+    @property
+    def topic(self):
+        return self.path.name[3:]
 
     @cached_property
     def facts(self):
@@ -106,9 +117,12 @@ def the_lesson(lessons, number):
     raise UserError(f"there is no lesson {number}; there are {have}")
 
 
-def shipped_lesson(number):
-    """The original lesson, whatever a learner has written in a copy."""
-    return the_lesson(find_lessons(shipped_lessons()), number)
+def shipped_lesson(topic):
+    """The original lesson, whatever a learner has written in a copy, and whatever its number is there."""
+    for lesson in find_lessons(shipped_lessons()):
+        if lesson.topic == topic:
+            return lesson
+    raise UserError(f"this version of minicap has no lesson {topic}")
 
 
 def load(path):

@@ -9,13 +9,13 @@ from pathlib import Path
 from ..errors import UserError
 from ..files import write_text
 from .console import Console
-from .lessons import shipped_lesson
+from .lessons import ONCE_NUMBERED, shipped_lesson
 from .readme import FENCE
 
 GO = """from minicap.learn.notebook import check_here, go_to
 
-go_to({number})  # where the lesson's files are"""
-CHECK = "check_here({number}, globals());"
+go_to("{topic}")  # where the lesson's files are"""
+CHECK = 'check_here("{topic}", globals());'
 
 
 def write(console, lesson, out=None):
@@ -46,7 +46,7 @@ def cells(lesson):
         if between.strip():
             yield "markdown", between
         if position == 0:
-            yield "code", GO.format(number=int(lesson.number))
+            yield "code", GO.format(topic=lesson.topic)
         if fence[1] == "python":
             yield "code", fence[2].rstrip("\n")
         elif not (fence[1] == "text" and code_before and not between.strip()):
@@ -56,7 +56,7 @@ def cells(lesson):
         yield "markdown", text[end:].strip("\n")
     yield "markdown", "## Your functions\n\nWrite them here, run their cells, then run the last one."
     yield from (("code", source) for source in parts(lesson.exercise.read_text(encoding="utf-8")))
-    yield "code", CHECK.format(number=int(lesson.number))
+    yield "code", CHECK.format(topic=lesson.topic)
 
 
 def parts(source):
@@ -68,18 +68,23 @@ def parts(source):
     return ["\n".join(top)] * bool(top) + pieces
 
 
-def go_to(number):
+def go_to(topic):
     """Change to the folder of a lesson, in which the code of its text runs."""
-    os.chdir(shipped_lesson(number).path)
+    os.chdir(named(topic).path)
 
 
-def check_here(number, names):
+def named(topic):
+    """The lesson that a notebook names: by its topic or, in older notebooks, by the number that it had then."""
+    return shipped_lesson(dict(enumerate(ONCE_NUMBERED)).get(topic, topic))
+
+
+def check_here(topic, names):
     """Check the functions of a notebook, given its global ``names``; True if all are correct."""
     from .checker import check
     from .commands import explain
     from .exercises import CheckError
 
-    lesson, console = shipped_lesson(number), Console(sys.stdout)
+    lesson, console = named(topic), Console(sys.stdout)
     module = types.SimpleNamespace(**names)
     for exercise in lesson.exercises():
         try:

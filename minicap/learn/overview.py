@@ -18,7 +18,7 @@ python -m minicap.learn next                   # where to begin
 python -m minicap.learn watch                  # checks whenever you save
 ```
 
-In the end `python -m minicap.learn train --mine 09,18` trains the library's captioner with your convolution and your
+In the end `python -m minicap.learn train --mine 09,19` trains the library's captioner with your convolution and your
 LSTM in place of its own. `python -m minicap.learn notebook 7` makes a Jupyter notebook of a lesson.
 
 | | lesson | minutes | builds on |

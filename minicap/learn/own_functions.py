@@ -1,4 +1,4 @@
-"""python -m minicap.learn train --mine 09,18: the library's captioner, trained with *your* convolution and LSTM.
+"""python -m minicap.learn train --mine 09,19: the library's captioner, trained with *your* convolution and LSTM.
 
 First every function is compared with the library's on random inputs. Then it replaces it: the library's names are
 patched for the duration of the training, and no fast twin is used in place of yours.
@@ -40,7 +40,8 @@ class Part:
 
 def main(console, progress, numbers, arguments):
     """Check, time, swap in and train; ``arguments`` go to minicap.train."""
-    parts = [(the_lesson(progress.lessons, number), part_of(number)) for number in numbers]
+    lessons = [the_lesson(progress.lessons, number) for number in numbers]
+    parts = [(lesson, part_of(lesson, progress.lessons)) for lesson in lessons]
     replacements = []
     for lesson, part in parts:
         functions = functions_of(lesson, part)
@@ -59,10 +60,12 @@ def main(console, progress, numbers, arguments):
         train.main(["--device", "cpu", *arguments])
 
 
-def part_of(number):
-    part = PARTS.get(str(number).zfill(2))
+def part_of(lesson, lessons):
+    """What the functions of a lesson can replace; UserError, naming those of ``lessons`` that can, if nothing."""
+    part = PARTS.get(lesson.topic)
     if part is None:
-        raise UserError(f"the captioner uses no function of lesson {number}; --mine takes {', '.join(PARTS)}")
+        can = ", ".join(other.number for other in lessons if other.topic in PARTS) or "none of the lessons here"
+        raise UserError(f"the captioner uses no function of lesson {lesson.number}; --mine takes {can}")
     return part
 
 
@@ -204,13 +207,17 @@ def lstm_replacements(functions):
 
 TOO_SLOW = ("It is not used in training: a training run needs about a million times as many products, and in Python "
             "loops that would take days. The library computes the same sum in another order, lesson 9.")
-PARTS = {
-    "07": Part("convolution by loops", ("conv2d_loops",), convolution_answers, {"conv2d_loops": conv.conv2d.plain},
-               None, TOO_SLOW),
-    "08": Part("convolution's gradient by loops", ("conv2d_loops_backward",), convolution_answers,
-               {"conv2d_loops_backward": conv.conv2d_backward.plain}, None, TOO_SLOW),
-    "09": Part("convolution", ("conv2d", "conv2d_backward"), convolution_answers,
-               {"conv2d": conv.conv2d, "conv2d_backward": conv.conv2d_backward}, convolution_replacements),
-    "18": Part("LSTM", ("lstm_step", "lstm_step_backward"), lstm_answers,
-               {"lstm_step": library_step, "lstm_step_backward": library_step_backward}, lstm_replacements),
+PARTS = {  # by the topics of lessons
+    "convolution": Part(
+        "convolution by loops", ("conv2d_loops",), convolution_answers, {"conv2d_loops": conv.conv2d.plain}, None,
+        TOO_SLOW),
+    "convolution_backward": Part(
+        "convolution's gradient by loops", ("conv2d_loops_backward",), convolution_answers,
+        {"conv2d_loops_backward": conv.conv2d_backward.plain}, None, TOO_SLOW),
+    "fast_convolution": Part(
+        "convolution", ("conv2d", "conv2d_backward"), convolution_answers,
+        {"conv2d": conv.conv2d, "conv2d_backward": conv.conv2d_backward}, convolution_replacements),
+    "lstm": Part(
+        "LSTM", ("lstm_step", "lstm_step_backward"), lstm_answers,
+        {"lstm_step": library_step, "lstm_step_backward": library_step_backward}, lstm_replacements),
 }

@@ -1,6 +1,9 @@
 """The learner's folder and the progress stored in it: one JSON file, written completely or not at all.
 
-    progress.json   {"format": 1, "lesson": "03", "passed": {"03": ["3.1"]}, "hints": {"3.2": 1}}
+    progress.json   {"format": 2, "lesson": "linear", "passed": {"linear": ["linear.1"]}, "hints": {"linear.2": 1}}
+
+Lessons are named by their topics, since a lesson that is put in between changes the numbers of those behind it. Format
+1 had "03" for "linear" and "3.1" for "linear.1"; its numbers are those of ONCE_NUMBERED.
 """
 
 import json
@@ -14,7 +17,7 @@ from ..locks import locked
 from ..paths import expanded
 from ..schema import Count
 from ..writing import new_folder
-from .lessons import find_lessons, shipped_lessons, the_lesson
+from .lessons import ONCE_NUMBERED, find_lessons, shipped_lessons
 
 NAME = "progress.json"
 
@@ -22,26 +25,48 @@ NAME = "progress.json"
 class State(TypedDict):
     """What stands in progress.json."""
 
-    format: Literal[1]
+    format: Literal[1, 2]
     lesson: NotRequired[str | None]
     passed: NotRequired[dict[str, list[str]]]
     hints: NotRequired[dict[str, Count]]
 
 
+def by_topic(state):
+    """The state of a file in format 2, if it is not; numbers that no lesson had stay as they are."""
+    if state["format"] == 2:
+        return state
+
+    def named(number):
+        lesson, *exercise = number.split(".")
+        topics = {f"{n:02}": topic for n, topic in enumerate(ONCE_NUMBERED)}
+        return ".".join([topics.get(lesson.zfill(2), lesson), *exercise])
+
+    return {"format": 2, "lesson": None if state["lesson"] is None else named(state["lesson"]),
+            "passed": {named(lesson): list(map(named, numbers)) for lesson, numbers in state["passed"].items()},
+            "hints": {named(number): level for number, level in state["hints"].items()}}
+
+
 class Progress:
-    """A learner's progress in ``folder``, which has the lessons."""
+    """A learner's progress in ``folder``, which has the lessons.
+
+    ``renumbered``: the file names lessons by numbers that some of them no longer have.
+    """
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.lessons = find_lessons(self.folder)
-        self.state = {"format": 1, "lesson": None, "passed": {}, "hints": {}}
+        state = {"format": 2, "lesson": None, "passed": {}, "hints": {}}
         path = self.folder / NAME
         if path.exists():
             try:
-                self.state |= read_json(path, "progress file", State)
+                state |= read_json(path, "progress file", State)
             except UserError as error:
                 raise UserError(f"{path} is not a progress file of this version of minicap ({error}); move it away to "
                                 "start anew") from error
+        self.renumbered = state["format"] == 1 and any(
+            lesson.topic in ONCE_NUMBERED and ONCE_NUMBERED.index(lesson.topic) != int(lesson.number)
+            for lesson in self.lessons)
+        self.state = by_topic(state)
 
     def save(self):
         write_json(self.folder / NAME, self.state)
@@ -49,13 +74,13 @@ class Progress:
     @property
     def current(self):
         """The lesson that was started last, or else the first that is not finished."""
-        if self.state["lesson"] is not None:
-            return the_lesson(self.lessons, self.state["lesson"])
-        return self.next_lesson() or self.lessons[-1]
+        last = next((lesson for lesson in self.lessons if lesson.topic == self.state["lesson"]), None)
+        return last or self.next_lesson() or self.lessons[-1]
 
     def passed(self, lesson):
         """The numbers of the exercises that were correct when they were last checked."""
-        return self.state["passed"].get(lesson.number, [])
+        passed = self.state["passed"].get(lesson.topic, [])
+        return [exercise.number for exercise in lesson.exercises() if key(lesson, exercise) in passed]
 
     def finished(self, lesson):
         return set(self.passed(lesson)) >= {exercise.number for exercise in lesson.exercises()}
@@ -67,16 +92,28 @@ class Progress:
     def note(self, lesson, exercise, is_right):
         """Store the result of a check of an exercise."""
         passed = {number: True for number in self.passed(lesson)} | {exercise.number: is_right}
-        self.state["passed"][lesson.number] = [other.number for other in lesson.exercises() if passed.get(other.number)]
-        self.state["lesson"] = lesson.number
+        self.state["passed"][lesson.topic] = [key(lesson, other) for other in lesson.exercises()
+                                              if passed.get(other.number)]
+        self.state["lesson"] = lesson.topic
         self.save()
 
-    def hint(self, exercise, levels):
+    def hint(self, lesson, exercise, levels):
         """The number of the next hint, starting from 0; the last one is repeated."""
-        level = min(self.state["hints"].get(exercise.number, 0), levels - 1)
-        self.state["hints"][exercise.number] = level + 1
+        level = min(self.state["hints"].get(key(lesson, exercise), 0), levels - 1)
+        self.state["hints"][key(lesson, exercise)] = level + 1
         self.save()
         return level
+
+    def hints(self):
+        """{number of an exercise: how many of its hints were shown}"""
+        shown = self.state["hints"]
+        return {exercise.number: shown[key(lesson, exercise)] for lesson in self.lessons
+                for exercise in lesson.exercises() if key(lesson, exercise) in shown}
+
+
+def key(lesson, exercise):
+    """What an exercise is called in the file: "linear.1"."""
+    return f"{lesson.topic}.{exercise.number.partition('.')[2]}"
 
 
 def find_folder(start=None):
@@ -123,7 +160,7 @@ def may_become(folder, source):
 
 def as_json(progress):
     """What ``status --json`` prints, for a lecturer to collect."""
-    return json.dumps({"lesson": progress.current.number, "hints": progress.state["hints"], "lessons": {
+    return json.dumps({"lesson": progress.current.number, "hints": progress.hints(), "lessons": {
         lesson.number: {"title": lesson.title, "passed": progress.passed(lesson),
                         "exercises": [exercise.number for exercise in lesson.exercises()]}
         for lesson in progress.lessons}})

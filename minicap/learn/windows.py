@@ -1,4 +1,4 @@
-"""Common parts of the lessons on windows over a picture (7 to 10, and 23): examples, gradients, and known mistakes.
+"""Common parts of the lessons on windows over a picture (7 to 10, 15 and 24): examples, gradients, and known mistakes.
 
 Where a function is passed as an argument, its last input is the padding P.
 """

@@ -8,7 +8,7 @@ import pytest
 from minicap.errors import UserError
 from minicap.learn.__main__ import main
 from minicap.learn.lessons import find_lessons, the_lesson
-from minicap.learn.notebook import cells, check_here
+from minicap.learn.notebook import cells, check_here, go_to
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = find_lessons(ROOT / "lessons")
@@ -26,10 +26,20 @@ def test_every_lesson_is_text_and_code_in_turns_with_the_check_at_the_end(lesson
 
 
 def test_the_check_of_a_notebook_looks_at_what_is_defined_there(capsys):
-    assert check_here(0, {"numbers_in": lambda H, W, C: H * W * C})
+    assert check_here("how_this_works", {"numbers_in": lambda H, W, C: H * W * C})
     assert "0.1 numbers_in" in capsys.readouterr().out
-    assert not check_here(0, {"numbers_in": lambda H, W, C: H * W})
+    assert not check_here("how_this_works", {"numbers_in": lambda H, W, C: H * W})
     assert "Each pixel holds C numbers" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_older_notebook_that_names_a_number_gets_the_lesson_it_was_made_of(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    go_to(22)
+    assert Path.cwd().name == "23_attention"
+    assert not check_here(22, {})
+    assert "there is no attention_forward in your file" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(UserError, match="this version of minicap has no lesson 99"):
+        go_to(99)
 
 
 @pytest.mark.parametrize("number", [3, 14])  # 14 reads a file of its folder

@@ -87,7 +87,7 @@ def conv2d_loops(x, W, b, S=1, P=0):
 @pytest.fixture
 def course(tmp_path):
     """A learner's folder with three lessons that are done."""
-    for name, source in (("07_loops", LOOPS), ("09_convolution", CONVOLUTION), ("18_lstm", LSTM_STEP)):
+    for name, source in (("07_convolution", LOOPS), ("09_fast_convolution", CONVOLUTION), ("19_lstm", LSTM_STEP)):
         (tmp_path / "course" / name).mkdir(parents=True)
         (tmp_path / "course" / name / "exercise.py").write_text(source)
     return Progress(tmp_path / "course")
@@ -95,7 +95,7 @@ def course(tmp_path):
 
 def functions(course, number):
     lesson = own_functions.the_lesson(course.lessons, number)
-    return own_functions.functions_of(lesson, own_functions.part_of(number))
+    return own_functions.functions_of(lesson, own_functions.part_of(lesson, course.lessons))
 
 
 def gradients(layer, dy, *inputs, **options):
@@ -135,7 +135,7 @@ def test_an_lstm_gives_the_same_with_their_step(course, rng, options):
     if "lengths" in given:
         dy[np.arange(5) >= given["lengths"][:, None]] = 0
     expected = gradients(layer, (dy, dh, dc), x, h, c, **given)
-    theirs = functions(course, 18)
+    theirs = functions(course, 19)
     with own_functions.swapped(own_functions.lstm_replacements(theirs)):
         found = gradients(layer, (dy, dh, dc), x, h, c, **given)
     assert_same(found, expected)
@@ -146,8 +146,8 @@ def test_an_lstm_gives_the_same_with_their_step(course, rng, options):
 def test_a_captioner_is_trained_with_what_they_wrote(course, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "show", lambda *_: None)
     swapped_in, parts, replacements = [], own_functions.PARTS, own_functions.lstm_replacements
-    monkeypatch.setattr(own_functions, "PARTS", parts | {"18": dataclasses.replace(
-        parts["18"], replace=lambda functions: (swapped_in.append(functions), replacements(functions))[1])})
+    monkeypatch.setattr(own_functions, "PARTS", parts | {"lstm": dataclasses.replace(
+        parts["lstm"], replace=lambda functions: (swapped_in.append(functions), replacements(functions))[1])})
     data = (tiny_captioner.write_folder(tmp_path / "pictures"),
             tiny_captioner.write_features(tmp_path / "features.npy"))
     losses = []
@@ -156,7 +156,7 @@ def test_a_captioner_is_trained_with_what_they_wrote(course, tmp_path, monkeypat
         arguments = tiny_captioner.train_arguments(out, *data, "--epochs", 2, "--drop", 0)
         if theirs:
             console = io.StringIO()
-            own_functions.main(Console(console), course, ["18"], arguments)
+            own_functions.main(Console(console), course, ["19"], arguments)
             assert "LSTM: the same numbers as the library's; yours takes" in console.getvalue()
         else:
             train.main(arguments)
@@ -173,11 +173,19 @@ def test_loops_are_compared_and_told_why_they_are_not_trained_with(course, monke
     assert "convolution by loops: the same numbers" in said and "in Python loops that would take days" in said
 
 
+def test_the_number_of_a_lesson_is_the_one_it_has_in_the_learner_s_folder(course, monkeypatch):
+    (course.folder / "19_lstm").rename(course.folder / "18_lstm")  # as in a folder made by an earlier version
+    monkeypatch.setattr(train, "main", lambda arguments: None)
+    console = io.StringIO()
+    own_functions.main(Console(console), Progress(course.folder), ["18"], [])
+    assert "LSTM: the same numbers as the library's" in console.getvalue()
+
+
 def test_what_cannot_be_swapped_in_is_refused_with_a_sentence(course):
     (lesson,) = (lesson for lesson in course.lessons if lesson.number == "09")
     (course.folder / "03_linear").mkdir()
     (course.folder / "03_linear" / "exercise.py").write_text("")
-    with pytest.raises(UserError, match=r"the captioner uses no function of lesson 3; --mine takes 07, 08, 09,"):
+    with pytest.raises(UserError, match=r"the captioner uses no function of lesson 03; --mine takes 07, 09, 19"):
         own_functions.main(Console(io.StringIO()), Progress(course.folder), ["3"], [])
     lesson.exercise.write_text(CONVOLUTION.replace("b + sum(", "sum("))
     with pytest.raises(UserError, match=r"does not agree with the library \(result 1 is off by"):

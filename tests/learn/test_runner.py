@@ -83,7 +83,7 @@ def test_the_folder_is_found_from_inside_and_from_a_clone_and_nowhere_else(folde
 def test_the_first_failure_is_the_exercise_and_not_the_installation(folder, capsys):
     out = said(capsys, "check", "0", code=1)
     assert "0.1 numbers_in" in out and "This is the exercise, not a broken installation" in out
-    assert json.loads((folder / "progress.json").read_text())["passed"] == {"00": []}
+    assert json.loads((folder / "progress.json").read_text())["passed"] == {"how_this_works": []}
 
 
 def test_what_is_right_is_remembered_and_next_goes_on(folder, capsys):
@@ -98,6 +98,37 @@ def test_what_is_right_is_remembered_and_next_goes_on(folder, capsys):
     assert "the channels" not in said(capsys, "check", code=1)  # the lesson that was started last
     assert "Each pixel holds C numbers" in said(capsys, "check", "0", code=1)
     assert Progress(folder).passed(Progress(folder).lessons[0]) == []
+
+
+FORMAT_1 = {"format": 1, "lesson": "22", "hints": {"18.1": 1, "3.1": 1},
+            "passed": {"03": ["3.1"], "15": ["15.1", "15.3"], "22": ["22.2"]}}
+
+
+def test_what_was_solved_before_the_lessons_were_renumbered_counts_for_those_of_the_same_names(folder, capsys):
+    (folder / "progress.json").write_text(json.dumps(FORMAT_1))
+    state = json.loads(said(capsys, "status", "--json"))
+    assert state["lesson"] == "23" and state["hints"] == {"19.1": 1, "3.1": 1}
+    assert {number: lesson["passed"] for number, lesson in state["lessons"].items() if lesson["passed"]} == {
+        "03": ["3.1"], "16": ["16.1", "16.3"], "23": ["23.2"]}
+    assert "What you solved counts as before" in " ".join(said(capsys, "status").split())
+    assert "counts as before" not in said(capsys, "status")
+    assert "19.1 lstm_step, hint 2 of 3" in said(capsys, "hint", "19")
+    assert json.loads((folder / "progress.json").read_text()) == {
+        "format": 2, "lesson": "attention", "hints": {"lstm.1": 2, "linear.1": 1},
+        "passed": {"linear": ["linear.1"], "features": ["features.1", "features.3"], "attention": ["attention.2"]}}
+
+
+def test_a_folder_from_before_the_lessons_were_renumbered_goes_on_as_it_is(folder, capsys):
+    (folder / "23_attention").rename(folder / "22_attention")
+    for lesson in Progress(folder).lessons:
+        if lesson.number > "14" and lesson.topic != "attention":
+            shutil.rmtree(lesson.path)
+    (folder / "progress.json").write_text(json.dumps(FORMAT_1))
+    assert "counts as before" not in said(capsys, "status")
+    assert Progress(folder).current.path.name == "22_attention"
+    exercise(folder, "22").write_text("mine")
+    said(capsys, "reset", "22")
+    assert "def attention_forward" in exercise(folder, "22").read_text()
 
 
 def test_a_known_mistake_is_explained_and_the_exercises_after_it_wait(folder, capsys):

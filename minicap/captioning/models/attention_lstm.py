@@ -45,7 +45,7 @@ class AttentionLSTM(Layer):
     each word, z: (M, D), the context before it; attended: Σ_t α of each caption, (N, L), with a sentinel (N, L + 1).
 
     Only what depends on the state is in the time loop: x W + b is one product for all words, and so are dW and dU.
-    The attention is derived in lesson 22, lessons/22_attention, the LSTM in lesson 18, lessons/18_lstm.
+    The attention is derived in lesson 23, lessons/23_attention, the LSTM in lesson 19, lessons/19_lstm.
     """
 
     def __init__(self, E, D, H, A, *, rng, sentinel=False, input_gradient=True):

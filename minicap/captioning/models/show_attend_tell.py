@@ -35,7 +35,7 @@ NORMALIZERS = {"channels": Standardize, "length": lambda D: L2Normalize(FEATURE_
 
 
 class RegionEncoder(Layer):
-    """(1, 2), lesson 22, lessons/22_attention: regions (I, L, D) -> a (I, L, D), keys (I, L, A), [h_0, c_0] (I, 2H)."""
+    """(1, 2), lesson 23, lessons/23_attention: regions (I, L, D) -> a (I, L, D), keys (I, L, A), [h_0, c_0] (I, 2H)."""
 
     def __init__(self, D, A, H, *, normalize, drop, rng, dropout_rng, input_gradient):
         self.scale = NORMALIZERS[normalize](D)
@@ -73,7 +73,7 @@ class RegionEncoder(Layer):
 
 
 class WordEncoder(Layer):
-    """(3), lesson 16, lessons/16_words: words (M,), global features (I, G) or None, image_of (M,) -> x (M, E)."""
+    """(3), lesson 17, lessons/17_words: words (M,), global features (I, G) or None, image_of (M,) -> x (M, E)."""
 
     def __init__(self, V, E, G, *, word_dropout, drop, rng, dropout_rng):
         self.global_projection = feature_encoder(G, E, rng=rng) if G else None
@@ -152,7 +152,7 @@ class ShowAttendTell(Layer):
     images: (I, ..., D), a list or grid of regions; or with G global features (I, L·D + G), the flattened regions
     followed by the global features. ``settings``: :class:`.ShowAttendTellSettings`; with normalize "channels", call
     ``fit`` on some images first. Backward returns the gradient of the images if a block of VGG is fine-tuned. Derived
-    in lessons 19 and 22, lessons/19_captioner and lessons/22_attention.
+    in lessons 20 and 23, lessons/20_captioner and lessons/23_attention.
     """
 
     def __init__(self, settings, *, rng, dropout_rng, log_frequencies=None):

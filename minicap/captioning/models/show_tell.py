@@ -44,7 +44,7 @@ class ShowTell(Layer):
     With an ``advantage`` (N,), which may be negative, the cross-entropy of caption n is multiplied by it
     (self_critical.py). With ``masks``, dropout uses the masks from :meth:`sample_masks`.
 
-    Derived in lesson 19, lessons/19_captioner.
+    Derived in lesson 20, lessons/20_captioner.
     """
 
     def __init__(self, settings, *, rng, dropout_rng, log_frequencies=None, encoder=None):
