@@ -53,7 +53,7 @@ class EfficientNetLite(Network):
     """stem, bn_stem, relu_stem, block1, ..., head, bn_head, relu_head, pool, flatten; with ``top`` drop and fc.
 
     (N, side, side, 3) -> logits (N, classes), with the side of ``VARIANTS``. A convolution's own bias has no effect
-    before a batch norm; it is there for :func:`.fold_batch_norm`.
+    before a batch norm; it is there for :func:`.fold_batch_norm`. Built in lesson 15, lessons/15_depthwise_separable.
     """
 
     def __init__(self, variant, *, classes=CLASSES, top=True, rng=None):

@@ -20,13 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 # What the lesson calls it, where that is not the name of the class.
 IDEAS = {"AttentionLSTM": "LSTM", "AvgPool2d": "average pooling", "BatchNorm2d": "batch norm",
          "Conv2d": "convolution", "DepthwiseConv2d": "depthwise", "DoublyStochastic": "doubly stochastic",
-         "Linear": "linear layer",
+         "EfficientNetLite": "EfficientNet-Lite", "Linear": "linear layer",
          "LSTMCell": "LSTM", "MaxPool2d": "max pooling", "ReLU6": "ReLU", "RegionEncoder": "key",
          "Residual": "the sum of the gradients of all its uses", "Sequential": "two layers",
          "ShowAttendTell": "caption", "ShowTell": "Show and Tell", "SoftmaxCrossEntropy": "cross-entropy",
          "Standardize": "batch norm", "WordEncoder": "embedding"}
 WITHOUT_LESSON = {"DeepOutput": "a sum of linear layers, from the paper",
                   "FineTuned": "two layers that have a lesson each, and where the gradient is cut",
+                  "Network": "a Sequential and what belongs to its weights",
                   "WordDropout": "words are integers: it has no gradient"}
 
 
