@@ -47,6 +47,7 @@ def caption(settings):
         if len(settings.images) > 1:
             raise UserError("--attention is for a single picture; name one image")
         captioner.expect_attention()
+    settings = settings.resolved(captioner.decoding)
     search = settings.search()
     if settings.mbr_samples or settings.neighbours:
         trained = training_settings(folders[0], data_dir=settings.data_dir)

@@ -75,6 +75,7 @@ def evaluate(settings):
     runs = [training_settings(folder, settings.data, settings.data_dir) for folder in folders]
     captioner = Ensemble.load(folders, weights=settings.weights, preprocessing=settings.preprocessing,
                               device=settings.device)
+    settings = settings.resolved(captioner.decoding)
     files = feature_files(settings.features, runs)
     dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed, pictures=None in files)
     inputs = [split_inputs(one, dataset, settings.split, features) for one, features in

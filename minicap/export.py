@@ -4,6 +4,7 @@
     OUT/best.safetensors    the weights: matrices in float16, which is half the size, vectors in float32
     OUT/settings.json       the settings of the training run, without the paths of the machine it ran on
     OUT/scores.json         the dev scores of the epoch that the weights are from, and those in --scores, if given
+    OUT/decoding.json       --beam, --length-penalty, ...: how its captions are decoded unless options say otherwise
     OUT/README.md           a model card (Mitchell et al. 2019): what the model is, its scores, uses and limits
 
 ``caption``, ``evaluate`` and :meth:`.Captioner.load` accept the folder as a checkpoint; all they need besides are the
@@ -27,6 +28,7 @@ from .captioning.checkpoint import (
     save_tensors,
     write_description,
 )
+from .captioning.decoding.search_settings import BeamSettings
 from .captioning.scoring.metrics import TITLES
 from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
@@ -68,8 +70,8 @@ with confidence. Nothing important should depend on its captions.
 """
 
 
-@dataclass(frozen=True)
-class ExportSettings:
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings(BeamSettings):
     checkpoint: str = option(MISSING, "folder written by minicap.train", positional=True, metavar="DIR")
     out: str = option(MISSING, "folder to create", positional=True, metavar="OUT")
     scores: str | None = option(None, "scores to include, as `evaluate --split test --json` prints them",
@@ -92,6 +94,8 @@ def export(settings, out):
     scores = scores_of(source, settings.scores)
     with new_folder(out) as partial:
         write(partial, source, captioner, scores)
+        if settings.given():
+            write_json(partial / "decoding.json", settings.given())
         size = sum(file.stat().st_size for file in partial.iterdir())
     print(f"{out}: {size / 1e6:.1f} MB", file=sys.stderr)
     if size > LARGEST:

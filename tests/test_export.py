@@ -117,3 +117,41 @@ def test_captions_of_photographs_name_the_weights_they_need(exported, tmp_path, 
     Image.new("RGB", (20, 20)).save(tmp_path / "photo.png")
     with pytest.raises(UserError, match="there are no weights of VGG-19 here"):
         caption.main([str(tmp_path / "photo.png"), "--checkpoint", str(exported), "--device", "cpu"])
+
+
+def test_it_decodes_as_it_was_exported_to_unless_options_say_otherwise(trained, tmp_path, capsys):
+    out = tmp_path / "out"
+    export.main([str(trained), str(out), "--beam", "5", "--no-repeat-ngram-size", "2"])
+    assert json.loads((out / "decoding.json").read_text()) == {"beam": 5, "no_repeat_ngram_size": 2}
+    features = np.load(trained.parent / "features.npy").astype(np.float32)
+    captioner, plain = Captioner.load(out, device="cpu"), Captioner.load(trained, device="cpu")
+    assert captioner.caption_inputs(features) == Captioner.load(out).caption_inputs(
+        features, beam=5, no_repeat_ngram_size=2, length_penalty=0.7)
+    assert [len(beams) for beams in captioner.caption_inputs(features, beam=2)] == [2] * len(features)
+    assert not plain.decoding and len(plain.caption_inputs(features)[0]) == 3
+    data = ("--data", "folder", "--data-dir", str(trained.parent / "pictures"), "--device", "cpu",
+            "--features", str(trained.parent / "features.npy"))
+    capsys.readouterr()
+    for options, words in (((), "beam 5, length penalty 0.7, no 2-gram twice"),
+                           (("--beam", "3", "--no-repeat-ngram-size", "0"), "beam 3, length penalty 0.7\n"),
+                           (("--length-penalty", "1"), "beam 5, length penalty 1, no 2-gram twice")):
+        evaluate.main(["--checkpoint", str(out), *data, *options])
+        assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text, message", [
+    ('{"beam": 0}', "beam has to be a whole number of at least 1 and below 10,000, and not 0"),
+    ('{"beam": "wide"}', "beam has to be a whole number"), ("[]", "has to be"), ("{", "")])
+def test_damaged_settings_for_decoding_are_one_sentence(trained, tmp_path, text, message):
+    out = tmp_path / "out"
+    export.main([str(trained), str(out), "--beam", "5"])
+    (out / "decoding.json").write_text(text)
+    with pytest.raises(UserError) as refusal:
+        Captioner.load(out, device="cpu")
+    assert message in str(refusal.value) and "decoding.json" in str(refusal.value)
+
+
+def test_settings_for_decoding_that_cannot_be_are_refused_by_export(trained, tmp_path):
+    with pytest.raises(UserError, match="beam= has to be at least 1"):
+        export.main([str(trained), str(tmp_path / "out"), "--beam", "0"])
+    assert not (tmp_path / "out").exists()

@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..images import read_image, resize
 from ..pretrained_networks import weights_for
 from ..weights.preprocessing import Preprocessing, convention_name
-from .checkpoint import checkpoint_folder, load_tensors, pretrained_folders, read_description
+from .checkpoint import checkpoint_folder, load_tensors, pretrained_folders, read_decoding, read_description
 from .decoding.beam_search import decode
 from .features.extractor import Extractor
 from .features.inputs import pixels_to_input
@@ -26,6 +26,7 @@ class BaseCaptioner:
 
     vocabulary           its words
     members              the captioners it consists of
+    decoding             its own settings for :func:`.decode`, which hold where an option is not given
     input_size           the side of its network's input, in pixels; None if that is unknown
     has_attention        whether it can show its attention
     inputs_of(pictures)  uint8 pictures (H, W, 3) of any size -> model inputs
@@ -53,7 +54,7 @@ class BaseCaptioner:
 
     def caption_inputs(self, inputs, *, consensus=None, **options):
         """The same for model inputs (N, ...) from ``inputs_of``, or rows of a feature file."""
-        hypotheses = decode(self.step, self.start(inputs), **options)
+        hypotheses = decode(self.step, self.start(inputs), **self.decoding | options)
         if consensus is not None:
             hypotheses = consensus(self, inputs, hypotheses)
         return [[(self.vocabulary.decode(h.words), h.logp) for h in of_image] for of_image in hypotheses]
@@ -77,10 +78,11 @@ class Captioner(BaseCaptioner):
     (``has_attention``) if pictures can be read.
     """
 
-    def __init__(self, model, vocabulary, settings, device, *, source=None, weights=None, preprocessing=None):
+    def __init__(self, model, vocabulary, settings, device, *, source=None, weights=None, preprocessing=None,
+                 decoding=None):
         self.model, self.vocabulary, self.settings, self.device = model.to(device), vocabulary, settings, device
         self.source, self.weights, self.preprocessing = source, weights, preprocessing
-        self.members = (self,)
+        self.members, self.decoding = (self,), decoding or {}
         self.attends = settings.kind == "attend"
         self.has_attention = self.attends and not self.reads_own_features
         self.input_size = settings.side if source is None else source.picture_size
@@ -110,7 +112,7 @@ class Captioner(BaseCaptioner):
             raise UserError(f"{folder}/captioner.json describes a model that no memory has room for ({error}); use "
                             "another copy of the checkpoint") from error
         return cls(model, described.vocabulary, described.settings, get_device(device), source=described.source,
-                   weights=weights, preprocessing=preprocessing)
+                   weights=weights, preprocessing=preprocessing, decoding=read_decoding(folder))
 
     @classmethod
     def pretrained(cls, name="flickr8k", *, weights=None, device="auto"):

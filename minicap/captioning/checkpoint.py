@@ -5,6 +5,7 @@
     DIR/last.safetensors     everything needed to resume: weights, their average, optimiser, epoch, random states
     DIR/settings.json        the settings of the run
     DIR/metrics.jsonl        one line per epoch
+    DIR/decoding.json        in an exported folder: how its captions are decoded unless options say otherwise
 
 A safetensors file can have a JSON text in its header. What belongs together is in one file, so that it stays
 consistent: ``last.safetensors`` is replaced by a single rename.
@@ -24,6 +25,7 @@ from ..paths import expanded
 from ..schema import Count, fitting
 from ..weights.raw import all_finite
 from ..writing import replacing
+from .decoding.search_settings import DEFAULTS, Decoding
 from .features.feature_source import FeatureSource
 from .models.settings import settings_from_json, settings_to_json
 from .text.vocabulary import Vocabulary
@@ -187,6 +189,13 @@ def read_description(folder):
         raise UserError(f"{where} describes a model of {settings.vocabulary:,} words, but has {len(vocabulary):,}; use "
                         "another copy of the checkpoint")
     return Description(settings, source, vocabulary)
+
+
+def read_decoding(folder):
+    """The settings for decoding that a captioner comes with, :class:`.Decoding`; {} if it has none."""
+    path = Path(folder) / "decoding.json"
+    found = read_json(path, "settings for decoding", Decoding) if path.exists() else {}
+    return {name: found[name] for name in DEFAULTS if name in found}
 
 
 def write_description(folder, captioner):

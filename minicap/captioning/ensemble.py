@@ -12,13 +12,13 @@ from .models.state import DecoderState
 
 
 class Ensemble(BaseCaptioner):
-    """Its model inputs are tuples of the inputs of each of its ``members``."""
+    """Its model inputs are tuples of the inputs of each of its ``members``; it decodes as the first."""
 
     has_attention = False  # each member has a different one
 
     def __init__(self, members):
         self.members = tuple(members)
-        self.vocabulary = members[0].vocabulary
+        self.vocabulary, self.decoding = members[0].vocabulary, members[0].decoding
         self.input_size = max((c.input_size for c in members if c.input_size), default=None)
         if any(c.vocabulary.digest != self.vocabulary.digest for c in members):
             raise UserError("the checkpoints were trained with different vocabularies, so their words cannot be "
