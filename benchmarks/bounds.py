@@ -20,6 +20,7 @@ import numpy as np
 from minicap import extract as program
 from minicap.backend import to_numpy
 from minicap.cli import option, parse_settings, run_program
+from minicap.errors import UserError
 
 from .row import Place
 
@@ -46,27 +47,27 @@ def images_per_second(run, count, repeat=3):
     return count / min(seconds)
 
 
-def read(extractor, dataset, name):
-    return extractor.read(dataset.image(name, at_least=extractor.size))
+def read(network, dataset, name):
+    return network.resize(dataset.image(name, at_least=network.size))
 
 
-def decoding(extractor, dataset, names, threads):
+def decoding(network, dataset, names, threads):
     """Images/s with so many threads."""
     with ThreadPoolExecutor(threads) as pool:
         begin = time.perf_counter()
-        for _ in pool.map(lambda name: read(extractor, dataset, name), names):
+        for _ in pool.map(lambda name: read(network, dataset, name), names):
             pass
         return len(names) / (time.perf_counter() - begin)
 
 
-def parts(extractor, pictures, device):
+def parts(network, pictures, device):
     """{part: images/s} of one batch of ``pictures`` (N, H, W, 3)."""
-    N, pixels = len(pictures), extractor.model.preprocessing(pictures)
+    N, pixels = len(pictures), network.model.preprocessing(pictures)
     there = device.asarray(pixels)
 
     def layers():
         x, outputs = there, []
-        for stage in extractor.stages:
+        for stage in network.stages:
             x = stage(x)
             outputs.append(x)
         device.synchronize()
@@ -77,7 +78,7 @@ def parts(extractor, pictures, device):
         device.synchronize()
 
     outputs = layers()
-    found = {"preprocess": images_per_second(lambda: extractor.model.preprocessing(pictures), N)}
+    found = {"preprocess": images_per_second(lambda: network.model.preprocessing(pictures), N)}
     if device.name != "cpu":
         found["to the GPU"] = images_per_second(upload, N)
     found["layers"] = images_per_second(layers, N)
@@ -90,14 +91,16 @@ def main(argv=None):
                               package="")
     device = Place(settings.device).minicap()
     dataset = program.load_dataset(settings.data, settings.data_dir)
-    extractor = program.Extractor(settings.weights, settings.layer, device)
+    network, *others = program.Extractor(settings.weights, settings.layer, device).networks
+    if others:
+        raise UserError(f"layer={settings.layer!r} needs {1 + len(others)} networks; name a layer of one")
     names = dataset.all_images[:settings.images]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    decoding(extractor, dataset, names[:settings.batch_size], cores)  # the files are in memory now, or some of them
+    decoding(network, dataset, names[:settings.batch_size], cores)  # the files are in memory now, or some of them
     for threads in sorted({1, 2, cores}):
-        show(f"decode, {threads} thread(s)", decoding(extractor, dataset, names, threads))
-    pictures = np.stack([read(extractor, dataset, name) for name in names[:settings.batch_size]])
-    found = parts(extractor, pictures, device)
+        show(f"decode, {threads} thread(s)", decoding(network, dataset, names, threads))
+    pictures = np.stack([read(network, dataset, name) for name in names[:settings.batch_size]])
+    found = parts(network, pictures, device)
     for part, speed in found.items():
         show(f"{part}, batches of {len(pictures)}", speed)
     show("all but decoding, one after the other", 1 / sum(1 / speed for speed in found.values()))

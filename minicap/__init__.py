@@ -24,6 +24,7 @@ _HOMES = {
     "captioning.captioner": ("Captioner",),
     "conv": ("Conv2d",),
     "depthwise": ("DepthwiseConv2d",),
+    "efficientnet": ("efficientnet_lite",),
     "errors": ("UserError",),
     "gradcheck": ("assert_gradients", "check_gradients"),
     "layer": ("Buffer", "Cache", "Layer", "Parameter", "Residual", "Sequential"),

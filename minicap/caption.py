@@ -17,8 +17,8 @@ from .terminal import shown
 @dataclass(frozen=True, kw_only=True)
 class CaptionSettings(CheckpointSettings):
     images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
-    weights: str | None = option(None, "the VGG weights that were used in training (default: MINICAP_WEIGHTS, or "
-                                 "downloaded weights)", metavar="FILE")
+    weights: str | None = option(None, "the weights of the network that were used in training; FILE,FILE for two "
+                                 "networks (default: MINICAP_WEIGHTS, downloaded or installed weights)", metavar="FILE")
     data_dir: str | None = option(None, "--mbr-samples, --neighbours: folder of the training data (default: as in "
                                   "training, or MINICAP_DATA)", metavar="DIR")
     features: str | None = option(None, "--neighbours: features of the training images (default: those of the training "

@@ -1,13 +1,15 @@
-"""python -m minicap.classify: name ImageNet's 1000 classes that a VGG recognises in photographs.
+"""python -m minicap.classify: name ImageNet's 1000 classes that a network recognises in photographs.
 
     classifier = Classifier("vgg19_weights_tf_dim_ordering_tf_kernels.h5")
     for best in classifier.classify(["dog.jpg"]):
         best                                 # [{"index": 207, "class": "golden retriever", "p": 0.93}, ...]
 
-The short side of a picture is resized to 256 pixels, and the network reads the central 224 x 224: the single-crop test
-of Simonyan and Zisserman 2015, section 3.2.
+The short side of a picture is resized to 32 pixels more than the network reads, and it reads the central square: for
+VGG 224 x 224 of 256, the single-crop test of Simonyan and Zisserman 2015, section 3.2; for EfficientNet-Lite2 260 x 260
+of 292, by bicubic interpolation, as in the evaluation of its authors.
 """
 
+import contextlib
 import json
 import sys
 from dataclasses import MISSING, dataclass
@@ -17,57 +19,61 @@ import numpy as np
 
 from .backend import CPU, get_device, to_numpy
 from .cli import option, parse_settings, run_program
-from .download.catalogue import find_weights
+from .download.catalogue import data_folder
 from .errors import UserError, error_line, warn
 from .files import existing_file
 from .images import centre_crop, read_ahead, read_image, resize_short_side
 from .inference import inference
 from .losses import log_softmax
+from .pretrained_networks import find_weights, how_to_get, load_network, named_weights, tell_assumptions
 from .terminal import shown
-from .vgg import tell_assumptions, vgg
 from .weights import existing_weights
 from .weights.preprocessing import CONVENTIONS
 
 CLASSES = "imagenet_classes.txt"  # looked for in the folder of the weights
+MARGIN = 32  # pixels by which the resized short side is longer than the square
+STRIDE = 32  # pixels to a row of the last map, of both families of networks
 MAX_ASPECT = 20  # long side / short side; with a short side of 256 such a picture still fits in memory
 
 
 @dataclass(frozen=True)
 class ClassifySettings:
     images: tuple[str, ...] = option(MISSING, "picture files", positional=True, metavar="IMAGE")
-    weights: str | None = option(None, "VGG weights with the dense layers (default: MINICAP_WEIGHTS, or downloaded "
-                                 "weights)", metavar="FILE")
+    weights: str | None = option(None, "weights of VGG or EfficientNet-Lite with the dense layers (default: "
+                                 "MINICAP_WEIGHTS, downloaded or installed weights)", metavar="FILE")
     preprocessing: str | None = option(None, "what the weights expect of pictures (default: found out from the file)",
                                        choices=tuple(CONVENTIONS))
     classes: str | None = option(None, "class names in the order of the outputs, one per line (default: "
-                                 f"{CLASSES} in the folder of the weights)", metavar="FILE")
+                                 f"{CLASSES} in the folder of the weights or of the downloads)", metavar="FILE")
     top: int = option(5, "number of classes to show", metavar="N", least=1)
-    resize: int = option(256, "resize the short side to N pixels before cropping", metavar="N",
-                        below=10_000)
-    crop: int = option(224, "side in pixels of the central square that the network reads", metavar="N",
-                      below=10_000)
+    resize: int | None = option(None, "resize the short side to N pixels before cropping (default: 32 more than the "
+                                "network reads)", metavar="N", below=10_000)
+    crop: int | None = option(None, "side in pixels of the central square that the network reads (default: 224 for "
+                              "VGG, 224, 240 or 260 for EfficientNet-Lite)", metavar="N", below=10_000)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
     json: bool = option(False, "print one JSON object per line")
 
 
 class Classifier:
-    """A VGG with its dense layers, and the names of its classes."""
+    """A network with its dense layers, and the names of its classes."""
 
-    def __init__(self, weights, classes=None, *, preprocessing=None, resize=256, crop=224, device=CPU):
+    def __init__(self, weights, classes=None, *, preprocessing=None, resize=None, crop=None, device=CPU):
         weights = existing_weights(weights)
-        self.model = vgg(weights=weights, preprocessing=preprocessing)
+        self.model = load_network(weights, preprocessing=preprocessing)
         if not self.model.top:
             raise UserError(f"{weights} has no dense layers, and so no classes; name a file that has them")
-        cells = self.model.preprocessing.size // 32  # rows and columns of pool5, which fc6 expects
-        if crop // 32 != cells:
-            raise UserError(f"crop= has to be from {32 * cells} to {32 * cells + 31}, which the dense layers expect, "
-                            f"not {crop}")
+        size, cells = self.model.preprocessing.size, self.model.cells
+        crop = crop or size
+        resize = resize or max(size, crop) + MARGIN
+        if cells(crop, STRIDE) != cells(size, STRIDE):  # rows and columns of the last map
+            possible = [side for side in range(1, 2 * size) if cells(side, STRIDE) == cells(size, STRIDE)]
+            raise UserError(f"crop= has to be from {possible[0]} to {possible[-1]}, which the dense layers expect, not "
+                            f"{crop}")
         if resize < crop:
             raise UserError(f"resize= has to be at least crop=, {crop}, not {resize}; the crop has to fit into the "
                             "picture")
         self.resize, self.crop, self.device = resize, crop, device
-        count = self.model["fc8"].b.shape[0]
-        self.classes = read_classes(classes or weights.with_name(CLASSES), count, required=classes is not None)
+        self.classes = read_classes(classes or names_for(weights), self.model.classes, required=classes is not None)
         self.run = inference(self.model, device)
 
     def read(self, path):
@@ -76,7 +82,7 @@ class Classifier:
         H, W, _ = image.shape
         if max(H, W) > MAX_ASPECT * min(H, W):
             raise UserError(f"{path} is {W} x {H} pixels, too long and narrow for a central square; crop it first")
-        return centre_crop(resize_short_side(image, self.resize), self.crop)
+        return centre_crop(resize_short_side(image, self.resize, self.model.preprocessing.interpolation), self.crop)
 
     def __call__(self, images):
         """Pictures (N, crop, crop, 3) uint8 -> probabilities (N, classes) float32, a NumPy array.
@@ -129,12 +135,24 @@ def read_classes(path, count, required=True):
     return [name.strip() for name in names]
 
 
+def names_for(weights):
+    """Where the names of the classes are expected: beside the weights, or else where downloads are."""
+    beside = weights.with_name(CLASSES)
+    with contextlib.suppress(UserError):  # no home folder
+        if not beside.is_file() and (data_folder() / CLASSES).is_file():
+            return data_folder() / CLASSES
+    return beside
+
+
 def default_weights():
     """Weights from the usual places; UserError if there are none. Files without dense layers are the last choice."""
-    found = [path for network in ("vgg19", "vgg16") if (path := find_weights(network)) is not None]
+    if named := named_weights():
+        return named[0]
+    found = [path for network in ("vgg19", "vgg16", "efficientnet-lite2")
+             if (path := find_weights(network)) is not None]
     if not found:
-        raise UserError("no VGG weights were found; name a file with weights= or MINICAP_WEIGHTS, or fetch one with "
-                        "`python -m minicap.download vgg19`")
+        raise UserError("no weights were found; name a file with weights= or in MINICAP_WEIGHTS, or "
+                        + ", or ".join(map(how_to_get, ("vgg19", "efficientnet-lite2"))))
     return min(found, key=lambda path: "notop" in path.name)
 
 

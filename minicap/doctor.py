@@ -153,23 +153,31 @@ def _first_entry(folder, names):
     return next((entries[name.casefold()] for name in names if name.casefold() in entries), None)
 
 
-def weights():
-    from .download.catalogue import find_weights
+def vgg_weights():
+    return _weights("vgg")
+
+
+def lite_weights():
+    return _weights("efficientnet-lite2")
+
+
+def _weights(network):
     from .errors import UserError
+    from .pretrained_networks import find_weights, how_to_get, in_words
     from .weights.recognize import HEAD, recognize
     from .weights.refusal import RefusalError
 
-    fetch = "name a file in MINICAP_WEIGHTS, or fetch one with `python -m minicap.download vgg19`"
+    cure = f"name a file in MINICAP_WEIGHTS, or {how_to_get(network)}"
     try:
-        path = find_weights("vgg19") or find_weights("vgg16")
+        path = find_weights(network)
         if path is None:
-            raise MissingError("no VGG weights", fetch)
+            raise MissingError(f"no weights of {in_words(network)}", cure)
         with open(path, "rb") as f:
             format = recognize(path, f.read(HEAD))
     except RefusalError as error:
-        raise MissingError(f"{path} {error}", fetch) from error
+        raise MissingError(f"{path} {error}", cure) from error
     except UserError as error:  # MINICAP_WEIGHTS names a file that is not there
-        raise MissingError(two_parts(error)[0], fetch) from error
+        raise MissingError(two_parts(error)[0], cure) from error
     return f"{path} ({format}, {path.stat().st_size / 1e6:.0f} MB)"
 
 
@@ -179,7 +187,7 @@ CHECKS = (("Python", python, True), ("minicap", minicap, True), ("NumPy", numpy,
           *((label, lambda name=name: _library(name), True) for name, label in LIBRARIES.items()),
           ("CPU", cpu, True), ("numba", numba, False),
           *((label, check, False) for label, check in gpu.CHECKS),
-          ("Flickr8k", flickr8k, False), ("VGG weights", weights, False))
+          ("Flickr8k", flickr8k, False), ("VGG weights", vgg_weights, False), ("Lite weights", lite_weights, False))
 
 
 def examine():

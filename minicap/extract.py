@@ -1,4 +1,4 @@
-"""python -m minicap.extract: run a frozen VGG over a data set once and store the outputs of a layer on disk.
+"""python -m minicap.extract: run a frozen network over a data set once and store the outputs of a layer on disk.
 
 With ``--from-array`` it stores features that another program has made.
 """
@@ -11,20 +11,23 @@ from .captioning.features.extractor import Extractor, Pictures, extract, extract
 from .captioning.features.own_features import import_features
 from .cli import option, parse_settings, run_program, warn_of_no_effect
 from .errors import UserError
-from .networks import feature_names
-from .vgg import VGG, tell_assumptions
+from .pretrained_networks import FEATURES, by_network
 from .weights.preprocessing import CONVENTIONS
+
+LAYERS_HELP = (f"layer whose outputs to store: {', '.join(FEATURES)}; A+B stores those of two layers, A with regions, "
+               "also of two networks")
 
 
 @dataclass(frozen=True)
 class ExtractSettings:
     out: str = option(MISSING, "feature file to write (.npy, with a .json beside it)", metavar="FILE")
-    weights: str | None = option(None, "VGG weights: Keras .h5, PyTorch .pth, .safetensors or .npz (required)",
-                                 metavar="FILE")
+    weights: str | None = option(None, "weights of VGG or EfficientNet-Lite: Keras .h5, PyTorch .pth, .safetensors or "
+                                 ".npz; FILE,FILE for two networks (default: MINICAP_WEIGHTS, downloaded or installed "
+                                 "weights)", metavar="FILE")
     preprocessing: str | None = option(None, "what the weights expect of pictures (default: found out from the file)",
                                        choices=tuple(CONVENTIONS))
-    from_features: str | None = option(None, "start from the features of an earlier layer (pool4, conv5_4, pool5) "
-                                       "instead of the pictures", metavar="FILE")
+    from_features: str | None = option(None, "start from the features of an earlier layer (pool4, conv5_4, pool5, "
+                                       "lite2-regions) instead of the pictures", metavar="FILE")
     from_array: str | None = option(None, "features of your own, an array in a .npy, .npz, .mat, .h5, .pkl or .pt: "
                                     "(images, numbers), (images, regions, numbers) or (images, rows, columns, "
                                     "numbers); or an array an image, also in a folder of .npy", metavar="FILE")
@@ -40,8 +43,7 @@ class ExtractSettings:
     splits: str | None = option(None, "folder with the split lists (default: those of the data set)", metavar="DIR")
     split_seed: int | None = option(None, "--data folder without split lists: split at random with this seed",
                                     metavar="N", least=0)
-    layer: str = option("fc7", "layer whose outputs to store; A+B stores those of two layers",
-                        choices=feature_names(VGG.features))
+    layer: str = option("fc7", LAYERS_HELP, metavar="LAYER")
     split: str | None = option(None, "only the images of this split (default: all images)",
                                choices=("train", "dev", "test"))
     mirror: bool = option(False, "flip every image horizontally, for minicap.train --mirrored")
@@ -50,13 +52,13 @@ class ExtractSettings:
 
 
 def main(argv=None):
-    settings = parse_settings(ExtractSettings, "extract", "Run VGG over a data set and store a layer's outputs.", argv)
+    settings = parse_settings(ExtractSettings, "extract", "Run VGG or EfficientNet-Lite over a data set and store a "
+                              "layer's outputs.", argv)
     if settings.from_array is not None:
         return import_array(settings)
     if alone := [name for name in ("names", "key", "channels") if getattr(settings, name) is not None]:
         raise UserError(f"{alone[0]}= describes the file of from_array=, which is missing")
-    if settings.weights is None:
-        raise UserError("extraction needs VGG weights; name the file with --weights")
+    by_network(settings.layer)  # refuses what is no layer
     device = get_device(settings.device)
     if settings.from_features is not None:
         warn_of_no_effect(settings, ("data", "data_dir", "splits", "split_seed", "split", "mirror"),
@@ -67,7 +69,7 @@ def main(argv=None):
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
     extractor = Extractor(settings.weights, settings.layer, device, settings.mirror,
                           preprocessing=settings.preprocessing)
-    tell_assumptions(extractor.model, settings.weights)
+    extractor.tell_assumptions()
     extract(Pictures(dataset, extractor, settings.split), extractor, settings.out, settings.batch_size)
 
 

@@ -1,10 +1,6 @@
-"""A description of pretrained networks: the outputs that captioners read, and what identifies a network.
+"""Pretrained networks: what belongs to one besides its layers, and a description of the outputs that captioners read.
 
-A network whose features captioners read (vgg.py) has three attributes:
-
-    model.preprocessing       how pictures become its input; it belongs to the weights (weights/preprocessing.py)
-    model.features            {"conv5_4": FeatureLayer(...), ...}: the outputs that captioners read
-    model.facts               NetworkFacts: stored with its features, to tell networks apart
+The networks themselves are in vgg.py and efficientnet.py; pretrained_networks.py finds and loads them.
 """
 
 import math
@@ -14,6 +10,8 @@ from dataclasses import asdict, dataclass
 from .errors import UserError
 from .layer import Sequential
 from .schema import Count, fitting
+
+VGG, EFFICIENTNET_LITE, UNKNOWN = "VGG", "EfficientNet-Lite", "unknown"  # families; the last is that of own features
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class FeatureLayer:
 
     def shape(self, model):
         """The shape of this output of ``model`` for one picture: (rows, columns, channels) or (channels,)."""
-        cells = () if self.stride is None else (model.preprocessing.size // self.stride,) * 2
+        cells = () if self.stride is None else (model.cells(model.preprocessing.size, self.stride),) * 2
         return *cells, *model[self.channels].b.shape
 
 
@@ -56,17 +54,67 @@ class NetworkFacts:
     def to_json(self):
         return asdict(self)
 
+    @property
+    def name(self):
+        """What pretrained_networks.py calls such a network, and the download program: "vgg19"."""
+        return f"{self.family}{self.depth}".lower()
+
     def __str__(self):
-        if not self.depth:
+        if self.family == UNKNOWN:
             return f"{self.family} network"
-        return f"{self.family}-{self.depth}{' with batch norm' if self.batch_norm else ''}"
+        hyphen = "" if self.family == EFFICIENTNET_LITE else "-"
+        return f"{self.family}{hyphen}{self.depth}{' with batch norm' if self.batch_norm else ''}"
 
 
-def feature_names(table):
-    """All valid names of features: each entry of ``table``, and regions together with a vector, "conv5_4+fc7"."""
-    regions = [name for name, layer in table.items() if layer.stride is not None]
-    vectors = [name for name, layer in table.items() if layer.stride is None]
-    return (*table, *(f"{a}+{b}" for b in vectors for a in regions))
+class Network(Sequential):
+    """A network whose weights come from a file, and what belongs to them.
+
+    preprocessing   how pictures become its input (weights/preprocessing.py)
+    features        {"conv5_4": FeatureLayer(...), ...}: the outputs that captioners read
+    facts           NetworkFacts: stored with its features, to tell networks apart
+    top             does it have its dense layers, up to the ``classes`` of ImageNet?
+    notes           sentences on what was assumed about the file of the weights
+    digest          () -> the SHA-256 of that file
+    """
+
+    features, notes, digest = {}, (), None
+
+    def __init__(self, *, facts, preprocessing, top=True, **layers):
+        super().__init__(**layers)
+        self.facts, self.preprocessing, self.top = facts, preprocessing, top
+
+    @property
+    def classes(self):
+        """The number of classes of a network with its dense layers."""
+        *_, last = self.layers.values()
+        return last.b.shape[0]
+
+    def keep_for(self, features):
+        """Drop the layers behind those that compute these features; UserError when the network does not have them."""
+        feature_stages(self, features)
+        names = list(self.layers)
+        last = max(names.index(self.features[part].last) for part in features.split("+"))
+        self.layers, self.top = self.up_to(names[last]).layers, False
+
+    def up_to(self, last):
+        """The layers from the first to ``last``, sharing their weights with this network."""
+        return self.between(next(iter(self.layers)), last)
+
+    def between(self, first, last):
+        """The layers from ``first`` to ``last``, sharing their weights with this network."""
+        for name in (first, last):
+            if name not in self.layers:
+                raise ValueError(f"{self!r} has no layer {name!r}; it has {', '.join(self.layers)}")
+        names = list(self.layers)
+        return Sequential(**{n: self.layers[n] for n in names[names.index(first):names.index(last) + 1]})
+
+    def load(self, tensors, notes=(), digest=None):
+        """:meth:`.Layer.load_state`, and what is known of the file that the arrays are from."""
+        self.load_state(tensors)
+        self.notes, self.digest = notes, digest
+
+    def __repr__(self):
+        return f"{self.facts}{'' if self.top else ', without top'}"
 
 
 def has_regions(table, name):
@@ -91,7 +139,7 @@ def feature_stages(model, name, after=None):
     """
     layers, stages, parts = list(model.layers), [], name.split("+")
     for part in [*parts, after] if after else parts:
-        if model.features[part].last not in layers:
+        if part not in model.features or model.features[part].last not in layers:
             available = ", ".join(n for n, layer in model.features.items() if layer.last in layers)
             raise UserError(f"the weights are of {model!r}, which has no {part}; it has {available}")
     begin = 0 if after is None else layers.index(model.features[after].last) + 1

@@ -18,11 +18,11 @@ from typing import TypedDict
 
 from .captioning.scoring.metrics import METRICS, TITLES
 from .cli import option, parse_settings, run_program
-from .download.catalogue import find_weights
 from .errors import UserError
 from .files import check_output, is_json_of_ours, parse_json, read_json, write_json
 from .locks import locked_folder
 from .paths import expanded, same_path
+from .pretrained_networks import needed_weights
 
 
 class Recipe(TypedDict):
@@ -89,10 +89,7 @@ def command_of(step, work, weights):
     """The command line of a step; a training run that has begun is resumed."""
     program, *arguments = step
     if "{weights}" in arguments:
-        weights = weights or find_weights("vgg19")
-        if weights is None:
-            raise UserError("this recipe needs the VGG-19 weights; name the file with --weights or in MINICAP_WEIGHTS, "
-                            "or fetch it with `python -m minicap.download vgg19`")
+        weights = weights or needed_weights("vgg19")
     arguments = [a.replace("{work}", str(work)).replace("{weights}", str(weights)) for a in arguments]
     if program == "train" and "--out" in arguments[:-1]:
         out = Path(arguments[arguments.index("--out") + 1])

@@ -9,19 +9,15 @@ What a file means by an image (channel order, scaling, mean) and by its layouts 
 the first dense layer are put into our (H, W, C) flatten order.
 """
 
-import sys
-
 import numpy as np
 
 from .activations import Dropout, ReLU
 from .conv import Conv2d
-from .errors import UserError, with_flags
-from .layer import Sequential
+from .errors import UserError
 from .linear import Flatten, Linear
-from .networks import FeatureLayer, NetworkFacts, feature_stages
+from .networks import FeatureLayer, Network, NetworkFacts, feature_stages
 from .normalization import BatchNorm2d
 from .pooling import MaxPool2d
-from .terminal import shown
 from .weights import vgg_weights
 from .weights.preprocessing import TORCHVISION, convention
 
@@ -42,7 +38,7 @@ FEATURES = {"pool4": FeatureLayer("pool4", "conv4_1", stride=16),
 FINE_TUNED = {"block5": ("pool4", "conv5_4")}
 
 
-class VGG(Sequential):
+class VGG(Network):
     """conv1_1, [bn1_1,] relu1_1, ..., pool1, ..., pool5; with ``top`` flatten, fc6, relu6, drop6, fc7, ..., fc8.
 
     Built in lesson 14, lessons/14_vgg.
@@ -67,39 +63,24 @@ class VGG(Sequential):
                 if name != "fc8":
                     layers[f"relu{number}"] = ReLU()
                     layers[f"drop{number}"] = Dropout(0.5, rng=rng or np.random.default_rng())
-        super().__init__(**layers)
-        self.depth, self.batch_norm, self.top, self.preprocessing = depth, batch_norm, top, preprocessing
-        self.notes = ()  # sentences on what was assumed about the file of the weights
+        super().__init__(facts=NetworkFacts("VGG", depth, batch_norm), preprocessing=preprocessing, top=top, **layers)
+        self.depth, self.batch_norm = depth, batch_norm
         self.digest = None  # () -> the SHA-256 of that file
-
-    @property
-    def facts(self):
-        """The :class:`.NetworkFacts` that are stored with its features."""
-        return NetworkFacts("VGG", self.depth, self.batch_norm)
 
     def keep_for(self, features):
         """Keep what these features are computed with: all convolutions, and the dense layers up to fc7 if they read it.
 
-        UserError when the network has no such layer.
+        All, because a block of them may be fine-tuned behind the features. UserError when the network has no such
+        layer.
         """
         feature_stages(self, features)
         kept = self.up_to("relu7" if "fc7" in features else "pool5")
         self.layers, self.top = kept.layers, False
 
-    def up_to(self, last):
-        """The layers from the first to ``last``, sharing their weights with this network."""
-        return self.between(next(iter(self.layers)), last)
-
-    def between(self, first, last):
-        """The layers from ``first`` to ``last``, sharing their weights with this network."""
-        for name in (first, last):
-            if name not in self.layers:
-                raise ValueError(f"{self!r} has no layer {name!r}; it has {', '.join(self.layers)}")
-        names = list(self.layers)
-        return Sequential(**{n: self.layers[n] for n in names[names.index(first):names.index(last) + 1]})
-
-    def __repr__(self):
-        return f"{self.facts}{'' if self.top else ', without top'}"
+    @staticmethod
+    def cells(size, stride):
+        """The rows of a map with this stride, for pictures of ``size`` rows."""
+        return size // stride
 
 
 def vgg11(weights=None, **options):
@@ -121,10 +102,11 @@ def vgg19(weights=None, **options):
 def vgg(depth=None, weights=None, *, top=None, batch_norm=None, preprocessing=None, features=None, rng=None):
     """A VGG network, with weights from a file or random ones from ``rng``.
 
-    weights: a file in any of the formats and under any of the names of docs/formats.md. ``depth``, ``top`` (the dense
+    weights: a file in any of the formats and under any of the names of docs/formats.md (or a WeightFile, which was read
+    already). ``depth``, ``top`` (the dense
     layers) and ``batch_norm`` left at None are read off the file. Names and shapes have to match in both directions:
     UserError lists what is missing, unexpected or misshapen. For ``features`` such as "conv5_4" or "fc7" (those of
-    :func:`.feature_names`) the network ends with pool5 or relu7, and what the file holds beyond does not matter.
+    :func:`.by_network`) the network ends with pool5 or relu7, and what the file holds beyond does not matter.
 
     preprocessing: what the weights expect of pictures, "caffe-bgr", "caffe-rgb", "torchvision" or "tf" (or a
     Preprocessing); left at None it is found out (weights/provenance.py). ``model.notes`` says what was assumed.
@@ -155,18 +137,11 @@ def vgg(depth=None, weights=None, *, top=None, batch_norm=None, preprocessing=No
         if features is not None:
             model.keep_for(features)
             wanted = [name for name, _ in model.named_state() if name in file.names]
-        model.preprocessing, tensors, model.notes = file.load(wanted, preprocessing)
-        model.load_state(tensors)
-        model.digest = file.file.digest
+        model.preprocessing, tensors, notes = file.load(wanted, preprocessing)
+        model.load(tensors, notes, file.file.digest)
     except UserError as error:
         raise UserError(f"{file.path}: {error}") from None
     return model
-
-
-def tell_assumptions(model, weights):
-    """Print on stderr, in one line, what was assumed about the file that a network was loaded from, and why."""
-    if model.notes:
-        print(shown(with_flags(f"{weights}: {'; '.join(model.notes)}"), None), file=sys.stderr)
 
 
 def _depth(names):

@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -6,10 +7,12 @@ import tiny_vgg
 from PIL import Image
 
 from minicap import classify as program
+from minicap.captioning.data import load_dataset
 from minicap.classify import Classifier
 from minicap.cli import run_program
 from minicap.errors import UserError
 from minicap.images import read_image
+from minicap.pretrained_networks import find_weights
 from minicap.vgg import vgg
 
 NAMES = [f"thing {letter}" for letter in "abcdefghijk"]  # the tiny networks have 11 classes
@@ -238,6 +241,33 @@ def test_any_crop_that_gives_the_dense_layers_their_cells_will_do(capsys, weight
 
 
 # --- Real weights ---------------------------------------------------------------------------------------------------
+
+# A word that four of the five people use, and the classes of ImageNet that it can mean.
+PLAIN = {r"unicycles?": ("unicycle",), r"camels?": ("Arabian camel",), r"poodles?": ("standard poodle", "toy poodle"),
+         r"dalm[ae]tion|dalmatian": ("dalmatian",), r"german shepherds?": ("German shepherd",), r"beagle": ("beagle",),
+         r"collie": ("collie", "Border collie", "Shetland sheepdog"), r"greyhounds?": ("whippet", "Italian greyhound"),
+         r"kayak|canoe|kayaks|canoes": ("canoe", "paddle"), r"volleyball": ("volleyball",), r"rugby": ("rugby ball",),
+         r"hot air balloons?": ("balloon",), r"basketball": ("basketball",), r"accordion": ("accordion",)}
+
+
+@pytest.mark.real_data
+def test_efficientnet_lite2_names_as_many_plain_classes_as_vgg_19(data_dir):
+    lite = find_weights("efficientnet-lite2")
+    if lite is None:
+        pytest.skip("the weights of EfficientNet-Lite2 are not installed (extra `photo`)")
+    folder, meant = data_dir / "Flickr8k", {}
+    captions = load_dataset("flickr8k", folder).captions
+    for word, classes in PLAIN.items():
+        meant |= {name: classes for name, texts in captions.items()
+                  if sum(bool(re.search(rf"\b({word})\b", text.lower())) for text in texts) >= 4}
+    paths = [folder / "Flicker8k_Dataset" / name for name in meant][:80]
+    right = {}
+    for weights in (lite, data_dir / "vgg19_weights_tf_dim_ordering_tf_kernels.h5"):
+        classifier = Classifier(weights, data_dir / "imagenet_classes.txt")
+        best = [found[0]["class"].split(",")[0] for found in classifier.classify(paths, top=1)]
+        right[weights.name] = sum(name in classes for name, classes in zip(best, meant.values(), strict=False))
+    of_lite, of_vgg = right.values()
+    assert len(paths) == 80 and of_lite >= of_vgg > 40, right
 
 @pytest.mark.real_data
 def test_vgg_19_names_the_breed_of_dogs_whose_captions_name_it_and_less_surely_in_swapped_colours(data_dir):

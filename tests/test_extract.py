@@ -65,7 +65,7 @@ def both_files(out):
 
 def stop_after(monkeypatch, batches, error):
     """Let the extractor compute ``batches`` batches and raise ``error`` in place of the next one."""
-    compute, calls = Extractor.run, []
+    compute, calls = Extractor.__call__, []
 
     def call(self, images):
         if len(calls) == batches:
@@ -73,17 +73,17 @@ def stop_after(monkeypatch, batches, error):
         calls.append(len(images))
         return compute(self, images)
 
-    monkeypatch.setattr(Extractor, "run", call)
+    monkeypatch.setattr(Extractor, "__call__", call)
 
 
 def count_images(monkeypatch):
-    compute, counts = Extractor.run, []
+    compute, counts = Extractor.__call__, []
 
     def call(self, images):
         counts.append(len(images))
         return compute(self, images)
 
-    monkeypatch.setattr(Extractor, "run", call)
+    monkeypatch.setattr(Extractor, "__call__", call)
     return counts
 
 
@@ -212,7 +212,7 @@ from minicap import extract
 from minicap.captioning.features.extractor import Extractor
 
 tiny_vgg.shrink(pytest.MonkeyPatch(), size=32)
-compute, calls = Extractor.run, []
+compute, calls = Extractor.__call__, []
 
 def call(self, images):
     calls.append(1)
@@ -220,7 +220,7 @@ def call(self, images):
         os.kill(os.getpid(), signal.SIGKILL)
     return compute(self, images)
 
-Extractor.run = call
+Extractor.__call__ = call
 extract.main(sys.argv[1:])
 """
 
@@ -337,8 +337,8 @@ def test_mirrored_features_of_one_split_are_those_of_the_pictures_turned_over(pi
     assert features.source == extractor.source.as_mirrored()
     for name, found in zip(features.images, features.array, strict=True):
         turned = resize(read_image(pictures / name), (32, 32))[:, ::-1]
-        np.testing.assert_allclose(found, extractor(turned[None])[0], rtol=1e-2, atol=1e-3)
-        assert not np.allclose(found, extractor(extractor.read(pictures / name)[None])[0], atol=1e-3)
+        np.testing.assert_allclose(found, extractor([extractor.prepare(turned)])[0], rtol=1e-2, atol=1e-3)
+        assert not np.allclose(found, extractor([extractor.prepare(pictures / name)])[0], atol=1e-3)
 
 
 def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny, rng, tmp_path, capsys):
@@ -375,7 +375,9 @@ def test_options_that_features_of_an_earlier_layer_leave_unused_are_named(pictur
     assert "warning" not in capsys.readouterr().err
 
 
-def test_without_weights_there_are_no_features(tmp_path, capsys):
+def test_without_weights_there_are_no_features(pictures, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
+    monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(SystemExit):
-        run_program(program.main, ["--out", str(tmp_path / "f.npy")])
-    assert "error: extraction needs VGG weights" in capsys.readouterr().err
+        run_program(program.main, ["--out", str(tmp_path / "f.npy"), "--data", "folder", "--data-dir", str(pictures)])
+    assert "error: there are no weights of VGG here; name the file with --weights" in capsys.readouterr().err

@@ -6,12 +6,11 @@ import tiny_vgg
 
 from minicap import vgg
 from minicap.errors import UserError
-from minicap.layer import Sequential
 from minicap.linear import Linear
 from minicap.networks import (
     FeatureLayer,
+    Network,
     NetworkFacts,
-    feature_names,
     feature_shapes,
     feature_stages,
     has_regions,
@@ -33,10 +32,8 @@ def layers_of(stages):
     return [(next(iter(stage.layers)), list(stage.layers)[-1]) for stage in stages]
 
 
-def test_every_layer_has_a_name_and_so_have_regions_and_a_vector_together():
-    assert feature_names(vgg.VGG.features) == ("pool4", "conv5_4", "pool5", "fc7", "pool4+fc7", "conv5_4+fc7",
-                                               "pool5+fc7")
-    assert [name for name in feature_names(vgg.VGG.features) if not has_regions(vgg.VGG.features, name)] == ["fc7"]
+def test_of_vggs_layers_only_fc7_has_no_regions():
+    assert [name for name in vgg.VGG.features if not has_regions(vgg.VGG.features, name)] == ["fc7"]
 
 
 @pytest.mark.parametrize("name, shape, parts", [
@@ -76,10 +73,15 @@ def test_what_a_network_cannot_make_is_refused(networks, network, name, after, m
 
 
 def test_a_second_network_brings_a_table_of_its_own(rng):
-    model = Sequential(first=Linear(3, 4, rng=rng), second=Linear(4, 5, rng=rng))
+    class Two(Network):
+        @staticmethod
+        def cells(size, stride):
+            return size // stride
+
+    model = Two(facts=NetworkFacts("Two", 2), preprocessing=CAFFE, first=Linear(3, 4, rng=rng),
+                second=Linear(4, 5, rng=rng))
     model.features = {"early": FeatureLayer("first", "first", stride=112), "late": FeatureLayer("second", "second")}
-    model.preprocessing = CAFFE
-    assert feature_names(model.features) == ("early", "late", "early+late")
+    assert model.classes == 5
     assert feature_shapes(model, "early+late") == ((2 * 2 * 4 + 5,), ((2, 2, 4), (5,)))
     assert layers_of(feature_stages(model, "early+late")) == [("first", "first"), ("second", "second")]
 

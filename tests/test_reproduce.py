@@ -65,7 +65,7 @@ def test_an_unknown_row_is_answered_with_those_there_are(recorded, tmp_path):
 def test_a_recipe_that_needs_weights_says_where_to_get_them(monkeypatch, tmp_path):
     monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
     monkeypatch.setenv("MINICAP_DATA", str(tmp_path))
-    with pytest.raises(UserError, match=r"needs the VGG-19 weights; .*minicap\.download vgg19"):
+    with pytest.raises(UserError, match=r"no weights of VGG-19 here; .*minicap\.download vgg19"):
         reproduce.main(["flickr8k/show-tell", "--results", str(RESULTS), "--work", str(tmp_path / "work")])
 
 

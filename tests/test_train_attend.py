@@ -189,10 +189,10 @@ def test_settings_that_cannot_be_are_refused(data, tmp_path, arguments, message)
 def test_what_the_model_cannot_read_is_refused_in_one_sentence(data, tmp_path):
     fc7 = tiny_captioner.write_features(tmp_path / "fc7.npy")
     with pytest.raises(UserError, match=r"fc7\.npy holds fc7 features of shape \(6,\); model='attend' reads regions "
-                                        "\\(pool4, conv5_4, pool5\\)$"):
+                                        "\\(pool4, conv5_4, pool5, lite0-regions, "):
         tiny_captioner.run_train(tmp_path / "run", data[0], fc7, *ATTEND)
     with pytest.raises(UserError, match=r"regions\.npy holds conv5_4 features of shape \(2, 2, 6\); model='show-tell' "
-                                        "reads fc7$"):
+                                        "reads fc7 or lite0-head or "):
         tiny_captioner.run_train(tmp_path / "run", *data)
     with pytest.raises(UserError, match="reads regions of photographs, of which data='shapes' has none"):
         train.main(["--model", "attend"])

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from minicap.classify import Classifier
-from minicap.download.catalogue import find_weights
 from minicap.learn.lessons import load
 from minicap.learn.measure import measure, write
+from minicap.pretrained_networks import find_weights
 
 weights = find_weights("vgg19")
 photographs = load(Path(__file__).with_name("photograph.py")).sample_photographs()

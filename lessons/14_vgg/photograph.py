@@ -17,11 +17,11 @@ import numpy as np
 from minicap import read_weights
 from minicap.classify import CLASSES, read_classes
 from minicap.cli import run_program
-from minicap.download.catalogue import find_weights
 from minicap.errors import UserError
 from minicap.images import centre_crop, read_image, resize_short_side
 from minicap.learn.lessons import load
 from minicap.losses import log_softmax
+from minicap.pretrained_networks import find_weights
 from minicap.vgg import VGG
 from minicap.weights.preprocessing import CAFFE
 

@@ -11,7 +11,8 @@ import numpy as np
 from ..backend import get_device, to_numpy
 from ..errors import UserError
 from ..images import read_image, resize
-from ..weights.preprocessing import Preprocessing, convention
+from ..pretrained_networks import weights_for
+from ..weights.preprocessing import Preprocessing, convention_name
 from .checkpoint import checkpoint_folder, load_tensors, read_description
 from .decoding.beam_search import decode
 from .features.extractor import Extractor
@@ -79,16 +80,16 @@ class Captioner(BaseCaptioner):
         self.source, self.weights, self.preprocessing = source, weights, preprocessing
         self.members = (self,)
         self.has_attention = settings.kind == "attend" and not self.reads_own_features
-        self.input_size = settings.side if source is None else source.preprocessing.get("size")
+        self.input_size = settings.side if source is None else source.picture_size
         self._extractor = None
 
     @classmethod
     def load(cls, folder, *, weights=None, preprocessing=None, device="auto"):
         """The captioner that ``minicap.train --out folder`` has written.
 
-        ``weights`` is the VGG file that it needs for pictures, by default the one named by MINICAP_WEIGHTS or fetched
-        by the download program. Pictures are preprocessed as in training; ``preprocessing`` may name the same. Raises
-        UserError when a file is missing, damaged or not part of the same run.
+        ``weights`` is the file of the network that it needs for pictures ("FILE,FILE" for two networks), by default the
+        one found by :func:`.find_weights`. Pictures are preprocessed as in training; ``preprocessing`` may name the
+        same. Raises UserError when a file is missing, damaged or not part of the same run.
         """
         folder = checkpoint_folder(folder)
         described = read_description(folder)
@@ -139,7 +140,7 @@ class Captioner(BaseCaptioner):
         if self.source is None:
             return pixels_to_input(np.stack([resize(p, (self.input_size, self.input_size)) for p in pictures]))
         extractor = self.extractor()
-        return extractor(np.stack([extractor.read(p) for p in pictures])).astype(np.float16).astype(np.float32)
+        return extractor([extractor.prepare(p) for p in pictures]).astype(np.float16).astype(np.float32)
 
     def descriptors(self, inputs):
         """(N, G), similar for similar pictures: fc7 if the model reads it, or else the mean of its regions."""
@@ -166,19 +167,24 @@ class Captioner(BaseCaptioner):
         return maps[:, :regions].reshape(len(words), side, side), maps[:, regions:].sum(axis=1)
 
     def extractor(self):
-        """The VGG of this captioner, loaded when it is first needed. UserError if it was trained with another one."""
+        """The networks of this captioner, loaded when they are first needed.
+
+        UserError if there are no weights, or others than it was trained with.
+        """
         self.expect_network()
         if self._extractor is None:
-            weights = self.weights or find_network(self.source.network)
-            used = Preprocessing.from_json(self.source.preprocessing)
-            if self.preprocessing is not None and convention(self.preprocessing) != used:
+            sources = self.source.separate()
+            weights = weights_for(self.weights, [source.network.name for source in sources])
+            used = [Preprocessing.from_json(source.preprocessing) for source in sources]
+            if self.preprocessing not in (None, *map(convention_name, used)):
                 raise UserError(f"this captioner was trained with another preprocessing of pictures than preprocessing="
                                 f"{self.preprocessing!r}; leave it out")
             extractor = Extractor(weights, self.source.layer, self.device, preprocessing=used)
-            if differences := self.source.differences(extractor.source):
-                raise UserError(f"{weights} is not the network that this captioner was trained with: other "
-                                f"{', '.join(differences)}; it needs {self.source.network}, the weights with SHA-256 "
-                                f"{self.source.weights_sha256[:8]}...: name them with weights=")
+            for source, network in zip(sources, extractor.networks, strict=True):
+                if differences := source.differences(network.source):
+                    raise UserError(f"{network.weights} is not the network that this captioner was trained with: other "
+                                    f"{', '.join(differences)}; it needs {source.network}, the weights with SHA-256 "
+                                    f"{source.weights_sha256[:8]}...: name them with weights=")
             self._extractor = extractor
         return self._extractor
 
@@ -202,15 +208,3 @@ def caption_all(captioner, inputs, *, batch_size=100, **options):
         captions |= {name: of_image[0][0] for name, of_image in zip(names, found, strict=True)}
     return captions
 
-
-def find_network(facts):
-    """The weights file of a network, from MINICAP_WEIGHTS or the download folder."""
-    from ..download.catalogue import WEIGHTS, find_weights
-
-    name = f"{facts.family}{facts.depth}".lower()
-    path = find_weights(name)
-    if path is None:
-        offered = any(name == network for network, _ in WEIGHTS)
-        raise UserError(f"this captioner needs the {facts} weights; name the file with weights= or in MINICAP_WEIGHTS"
-                        + f", or fetch it with `python -m minicap.download {name}`" * offered)
-    return path

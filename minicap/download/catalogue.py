@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from ..errors import UserError
-from ..files import existing_file
 from ..paths import expanded
 from .archives import Contents
 from .fetch import RemoteFile
@@ -37,7 +36,7 @@ def _flickr8k(name, largest, contents):
                       inspect=contents.archive_problem), contents
 
 
-# (network, format) -> file, in the order of preference of find_weights.
+# (network, format) -> file, in the order of preference of downloaded_weights.
 WEIGHTS = {
     ("vgg16", "keras"): _keras("vgg16", "", "64373286793e3c8b2b4e3219cbf3544b"),
     ("vgg16", "torch"): _torch("vgg16-397923af.pth",
@@ -68,14 +67,11 @@ def data_folder():
                         "in the environment variable MINICAP_DATA") from error
 
 
-def find_weights(network):
-    """The path of weights for ``network`` ("vgg16", "vgg19"), or None.
+def downloaded_weights(network):
+    """The path of weights for ``network`` ("vgg16", "vgg19") in :func:`data_folder`, or None.
 
-    This is the file named by the environment variable MINICAP_WEIGHTS (UserError if it does not exist), or else the
-    first one in :func:`data_folder` with an official name: Keras, torchvision, or Keras without the dense layers.
+    This is the first one there with an official name: Keras, torchvision, or Keras without the dense layers.
     """
-    if named := os.environ.get("MINICAP_WEIGHTS"):
-        return existing_file(named, "MINICAP_WEIGHTS")
     try:
         folder = data_folder()
     except UserError:

@@ -46,6 +46,7 @@ KERNELS = {
 }
 OXFORD = np.array(list(KERNELS.values())).reshape(-1, 3, 3, 3).transpose(1, 2, 3, 0) / 100  # (K, K, C, 8)
 
+OF_VGG = ("caffe-bgr", "caffe-rgb", "torchvision", "tf")  # the conventions that these kernels can have been made for
 SURE = 0.9  # correlation from which kernels are Oxford's; rows and columns exchanged still give 0.83
 NONE = 0.4  # correlation up to which they are somebody else's
 FACTOR = 1.5  # by which their size may differ from what a convention asks for; conventions differ by 2.2 and more
@@ -70,7 +71,7 @@ def origin(kernels, bias=None):
     if not np.isfinite(ours).all() or not ours.any():
         return None  # reported when the weights are loaded
     found = [(_correlation(ours[::-1, ::-1] if turned else ours, _expected(name)), name, turned)
-             for name in CONVENTIONS for turned in (False, True)]
+             for name in OF_VGG for turned in (False, True)]
     best = max(r for r, _, _ in found)
     if best < NONE:
         return None
@@ -79,7 +80,7 @@ def origin(kernels, bias=None):
     if not alike or min(alike)[0] > math.log(FACTOR):
         raise RefusalError(f"has first kernels that resemble Oxford's (correlation {best:.2f}, {_times(ours)} times as "
                            f"large) but fit no known preprocessing of pictures; state it by preprocessing= "
-                           f"({', '.join(CONVENTIONS)})")
+                           f"({', '.join(OF_VGG)})")
     found = Origin(*min(alike)[1:])
     if bias is not None and bias.shape == kernels.shape[3:] and _subtracts_mean(ours, bias[list(KERNELS)], found):
         raise RefusalError("has Oxford's first kernels, but their biases already subtract the mean of the pictures, "

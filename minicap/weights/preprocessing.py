@@ -14,13 +14,17 @@ Level = Annotated[float, Within(-1e6, 1e6)]  # of a picture, or its scale
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """From RGB bytes to the input a network was trained on: y = (channels in ``order`` / ``scale`` - mean) / std."""
+    """From RGB bytes to the input a network was trained on: y = (channels in ``order`` / ``scale`` - mean) / std.
+
+    Before that, pictures are resized to ``size`` pixels by an ``interpolation`` of images.py.
+    """
 
     order: Literal["RGB", "BGR"]
     scale: Level
     mean: tuple[Level, ...]
     std: tuple[Level, ...]
     size: Annotated[int, Within(1, 4097)] = 224
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     @classmethod
     def from_json(cls, value):
@@ -39,21 +43,31 @@ class Preprocessing:
         return images / np.asarray(self.std, np.float32)
 
     def to_json(self):
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        described = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        if self.interpolation == "bilinear":  # which files of earlier versions do not say
+            del described["interpolation"]
+        return described
 
 
 CAFFE = Preprocessing("BGR", 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))  # Oxford's own weights, as in Keras
 CAFFE_RGB = Preprocessing("RGB", 1.0, (123.68, 116.779, 103.939), (1.0, 1.0, 1.0))  # the same weights for RGB
 TORCHVISION = Preprocessing("RGB", 255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 TF = Preprocessing("RGB", 127.5, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0))  # from -1 to 1, Keras' mode "tf"
+EFFICIENTNET_LITE = Preprocessing("RGB", 128.0, (127 / 128,) * 3, (1.0, 1.0, 1.0))  # (x - 127) / 128, exactly
 
-CONVENTIONS = {"caffe-bgr": CAFFE, "caffe-rgb": CAFFE_RGB, "torchvision": TORCHVISION, "tf": TF}
+CONVENTIONS = {"caffe-bgr": CAFFE, "caffe-rgb": CAFFE_RGB, "torchvision": TORCHVISION, "tf": TF,
+               "efficientnet-lite": EFFICIENTNET_LITE}
 
 
 def convention_name(preprocessing):
-    """ "caffe-bgr", ... for a Preprocessing, or its dict from JSON; "of its own" for one that is no convention."""
+    """ "caffe-bgr", ... for a Preprocessing, or its dict from JSON; "of its own" for one that is no convention.
+
+    Size and interpolation are not part of a convention.
+    """
     described = preprocessing.to_json() if isinstance(preprocessing, Preprocessing) else preprocessing
-    return next((name for name, known in CONVENTIONS.items() if known.to_json() == described), "of its own")
+    levels = ("order", "scale", "mean", "std")
+    return next((name for name, known in CONVENTIONS.items()
+                 if all(known.to_json()[level] == described.get(level) for level in levels)), "of its own")
 
 
 def convention(name):

@@ -6,18 +6,16 @@ import numpy as np
 
 from ..errors import UserError
 from . import WeightFile, read_weights
+from .arrays import check_array
 from .provenance import provenance
-from .raw import all_finite
-from .refusal import RefusalError, shown
+from .refusal import RefusalError
 from .vgg_layouts import is_channels_first, our_layout, outputs_first
 from .vgg_names import naming
 
-OF_LAYERS = (".W", ".b", ".gamma", ".beta", ".mean", ".var")  # ends of our names
 
-
-def read(path):
-    """The :class:`VGGFile` at ``path``; UserError, with the cure, on anything wrong."""
-    file = read_weights(path)
+def read(weights):
+    """The :class:`VGGFile` of ``weights``, a path or a WeightFile; UserError, with the cure, on anything wrong."""
+    file = weights if isinstance(weights, WeightFile) else read_weights(weights)
     try:
         return VGGFile(file)
     except RefusalError as error:
@@ -54,16 +52,5 @@ class VGGFile:
     def _array(self, ours, kernels_first):
         theirs = self.names[ours]
         array = self.file.tensors[theirs]
-        if array.dtype.kind != "f" and ours.endswith(OF_LAYERS):
-            raise UserError(f"{shown(theirs)} has numbers of type {array.dtype}, as weights have that were rounded to "
-                            "save space (quantised); use the file with the original numbers, float32 or float16")
-        if not all_finite(array):
-            count = int(np.count_nonzero(~np.isfinite(array)))
-            raise UserError(f"{shown(theirs)} has {count:,} of {array.size:,} numbers that are not finite (NaN or "
-                            "infinity), so nothing can be computed with it; use another file")
-        if ours.endswith(".W") and array.size and not array.any():
-            raise UserError(f"{shown(theirs)} holds nothing but zeros, as a download that was not finished does; "
-                            "download or copy the file again")
-        if ours.endswith(".var") and array.size and array.min() < 0:
-            raise UserError(f"{shown(theirs)} has negative numbers, which no variance has; use another file")
+        check_array(theirs, array, ours)
         return our_layout(ours, theirs, array, kernels_first, self.transposed)

@@ -164,7 +164,7 @@ def test_features_are_made_by_the_vgg_that_is_named_or_found(feature_folder, vgg
     assert Captioner.load(feature_folder, device="cpu").captions(pictures[:2]) == expected
     # what the model reads is what a feature file would have held: float16, of the squashed picture
     extractor = Extractor(vgg_files[0], "fc7", CPU)
-    features = extractor(np.stack([extractor.read(p) for p in pictures[:2]])).astype(np.float16)
+    features = extractor([extractor.prepare(p) for p in pictures[:2]]).astype(np.float16)
     np.testing.assert_array_equal(named.inputs_of(pictures[:2]), features.astype(np.float32))
 
 
@@ -190,12 +190,12 @@ def test_without_a_vgg_one_sentence_says_how_to_get_it(feature_folder, pictures,
     monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
     monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "empty"))
     sentence = refusal(Captioner.load(feature_folder).caption, pictures[0])
-    assert sentence.endswith("needs the VGG-11 weights; name the file with weights= or in MINICAP_WEIGHTS")
+    assert sentence == "there are no weights of VGG-11 here; name the file with weights= or in MINICAP_WEIGHTS"
     description = json.loads((feature_folder / "captioner.json").read_text())
     description["source"]["network"] = "VGG-19"
     (feature_folder / "captioner.json").write_text(json.dumps(description))
     sentence = refusal(Captioner.load(feature_folder).caption, pictures[0])
-    assert sentence.endswith("or fetch it with `python -m minicap.download vgg19`")
+    assert sentence.endswith("or fetch them with `python -m minicap.download vgg19`")
     monkeypatch.setenv("MINICAP_WEIGHTS", str(tmp_path / "gone.h5"))
     assert f"{tmp_path / 'gone.h5'} does not exist" in refusal(Captioner.load(feature_folder).caption, pictures[0])
 
@@ -210,7 +210,7 @@ def test_pictures_are_prepared_as_in_training_whatever_the_weights_look_like_tod
     where.write_text(json.dumps(description))
     captioner = Captioner.load(feature_folder, weights=vgg_files[0], device="cpu")
     expected = Extractor(vgg_files[0], "fc7", CPU, preprocessing="torchvision")
-    features = expected(np.stack([expected.read(p) for p in pictures[:1]])).astype(np.float16)
+    features = expected([expected.prepare(p) for p in pictures[:1]]).astype(np.float16)
     np.testing.assert_array_equal(captioner.inputs_of(pictures[:1]), features.astype(np.float32))
 
     same = Captioner.load(feature_folder, weights=vgg_files[0], preprocessing="torchvision", device="cpu")

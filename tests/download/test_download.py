@@ -15,7 +15,7 @@ from minicap.download import __main__ as program
 from minicap.download import catalogue
 from minicap.download.__main__ import main
 from minicap.download.archives import Contents
-from minicap.download.catalogue import data_folder, find_weights
+from minicap.download.catalogue import data_folder, downloaded_weights
 from minicap.errors import UserError
 
 WEIGHTS = b"weights " * 5000
@@ -78,7 +78,7 @@ def test_weights_are_downloaded_and_the_path_is_printed(small_vgg19, tmp_path, c
 def test_without_out_the_data_folder_is_used(small_vgg19, tmp_path, monkeypatch):
     monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "data"))
     main(["vgg19"])
-    assert find_weights("vgg19") == tmp_path / "data" / KERAS_VGG19
+    assert downloaded_weights("vgg19") == tmp_path / "data" / KERAS_VGG19
 
 
 def test_flickr8k_is_downloaded_verified_and_unpacked(small_flickr8k, server, tmp_path, capsys):
@@ -178,25 +178,13 @@ def test_the_data_folder_is_the_environment_variable_or_in_the_home(monkeypatch)
 
 
 def test_weights_are_found_by_their_official_names_whole_networks_first(tmp_path, monkeypatch):
-    monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
     monkeypatch.setenv("MINICAP_DATA", str(tmp_path))
-    assert find_weights("vgg19") is None
+    assert downloaded_weights("vgg19") is None
     notop = KERAS_VGG19.replace(".h5", "_notop.h5")
     for name in (notop, "vgg19-dcbb9e9d.pth", KERAS_VGG19):  # each one is preferred to those before
         (tmp_path / name).write_bytes(b"")
-        assert find_weights("vgg19") == tmp_path / name
-    assert find_weights("vgg16") is None and find_weights("vgg11") is None
-
-
-def test_the_environment_variable_for_weights_goes_first_and_must_name_a_file(tmp_path, monkeypatch):
-    monkeypatch.setenv("MINICAP_DATA", str(tmp_path))
-    (tmp_path / KERAS_VGG19).write_bytes(b"")
-    (tmp_path / "mine.h5").write_bytes(b"")
-    monkeypatch.setenv("MINICAP_WEIGHTS", str(tmp_path / "mine.h5"))
-    assert find_weights("vgg19") == tmp_path / "mine.h5"
-    monkeypatch.setenv("MINICAP_WEIGHTS", str(tmp_path / "gone.h5"))
-    with pytest.raises(UserError, match=r"MINICAP_WEIGHTS .*gone\.h5 does not exist"):
-        find_weights("vgg19")
+        assert downloaded_weights("vgg19") == tmp_path / name
+    assert downloaded_weights("vgg16") is None and downloaded_weights("vgg11") is None
 
 
 def run(*options):

@@ -8,8 +8,10 @@ from efficientnet_files import random_file
 
 from minicap.backend import CPU
 from minicap.conv import same_padding
-from minicap.efficientnet import VARIANTS, efficientnet_lite, from_efficientnet_pytorch
+from minicap.efficientnet import VARIANTS, efficientnet_lite
 from minicap.inference import fold_batch_norm, inference
+from minicap.pretrained_networks import find_weights, load_network
+from minicap.weights import read_weights
 
 pytestmark = pytest.mark.peers
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra `peers`)")
@@ -44,11 +46,22 @@ def theirs(variant, tensors, x):
     return F.linear(x.mean(dim=(2, 3)), t["_fc.weight"], t["_fc.bias"])
 
 
+def test_the_logits_of_the_real_weights_are_those_of_pytorch(rng):
+    path = find_weights("efficientnet-lite2")
+    if path is None:
+        pytest.skip("the weights of EfficientNet-Lite2 are not installed (extra `photo`)")
+    x = ((rng.integers(0, 256, (2, 260, 260, 3)).astype(np.float32) - 127) / 128)
+    with torch.no_grad():
+        expected = theirs(2, read_weights(path).tensors, torch.tensor(x).permute(0, 3, 1, 2)).numpy()
+    np.testing.assert_allclose(inference(load_network(path), CPU)(x), expected, rtol=0,
+                               atol=1e-4 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("variant", HALVE)
-def test_the_logits_are_those_of_pytorch_as_a_model_and_folded(rng, variant):
+def test_the_logits_are_those_of_pytorch_as_a_model_and_folded(rng, variant, tmp_path):
     tensors, side = random_file(variant, rng), VARIANTS[variant][2]
-    model = efficientnet_lite(variant)
-    model.load_state(from_efficientnet_pytorch(tensors))
+    np.savez(tmp_path / "lite.npz", **tensors)
+    model = efficientnet_lite(variant, weights=tmp_path / "lite.npz")
     x = rng.standard_normal((2, side, side, 3)).astype(np.float32)
     with torch.no_grad():
         expected = theirs(variant, tensors, torch.tensor(x).permute(0, 3, 1, 2)).numpy()

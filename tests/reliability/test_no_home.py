@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from minicap.download.catalogue import find_weights
 from minicap.errors import UserError
+from minicap.pretrained_networks import find_weights
 
 PACKAGE = Path(__file__).resolve().parents[2] / "minicap"
 STRANGER = "~somebody-who-is-not-here"

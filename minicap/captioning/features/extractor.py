@@ -1,4 +1,4 @@
-"""From pictures to features: a frozen network run over a whole data set once, or over one photograph."""
+"""From pictures to features: frozen networks run over a whole data set once, or over one photograph."""
 
 import sys
 
@@ -11,20 +11,20 @@ from ...inference import inference
 from ...locks import locked
 from ...networks import feature_shapes, feature_stages
 from ...paths import same_path
+from ...pretrained_networks import by_network, load_network, network_of, tell_assumptions, weights_for
 from ...terminal import print_above, progress_bar
-from ...vgg import vgg
 from ...weights import existing_weights
-from ...weights.preprocessing import Preprocessing, convention
+from ...weights.preprocessing import Preprocessing, convention_name
 from .feature_file import FeatureWriter, array_path, is_up_to_date, open_features
 from .feature_source import FeatureSource
 
 SAVE_EVERY = 16  # batches
 
 
-class Extractor:
-    """Pictures to features: a VGG up to some layer, and the preprocessing of pictures.
+class NetworkExtractor:
+    """Pictures to the features of one network: it runs up to some layer.
 
-    layer    a name of :func:`minicap.networks.feature_names`: "fc7", "conv5_4+fc7", ...
+    layer    a name of :data:`.pretrained_networks.FEATURES` or several joined by +: "fc7", "conv5_4+fc7", ...
     mirror   flip every picture horizontally, for data augmentation
     after    start from the features of this layer ("pool4"), not from the picture
     preprocessing   what the weights expect of pictures, as in :func:`.vgg`
@@ -34,37 +34,84 @@ class Extractor:
     """
 
     def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None):
-        weights = existing_weights(weights)
-        self.model = vgg(weights=weights, features=layer, preprocessing=preprocessing)
+        self.weights = existing_weights(weights)
+        self.model = load_network(self.weights, features=layer, preprocessing=preprocessing)
         self.device, self.mirror, self.size = device, mirror, self.model.preprocessing.size
         try:
             self.stages = [inference(stage, device) for stage in feature_stages(self.model, layer, after)]
         except UserError as error:
             raise UserError(f"{weights}: {error}") from None
         shape, parts = feature_shapes(self.model, layer)
-        source = FeatureSource(layer, self.model.facts, self.model.digest(), self.model.preprocessing.to_json(),
-                               f"whole image squashed to {self.size}x{self.size}, bilinear", shape,
+        used = self.model.preprocessing
+        source = FeatureSource(layer, self.model.facts, self.model.digest(), used.to_json(),
+                               f"whole image squashed to {self.size}x{self.size}, {used.interpolation}", shape,
                                parts if len(parts) > 1 else ())
         self.source = source.as_mirrored() if mirror else source
 
-    def read(self, picture):
-        """A path, bytes, a file object or a uint8 array (H, W, 3) -> (size, size, 3) uint8, the network's input."""
-        if not isinstance(picture, np.ndarray):
-            picture = read_image(picture, at_least=self.size)
-        picture = resize(picture, (self.size, self.size))
+    def resize(self, picture):
+        """A picture (H, W, 3) uint8 squashed to the size of the network's input, (size, size, 3) uint8."""
+        picture = resize(picture, self.size, self.model.preprocessing.interpolation)
         return picture[:, ::-1] if self.mirror else picture
 
-    def __call__(self, pictures):
-        """(N, size, size, 3) uint8 -> features (N, ...) float32, a NumPy array."""
-        return self.run(self.model.preprocessing(pictures))
+    def prepare(self, picture):
+        """A picture (H, W, 3) uint8 -> the network's input, (size, size, 3) float32."""
+        return self.model.preprocessing(self.resize(picture)[None])[0]
 
-    def run(self, x):
+    def __call__(self, x):
         """The input of the first stage, (N, ...) float32 -> features (N, ...) float32, a NumPy array."""
         x, features = self.device.asarray(x), []
         for stage in self.stages:
             x = stage(x)
             features.append(to_numpy(x))
-        return features[0] if len(features) == 1 else np.concatenate([f.reshape(len(f), -1) for f in features], axis=1)
+        return side_by_side(features)
+
+
+class Extractor:
+    """Pictures to features, of one network or of several side by side: "lite2-regions+lite2-head+fc7".
+
+    weights, layer, device, mirror, after   as for :class:`NetworkExtractor`; without weights, those on this machine
+                                            are found; "FILE,FILE" or a list names those of two networks
+    preprocessing                           for each network, or None: a name is for one network alone
+    source                                  the FeatureSource of what it computes
+    size                                    the largest input of a network, in pixels
+
+    Raises UserError when there are no weights, they cannot be read, or their network has no such layer.
+    """
+
+    def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None):
+        layers = by_network(layer)
+        if isinstance(preprocessing, str) and len(layers) > 1:
+            raise UserError(f"preprocessing= is for one network, and layer={layer!r} needs {len(layers)}; leave it out")
+        if after is not None and len(layers) > 1:
+            raise UserError(f"layer={layer!r} needs {len(layers)} networks, which begin with the pictures; leave out "
+                            "from_features=")
+        networks = [network_of(of_network) for of_network in layers]
+        paths = weights if isinstance(weights, list) else weights_for(weights, networks)
+        wanted = preprocessing if isinstance(preprocessing, (list, tuple)) else [preprocessing] * len(layers)
+        self.networks = [NetworkExtractor(path, of_network, device, mirror, after, preprocessing=of_pictures)
+                         for path, of_network, of_pictures in zip(paths, layers, wanted, strict=True)]
+        self.source = FeatureSource.joined([network.source for network in self.networks])
+        self.size = max(network.size for network in self.networks)
+
+    def prepare(self, picture):
+        """A path, bytes, a file object or a uint8 array (H, W, 3) -> the input of each network, a tuple."""
+        if not isinstance(picture, np.ndarray):
+            picture = read_image(picture, at_least=self.size)
+        return tuple(network.prepare(picture) for network in self.networks)
+
+    def __call__(self, inputs):
+        """A list with what :meth:`prepare` returns for N pictures -> features (N, ...) float32, a NumPy array."""
+        return side_by_side([network(np.stack(x)) for network, x in
+                             zip(self.networks, zip(*inputs, strict=True), strict=True)])
+
+    def tell_assumptions(self):
+        for network in self.networks:
+            tell_assumptions(network.model, network.weights)
+
+
+def side_by_side(features):
+    """A list of (N, ...) -> (N, ...) if it is one, else (N, D): flattened and behind each other."""
+    return features[0] if len(features) == 1 else np.concatenate([f.reshape(len(f), -1) for f in features], axis=1)
 
 
 class Pictures:
@@ -80,10 +127,9 @@ class Pictures:
 
     def _read(self, name):
         try:
-            picture = self.extractor.read(self.dataset.image(name, at_least=self.extractor.size))
+            return self.extractor.prepare(self.dataset.image(name, at_least=self.extractor.size))
         except UserError as error:
             return error
-        return self.extractor.model.preprocessing(picture[None])[0]
 
 
 class EarlierFeatures:
@@ -99,7 +145,7 @@ class EarlierFeatures:
     def batches(self, begin, size):
         for rows in range(begin, len(self.names), size):
             x = self.file.read(slice(rows, rows + size))
-            yield [x[i] if name in self.file.row else UserError(f"{name}, which {self.file.path} does not hold")
+            yield [(x[i],) if name in self.file.row else UserError(f"{name}, which {self.file.path} does not hold")
                    for i, name in enumerate(self.names[rows:rows + size])]
 
 
@@ -121,7 +167,7 @@ def _extract(inputs, extractor, out, batch_size):
     with progress_bar(total=len(inputs.names), initial=writer.done, unit="image", desc=extractor.source.layer) as bar:
         for number, batch in enumerate(inputs.batches(writer.done, batch_size), start=1):
             readable = [x for x in batch if not isinstance(x, UserError)]
-            features = iter(extractor.run(np.stack(readable)) if readable else ())
+            features = iter(extractor(readable) if readable else ())
             for x in batch:
                 if isinstance(x, UserError):
                     print_above(bar, warning(f"left out: {x}"))
@@ -148,7 +194,7 @@ def extract_from(path, weights, layer, out, device, batch_size=32, preprocessing
     if same_path(array_path(out), file.path):
         raise UserError(f"out= {out} would replace the features it is computed from; name another file")
     used = Preprocessing.from_json(file.source.preprocessing)
-    if preprocessing is not None and convention(preprocessing) != used:
+    if preprocessing not in (None, convention_name(used)):
         raise UserError(f"{file.path} was made with another preprocessing than preprocessing={preprocessing!r}; leave "
                         "it out, or begin with the pictures")
     extractor = Extractor(weights, layer, device, file.source.mirrored, after=file.source.layer, preprocessing=used)

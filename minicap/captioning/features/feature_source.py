@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from ...errors import UserError
-from ...networks import NetworkFacts
+from ...networks import UNKNOWN, NetworkFacts
 from ...schema import Size, fitting
 from ...weights.preprocessing import convention_name
 
-UNKNOWN = "unknown"     # NetworkFacts.family of features that were brought as an array
+NAMES = {"weights_sha256": "weights", "beside": "second network"}  # of fields, in words
 MIRRORED = ", mirrored"  # at the end of FeatureSource.resize in files from before there was FeatureSource.mirrored
 
 
@@ -32,6 +32,8 @@ class FeatureSource:
     shape            of one row
     parts            if a row is a concatenation of the outputs of several layers, the shape of each
     mirrored         were pictures flipped horizontally?
+    beside           if several networks made a row, the sources of what those behind the first made; shape and parts
+                     are those of the whole row
     """
 
     layer: str
@@ -42,6 +44,7 @@ class FeatureSource:
     shape: tuple[Size, ...]
     parts: tuple[tuple[Size, ...], ...] = ()
     mirrored: bool = False
+    beside: tuple = ()
 
     def __post_init__(self):
         object.__setattr__(self, "shape", tuple(self.shape))  # a JSON file has lists
@@ -54,7 +57,9 @@ class FeatureSource:
             return None
         where = "the description of the features"
         network = NetworkFacts.from_json(fitting(value, dict[str, object], where).get("network"))
-        value = fitting(value | {"network": network.to_json()}, cls, where) | {"network": network}
+        beside = tuple(map(cls.from_json, fitting(value.get("beside", []), list[dict[str, object]], where)))
+        value = fitting(value | {"network": network.to_json(), "beside": []}, cls, where)
+        value |= {"network": network, "beside": beside}
         if value["resize"].endswith(MIRRORED):
             value |= {"resize": value["resize"].removesuffix(MIRRORED), "mirrored": True}
         source = cls(**value)
@@ -65,13 +70,45 @@ class FeatureSource:
 
     def to_json(self):
         described = {**vars(self), "network": self.network.to_json(), "shape": list(self.shape),
-                     "parts": [list(part) for part in self.parts]}
-        return {name: value for name, value in described.items() if name not in ("parts", "mirrored") or value}
+                     "parts": [list(part) for part in self.parts], "beside": [one.to_json() for one in self.beside]}
+        optional = ("parts", "mirrored", "beside")
+        return {name: value for name, value in described.items() if name not in optional or value}
+
+    @classmethod
+    def joined(cls, sources):
+        """The source of rows in which those of several networks' features stand behind each other."""
+        first, *others = sources
+        if not others:
+            return first
+        parts = tuple(part for source in sources for part in source.parts or (source.shape,))
+        return dataclasses.replace(first, layer="+".join(source.layer for source in sources), parts=parts,
+                                   shape=(sum(map(math.prod, parts)),), beside=tuple(others))
+
+    def separate(self):
+        """The sources of what each network made, in order: the inverse of :meth:`joined`."""
+        count = sum(len(other.parts or (other.shape,)) for other in self.beside)
+        if not count:
+            return (self,)
+        parts = self.parts[:-count]
+        layer = "+".join(self.layer.split("+")[:len(parts)])
+        shape = parts[0] if len(parts) == 1 else (sum(map(math.prod, parts)),)
+        first = dataclasses.replace(self, layer=layer, shape=shape, parts=parts if len(parts) > 1 else (), beside=())
+        return first, *self.beside
 
     @classmethod
     def of_own_array(cls, layer, digest, axes, shape):
         """Of an array that somebody brought: nobody but them knows the network. ``digest`` is that of their file."""
         return cls(layer, NetworkFacts(UNKNOWN, 0), digest, {"axes": list(axes)}, "unknown", shape)
+
+    @property
+    def networks(self):
+        """The networks in words: "VGG-19", "EfficientNet-Lite2 and VGG-19"."""
+        return " and ".join(str(source.network) for source in self.separate())
+
+    @property
+    def picture_size(self):
+        """The largest side, in pixels, to which pictures are resized for its networks; None for own features."""
+        return max((source.preprocessing.get("size") or 0 for source in self.separate()), default=0) or None
 
     @property
     def is_own(self):
@@ -80,7 +117,7 @@ class FeatureSource:
 
     def as_mirrored(self):
         """The source of the same features of the mirrored pictures."""
-        return dataclasses.replace(self, mirrored=True)
+        return dataclasses.replace(self, mirrored=True, beside=tuple(other.as_mirrored() for other in self.beside))
 
     def global_size(self):
         """The number of global features after the regions; 0 if there are only regions."""
@@ -92,7 +129,7 @@ class FeatureSource:
 
     def differences(self, other):
         """What differs in another source, in words: "layer", "network", "weights", "preprocessing", ..."""
-        return [name.removesuffix("_sha256") for name, value in vars(self).items() if vars(other)[name] != value]
+        return [NAMES.get(name, name) for name, value in vars(self).items() if vars(other)[name] != value]
 
 
 def differences_in_words(wanted, found):

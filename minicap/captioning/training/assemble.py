@@ -7,7 +7,8 @@ import numpy as np
 from ...errors import UserError
 from ...networks import NetworkFacts, has_regions
 from ...paths import expanded, resolved
-from ...vgg import FINE_TUNED, VGG, tell_assumptions
+from ...pretrained_networks import FEATURES
+from ...vgg import FINE_TUNED
 from ..captioner import Captioner
 from ..checkpoint import load_tensors, read_description
 from ..features.extractor import Extractor, Pictures, extract
@@ -45,19 +46,16 @@ def features_to_read(settings):
 
 def extracted_features(dataset, settings, device):
     """The path of the features of ``dataset``, extracted now if they are not there."""
-    from ...download.catalogue import data_folder, find_weights  # here, as it brings HTTP with it
+    from ...download.catalogue import data_folder  # here, as it brings HTTP with it
 
-    weights = settings.weights or find_weights("vgg19") or find_weights("vgg16")
-    if weights is None:
-        raise UserError("where are the VGG weights? Name the file with weights= or in MINICAP_WEIGHTS, fetch it with "
-                        "`python -m minicap.download vgg19`, or name extracted features with features=")
     layer = features_to_read(settings)
-    extractor = Extractor(weights, layer, device, preprocessing=settings.preprocessing)
-    tell_assumptions(extractor.model, weights)
+    extractor = Extractor(settings.weights, layer, device, preprocessing=settings.preprocessing)
+    extractor.tell_assumptions()
     name = dataset.name
     if name == "folder":  # two folders may hold different pictures under the same names
         name += "-" + hashlib.sha256(str(resolved(settings.data_dir)).encode()).hexdigest()[:8]
-    path = data_folder() / "features" / f"{name}-{layer}-{extractor.source.weights_sha256[:8]}.npy"
+    digests = "-".join(source.weights_sha256[:8] for source in extractor.source.separate())
+    path = data_folder() / "features" / f"{name}-{layer}-{digests}.npy"
     extract(Pictures(dataset, extractor), extractor, path)
     return path
 
@@ -88,7 +86,7 @@ def inputs_for(dataset, settings):
 
 def wanted_features(model):
     """The features that a model reads, in words."""
-    names = [name for name in VGG.features if has_regions(VGG.features, name) == (model == "attend")]
+    names = [name for name in FEATURES if has_regions(FEATURES, name) == (model == "attend")]
     return f"regions ({', '.join(names)})" if model == "attend" else " or ".join(names)
 
 
@@ -166,4 +164,4 @@ def begin_with(captioner, folder):
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     if fresh:  # the extractor checks that it is the same file
-        captioner.model.block.load_state(fine_tuned_block(block, captioner.extractor().model).state())
+        captioner.model.block.load_state(fine_tuned_block(block, captioner.extractor().networks[0].model).state())

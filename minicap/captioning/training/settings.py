@@ -17,8 +17,8 @@ from typing import NotRequired, TypedDict, get_type_hints
 
 from ...cli import check_bounds, option
 from ...errors import UserError
-from ...networks import feature_names
-from ...vgg import FINE_TUNED, VGG
+from ...pretrained_networks import by_network
+from ...vgg import FINE_TUNED
 from ...weights.preprocessing import CONVENTIONS
 from ..checkpoint import checkpoint_folder, run_settings
 from ..models.settings import DROPOUT_LOCATIONS
@@ -75,10 +75,10 @@ class TrainSettings:
     mirrored: str | None = setting(None, "features of the mirrored training images (extract --split train --mirror), "
                                    "to train on as well", DATA, metavar="FILE", inherited=True)
     layer: str | None = setting(None, "features to extract without --features (default: "
-                                + ", ".join(f"{layer} for {model}" for model, layer in FEATURES_OF.items()) + ")", DATA,
-                                choices=feature_names(VGG.features), decides=False)
-    weights: str | None = setting(None, "VGG weights for extracting features (default: MINICAP_WEIGHTS, or downloaded "
-                                  "weights)", DATA, metavar="FILE", decides=False)
+                                + ", ".join(f"{layer} for {model}" for model, layer in FEATURES_OF.items())
+                                + "), as for minicap.extract", DATA, metavar="LAYER", decides=False)
+    weights: str | None = setting(None, "weights of the network for extracting features (default: MINICAP_WEIGHTS, "
+                                  "downloaded or installed weights)", DATA, metavar="FILE", decides=False)
     preprocessing: str | None = setting(None, "what these weights expect of pictures (default: found out)", DATA,
                                         choices=tuple(CONVENTIONS), decides=False)
     min_count: int | None = setting(None, "words with fewer occurrences in the training captions become <unk>", DATA,
@@ -223,6 +223,8 @@ class TrainSettings:
     def check(self):
         """UserError for invalid settings, or those that do not go together."""
         check_bounds(self)
+        if self.layer is not None:
+            by_network(self.layer)
         if self.objective == "cider" and self.baseline == "others" and self.samples < 2:
             raise UserError(f"samples= has to be at least 2 for baseline='others', not {self.samples}")
         wrong = [location for location in self.dropout_locations() if location not in DROPOUT_LOCATIONS]
