@@ -6,7 +6,7 @@ from ..conv import padding_of
 from ..depthwise import output_sizes
 from .activations import NOTHING, add_and_limit
 from .strips import window_strip
-from .threads import Accumulator, image_blocks, run_blocks, scratch
+from .threads import Accumulator, image_blocks, run_blocks, scratch, thread_count
 from .winograd import transform_kernel, winograd_conv, winograd_kernel_gradient
 
 WINOGRAD_MIN_CHANNELS = 16  # with fewer, the transforms cost more than they save
@@ -61,12 +61,14 @@ def conv_1x1(x, W, b, limits=NOTHING, empty=np.empty):
     y = empty((N, H, Wd, F), np.float32)
     pixels, out = x.reshape(-1, C), y.reshape(-1, F)
 
+    step = max(1, min(PIXELS, -(-len(out) // thread_count())))
+
     def block(begin):
-        part = slice(begin, begin + PIXELS)
+        part = slice(begin, begin + step)
         np.matmul(pixels[part], W[0, 0], out=out[part])
         add_and_limit(out[part], b, limits)
 
-    run_blocks(block, [(begin,) for begin in range(0, len(out), PIXELS)])
+    run_blocks(block, [(begin,) for begin in range(0, len(out), step)])
     return y
 
 

@@ -3,7 +3,8 @@
 In an inverted residual the 1 x 1 convolution before makes six channels of one. As a whole these would be by far the
 largest arrays of the network, three times written to memory and read from it: by the product, its activation and the
 depthwise convolution. Here only the few channels that go in and come out are in memory. The rows that the windows of
-two blocks share are computed twice.
+two blocks share are computed twice; where that would be much, for one small image on many cores, each core takes some
+of the channels instead.
 """
 
 import numpy as np
@@ -13,9 +14,10 @@ from ..depthwise import output_sizes
 from .activations import add_and_limit, add_and_limit_into
 from .depthwise import filter_strip
 from .strips import covered, empty_strip, window_strip
-from .threads import image_blocks, run_blocks, scratch
+from .threads import image_blocks, run_blocks, scratch, thread_count
 
 BLOCK = 1 << 18  # elements between the depthwise convolution and the last: a megabyte
+LANES = 16       # channels that a core has at least, see compiled/vectors.py
 
 
 def separable_conv(x, expand, depthwise, project, S, padding, residual, empty=np.empty):
@@ -24,35 +26,64 @@ def separable_conv(x, expand, depthwise, project, S, padding, residual, empty=np
     ``expand`` (or None), ``depthwise`` and ``project`` are triples (kernel, bias, activation), as in activations.py.
     """
     N, H, Wd, C = x.shape
-    (W, b, limits), (out_W, out_b, out_limits) = depthwise, project
+    (W, _, _), (out_W, out_b, out_limits) = depthwise, project
     K, K, wide = W.shape
-    padding = padding_of(padding, H, Wd, K, S)
+    F, padding = len(out_b), padding_of(padding, H, Wd, K, S)
     OH, OW = output_sizes(x, K, S, padding)
-    y = empty((N, OH, OW, len(out_b)), np.float32)
+    y = empty((N, OH, OW, F), np.float32)
+
+    def share(images, rows, channels, out):
+        """Write to ``out`` what these channels contribute to the last product. Rows: all, or those of one image."""
+        inside = _filtered(x[images], rows, OW, channels, expand, depthwise, S, padding)
+        np.matmul(inside, out_W[0, 0, channels], out=out.reshape(-1, F))
+
+    def finish(images, rows):
+        add_and_limit(y[images, rows], out_b, out_limits)
+        if residual:
+            y[images, rows] += x[images, rows]
 
     def block(images, rows):
-        if expand is None:
-            strip = window_strip(x[images], rows, OW, K, S, padding)
-        else:
-            strip = _expanded(x[images], *expand, covered(rows, OW, K, S, padding))
-        filtered = scratch().empty("filtered", (len(strip), rows.stop - rows.start, OW, wide))
-        filter_strip(strip, W, b, S, limits, filtered)
-        out = y[images, rows]  # all rows of several images or some of one: flat memory
-        np.matmul(filtered.reshape(-1, wide), out_W[0, 0], out=out.reshape(-1, len(out_b)))
-        add_and_limit(out, out_b, out_limits)
-        if residual:
-            out += x[images, rows]
+        share(images, rows, slice(0, wide), y[images, rows])
+        finish(images, rows)
 
-    run_blocks(block, image_blocks(N, OH, OW * wide, BLOCK))
+    cores = thread_count()
+    if cores > N and N * OH * OW * wide <= BLOCK:
+        everything, parts = (slice(0, N), slice(0, OH)), _split(wide, cores)
+        shares = np.empty((len(parts), *y.shape), np.float32)
+        run_blocks(share, [(*everything, channels, out) for channels, out in zip(parts, shares, strict=True)])
+        np.sum(shares, axis=0, out=y)
+        finish(*everything)
+    else:
+        run_blocks(block, image_blocks(N, OH, OW * wide, BLOCK))
     return y
 
 
-def _expanded(x, W, b, limits, window):
-    """The strip ``window`` of the 1 x 1 convolution of x. Its padding is zeros, whatever the bias."""
+def _split(wide, count):
+    """Slices of the channels: as many, if there are enough."""
+    step = LANES * -(-wide // (LANES * count))
+    return [slice(begin, min(begin + step, wide)) for begin in range(0, wide, step)]
+
+
+def _filtered(x, rows, OW, channels, expand, depthwise, S, padding):
+    """(pixels, channels) after the depthwise convolution and its activation: scratch memory."""
+    W, b, limits = depthwise
+    W, b = np.ascontiguousarray(W[..., channels]), b[channels]
+    if expand is None:
+        strip = window_strip(x[..., channels], rows, OW, len(W), S, padding)
+    else:
+        strip = _expanded(x, *expand, channels, covered(rows, OW, len(W), S, padding))
+    out = scratch().empty("filtered", (len(x), rows.stop - rows.start, OW, len(b)))
+    filter_strip(strip, W, b, S, limits, out)
+    return out.reshape(-1, len(b))
+
+
+def _expanded(x, W, b, limits, channels, window):
+    """The strip ``window`` of some channels of the 1 x 1 convolution of x. Its padding is zeros, whatever the bias."""
     n, H, Wd, C = x.shape
+    b = b[channels]
     strip, (_, rows, columns), source = empty_strip((n, H, Wd, len(b)), *window)
     pixels = x[source]
     product = scratch().empty("product", (*pixels.shape[:3], len(b)))
-    np.matmul(pixels.reshape(-1, C), W[0, 0], out=product.reshape(-1, len(b)))
+    np.matmul(pixels.reshape(-1, C), W[0, 0, :, channels], out=product.reshape(-1, len(b)))
     add_and_limit_into(product, b, limits, strip, rows.start, columns.start)
     return strip

@@ -69,6 +69,21 @@ def test_blocks_of_any_size_give_the_same(loops, monkeypatch, block, K, S, H, W)
             assert_equal_to_layers(normal(5, H, W, 8), stages(8, 48, 8, K), S, "same", residual=S == 1)
 
 
+@pytest.mark.parametrize("wide", [16, 40, 48, 100])
+@pytest.mark.parametrize("K, S", [(3, 1), (5, 2)])
+def test_of_a_small_image_each_core_takes_some_channels(loops, monkeypatch, wide, K, S):
+    monkeypatch.setattr(separable, "thread_count", lambda: 3)
+    monkeypatch.setattr(separable, "image_blocks", None)  # which would divide its rows
+    expand, *others = stages(16, wide, 16, K)
+    for x, first in ((normal(1, 9, 9, 16), expand), (normal(2, 7, 10, wide), None)):
+        assert_equal_to_layers(x, (first, *others), S, "same", residual=first is not None and S == 1)
+
+
+def test_channels_are_split_into_whole_vectors():
+    widths = [[s.stop - s.start for s in separable._split(*sizes)] for sizes in ((1248, 2), (100, 3), (16, 4), (5, 2))]
+    assert widths == [[624, 624], [48, 48, 4], [16], [5]]
+
+
 @pytest.mark.parametrize("N", [1, 8])
 def test_a_residual_adds_x(loops, N):
     x = normal(N, 9, 9, 8)
