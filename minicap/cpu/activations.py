@@ -7,6 +7,7 @@ For the gradients NumPy alone would first write the mask to memory.
 import numpy as np
 
 from ..backend import op, pointwise
+from .strips import clear_around
 
 RELU, RELU6, NOTHING = (0, np.inf), (0, 6), (-np.inf, np.inf)
 
@@ -21,12 +22,13 @@ def add_and_limit(y, b, limits):
 
 @op
 def add_and_limit_into(x, b, limits, out, top, left):
-    """The same for images x (n, H, W, F), into larger ones: at row ``top`` and column ``left`` of ``out``."""
+    """The same for images x (n, H, W, F), from row ``top`` and column ``left`` of larger ones on; zeros around them."""
     n, H, W, F = x.shape
-    out = out[:, top:top + H, left:left + W]
-    np.add(x, b, out=out)
+    rows, columns = slice(top, top + H), slice(left, left + W)
+    clear_around(out, rows, columns)
+    np.add(x, b, out=out[:, rows, columns])
     if limits != NOTHING:
-        np.clip(out, *limits, out=out)
+        np.clip(out[:, rows, columns], *limits, out=out[:, rows, columns])
 
 
 def relu_backward(dy, y):

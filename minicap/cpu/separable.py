@@ -13,7 +13,7 @@ from ..conv import padding_of
 from ..depthwise import output_sizes
 from .activations import add_and_limit, add_and_limit_into
 from .depthwise import filter_strip
-from .strips import covered, empty_strip, window_strip
+from .strips import covered, overlap, window_strip
 from .threads import image_blocks, run_blocks, scratch, thread_count
 
 BLOCK = 1 << 18  # elements between the depthwise convolution and the last: a megabyte
@@ -80,10 +80,11 @@ def _filtered(x, rows, OW, channels, expand, depthwise, S, padding):
 def _expanded(x, W, b, limits, channels, window):
     """The strip ``window`` of some channels of the 1 x 1 convolution of x. Its padding is zeros, whatever the bias."""
     n, H, Wd, C = x.shape
-    b = b[channels]
-    strip, (_, rows, columns), source = empty_strip((n, H, Wd, len(b)), *window)
-    pixels = x[source]
+    first, height, left, width = window
+    (rows, from_rows), (columns, from_columns) = overlap(first, height, H), overlap(left, width, Wd)
+    pixels, b = x[:, from_rows, from_columns], b[channels]
     product = scratch().empty("product", (*pixels.shape[:3], len(b)))
     np.matmul(pixels.reshape(-1, C), W[0, 0, :, channels], out=product.reshape(-1, len(b)))
+    strip = scratch().empty("strip", (n, height, width, len(b)))
     add_and_limit_into(product, b, limits, strip, rows.start, columns.start)
     return strip

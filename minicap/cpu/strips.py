@@ -9,32 +9,31 @@ def strip(x, first, height, left, width, spread=1):
     Both may be negative: around the images are zeros. ``spread``: so many pixels from one pixel of x to the next, with
     zeros between them. The result is scratch memory.
     """
-    out, to, source = empty_strip(x.shape, first, height, left, width, spread)
-    out[to] = x[source]
-    return out
-
-
-def empty_strip(shape, first, height, left, width, spread=1):
-    """(out, to, source): ``out[to] = x[source]``, or something computed from it, completes :func:`strip`."""
-    n, H, W, C = shape
+    n, H, W, C = x.shape
     out = scratch().empty("strip", (n, height, width, C))
-    rows, from_rows = _overlap(first, height, H, spread)
-    columns, from_columns = _overlap(left, width, W, spread)
+    rows, from_rows = overlap(first, height, H, spread)
+    columns, from_columns = overlap(left, width, W, spread)
     if spread > 1:
         out[...] = 0
     else:
-        out[:, :rows.start], out[:, rows.stop:] = 0, 0
-        out[:, rows, :columns.start], out[:, rows, columns.stop:] = 0, 0
-    return out, (slice(None), rows, columns), (slice(None), from_rows, from_columns)
+        clear_around(out, rows, columns)
+    out[:, rows, columns] = x[:, from_rows, from_columns]
+    return out
 
 
-def _overlap(first, count, size, spread):
+def overlap(first, count, size, spread=1):
     """Slices (to, source): which of ``count`` numbers from ``first`` on exist, and where, if there are ``size``."""
     begin = max(0, -first)
     begin += -(first + begin) % spread
     end = max(begin, min(count, spread * (size - 1) + 1 - first))
     source = (first + begin) // spread
     return slice(begin, end, spread), slice(source, source + len(range(begin, end, spread)))
+
+
+def clear_around(strip, rows, columns):
+    """Zeros above, below, left and right of these rows and columns."""
+    strip[:, :rows.start], strip[:, rows.stop:] = 0, 0
+    strip[:, rows, :columns.start], strip[:, rows, columns.stop:] = 0, 0
 
 
 def window_strip(x, rows, OW, K, S, padding):

@@ -28,8 +28,13 @@ def _add_and_limit(y, b, low, high):
 def _add_and_limit_into(x, b, low, high, out, top, left):
     n, H, W, F = x.shape
     for i in range(n):
-        for h in range(H):
-            row, to = x[i, h].reshape(-1), out[i, top + h].reshape(-1)[left * F:]
+        for h in range(len(out[i])):
+            to = out[i, h].reshape(-1)
+            if not top <= h < top + H:
+                to[:] = ZERO
+                continue
+            to[:left * F], to[(left + W) * F:] = ZERO, ZERO
+            row, to = x[i, h - top].reshape(-1), to[left * F:]
             for p in range(0, W * F, F):
                 pixel, result = row[p:p + F], to[p:p + F]
                 for f in range(F):
