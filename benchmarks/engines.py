@@ -10,7 +10,7 @@ from importlib import metadata
 
 
 class OnnxRuntime:
-    packages = ("torch", "onnx", "onnxruntime")  # the first two write the file
+    packages = ("onnx", "onnxruntime")  # PyTorch writes the file with the first
 
     @staticmethod
     def load(path, threads):
@@ -23,7 +23,7 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    packages = ("torch", "onnx", "openvino")
+    packages = ("onnx", "openvino")
 
     @staticmethod
     def load(path, threads):

@@ -27,15 +27,16 @@ class Sum(nn.Module):
 
 
 def efficientnet(variant, weights, up_to=None):
-    """(module, pixels of a side): (N, 3, side, side) -> logits, or the output of the layer ``up_to``.
+    """(module, Preprocessing): (N, 3, side, side) -> logits, or the output of the layer ``up_to``.
 
     ``weights``: ours, {name: array}. Batch norms are folded here, as they are on our side.
     """
     model = EfficientNetLite(variant, rng=None)
     model.load_state(weights)
-    side = model.preprocessing.size
-    module, _ = _module(fold_batch_norm(model if up_to is None else model.up_to(up_to)), side)
-    return module.eval(), side
+    preprocessing = model.preprocessing
+    model = fold_batch_norm(model) if up_to is None else fold_batch_norm(model.up_to(up_to))
+    module, _ = _module(model, preprocessing.size)
+    return module.eval(), preprocessing
 
 
 def _module(layer, side):

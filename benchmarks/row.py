@@ -55,7 +55,7 @@ class Row:
     threads               overrides the command's ``--threads``
     tf32                  a separate row on a GPU, without a target: all others are float32 throughout
     cpu_only              the peer has no GPU build here
-    packages              what the peer's process imports; a row for which one is missing is skipped
+    packages              what the peer needs besides PyTorch; a row for which one is missing is skipped
     small                 sizes at which the row is tested in about a second
     """
 
@@ -69,7 +69,7 @@ class Row:
     tf32: bool = False
     cpu_only: bool = False
     small: ClassVar[dict] = {}
-    packages: ClassVar[tuple] = ("torch",)
+    packages: ClassVar[tuple] = ()
 
     def reduced(self):
         """The same row at its small sizes, without a target, which would be meaningless."""
