@@ -127,6 +127,8 @@ def _with_activations(layers):
 
 def _letter(layer):
     """w(inograd), i(m2col), p(ointwise, 1 x 1), d(epthwise), m(ax pooling) of 2 x 2, r(esidual), or "." for others."""
+    if any(p.data.dtype != np.float32 for p in layer.parameters()):
+        return "."
     if isinstance(layer, Conv2d):
         method = algorithm(layer.W.data, layer.stride, layer.padding)
         return {"winograd": "w", "im2col": "i", "1x1": "p", "plain": "."}[method]

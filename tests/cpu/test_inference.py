@@ -150,6 +150,12 @@ def test_layers_whose_channels_do_not_agree_are_left_to_refuse_them():
         InferencePlan(model)(images(1, 8, 8, 8))
 
 
+def test_layers_in_other_precisions_are_left_as_they_are():
+    model = Sequential(block(16, 16, 32), conv(16, 32), conv(32, 8, 1)).astype(np.float64)
+    x = images(2, 8, 8, 16).astype(np.float64)
+    np.testing.assert_array_equal(InferencePlan(model)(x), model(x))
+
+
 def test_an_image_that_is_smaller_than_the_kernel_is_refused():
     for layer in (block(16, 16, 32, 5, padding=0), conv(16, 32, padding=0)):
         with pytest.raises(ValueError, match="the kernel is larger than the padded image of 2x9 pixels"):
