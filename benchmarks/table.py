@@ -20,8 +20,10 @@ def table(files):
     """The lines of the table. ``files``: {heading: {name: line}}; rows stand where the first file has them."""
     names = list(dict.fromkeys(name for lines in files.values() for name in lines))
     heads = ["row", "target"]
-    for heading in files:
-        heads += [f"{heading}: ms", "PyTorch: ms", "ratio", "peak MB, ours / its"]
+    for heading, lines in files.items():
+        peers = {line.get("peer", "pytorch").partition(" ")[0] for line in lines.values()}
+        heads += [f"{heading}: ms", "PyTorch: ms" if peers == {"pytorch"} else "peer: ms", "ratio",
+                  "peak MB, ours / its"]
     yield "| " + " | ".join(heads) + " |"
     yield "|---" * len(heads) + "|"
     for name in names:

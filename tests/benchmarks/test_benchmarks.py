@@ -328,6 +328,14 @@ def test_the_table_is_made_of_the_printed_lines():
                          "| `b` | 1 | 1,234 | 2.35 | 1.01 | 10 / 20 | 1,234 | 2.35 | **0.50** | 10 / 20 |"]
 
 
+def test_the_table_calls_the_peer_by_name_if_it_is_pytorch_everywhere():
+    line = {"target": 1.0, "ours_ms": 1, "peer_ms": 2, "ratio": 0.5, "ours_peak_mb": 1, "peer_peak_mb": 2}
+    files = {"a": {"x": line | {"peer": "pytorch 2.13.0 cpu"}},
+             "b": {"x": line | {"peer": "pytorch 2.13.0 cpu"}, "y": line | {"peer": "openvino 2026.4 cpu"}}}
+    heads = [head.strip() for head in next(table(files)).split("|")]
+    assert heads[3:5] == ["a: ms", "PyTorch: ms"] and heads[7:9] == ["b: ms", "peer: ms"]
+
+
 def test_a_row_that_failed_or_was_skipped_is_in_no_table(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"name": "a", "error": "a: y differs"}\n{"name": "b", "ours_ms": 1}\n'
                                       '{"name": "c", "skipped": "openvino not installed"}\n')
