@@ -13,10 +13,11 @@ from ..conv import padding_of
 from ..depthwise import output_sizes
 from .activations import add_and_limit, add_and_limit_into
 from .depthwise import filter_strip
-from .strips import covered, overlap, window_strip
+from .strips import clear_around, covered, overlap, window_strip
 from .threads import image_blocks, run_blocks, scratch, thread_count
 
 BLOCK = 1 << 18  # elements between the depthwise convolution and the last: a megabyte
+WIDE = 32        # pixels of a row that are enough for a matrix product of their own
 LANES = 16       # channels that a core has at least, see compiled/vectors.py
 
 
@@ -38,9 +39,10 @@ def separable_conv(x, expand, depthwise, project, S, padding, residual, empty=np
         np.matmul(inside, out_W[0, 0, channels], out=out.reshape(-1, F))
 
     def finish(images, rows):
-        add_and_limit(y[images, rows], out_b, out_limits)
+        out = y[images, rows]
+        add_and_limit(out, out_b, out_limits)
         if residual:
-            y[images, rows] += x[images, rows]
+            out += x[images, rows]
 
     def block(images, rows):
         share(images, rows, slice(0, wide), y[images, rows])
@@ -82,9 +84,15 @@ def _expanded(x, W, b, limits, channels, window):
     n, H, Wd, C = x.shape
     first, height, left, width = window
     (rows, from_rows), (columns, from_columns) = overlap(first, height, H), overlap(left, width, Wd)
-    pixels, b = x[:, from_rows, from_columns], b[channels]
-    product = scratch().empty("product", (*pixels.shape[:3], len(b)))
-    np.matmul(pixels.reshape(-1, C), W[0, 0, :, channels], out=product.reshape(-1, len(b)))
+    pixels, W, b = x[:, from_rows, from_columns], W[0, 0, :, channels], b[channels]
     strip = scratch().empty("strip", (n, height, width, len(b)))
-    add_and_limit_into(product, b, limits, strip, rows.start, columns.start)
+    if Wd >= WIDE:
+        clear_around(strip, rows, columns)  # what an earlier strip left there could overflow when b is added
+        np.matmul(pixels, W, out=strip[:, rows, columns])  # a matrix product for each row, directly to its place
+        add_and_limit(strip, b, limits)
+        clear_around(strip, rows, columns)
+    else:
+        product = scratch().empty("product", (*pixels.shape[:3], len(b)))
+        np.matmul(pixels.reshape(-1, C), W, out=product.reshape(-1, len(b)))
+        add_and_limit_into(product, b, limits, strip, rows.start, columns.start)
     return strip
