@@ -195,7 +195,7 @@ def test_winograd_is_chosen_where_it_pays(layer, kind):
 
 @pytest.mark.parametrize("N", [0, 1, CHUNK, CHUNK + 1, 2 * CHUNK + 3])
 def test_any_number_of_images_goes_through_in_chunks(N):
-    model = Sequential(conv(3, 32), ReLU(), conv(32, 32), MaxPool2d(2))
+    model = Sequential(conv(3, 32), ReLU(), conv(32, 32), block(32, 32, 48), conv(32, 32, 1), MaxPool2d(2))
     y = InferencePlan(model)(images(N, 12, 8, 3))
     assert y.shape == (N, 6, 4, 32)
     if N:
