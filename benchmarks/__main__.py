@@ -75,6 +75,11 @@ def main(argv=None):
     width, failed, heading = max(len(row.name) for row in rows), False, not settings.json
     with Workers() if settings.keep_processes else contextlib.nullcontext() as workers:
         for row in rows:
+            if missing := row.missing():
+                reason = f"{' and '.join(missing)} (extra `peers`) not installed"
+                print(json.dumps({"name": row.name, "skipped": reason}) if settings.json
+                      else f"{row.name:{width}}  skipped: {reason}", flush=True)
+                continue
             try:
                 measurement = measure(row, place, settings.repeat, workers)
             except (UserError, RuntimeError) as error:

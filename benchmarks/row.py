@@ -1,6 +1,7 @@
 """A row of the table, and where it runs."""
 
 import dataclasses
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,8 @@ class Row:
     unit, units           the unit of the milliseconds, and the number of units in one ``run()``
     threads               overrides the command's ``--threads``
     tf32                  a separate row on a GPU, without a target: all others are float32 throughout
+    cpu_only              the peer has no GPU build here
+    packages              what the peer needs besides PyTorch; a row for which one is missing is skipped
     small                 sizes at which the row is tested in about a second
     """
 
@@ -64,11 +67,17 @@ class Row:
     units: int = 1
     threads: int | None = None
     tf32: bool = False
+    cpu_only: bool = False
     small: ClassVar[dict] = {}
+    packages: ClassVar[tuple] = ()
 
     def reduced(self):
         """The same row at its small sizes, without a target, which would be meaningless."""
         return dataclasses.replace(self, **self.small, target=None, cuda_target=None)
+
+    def missing(self):
+        """Those of ``packages`` that are not installed. They are not imported here."""
+        return [name for name in self.packages if importlib.util.find_spec(name) is None]
 
     def prepare(self, folder):
         """Write the files that both sides read, once, into ``folder``."""

@@ -11,17 +11,19 @@ from pathlib import Path
 
 
 def read(path):
-    """{name of a row: its line} of a file, without rows that failed."""
+    """{name of a row: its line} of a file, without rows that failed or were skipped."""
     lines = (json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip())
-    return {line["name"]: line for line in lines if "error" not in line}
+    return {line["name"]: line for line in lines if "ours_ms" in line}
 
 
 def table(files):
     """The lines of the table. ``files``: {heading: {name: line}}; rows stand where the first file has them."""
     names = list(dict.fromkeys(name for lines in files.values() for name in lines))
     heads = ["row", "target"]
-    for heading in files:
-        heads += [f"{heading}: ms", "PyTorch: ms", "ratio", "peak MB, ours / its"]
+    for heading, lines in files.items():
+        peers = {line.get("peer", "pytorch").partition(" ")[0] for line in lines.values()}
+        heads += [f"{heading}: ms", "PyTorch: ms" if peers == {"pytorch"} else "peer: ms", "ratio",
+                  "peak MB, ours / its"]
     yield "| " + " | ".join(heads) + " |"
     yield "|---" * len(heads) + "|"
     for name in names:

@@ -12,10 +12,11 @@ from .normalization import BatchNorm2d, inverse_deviation
 def inference(model, device):
     """A function x -> y for inference with ``model`` (a Sequential) on ``device``, equal to the model up to rounding.
 
-    On the CPU it is a plan with prepared kernels, which has to be made anew when the weights change; on a GPU it is the
-    model itself, moved there.
+    Batch norm is folded into the convolutions before it. On the CPU it is a plan with prepared kernels, on a GPU the
+    layers, moved there. It has to be made anew when the weights change.
     """
-    return InferencePlan(model) if device.name == "cpu" else model.to(device)
+    folded = fold_batch_norm(model.to(device))
+    return InferencePlan(folded) if device.name == "cpu" else folded
 
 
 def fold_batch_norm(model):

@@ -252,16 +252,17 @@ class Residual(Layer):
 
     def forward(self, x):
         y, cache = self.f.forward(x)
-        return self._add(x, y), Cache(f=cache)
+        return self.sum(x, y), Cache(f=cache)
 
     def backward(self, dy, cache):
         (f,) = cache.spend(self)
         return dy + self.f.backward(dy, f)
 
     def __call__(self, x):
-        return self._add(x, self.f(x))
+        return self.sum(x, self.f(x))
 
-    def _add(self, x, y):
+    def sum(self, x, y):
+        """x + y, where y = f(x)."""
         if y.shape != x.shape:  # NumPy would repeat a single channel
             raise ValueError(f"{self!r}: f turns x of shape {tuple(x.shape)} into {tuple(y.shape)}, and their "
                              "sum needs equal shapes")

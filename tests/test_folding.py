@@ -58,13 +58,17 @@ def test_the_network_itself_does_not_change(rng):
 
 
 @pytest.mark.parametrize("N", [1, 9])
-def test_the_plan_of_a_folded_network_equals_the_model(device, rng, N):
+def test_inference_folds_and_equals_the_model(device, rng, N):
     model = network(rng, 1).astype(np.float32).to(device)
     x = device.asarray(rng.standard_normal((N, 9, 8, 3)).astype(np.float32))
     expected = to_numpy(model(x))
-    y = to_numpy(inference(fold_batch_norm(model), device)(x))
+    infer = inference(model, device)
+    y = to_numpy(infer(x))
     assert y.dtype == np.float32
     np.testing.assert_allclose(y, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+    found = infer.per_chunk if device.name == "cpu" else infer.layers.values()  # stem, block, the batch norm alone
+    assert [type(layer) for layer in found][-1] is BatchNorm2d and sum(isinstance(f, BatchNorm2d) for f in found) == 1
+    assert len(found) == (3 if device.name == "cpu" else 4)
 
 
 def test_a_batch_norm_of_other_channels_is_left_for_its_layer_to_refuse(rng):

@@ -1,4 +1,4 @@
-"""From JPEG files to float16 features on disk: VGG-19, all of the way, random weights."""
+"""From JPEG files to float16 features on disk: VGG-19 and EfficientNet-Lite2, all of the way, random weights."""
 
 import contextlib
 import io
@@ -11,10 +11,12 @@ from PIL import Image
 
 from minicap.captioning.data.caption_dataset import CaptionDataset, file_reader
 from minicap.captioning.features.extractor import Extractor, Pictures, extract
+from minicap.images import METHODS
 from minicap.weights.preprocessing import TORCHVISION
 
 from ..row import Row, Work
 from .convolution import random_vgg
+from .efficientnet import random_lite
 
 BATCH = 32
 READERS = 2  # threads that decode the next batch while this one is computed, on both sides (images.read_ahead)
@@ -22,7 +24,7 @@ READERS = 2  # threads that decode the next batch while this one is computed, on
 
 @dataclass(frozen=True, kw_only=True)
 class Extract(Row):
-    """``units`` photographs of 500 x 375; times are per image."""
+    """``units`` photographs of 500 x 375 through VGG-19; times are per image."""
 
     units: int = 64
     layer: str = "fc7"
@@ -35,7 +37,17 @@ class Extract(Row):
         for i in range(self.units):
             noise = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
             noise.resize((500, 375), Image.Resampling.BICUBIC).save(folder / "pictures" / f"{i:03d}.jpg", quality=90)
-        np.savez(folder / "weights.npz", **random_vgg(19, rng, top=self.layer == "fc7"))
+        np.savez(folder / "weights.npz", **self.weights(rng))
+
+    def weights(self, rng):
+        """{our name: random array}"""
+        return random_vgg(19, rng, top=self.layer == "fc7")
+
+    def peer_network(self, weights):
+        """(PyTorch's module, the Preprocessing that belongs to it)."""
+        from ..pytorch_models import VGG
+
+        return VGG(weights).eval(), TORCHVISION
 
     def data(self):
         return {}  # both sides read the files
@@ -60,21 +72,22 @@ class Extract(Row):
         import torch
 
         from .. import pytorch
-        from ..pytorch_models import VGG
 
         with np.load(place.folder / "weights.npz") as weights:
-            model = VGG(dict(weights)).eval().to(place.device, memory_format=torch.channels_last)
+            model, preprocessing = self.peer_network(dict(weights))
+        model.to(place.device, memory_format=torch.channels_last)
         paths = sorted((place.folder / "pictures").iterdir())
+        side, method = preprocessing.size, METHODS[preprocessing.interpolation]
         mean, std = (torch.tensor(v, device=place.device).view(1, 3, 1, 1)
-                     for v in (TORCHVISION.mean, TORCHVISION.std))
+                     for v in (preprocessing.mean, preprocessing.std))
         out = place.folder / "peer.npy"
 
         def read(path):
             with Image.open(path) as image:
-                return np.asarray(image.convert("RGB").resize((224, 224), Image.Resampling.BILINEAR))
+                return np.asarray(image.convert("RGB").resize((side, side), method))
 
         def compute(pictures):
-            x = pytorch.images(np.stack(pictures), place).float().div_(255).sub_(mean).div_(std)
+            x = pytorch.images(np.stack(pictures), place).float().div_(preprocessing.scale).sub_(mean).div_(std)
             with torch.inference_mode():
                 return model(x).half().cpu().numpy()
 
@@ -102,4 +115,22 @@ def _read_ahead(pool, read, paths):
         yield begin, [future.result() for future in current]
 
 
-ROWS = (Extract(name="vgg19_extract", target=0.75, cuda_target=1.5, unit="image"),)
+@dataclass(frozen=True, kw_only=True)
+class LiteExtract(Extract):
+    """The same through EfficientNet-Lite2, whose pictures are of 260 x 260."""
+
+    variant: int = 2
+    layer: str = "lite2-head"
+    small: ClassVar[dict] = {"units": 2, "variant": 0, "layer": "lite0-head"}
+
+    def weights(self, rng):
+        return random_lite(self.variant, rng)
+
+    def peer_network(self, weights):
+        from ..pytorch_efficientnet import efficientnet
+
+        return efficientnet(self.variant, weights, up_to="flatten")
+
+
+ROWS = (Extract(name="vgg19_extract", target=0.75, cuda_target=1.5, unit="image"),
+        LiteExtract(name="lite2_extract", target=1.0, cuda_target=1.5, unit="image"))

@@ -2,20 +2,26 @@
 
 import numpy as np
 
-from ..conv import output_size
-from .threads import Accumulator, image_blocks, run_blocks, scratch
+from ..conv import padding_of
+from ..depthwise import output_sizes
+from .activations import NOTHING, add_and_limit
+from .strips import window_strip
+from .threads import Accumulator, image_blocks, run_blocks, scratch, thread_count
 from .winograd import transform_kernel, winograd_conv, winograd_kernel_gradient
 
 WINOGRAD_MIN_CHANNELS = 16  # with fewer, the transforms cost more than they save
 BLOCK_BYTES = 1 << 20       # of windows at a time
+PIXELS = 256                # at a time, of a 1 x 1 convolution: enough for BLAS, and few enough for the cache
 
 
 def algorithm(W, S, P):
-    """"winograd", "im2col" or "plain" for a kernel W (K, K, C, F) with stride S and padding P."""
+    """"winograd", "im2col", "1x1" or "plain" for a kernel W (K, K, C, F), stride S, and P, the padding of a layer."""
     K, K, C, F = W.shape
-    if K == 1 or P >= K:
-        return "plain"  # K = 1 is a single matrix product already; with P >= K some windows contain only padding
-    return "winograd" if (K, S, P) == (3, 1, 1) and min(C, F) >= WINOGRAD_MIN_CHANNELS else "im2col"
+    if K == 1:
+        return "1x1" if S == 1 and P in (0, "same") else "plain"
+    if P != "same" and np.max(P) >= K:
+        return "plain"  # some windows contain only padding
+    return "winograd" if (K, S) == (3, 1) and P in (1, "same") and min(C, F) >= WINOGRAD_MIN_CHANNELS else "im2col"
 
 
 def _algorithm_for(W, S, P, *arrays):
@@ -29,13 +35,15 @@ def conv2d(x, W, b, S=1, P=0):
         return NotImplemented
     if method == "winograd":
         return winograd_conv(x, transform_kernel(W), b)
-    return im2col_conv(x, W, b, S, P)
+    return conv_1x1(x, W, b) if method == "1x1" else im2col_conv(x, W, b, S, P)
 
 
 def conv2d_backward(dy, x, W, S=1, P=0, input_gradient=True):
     method = _algorithm_for(W, S, P, x, dy)
     if method == "plain":
         return NotImplemented
+    if method == "1x1":
+        return _conv_1x1_backward(dy, x, W, input_gradient)
     K, K, C, F = W.shape
     dW, db = winograd_kernel_gradient(x, dy) if method == "winograd" else im2col_kernel_gradient(dy, x, K, S, P)
     if not input_gradient:
@@ -47,11 +55,39 @@ def conv2d_backward(dy, x, W, S=1, P=0, input_gradient=True):
     return conv2d(dy, rotated, np.zeros(C, np.float32), 1, K - 1 - P), dW, db
 
 
-def im2col_conv(x, W, b, S, P, relu=False, empty=np.empty):
-    """Convolution as matrix products, on the windows of a few rows at a time, which never leave the cache."""
+def conv_1x1(x, W, b, limits=NOTHING, empty=np.empty):
+    """A product of every pixel with the matrix W[0, 0], bias and activation while a block is in the cache."""
+    (N, H, Wd, C), F = x.shape, len(b)
+    y = empty((N, H, Wd, F), np.float32)
+    pixels, out = x.reshape(-1, C), y.reshape(-1, F)
+
+    step = max(1, min(PIXELS, -(-len(out) // thread_count())))
+
+    def block(begin):
+        part = slice(begin, begin + step)
+        np.matmul(pixels[part], W[0, 0], out=out[part])
+        add_and_limit(out[part], b, limits)
+
+    run_blocks(block, [(begin,) for begin in range(0, len(out), step)])
+    return y
+
+
+def _conv_1x1_backward(dy, x, W, input_gradient):
+    """The gradients of a Linear layer, for each pixel."""
+    C, F = W.shape[2:]
+    x2, dy2 = x.reshape(-1, C), dy.reshape(-1, F)
+    dx = (dy2 @ W[0, 0].T).reshape(x.shape) if input_gradient else None
+    return dx, (x2.T @ dy2).reshape(W.shape), np.ones(len(dy2), np.float32) @ dy2
+
+
+def im2col_conv(x, W, b, S, P, limits=NOTHING, empty=np.empty):
+    """Convolution as matrix products, on the windows of a few rows at a time, which never leave the cache.
+
+    P may also be ((top, bottom), (left, right)) or "same".
+    """
     N, H, Wd, C = x.shape
     K, K, C, F = W.shape
-    OH, OW = output_size(H, K, S, P), output_size(Wd, K, S, P)
+    OH, OW = output_sizes(x, K, S, padding_of(P, H, Wd, K, S))
     y = empty((N, OH, OW, F), np.float32)
     W = W.reshape(K * K * C, F)
 
@@ -59,9 +95,7 @@ def im2col_conv(x, W, b, S, P, relu=False, empty=np.empty):
         columns = _columns(x[images], K, S, P, rows)
         out = y[images, rows].reshape(-1, F)  # a view, because a block of several images has all of their rows
         np.matmul(columns, W, out=out)
-        out += b
-        if relu:
-            np.maximum(out, 0, out=out)
+        add_and_limit(out, b, limits)
 
     run_blocks(block, image_blocks(N, OH, 4 * OW * K * K * C, BLOCK_BYTES))
     return y
@@ -110,15 +144,12 @@ def im2col_input_gradient(dy, shape, W, S, P):
 def _columns(x, K, S, P, rows):
     """(n·rows·OW, K·K·C): the windows of some output rows (a slice) of the images x (n, H, W, C)."""
     n, H, W, C = x.shape
-    OW, count = output_size(W, K, S, P), rows.stop - rows.start
-    first, height = S * rows.start - P, S * (count - 1) + K
-    strip = scratch().empty("strip", (n, height, W + 2 * P, C))  # the rows of x that they cover, with padding
-    above, below = max(0, -first), max(0, first + height - H)
-    strip[:, :above], strip[:, height - below:], strip[:, :, :P], strip[:, :, P + W:] = 0, 0, 0, 0
-    strip[:, above:height - below, P:P + W] = x[:, first + above:first + height - below]
+    sides = padding_of(P, H, W, K, S)
+    _, OW = output_sizes(x, K, S, sides)
+    strip = window_strip(x, rows, OW, K, S, sides)
     image, row, pixel, element = strip.strides
     windows = np.lib.stride_tricks.as_strided(
-        strip, (n, count, OW, K, K * C), (image, S * row, S * pixel, row, element), writeable=False)
+        strip, (n, rows.stop - rows.start, OW, K, K * C), (image, S * row, S * pixel, row, element), writeable=False)
     columns = scratch().empty("columns", windows.shape)
     columns[...] = windows
     return columns.reshape(-1, K * K * C)

@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+LINE = 64  # bytes of the cache's lines
+
 _here = threading.local()  # for each thread: its scratch memory, and the number of the part it is working on
 _turn = threading.RLock()  # the number of BLAS threads is global to the process: one caller at a time may set it
 _threads_outside = None    # that number before the caller whose turn it is set it to 1
@@ -109,6 +111,8 @@ def image_blocks(N, rows, row_size, budget):
 
 class Scratch:
     """Arrays by name, which grow when needed and are reused, since memory that is new to the process is slow to write.
+
+    They begin with a line of the cache: vectors of sixteen float32 then lie in one line each (compiled/vectors.py).
     """
 
     def __init__(self):
@@ -118,7 +122,8 @@ class Scratch:
         size = math.prod(shape)
         array = self.arrays.get((name, dtype))
         if array is None or array.size < size:
-            array = self.arrays[name, dtype] = np.empty(size, dtype)
+            array = np.empty(size + LINE // np.dtype(dtype).itemsize, dtype)
+            array = self.arrays[name, dtype] = array[-array.ctypes.data % LINE // array.itemsize:]
         return array[:size].reshape(shape)
 
 

@@ -25,6 +25,7 @@ only a few terms (measured in tests/cpu/test_winograd.py).
 import numpy as np
 
 from ..backend import op
+from .activations import NOTHING, add_and_limit
 from .threads import Accumulator, image_blocks, run_blocks, scratch
 
 BT = np.array([[4, 0, -5, 0, 1, 0],
@@ -54,8 +55,8 @@ def transform_kernel(W):
     return (G2 @ W.reshape(9, C * F)).reshape(36, C, F)
 
 
-def winograd_conv(x, U, b, relu=False, pool=False, empty=np.empty):
-    """conv(x) + b with stride 1 and padding 1, then ReLU and 2 x 2 max pooling on request, fused while in the cache.
+def winograd_conv(x, U, b, limits=NOTHING, pool=False, empty=np.empty):
+    """conv(x) + b with stride 1 and padding 1, then the activation ``limits`` and 2 x 2 max pooling on request.
 
     x: (N, H, W, C), U: from :func:`transform_kernel`, b: (F,); y: (N, H, W, F), or half of H and W with ``pool``,
     in memory allocated by ``empty(shape, dtype)``.
@@ -68,7 +69,7 @@ def winograd_conv(x, U, b, relu=False, pool=False, empty=np.empty):
     def block(images, rows):
         V = _input_tiles(x, images, rows)
         M = np.matmul(V.reshape(36, -1, C), U, out=scratch().empty("M", (36, V[0].size // C, F)))
-        transform_output(M.reshape(*V.shape[:4], F), rows.start, b, relu, pool, y[images])
+        transform_output(M.reshape(*V.shape[:4], F), rows.start, b, limits, pool, y[images])
 
     run_blocks(block, _blocks(N, H, W, max(C, F)))
     return y
@@ -108,18 +109,16 @@ def transform_input(x, top, V):
 
 
 @op
-def transform_output(M, top, b, relu, pool, y):
-    """Write Aᵀ M A of each tile to its position in y, with bias, ReLU and pooling as in :func:`winograd_conv`."""
+def transform_output(M, top, b, limits, pool, y):
+    """Write Aᵀ M A of each tile to its position in y, with bias, activation and pooling as in :func:`winograd_conv`."""
     F, side = M.shape[-1], 2 if pool else 4
     Y = np.matmul(AT2, M.reshape(36, -1), out=scratch().empty("tiles", (16, M[0].size)))
     if pool:
         Y = Y.reshape(2, 2, 2, 2, -1)  # (row, row within the window, column, column within it, ...)
         Y = np.maximum(Y[:, 0], Y[:, 1], out=Y[:, 0])
         Y = np.maximum(Y[:, :, 0], Y[:, :, 1], out=Y[:, :, 0])
-    Y = Y.reshape(-1, F)  # bias and ReLU can come after the pooling, since max(a + b) = max(a) + b
-    Y += b
-    if relu:
-        np.maximum(Y, 0, out=Y)
+    Y = Y.reshape(-1, F)  # these can come after the pooling, since max(a + b) = max(a) + b
+    add_and_limit(Y, b, limits)
     Y = Y.reshape(side, side, *M.shape[1:])
     for i in range(side):
         for j in range(side):

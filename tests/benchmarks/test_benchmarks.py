@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import efficientnet_files
 import numpy as np
 import pytest
 import tiny_vgg
@@ -17,7 +18,7 @@ from benchmarks import compare
 from benchmarks.compare import MismatchError, Workers, check, measure
 from benchmarks.ladder import LADDER
 from benchmarks.row import Place, Row, Work, as_numpy
-from benchmarks.rows import ROWS
+from benchmarks.rows import CUDA_ROWS, ROWS
 from benchmarks.scaling import SCALING
 from benchmarks.table import headings, read, table
 from minicap.backend import cuda_problem
@@ -224,6 +225,33 @@ def test_the_program_ends_with_code_2_and_does_not_import_pytorch_itself():
     assert result.stderr.startswith("error: there is no benchmark 'nonsense'") and "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_a_row_whose_peer_is_not_installed_is_skipped_with_the_reason(capsys, monkeypatch, json_lines):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name in ("onnx", "openvino")
+                        else find(name, *rest))
+    monkeypatch.setattr(compare, "check_peer_installed", lambda: None)
+    monkeypatch.setattr(compare, "measure", lambda row, place, repeat, workers: compare.Measurement(
+        row, place, repeat, 0.0, 2.0, "peer", 1.0, 0.0, 0.0))
+    arguments = ["--only", "lite2_inference_b1,lite2_inference_b1_openvino", *["--json"] * json_lines]
+    assert program.main(arguments) == 0
+    *_, measured, last = capsys.readouterr().out.splitlines()
+    reason = "onnx and openvino (extra `peers`) not installed"
+    if json_lines:
+        assert json.loads(measured)["ours_ms"] == 2
+        assert json.loads(last) == {"name": "lite2_inference_b1_openvino", "skipped": reason}
+    else:
+        assert measured.startswith("lite2_inference_b1 ") and last.startswith("lite2_inference_b1_openvino  skipped")
+        assert last.endswith(reason)
+
+
+def test_engines_of_inference_have_no_rows_on_a_gpu():
+    on_gpu = {row.name for row in CUDA_ROWS}
+    assert {"lite2_inference_b8", "lite2_extract", "depthwise_train"} <= on_gpu
+    assert {row.name for row in ROWS} - on_gpu == {f"lite2_inference_b{N}_{engine}" for N in (1, 8)
+                                                   for engine in ("onnxruntime", "openvino")}
+
+
 def test_all_rows_of_all_tables_have_names_of_their_own():
     names = [row.name for row in (*ROWS, *LADDER, *SCALING)]
     assert len(set(names)) == len(names)
@@ -257,7 +285,10 @@ def test_the_table_is_aligned(capsys, monkeypatch):
 @pytest.mark.parametrize("row", [*ROWS, *LADDER, SCALING[0], SCALING[-1]], ids=lambda row: row.name)
 def test_both_sides_of_every_row_agree_and_can_run_again(row, tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
+    for package in row.packages:
+        pytest.importorskip(package)
     tiny_vgg.shrink(monkeypatch)
+    efficientnet_files.shrink(monkeypatch, size=224)  # with less, JPEGs would be decoded at a part of their size
     row, place, threads = row.reduced(), Place("cpu", 1, tmp_path), torch.get_num_threads()
     try:
         row.prepare(tmp_path)
@@ -297,8 +328,17 @@ def test_the_table_is_made_of_the_printed_lines():
                          "| `b` | 1 | 1,234 | 2.35 | 1.01 | 10 / 20 | 1,234 | 2.35 | **0.50** | 10 / 20 |"]
 
 
-def test_a_row_that_failed_is_in_no_table(tmp_path):
-    (tmp_path / "x.jsonl").write_text('{"name": "a", "error": "a: y differs"}\n{"name": "b", "ratio": 1}\n')
+def test_the_table_calls_the_peer_by_name_if_it_is_pytorch_everywhere():
+    line = {"target": 1.0, "ours_ms": 1, "peer_ms": 2, "ratio": 0.5, "ours_peak_mb": 1, "peer_peak_mb": 2}
+    files = {"a": {"x": line | {"peer": "pytorch 2.13.0 cpu"}},
+             "b": {"x": line | {"peer": "pytorch 2.13.0 cpu"}, "y": line | {"peer": "openvino 2026.4 cpu"}}}
+    heads = [head.strip() for head in next(table(files)).split("|")]
+    assert heads[3:5] == ["a: ms", "PyTorch: ms"] and heads[7:9] == ["b: ms", "peer: ms"]
+
+
+def test_a_row_that_failed_or_was_skipped_is_in_no_table(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"name": "a", "error": "a: y differs"}\n{"name": "b", "ours_ms": 1}\n'
+                                      '{"name": "c", "skipped": "openvino not installed"}\n')
     assert list(read(tmp_path / "x.jsonl")) == ["b"]
 
 
@@ -311,7 +351,7 @@ def test_files_with_one_name_in_two_folders_are_two_columns():
 RECORDED = Path(__file__).resolve().parents[2] / "results" / "benchmarks"
 
 
-@pytest.mark.parametrize("group", ["cpu", "malloc", "ladder", "scaling"])
+@pytest.mark.parametrize("group", ["cpu", "malloc", "lite", "ladder", "scaling"])
 def test_the_recorded_table_is_that_of_the_recorded_lines(group):
     paths = sorted(RECORDED.glob(f"{group}-*.jsonl"), reverse=True)
     files = {path.stem.partition("-")[2]: read(path) for path in paths}

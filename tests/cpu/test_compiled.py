@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from minicap import backend
 from minicap.captioning.decoding.beam_search import most_probable
-from minicap.cpu import losses, recurrent
+from minicap.cpu import losses, recurrent, threads
 
 if not backend.compiles():
     pytest.skip("needs numba (the extra `fast`), and MINICAP_NUMBA not 0", allow_module_level=True)
@@ -85,3 +85,29 @@ def test_a_logit_that_is_no_number_makes_its_row_none_and_minus_infinity_has_no_
     totals = losses.exponentials(logits, np.array([1, 0], np.float32), p)
     assert np.isnan(totals[0]) and totals[1] == 2
     np.testing.assert_array_equal(p[1], [1, 0, 1])
+
+
+def test_vectors_are_sixteen_numbers_that_may_begin_anywhere():
+    from minicap.cpu.compiled import vectors
+    from minicap.cpu.compiled.arithmetic import kernel
+
+    @kernel
+    def compute(a, i, y):
+        v = vectors.multiply_add(vectors.load(a, i), vectors.load(a, 0), vectors.repeat(np.float32(2)))
+        vectors.store(y, i, vectors.limit(v, vectors.repeat(np.float32(-1)), vectors.repeat(np.float32(5))))
+
+    a = np.random.default_rng(0).standard_normal(64).astype(np.float32) * 2
+    a[7] = np.nan
+    for i in (0, 1, 5, 48):
+        y = np.full(64, 9, np.float32)
+        compute(a, i, y)
+        np.testing.assert_allclose(y[i:i + 16], np.clip(a[i:i + 16] * a[:16] + 2, -1, 5), rtol=1e-6)
+        assert (np.delete(y, np.s_[i:i + 16]) == 9).all()
+
+
+def test_scratch_arrays_begin_with_a_line_of_the_cache():
+    scratch = threads.Scratch()
+    for dtype in (np.float32, bool, np.float64):
+        for size in (1, 100, 5000):
+            array = scratch.empty("a", (size, 3), dtype)
+            assert array.ctypes.data % 64 == 0 and array.shape == (size, 3) and array.dtype == dtype

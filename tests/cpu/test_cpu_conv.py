@@ -47,8 +47,10 @@ def test_blocks_of_any_size_give_the_same(monkeypatch, block_bytes, S):
 
 @pytest.mark.parametrize("shape, S, P, way", [
     ((3, 3, 32, 32), 1, 1, "winograd"), ((3, 3, 15, 32), 1, 1, "im2col"), ((3, 3, 32, 32), 2, 1, "im2col"),
-    ((3, 3, 32, 32), 1, 0, "im2col"), ((5, 5, 32, 32), 1, 1, "im2col"), ((1, 1, 32, 32), 1, 0, "plain"),
-    ((3, 3, 32, 32), 1, 3, "plain")])
+    ((3, 3, 32, 32), 1, 0, "im2col"), ((5, 5, 32, 32), 1, 1, "im2col"), ((1, 1, 32, 32), 1, 0, "1x1"),
+    ((1, 1, 32, 32), 2, 0, "plain"), ((1, 1, 32, 32), 1, 1, "plain"), ((3, 3, 32, 32), 1, 3, "plain"),
+    ((3, 3, 32, 32), 1, "same", "winograd"), ((3, 3, 32, 32), 2, "same", "im2col"), ((1, 1, 3, 3), 1, "same", "1x1"),
+    ((3, 3, 32, 32), 1, ((0, 1), (1, 2)), "im2col"), ((3, 3, 32, 32), 1, ((0, 3), (1, 2)), "plain")])
 def test_the_algorithm_is_chosen_by_the_shape(shape, S, P, way):
     assert algorithm(np.zeros(shape), S, P) == way
 

@@ -6,7 +6,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from minicap import backend
 from minicap.cpu import depthwise
 from minicap.depthwise import depthwise_conv2d, depthwise_conv2d_backward, output_sizes
 
@@ -32,17 +31,7 @@ def assert_twins_agree(x, W, b, S, padding):
         np.testing.assert_allclose(ours, right, rtol=0, atol=2e-5 * max(1, np.abs(right).max()))
 
 
-@pytest.fixture(params=["compiled", "numpy"], scope="module")
-def loops(request):
-    """Both kinds of inner loops, one after the other."""
-    if request.param == "compiled" and not backend.compiles():
-        pytest.skip("needs numba (the extra `fast`), and MINICAP_NUMBA not 0")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backend, "without_numba", request.param == "numpy")
-        yield
-
-
-@given(N=st.integers(1, 3), H=st.integers(1, 12), W=st.integers(1, 12), C=st.sampled_from([1, 3, 40]),
+@given(N=st.integers(1, 3), H=st.integers(1, 12), W=st.integers(1, 12), C=st.sampled_from([1, 15, 16, 33, 40]),
        K=st.integers(1, 6), S=st.integers(1, 3), padding=SIDES)
 def test_any_depthwise_convolution_and_its_gradients_equal_the_plain_ones(loops, N, H, W, C, K, S, padding):
     x = normal(N, H, W, C)

@@ -10,8 +10,11 @@ from threadpoolctl import threadpool_limits
 from minicap.activations import Dropout, ReLU, ReLU6, Tanh
 from minicap.conv import Conv2d
 from minicap.cpu import inference
+from minicap.cpu.activations import NOTHING, RELU, RELU6
 from minicap.cpu.inference import CHUNK, InferencePlan
 from minicap.depthwise import DepthwiseConv2d
+from minicap.efficientnet import efficientnet_lite
+from minicap.inference import fold_batch_norm
 from minicap.layer import Residual, Sequential
 from minicap.linear import Flatten, Linear
 from minicap.normalization import BatchNorm2d
@@ -36,16 +39,24 @@ def assert_equals_model(model, x):
 
 
 def kinds(model):
-    """The steps of a plan: W(inograd), I(m2col), each with r and p where a ReLU and a pooling are fused, or "."."""
-    found = []
-    for step in InferencePlan(model).per_chunk:
-        if step in model.layers.values():
-            found.append(".")
-            continue
-        conv = step.compute
-        found.append({inference.winograd_conv: "W", inference.im2col_conv: "I"}[conv.func]
-                     + "r" * conv.keywords["relu"] + "p" * conv.keywords.get("pool", False))
-    return found
+    """The steps of a plan: W(inograd), I(m2col), P(ointwise), D(epthwise), S(eparable), R(esidual), or "." for a layer.
+
+    r, 6 and p where a ReLU, ReLU6 and pooling are fused with it, + where x is added to it.
+    """
+    return [kind(step) for step in InferencePlan(model).per_chunk]
+
+
+def kind(step):
+    if isinstance(step, inference.PreparedResidual):
+        return "R"
+    if not isinstance(step, inference.PreparedConv):
+        return "."
+    options = step.compute.keywords
+    letter = {inference.winograd_conv: "W", inference.im2col_conv: "I", inference.conv_1x1: "P",
+              inference.limited_depthwise: "D", inference.separable_conv: "S"}[step.compute.func]
+    stages = [(None, None, options["limits"])] if "limits" in options else [options["depthwise"], options["project"]]
+    activations = "".join({NOTHING: "", RELU: "r", RELU6: "6"}[limits] for *_, limits in stages)
+    return letter + activations + "p" * options.get("pool", False) + "+" * options.get("residual", False)
 
 
 @pytest.mark.parametrize("depth, batch_norm", [(11, False), (16, True), (19, False)])
@@ -89,13 +100,75 @@ def test_layers_of_every_kind_and_a_relu_that_follows_no_convolution():
 
 
 @pytest.mark.parametrize("padding", ["same", ((0, 1), (2, 1))])
-def test_layers_of_other_networks_compute_as_they_are(padding):
-    """Padding that differs on the sides, depthwise convolutions and residual blocks have no prepared form."""
+def test_layers_of_other_networks_are_prepared_too(padding):
     rng = np.random.default_rng(0)
     block = Residual(conv(32, 32), ReLU6(), DepthwiseConv2d(32, 3, padding="same", rng=rng))
     model = Sequential(conv(3, 32, stride=2, padding=padding), ReLU6(), block, conv(32, 32), ReLU())
     assert_equals_model(model, images(3, 12, 12, 3))
-    assert kinds(model) == [".", ".", ".", "Wr"]
+    assert kinds(model) == ["I6", "R", "Wr"]
+
+
+def block(C, F, wide, kernel=3, *, stride=1, padding="same", kind=Residual):
+    """An inverted residual, with biases."""
+    rng = np.random.default_rng(C + F)
+    depthwise = DepthwiseConv2d(wide, kernel, stride=stride, padding=padding, rng=rng)
+    depthwise.b.data = rng.standard_normal(wide).astype(np.float32)
+    return kind(conv(C, wide, 1), ReLU6(), depthwise, ReLU6(), conv(wide, F, 1))
+
+
+def test_an_inverted_residual_is_one_step():
+    model = Sequential(conv(3, 32, stride=2, padding="same"), ReLU6(), block(32, 32, 48), block(32, 32, 80, 5),
+                       block(32, 40, 64, stride=2, kind=Sequential), conv(40, 20, 1), ReLU())
+    assert kinds(model) == ["I6", "S6+", "S6+", "S6", "Pr"]
+    assert_equals_model(model, images(3, 23, 17, 3))
+
+
+@pytest.mark.parametrize("options", [{"padding": 2}, {"padding": ((2, 0), (1, 1))}, {"kernel": 5, "padding": 2}],
+                         ids=str)
+def test_x_is_added_by_the_step_only_if_the_shape_is_kept_for_every_image(options):
+    model = Sequential(block(16, 16, 32, **options))
+    if options == {"padding": 2}:  # each side grows by two
+        assert kinds(model) == ["R"]
+        with pytest.raises(ValueError, match="their sum needs equal shapes"):
+            InferencePlan(model)(images(1, 8, 8, 16))
+    else:
+        assert kinds(model) == ["S6+"]
+        assert_equals_model(model, images(2, 8, 9, 16))
+
+
+def test_what_waits_to_be_added_is_not_overwritten_meanwhile():
+    def inner():
+        return Residual(conv(32, 32), ReLU(), Residual(conv(32, 32), conv(32, 32, 1)), conv(32, 32))
+
+    assert_equals_model(Sequential(conv(3, 32), inner(), block(32, 32, 32), inner(), conv(32, 32)), images(2, 9, 9, 3))
+
+
+def test_layers_whose_channels_do_not_agree_are_left_to_refuse_them():
+    model = Sequential(conv(8, 32, 1), DepthwiseConv2d(48, rng=np.random.default_rng(0)), conv(48, 8, 1))
+    assert kinds(model) == ["P", "S"]
+    with pytest.raises(ValueError, match=r"DepthwiseConv2d\(48, 3x3\) expects x of shape \(N, H, W, 48\)"):
+        InferencePlan(model)(images(1, 8, 8, 8))
+
+
+def test_layers_in_other_precisions_are_left_as_they_are():
+    model = Sequential(block(16, 16, 32), conv(16, 32), conv(32, 8, 1)).astype(np.float64)
+    x = images(2, 8, 8, 16).astype(np.float64)
+    np.testing.assert_array_equal(InferencePlan(model)(x), model(x))
+
+
+def test_an_image_that_is_smaller_than_the_kernel_is_refused():
+    for layer in (block(16, 16, 32, 5, padding=0), conv(16, 32, padding=0)):
+        with pytest.raises(ValueError, match="the kernel is larger than the padded image of 2x9 pixels"):
+            InferencePlan(Sequential(layer))(images(1, 2, 9, 16))
+
+
+@pytest.mark.parametrize("N", [1, 8])
+def test_an_efficientnet_equals_the_model_for_images_of_odd_sides(N):
+    layers = fold_batch_norm(efficientnet_lite(0, rng=np.random.default_rng(0))).layers
+    model = Sequential(**{name: layers[name] for name in [*layers][:[*layers].index("pool")]})
+    found = kinds(model)
+    assert (found[:2], found[-1], found.count("S6+"), found.count("S6")) == (["I6", "S6"], "P6", 9, 7)
+    assert_equals_model(model, images(N, 65, 70, 3))
 
 
 def test_relu_and_pooling_are_swallowed_only_by_the_convolution_they_follow():
@@ -115,14 +188,14 @@ def test_other_poolings_are_left_to_their_layer(pooling):
 
 @pytest.mark.parametrize("layer, kind", [
     (conv(32, 32), "W"), (conv(15, 32), "I"), (conv(32, 15), "I"), (conv(32, 32, stride=2), "I"),
-    (conv(32, 32, padding=0), "I"), (conv(32, 32, 5), "I"), (conv(32, 32, 1), ".")], ids=repr)
+    (conv(32, 32, padding=0), "I"), (conv(32, 32, 5), "I"), (conv(32, 32, 1), "P")], ids=repr)
 def test_winograd_is_chosen_where_it_pays(layer, kind):
     assert kinds(Sequential(layer)) == [kind]
 
 
 @pytest.mark.parametrize("N", [0, 1, CHUNK, CHUNK + 1, 2 * CHUNK + 3])
 def test_any_number_of_images_goes_through_in_chunks(N):
-    model = Sequential(conv(3, 32), ReLU(), conv(32, 32), MaxPool2d(2))
+    model = Sequential(conv(3, 32), ReLU(), conv(32, 32), block(32, 32, 48), conv(32, 32, 1), MaxPool2d(2))
     y = InferencePlan(model)(images(N, 12, 8, 3))
     assert y.shape == (N, 6, 4, 32)
     if N:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from minicap.conv import conv2d, conv2d_backward, conv2d_loops
 from minicap.cpu import winograd
+from minicap.cpu.activations import NOTHING, RELU, RELU6
 from minicap.cpu.winograd import AT, BT, G, transform_kernel, winograd_conv, winograd_kernel_gradient
 from minicap.pooling import MaxPool2d
 
@@ -55,15 +56,15 @@ def test_the_kernels_gradient_equals_the_plain_one_for_any_size(N, H, W, C, F, s
 
 
 @given(N=st.integers(1, 3), H=st.integers(2, 40), W=st.integers(2, 40), C=st.integers(1, 40), F=st.integers(1, 40),
-       relu=st.booleans(), pool=st.booleans())
-def test_relu_and_pooling_inside_are_the_same_as_after_it(N, H, W, C, F, relu, pool):
+       limits=st.sampled_from([NOTHING, RELU, RELU6]), pool=st.booleans())
+def test_activation_and_pooling_inside_are_the_same_as_after_it(N, H, W, C, F, limits, pool):
     x, W, b = case(N, H, W, C, F)
     expected = truth(conv2d, x, W, b)
-    if relu:
-        expected = np.maximum(expected, 0)
+    rounding = 2e-5 * np.abs(expected).max() / min(limits[1], np.abs(expected).max())  # of what ReLU6 cuts off, too
+    expected = np.clip(expected, *limits)
     if pool:
         expected = MaxPool2d(2)(expected)
-    assert_close(run(x, W, b, relu=relu, pool=pool), expected)
+    assert_close(run(x, W, b, limits=limits, pool=pool), expected, rounding)
 
 
 @pytest.mark.parametrize("tiles", [1, 3, 6, 30, 1000])
@@ -89,7 +90,7 @@ def test_layers_of_different_sizes_share_the_scratch_memory():
 def test_nothing_that_comes_in_is_changed():
     arrays = case(2, 9, 9, 4, 4)
     before = [a.copy() for a in arrays]
-    run(*arrays, relu=True)
+    run(*arrays, limits=RELU)
     winograd_kernel_gradient(arrays[0], arrays[0])
     for a, kept in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(a, kept)

@@ -107,6 +107,22 @@ def test_numba_that_is_told_not_to_compile_does_not(run):
     assert run(TWO_KERNELS, NUMBA_DISABLE_JIT="1") == (RESULTS, "")
 
 
+def test_the_kernels_that_are_written_in_vectors_are_python_then(run):
+    pytest.importorskip("numba")
+    code = """
+import numpy as np
+from minicap.cpu import depthwise
+from minicap.cpu.compiled import depthwise as kernels
+x, W, b = np.ones((1, 5, 5, 16), np.float32), np.ones((3, 3, 16), np.float32), np.zeros(16, np.float32)
+y = depthwise.limited_depthwise(x, W, b, 1, "same", (0, 6))
+dx, dW, db = depthwise.depthwise_conv2d_backward(y, x, W, 1, ((1, 1), (1, 1)))
+print(type(kernels._filter).__name__, y.sum() / 16, dW[1, 1, 0], dx[0, 0, 0, 0])
+"""
+    corners, edges, inside = 4 * 4, 12 * 6, 9 * 6  # windows of 4, 6 and 9 ones, and no number above 6
+    line = f"function {corners + edges + inside:.1f} {corners + edges + inside:.1f} {4 + 6 + 6 + 6:.1f}\n"
+    assert run(code, NUMBA_DISABLE_JIT="1") == (line, "")
+
+
 # ------------------------------------------------------------------------------------------------- figures, folders
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no home folders of this kind")

@@ -9,14 +9,15 @@ off. Numba caches the machine code on disk, so it is compiled only once.
 """
 
 TWINS = {
+    "add_and_limit": "activations",
+    "add_and_limit_into": "activations",
     "mask": "activations",
     "mask6": "activations",
     "segment_sum": "linear",
     "largest_of_windows": "pooling",
     "scatter_to_maximum": "pooling",
-    "filter_rows": "depthwise",
-    "spread_rows": "depthwise",
-    "kernel_gradient_of_rows": "depthwise",
+    "filter_strip": "depthwise",
+    "kernel_gradient_of_strip": "depthwise",
     "sums_of_powers": "normalization",
     "scale_and_shift": "normalization",
     "sums_of_gradients": "normalization",

@@ -66,8 +66,12 @@ def _bt(a, out, first, step):
         out[c + 5 * step] = FOUR * a1 - FIVE * a3 + a5
 
 
+def transform_output(M, top, b, limits, pool, y):
+    _transform_output(M, top, b, *map(f4, limits), pool, y)
+
+
 @kernel
-def transform_output(M, top, b, relu, pool, y):
+def _transform_output(M, top, b, low, high, pool, y):
     N, OH, OW, F = y.shape
     _, _, rows, TW, _ = M.shape
     side = 2 if pool else 4
@@ -94,7 +98,8 @@ def transform_output(M, top, b, relu, pool, y):
                             bias = b[begin:begin + lanes]
                             for f in range(lanes):
                                 value = tile[at * LANES + f] + bias[f]
-                                out[f] = ZERO if relu and value < ZERO else value
+                                value = low if value < low else value
+                                out[f] = high if value > high else value
 
 
 @kernel
