@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_beam_search import TinyModel, tiny_model
+from test_beam_search import TinyModel, log_p, tiny_model
 
 from minicap.captioning.decoding.beam_search import Hypothesis, beam_search, sample_many
 from minicap.captioning.decoding.consensus import Consensus, unit_rows
 from minicap.captioning.models.state import DecoderState
 from minicap.captioning.scoring.cider import CiderD, agreement, all_ngrams, tf_idf
-from minicap.captioning.text.vocabulary import SPECIAL
+from minicap.captioning.text.vocabulary import END, PAD, SPECIAL, START, UNK
 
 WORDS = (*SPECIAL, "dog", "cat", "runs", "sits")
 TRAIN = [["a dog runs", "the dog runs"], ["a cat sits", "the cat sits"], ["a man", "a man"]]
@@ -100,3 +100,32 @@ def test_a_seed_repeats_the_draws_and_the_device_of_the_state_does_not_matter(de
 
 def test_rows_of_zeros_are_similar_to_nothing_and_no_nan():
     np.testing.assert_array_equal(unit_rows([[0, 0], [3, 4]]), np.float32([[0, 0], [0.6, 0.8]]))
+
+
+def test_samples_are_spread_over_the_probabilities_word_by_word():
+    """n samples of a word of probability p: n·p of them, rounded up or down, and n·p on the average."""
+    table = np.full((1, 8, 8, 8), -np.inf)
+    p = np.array([0.37, 0.25, 0.205, 0.175])
+    table[0, 0, 1, 4:] = np.log(p)
+    table[0, 1, 4:, [2, 4]] = np.log([[0.3], [0.7]])
+    table[0, 4:, 4, 2] = 0
+    model, counts, longer = TinyModel(table), [], []
+    for seed in range(300):
+        (found,) = sample_many(model, model.start([0]), 10, rng=np.random.default_rng(seed), rows=4)
+        firsts = np.bincount([h.words[0] for h in found], minlength=8)[4:]
+        assert (np.abs(firsts - 10 * p) < 1).all() and firsts.sum() == 10
+        counts.append(firsts)
+        longer.append(sum(len(h.words) == 2 for h in found))
+    np.testing.assert_allclose(np.mean(counts, axis=0), 10 * p, atol=0.1)
+    assert np.mean(longer) == pytest.approx(7, abs=0.15)
+
+
+def test_samples_have_the_probability_that_the_model_gives_them_and_never_a_forbidden_word():
+    model = tiny_model(3)
+    for image, found in enumerate(sample_many(model, model.start([0, 1, 2]), 50, rng=np.random.default_rng(0),
+                                              max_length=6)):
+        assert len(found) == 50
+        for h in found:
+            said = h.words if len(h.words) == 6 else (*h.words, END)
+            assert h.logp == h.score == pytest.approx(log_p(model, image, said))
+            assert not {PAD, START, UNK, END} & {*h.words}
