@@ -31,7 +31,7 @@ class BaseCaptioner:
     inputs_of(pictures)  uint8 pictures (H, W, 3) of any size -> model inputs
     start(inputs)        -> the DecoderState before the first word
     step(state, words)   words (N,) -> (next state, log p of each next word (N, V))
-    descriptors(inputs)  -> (N, G), whose rows are similar for similar pictures
+    descriptors(inputs)  -> (N, G), what it knows of each picture, without places
     """
 
     def caption(self, image, **options):
@@ -157,13 +157,12 @@ class Captioner(BaseCaptioner):
         return extractor([extractor.prepare(p) for p in pictures]).astype(np.float16).astype(np.float32)
 
     def descriptors(self, inputs):
-        """(N, G), similar for similar pictures: fc7 if the model reads it, or else the mean of its regions."""
+        """(N, G), from which neighbours are found: the global features and the means of the regions, side by side."""
         rows = inputs.reshape(len(inputs), -1)
         if self.settings.kind != "attend":
             return rows
-        if self.settings.global_size:
-            return rows[:, -self.settings.global_size:]
-        return rows.reshape(len(rows), -1, self.settings.feature_size).mean(axis=1)
+        regions, whole = np.split(rows, [rows.shape[1] - self.settings.global_size], axis=1)
+        return np.hstack([whole, regions.reshape(len(rows), -1, self.settings.feature_size).mean(axis=1)])
 
     def attention_maps(self, picture, caption):
         """The attention to a picture (H, W, 3) for each word of ``caption``: α of its regions (T, h, w) and of the
