@@ -8,7 +8,7 @@ import tiny_captioner
 
 from minicap.backend import CPU, to_numpy
 from minicap.captioning.captioner import Captioner
-from minicap.captioning.ensemble import Ensemble, EnsembleInputs, mean_probability, parts
+from minicap.captioning.ensemble import Ensemble, EnsembleInputs, mean_probability, parts, with_mirror
 from minicap.captioning.models.build import build_model
 from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings
 from minicap.captioning.text.vocabulary import START, Vocabulary
@@ -103,6 +103,48 @@ def test_captioners_that_read_the_same_layer_read_it_once(inputs, monkeypatch):
     for number, captioner in enumerate(captioners):
         monkeypatch.setattr(captioner, "inputs_of", lambda pictures, number=number: asked.append(number) or number)
     assert Ensemble(captioners).inputs_of([]) == (0, 1, 0) and asked == [0, 1]
+
+
+def test_neighbours_are_found_by_what_all_captioners_read_and_by_each_reading_once(inputs):
+    fc7, regions = inputs
+    captioners = [feature_captioner(0), feature_captioner(1, "conv5_4"), feature_captioner(2)]
+    expected = np.hstack([fc7, regions.mean(axis=(1, 2))])
+    np.testing.assert_allclose(Ensemble(captioners).descriptors((fc7, regions, fc7)), expected, rtol=1e-6)
+    views, nan = with_mirror(Ensemble(captioners)), np.full_like(fc7, np.nan)
+    np.testing.assert_allclose(views.descriptors((fc7, regions, fc7, nan, nan, nan)), expected, rtol=1e-6)
+    both = feature_captioner(1, "conv5_4+fc7", global_size=6)
+    rows = np.hstack([regions.reshape(4, -1), fc7])
+    np.testing.assert_allclose(both.descriptors(rows), expected, rtol=1e-6)
+
+
+def one_sided(captioner):
+    """Its features are the left half of a picture."""
+    captioner.inputs_of = lambda pictures: np.array([p[:, :2].ravel() for p in pictures], np.float32)
+    return captioner
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_with_its_mirror_a_captioner_says_the_same_of_a_picture_and_of_its_mirror_image(rng, members):
+    """The mean of the probabilities of both, word by word, also for an ensemble."""
+    captioners = [one_sided(feature_captioner(seed)) for seed in range(members)]
+    captioner = captioners[0] if members == 1 else Ensemble(captioners)
+    pictures = list(rng.standard_normal((6, 3, 4)))  # the captioner's features are the left half: six numbers
+    turned = [picture[:, ::-1] for picture in pictures]
+    views = with_mirror(captioner)
+    for found, again in zip(views.captions(pictures), views.captions(turned), strict=True):
+        assert [text for text, _ in found] == [text for text, _ in again]
+        np.testing.assert_allclose([logp for _, logp in found], [logp for _, logp in again], rtol=1e-4)
+    assert captioner.captions(pictures) != captioner.captions(turned)
+    states = [member.start(member.inputs_of(side)) for side in (pictures, turned) for member in captioners]
+    words = np.full(6, START)
+    _, log_p = views.step(views.start(views.inputs_of(pictures)), words)
+    steps = [member.step(state, words)[1] for member, state in zip(captioners * 2, states, strict=True)]
+    np.testing.assert_allclose(np.exp(log_p), np.mean(np.exp(steps), axis=0), rtol=1e-4, atol=1e-7)
+
+
+def test_drawn_scenes_have_no_mirror_image_that_their_captions_would_fit():
+    with pytest.raises(UserError, match="only photographs can be averaged with their mirror images: in that of a drawn"):
+        with_mirror(tiny_captioner.pixel_captioner())
 
 
 def test_one_checkpoint_is_a_captioner_and_several_are_an_ensemble(tmp_path):
