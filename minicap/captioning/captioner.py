@@ -45,9 +45,10 @@ class BaseCaptioner:
         """For each picture a list of pairs (caption, Σ log p), best first: up to ``beam`` of them, or one sample.
 
         ``options`` are those of :func:`.decode`: beam, max_length, length_penalty, no_repeat_ngram_size; temperature
-        and rng. A ``consensus`` (:class:`.Consensus`) can reorder them. Raises UserError when a picture is missing,
-        damaged or too large, an option is out of range, or the weights of the network that features come from are not
-        there or not those of the training.
+        and rng. A ``consensus`` (:class:`.Consensus`) can reorder them; :func:`.with_mirror` averages the probabilities
+        over a picture and its mirror image. Raises UserError when a picture is missing, damaged or too large, an option
+        is out of range, or the weights of the network that features come from are not there or not those of the
+        training.
         """
         return self.caption_inputs(self.inputs_of([self.read(image) for image in images]), **options)
 

@@ -65,12 +65,12 @@ class RidgeRegression:
         w, V = np.linalg.eigh(Z.T @ Z)
         P = Z @ V                                                    # (N, G), its columns have the lengths √w
         C = P.T @ Y
-        self.errors = {}                                             # {strength: mean square error, left out}
+        self.errors = {}                                             # {strength: mean of ‖error‖² of a sample left out}
         for strength in strengths:
             shrunk = 1 / (np.maximum(w, 0) + N * strength)
             alone = 1 - 1 / N - (P * P) @ shrunk                     # 0 where nothing but a sample itself predicts it
             missed = (Y - P @ (shrunk[:, None] * C)) / np.maximum(alone, np.finfo(Z.dtype).eps)[:, None]
-            self.errors[strength] = float(np.mean(missed**2))
+            self.errors[strength] = float((missed**2).sum() / N)
         self.strength = min(self.errors, key=self.errors.get)
         self.B = V @ (C / (np.maximum(w, 0) + N * self.strength)[:, None])
 
