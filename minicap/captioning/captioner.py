@@ -54,10 +54,15 @@ class BaseCaptioner:
 
     def caption_inputs(self, inputs, *, consensus=None, **options):
         """The same for model inputs (N, ...) from ``inputs_of``, or rows of a feature file."""
-        hypotheses = decode(self.step, self.start(inputs), **options)
-        if consensus is not None:
-            hypotheses = consensus(self, inputs, hypotheses)
+        if consensus is None:
+            hypotheses = decode(self.step, self.start(inputs), **options)
+        else:
+            hypotheses = consensus(self, inputs, self.candidates(inputs, **options))
         return [[(self.vocabulary.decode(h.words), h.logp) for h in of_image] for of_image in hypotheses]
+
+    def candidates(self, inputs, **options):
+        """The captions among which a consensus chooses: for each image a list of hypotheses."""
+        return decode(self.step, self.start(inputs), **options)
 
     def read(self, image):
         """A picture as a uint8 array (H, W, 3), large enough for the network; an array is taken as it is."""

@@ -8,10 +8,11 @@ import tiny_captioner
 
 from minicap.backend import CPU, to_numpy
 from minicap.captioning.captioner import Captioner
+from minicap.captioning.decoding.beam_search import beam_search
 from minicap.captioning.ensemble import Ensemble, EnsembleInputs, mean_probability, parts, with_mirror
 from minicap.captioning.models.build import build_model
 from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings
-from minicap.captioning.text.vocabulary import START, Vocabulary
+from minicap.captioning.text.vocabulary import END, START, Vocabulary
 from minicap.errors import UserError
 
 
@@ -95,6 +96,34 @@ def test_selected_rows_go_on_as_if_they_had_always_been_alone(inputs, device):
         state, selected = following, selected_following
     assert [len(part.rows) for part in parts(selected)] == [4, 3, 4]
     assert [part.shared is None for part in parts(selected)] == [False, True, False]
+
+
+def test_a_consensus_chooses_among_the_beams_of_all_captioners_by_what_the_ensemble_makes_of_them(inputs):
+    captioners = [feature_captioner(0), feature_captioner(1, "conv5_4")]
+    ensemble = Ensemble(captioners)
+    options = {"beam": 3, "max_length": 5, "length_penalty": 0.5, "no_repeat_ngram_size": 2}
+    own = beam_search(ensemble.step, ensemble.start(inputs), **options)
+    beams = [beam_search(member.step, member.start(x), **options)
+             for member, x in zip(captioners, inputs, strict=True)]
+    found = ensemble.candidates(inputs, **options)
+    more = 0
+    for n, of_image in enumerate(found):
+        assert of_image[:3] == own[n]
+        assert len({h.words for h in of_image}) == len(of_image)
+        assert {h.words for h in of_image} == {h.words for beam in (own, *beams) for h in beam[n]}
+        alone = tuple(x[n:n + 1] for x in inputs)
+        for h in of_image[3:]:
+            more += 1
+            state, words, logp = ensemble.start(alone), (*h.words, END)[:5], 0
+            for before, word in zip((START, *words), words, strict=False):
+                state, log_p = ensemble.step(state, np.array([before]))
+                logp += log_p[0, word]
+            assert (h.logp, h.score) == pytest.approx((logp, logp / len(words)**0.5), rel=1e-4)
+    assert more > 3 and any(len(h.words) == 5 for of_image in found for h in of_image[3:])
+    shown = []
+    ensemble.caption_inputs(inputs, consensus=lambda *seen: shown.append(seen) or seen[2], **options)
+    assert shown == [(ensemble, inputs, found)]
+    assert [*map(len, ensemble.caption_inputs(inputs, **options))] == [3] * 4
 
 
 def test_captioners_that_read_the_same_layer_read_it_once(inputs, monkeypatch):

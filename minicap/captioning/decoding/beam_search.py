@@ -88,6 +88,31 @@ def check_options(beam, max_length, length_penalty, temperature=None, *, no_repe
                         f"got {beam}, {max_length} and {length_penalty:g}")
 
 
+def rescore(step, state, captions, *, max_length=30, length_penalty=0.7):
+    """What another model, that of ``step``, makes of given captions: lists of hypotheses, in the same order.
+
+    ``captions`` has for each row of ``state`` a list of tuples of words. As in :func:`beam_search`, those of
+    ``max_length`` words were truncated, and all others end with <end>.
+    """
+    xp, rows = array_module(state.rows[0]), [words for of_image in captions for words in of_image]
+    image_of = np.arange(len(captions)).repeat([len(of_image) for of_image in captions])
+    targets = np.full((len(rows), max_length), PAD)
+    for row, words in zip(targets, rows, strict=True):
+        row[:len(words) + 1] = (*words, END)[:max_length]
+    lengths = (targets != PAD).sum(axis=1)
+    state, words, sums = state.select(xp.asarray(image_of)), np.full(len(rows), START), np.zeros(len(rows))
+    for t in range(lengths.max(initial=0)):
+        state, log_p = step(state, xp.asarray(words))
+        words = targets[:, t]
+        unfinished = t < lengths
+        sums[unfinished] += to_numpy(log_p)[unfinished, words[unfinished]]
+    found = [[] for _ in captions]
+    for n, words, logp, score in zip(image_of, rows, sums.tolist(), (sums / lengths**length_penalty).tolist(),
+                                     strict=True):
+        found[n].append(Hypothesis(words, logp, score))
+    return found
+
+
 def greedy(step, state, *, max_length=30):
     """The most probable word at every step; a list of one hypothesis for each row of ``state``."""
     return beam_search(step, state, beam=1, max_length=max_length)
