@@ -22,6 +22,7 @@ _HOMES = {
     "activations": ("Dropout", "ReLU", "ReLU6", "Sigmoid", "Tanh"),
     "backend": ("array_module", "get_device", "to_numpy"),
     "captioning.captioner": ("Captioner",),
+    "captioning.ensemble": ("with_mirror",),
     "conv": ("Conv2d",),
     "depthwise": ("DepthwiseConv2d",),
     "efficientnet": ("efficientnet_lite",),

@@ -5,9 +5,15 @@ import sys
 from dataclasses import MISSING, dataclass
 
 from .captioning.checkpoint import checkpoint_folders
-from .captioning.ensemble import Ensemble
+from .captioning.ensemble import Ensemble, with_mirror
 from .captioning.reporting.plots import is_plot, save_attention
-from .captioning.run_data import CheckpointSettings, make_consensus, trained_dataset, training_settings
+from .captioning.run_data import (
+    CheckpointSettings,
+    feature_files,
+    make_consensus,
+    trained_dataset,
+    training_settings,
+)
 from .cli import option, parse_settings, run_program
 from .errors import UserError, error_line
 from .locks import locked
@@ -25,7 +31,9 @@ class CaptionSettings(CheckpointSettings):
     data_dir: str | None = option(None, "--mbr-samples, --neighbours: folder of the training data (default: as in "
                                   "training, or MINICAP_DATA)", metavar="DIR")
     features: str | None = option(None, "--neighbours: features of the training images (default: those of the training "
-                                  "run)", metavar="FILE")
+                                  "run); for several checkpoints one file for all, or FILE,FILE,...", metavar="FILE")
+    mirror: bool = option(False, "average the probabilities over the picture and its mirror image, which takes twice "
+                          "the time")
     attention: str | None = option(None, "write a picture of the attention for each word", metavar="PNG",
                                    writes=is_plot)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
@@ -48,12 +56,13 @@ def caption(settings):
             raise UserError("--attention is for a single picture; name one image")
         captioner.expect_attention()
     settings = settings.resolved(captioner.decoding)
+    views = with_mirror(captioner) if settings.mirror else captioner
     search = settings.search()
     if settings.mbr_samples or settings.neighbours:
-        trained = training_settings(folders[0], data_dir=settings.data_dir)
+        runs = [training_settings(folder, data_dir=settings.data_dir) for folder in folders]
         search["consensus"] = make_consensus(settings, captioner,
-                                             trained_dataset(trained, settings.data_dir, pictures=False),
-                                             settings.features or trained["features"])
+                                             trained_dataset(runs[0], settings.data_dir, pictures=False),
+                                             feature_files(settings.features, runs))
     failed = 0
     for path in settings.images:
         try:
@@ -62,7 +71,7 @@ def caption(settings):
             print(error_line(error), file=sys.stderr)
             failed += 1
             continue
-        beams = captioner.captions([picture], **search)[0]
+        beams = views.captions([picture], **search)[0]
         if settings.attention is not None:
             save_attention(settings.attention, picture, captioner.vocabulary.tokenize(beams[0][0]),
                            *captioner.attention_maps(picture, beams[0][0]))

@@ -153,7 +153,7 @@ def _argument(field, kind):
     elif meta["metavar"]:
         keywords["metavar"] = meta["metavar"]
     if meta["positional"]:
-        return keywords
+        return keywords if required else keywords | {"nargs": "?", "default": field.default}
     if not required and field.default not in (None, ""):
         keywords["help"] += f" (default: {field.default})"
     return keywords | ({"required": True} if required else {"default": field.default})

@@ -9,14 +9,15 @@ import numpy as np
 
 from .captioning.captioner import caption_all
 from .captioning.checkpoint import checkpoint_folders
-from .captioning.ensemble import Ensemble, EnsembleInputs
+from .captioning.ensemble import Ensemble, with_mirror
 from .captioning.reporting.report import is_report, write_report
 from .captioning.reporting.sharpness import Sharpness
 from .captioning.run_data import (
     CheckpointSettings,
     feature_files,
     make_consensus,
-    split_inputs,
+    model_inputs,
+    one_each,
     trained_dataset,
     training_settings,
 )
@@ -50,6 +51,9 @@ class EvaluateSettings(CheckpointSettings):
                                  metavar="FILE")
     features: str | None = option(None, "features written by minicap.extract (default: those of the training run); for "
                                   "several checkpoints one file for all, or FILE,FILE,...", metavar="FILE")
+    mirrored: str | None = option(None, "features of the mirrored images (extract --split dev --mirror): average the "
+                                  "probabilities over each picture and its mirror image; for several checkpoints as "
+                                  "--features", metavar="FILE")
     predictions: str | None = option(None, "write the captions to this file, which minicap.score reads", metavar="FILE",
                                      writes=is_file_of_predictions)
     tokenizer: str | None = option(None, "split captions into words, or also into characters where a script has no "
@@ -78,10 +82,12 @@ def evaluate(settings):
     settings = settings.resolved(captioner.decoding)
     files = feature_files(settings.features, runs)
     dataset = trained_dataset(runs[0], settings.data_dir, settings.splits, settings.split_seed, pictures=None in files)
-    inputs = [split_inputs(one, dataset, settings.split, features) for one, features in
-              zip(captioner.members, files, strict=True)]
-    inputs = inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs)
-    predictions = caption_all(captioner, inputs, consensus=make_consensus(settings, captioner, dataset, files[0]),
+    inputs = model_inputs(captioner, dataset, settings.split, files)
+    views = (captioner, inputs)
+    if settings.mirrored:
+        views = (with_mirror(captioner), model_inputs(captioner, dataset, settings.split, files,
+                                                      one_each(settings.mirrored, len(runs), "mirrored")))
+    predictions = caption_all(*views, consensus=make_consensus(settings, captioner, dataset, files),
                               **settings.search())
     attention = attention_of(captioner, folders, inputs, predictions)
     if settings.shuffle_images:

@@ -1,6 +1,7 @@
 """Score captions from any system as the papers do: python -m minicap.score PREDICTIONS.json --references FILE
 
-BLEU-1 to 4, ROUGE-L and CIDEr of one caption per image, compared with the captions that people wrote for it.
+BLEU-1 to 4, ROUGE-L and CIDEr of one caption per image, compared with the captions that people wrote for it. With
+--human in place of PREDICTIONS these are compared with each other.
 captioning/text/tokens.py defines how captions are split into words, captioning/scoring/ what each number means.
 """
 
@@ -13,6 +14,7 @@ from .captioning.scoring.metrics import (
     METRICS,
     TITLES,
     corpus_scores,
+    human_scores,
     image_statistics,
     scores_of_sums,
     tokenized,
@@ -21,7 +23,7 @@ from .captioning.scoring.metrics import (
 from .captioning.scoring.predictions import assign, match_images, read_predictions
 from .captioning.scoring.significance import bootstrap_intervals, paired_test
 from .captioning.text.tokens import MARKER, TOKENIZERS, tokenize
-from .cli import option, parse_settings, run_program
+from .cli import option, parse_settings, run_program, warn_of_no_effect
 from .errors import UserError, warn
 from .files import is_json_of_ours, write_json
 from .locks import locked
@@ -35,13 +37,13 @@ def is_file_of_scores(path):
         isinstance(scores, dict) and {"caption", *METRICS} <= scores.keys() for scores in value.values()))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ScoreSettings:
     """The options of one scoring."""
 
-    predictions: str = option(
-        dataclasses.MISSING, 'JSON ({"image": "caption"} or [{"image": ..., "caption": ...}]), JSON lines, CSV or text',
-        positional=True)
+    predictions: str | None = option(
+        None, 'JSON ({"image": "caption"} or [{"image": ..., "caption": ...}]), JSON lines, CSV or text; none with '
+        "--human", positional=True)
     references: str = option(
         dataclasses.MISSING, "captions written by people: Flickr8k.token.txt, COCO's annotations, "
         "Karpathy's JSON, CSV with the columns image,caption, ...; docs/formats.md lists all", metavar="FILE")
@@ -60,14 +62,18 @@ class ScoreSettings:
     seed: int = option(0, "random seed of the resampling", metavar="N", least=0)
     tokenizer: str = option("words", "split captions into words, or also into characters where a script has no spaces "
                             "between words, as the field scores Chinese", choices=tuple(TOKENIZERS))
+    human: bool = option(False, "instead of predictions, score each person's caption of an image against those of the "
+                         "others, and print the mean over the people")
     meteor: bool = option(False, "compute METEOR as well (needs Java and pycocoevalcap)")
     json: bool = option(False, "print one JSON object instead of a table")
 
 
 def main(argv=None):
     settings = parse_settings(ScoreSettings, "score", "Score captions with BLEU, ROUGE-L and CIDEr.", argv)
+    if settings.human == (settings.predictions is not None):
+        raise UserError("name the predictions to score, or use human= without predictions to score people")
     with locked(settings.per_image):
-        score(settings)
+        (score_people if settings.human else score)(settings)
 
 
 def score(settings):
@@ -95,6 +101,15 @@ def score(settings):
             image: {"caption": caption} | {name: values[i] for name, values in columns.items()}
             for i, (image, caption) in enumerate(predictions.items())})
     print(json.dumps(report) if settings.json else table(report))
+
+
+def score_people(settings):
+    """Score the captions of people against each other, and print the mean."""
+    warn_of_no_effect(settings, ("per_image", "bootstrap", "against", "seed", "meteor"), "with human=")
+    references, _, images = load_references(settings.references, settings.images)
+    report = human_scores({image: references[image] for image in images or references}, settings.tokenizer)
+    print(json.dumps(report) if settings.json else
+          f"{table(report)}\nMean of {report['people']}: each caption of an image against its others.")
 
 
 def load_references(path, images_path):

@@ -11,7 +11,11 @@ import tiny_captioner
 from PIL import Image
 
 from minicap import caption
+from minicap.backend import CPU
 from minicap.captioning.captioner import Captioner
+from minicap.captioning.ensemble import Ensemble, with_mirror
+from minicap.captioning.models.build import build_model
+from minicap.captioning.models.settings import ShowTellSettings
 from minicap.cli import run_program
 from minicap.errors import UserError
 
@@ -111,6 +115,31 @@ def test_several_checkpoints_caption_together(run, photos, folder, tmp_path, cap
     odd = tmp_path / "a,b"
     folder.rename(odd)
     assert caption.main([photos[0], "--checkpoint", str(odd), "--device", "cpu"]) == 0
+
+
+def test_probabilities_can_be_averaged_over_a_picture_and_its_mirror_image(photos, tmp_path, monkeypatch, capsys):
+    """The network, here, is the left half of a picture."""
+    words = tiny_captioner.vocabulary()
+    settings = ShowTellSettings(input="features", vocabulary=len(words), embedding=6, hidden=7, feature_size=6)
+    model = build_model(settings, np.random.default_rng(0))
+    model.output.W.data *= 100
+    captioner = Captioner(model, words, settings, CPU, source=tiny_captioner.SOURCE)
+    captioner.inputs_of = lambda pictures: np.array([p[:2, :1].ravel() for p in pictures], np.float32) - 128
+    monkeypatch.setattr(Ensemble, "load", lambda *_, **options: captioner)
+    folder = tiny_captioner.save_checkpoint(tmp_path / "run", captioner)
+    said = {}
+    for options in ((), ("--mirror",)):
+        caption.main(["--checkpoint", str(folder), "--device", "cpu", "--json", *options, *photos])
+        said[options] = [json.loads(line)["beams"][0] for line in capsys.readouterr().out.splitlines()]
+    expected = [captions[0] for captions in with_mirror(captioner).captions(photos)]
+    assert [(beam["caption"], beam["logp"]) for beam in said["--mirror",]] == [
+        (text, round(logp, 4)) for text, logp in expected]
+    assert said["--mirror",] != said[()]
+
+
+def test_a_drawn_scene_has_no_mirror_image(run, photos):
+    with pytest.raises(UserError, match="only photographs can be averaged with their mirror images"):
+        run(photos[0], "--mirror")
 
 
 @pytest.mark.parametrize("options", [("--beam", "0"), ("--max-length", "0"), ("--length-penalty", "-1")])

@@ -13,6 +13,7 @@ from minicap.captioning import run_data
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.data.shapes import ShapesDataset
 from minicap.captioning.decoding.consensus import Consensus
+from minicap.captioning.ensemble import with_mirror
 from minicap.cli import flag
 from minicap.errors import UserError
 from minicap.files import write_json
@@ -340,12 +341,19 @@ def test_the_caption_that_agrees_with_samples_and_neighbours_is_chosen(run, trai
             in capsys.readouterr().out)
 
 
-def test_an_ensemble_asks_the_images_its_first_captioner_finds_similar(run, trained, attending, tmp_path):
+def test_an_ensemble_finds_neighbours_by_the_features_of_all_its_captioners(run, trained, attending, data, tmp_path,
+                                                                              monkeypatch):
     options = ("--beam", 4, "--neighbours", 2, "--predictions", tmp_path / "p.json")
     run(*options, checkpoint=f"{trained},{trained}")
     together = (tmp_path / "p.json").read_text()
     run(*options)
     assert (tmp_path / "p.json").read_text() == together
+    seen = []
+    monkeypatch.setattr(run_data, "Consensus", lambda train, descriptors, **options: seen.append(descriptors))
+    run(*options, checkpoint=f"{attending},{trained}")
+    regions = np.load(attending.parent / "regions.npy")[:6].astype(np.float32)
+    np.testing.assert_allclose(seen[0], np.hstack([regions.mean(axis=(1, 2)), np.load(data[1])[:6]]), rtol=1e-5)
+    monkeypatch.undo()
     assert run(*options, "--draws", 2, checkpoint=f"{attending},{trained}")["n"] == 3
 
 
@@ -446,3 +454,49 @@ def test_a_history_that_is_not_json_lines_is_refused(tmp_path, text):
     (tmp_path / "metrics.jsonl").write_text(text)
     with pytest.raises(UserError, match=r"learning .*metrics\.jsonl, line \d is not (valid JSON|what belongs there)"):
         evaluate.history_of(tmp_path)
+
+
+# ------------------------------------------------------------------------------------------------------ mirror images
+
+@pytest.fixture
+def mirrored(data, tmp_path):
+    """Features of the mirrored pictures of dev, which differ from those of the pictures."""
+    path = tiny_captioner.write_features(tmp_path / "mirrored.npy", names=tiny_captioner.SPLITS["dev"], mirrored=True)
+    np.save(path, np.load(data[1])[[7, 8, 6]])
+    return path
+
+
+def test_probabilities_are_averaged_over_pictures_and_their_mirror_images(run, trained, attending, data, mirrored,
+                                                                          tmp_path):
+    captioner = Captioner.load(trained, device="cpu")
+    upright, turned = (np.load(path).astype(np.float32) for path in (data[1], mirrored))
+    for options, consensus in (((), None), (("--neighbours", 2), Consensus(
+            [[text.split() for text in tiny_captioner.captions_of(name)] for name in tiny_captioner.SPLITS["train"]],
+            upright[:6], neighbours=2))):
+        run("--mirrored", mirrored, "--predictions", tmp_path / "p.json", *options)
+        found = with_mirror(captioner).caption_inputs((upright[6:9], turned), consensus=consensus)
+        assert [*json.loads((tmp_path / "p.json").read_text()).values()] == [kept[0][0] for kept in found]
+        assert found != captioner.caption_inputs(upright[6:9], consensus=consensus)
+    one = (tmp_path / "p.json").read_text()
+    run("--mirrored", mirrored, "--predictions", tmp_path / "p.json", *options, checkpoint=f"{trained},{trained}")
+    assert (tmp_path / "p.json").read_text() == one
+    regions = tiny_captioner.write_regions(tmp_path / "regions.npy", mirrored=True)
+    assert run("--mirrored", f"{mirrored},{regions}", checkpoint=f"{trained},{attending}")["n"] == 3
+
+
+def test_mirrored_features_that_do_not_belong_to_the_others_are_refused(run, trained, copied, data, mirrored, tmp_path,
+                                                                        pixel_run):
+    with pytest.raises(UserError, match="does not hold the mirrored pictures' features by the network of"):
+        run("--mirrored", data[1])
+    with pytest.raises(UserError, match="mirrored= names 2 files for 3 checkpoints; name one for all or one each"):
+        run("--mirrored", f"{mirrored},{mirrored}", checkpoint=f"{trained},{trained},{trained}")
+    with pytest.raises(UserError, match="has no features for 3 of 3 images"):
+        run("--mirrored", mirrored, "--split", "test")
+    tiny_captioner.write_features(tmp_path / "lacking.npy", mirrored=True, unreadable=tiny_captioner.NAMES[7:8])
+    with pytest.raises(UserError, match=r"lacking\.npy lacks pictures that .*features\.npy has"):
+        run("--mirrored", tmp_path / "lacking.npy")
+    edit_settings(copied, features=None)
+    with pytest.raises(UserError, match="mirrored= goes with features= of the same pictures as they are; name that"):
+        run("--mirrored", mirrored, checkpoint=copied)
+    with pytest.raises(UserError, match="only photographs can be averaged with their mirror images"):
+        run("--mirrored", mirrored, checkpoint=pixel_run)

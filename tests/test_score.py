@@ -265,3 +265,40 @@ def test_the_cider_of_one_image_is_warned_about(run):
     assert report["cider"] == 0 and err.startswith("warning: CIDEr is always 0 for a single image")
     assert err.count("\n") == 1
     assert run(PREDICTIONS)[1] == ""
+
+
+# ----------------------------------------------------------------------------------------------- people against people
+
+def test_each_person_is_scored_against_the_others_and_the_mean_is_reported(run, files, capsys):
+    people = {image: [*captions, extra] for (image, captions), extra in zip(
+        REFERENCES.items(), ("a dog", "two men in a boat", "a girl in red clothes"), strict=True)}
+    expected = []
+    for k in range(3):
+        others = {image: captions[:k] + captions[k + 1:] for image, captions in people.items()}
+        expected.append(run({image: captions[k] for image, captions in people.items()}, references=others)[0])
+    people["3.jpg"].append("more captions of one image than of another")
+    (references, images) = files(references=people, images="1.jpg\n3.jpg\n2.jpg\n")
+    for options in ((), ("--images", images)):
+        score.main(["--human", "--references", references, "--json", *options])
+        report = json.loads(capsys.readouterr().out)
+        assert report["people"] == 3 and report["n"] == 3 and len(report["each"]) == 3
+        for name in ("bleu1", "bleu4", "rouge_l", "cider"):
+            assert report[name] == pytest.approx(sum(each[name] for each in report["each"]) / 3)
+    people["3.jpg"].pop()
+    (references,) = files(references=people)
+    score.main(["--human", "--references", references, "--json"])
+    assert json.loads(capsys.readouterr().out)["each"] == [pytest.approx(one) for one in expected]
+    score.main(["--human", "--references", references, "--bootstrap", "5", "--meteor"])
+    out, err = capsys.readouterr()
+    assert "Mean of 3: each caption of an image against its others." in out and "BLEU-4" in out
+    assert err == "warning: --bootstrap, --meteor have no effect with --human\n"
+
+
+def test_people_cannot_be_scored_alone_or_together_with_predictions(files):
+    predicted, references = files(predictions=PREDICTIONS, references=REFERENCES)
+    for arguments in (["--references", references], [predicted, "--human", "--references", references]):
+        with pytest.raises(UserError, match="name the predictions to score, or use human= without predictions"):
+            score.main(arguments)
+    (alone,) = files(references=REFERENCES | {"2.jpg": ["men in a small boat"]})
+    with pytest.raises(UserError, match=r"each image has at least two captions, and '2\.jpg' has fewer"):
+        score.main(["--human", "--references", alone])

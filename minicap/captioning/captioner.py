@@ -32,7 +32,7 @@ class BaseCaptioner:
     inputs_of(pictures)  uint8 pictures (H, W, 3) of any size -> model inputs
     start(inputs)        -> the DecoderState before the first word
     step(state, words)   words (N,) -> (next state, log p of each next word (N, V))
-    descriptors(inputs)  -> (N, G), whose rows are similar for similar pictures
+    descriptors(inputs)  -> (N, G), what it knows of each picture, without places
     """
 
     def caption(self, image, **options):
@@ -46,18 +46,25 @@ class BaseCaptioner:
         """For each picture a list of pairs (caption, Σ log p), best first: up to ``beam`` of them, or one sample.
 
         ``options`` are those of :func:`.decode`: beam, max_length, length_penalty, no_repeat_ngram_size; temperature
-        and rng. A ``consensus`` (:class:`.Consensus`) can reorder them. Raises UserError when a picture is missing,
-        damaged or too large, an option is out of range, or the weights of the network that features come from are not
-        there or not those of the training.
+        and rng. A ``consensus`` (:class:`.Consensus`) can reorder them; :func:`.with_mirror` averages the probabilities
+        over a picture and its mirror image. Raises UserError when a picture is missing, damaged or too large, an option
+        is out of range, or the weights of the network that features come from are not there or not those of the
+        training.
         """
         return self.caption_inputs(self.inputs_of([self.read(image) for image in images]), **options)
 
     def caption_inputs(self, inputs, *, consensus=None, **options):
         """The same for model inputs (N, ...) from ``inputs_of``, or rows of a feature file."""
-        hypotheses = decode(self.step, self.start(inputs), **self.decoding | options)
-        if consensus is not None:
-            hypotheses = consensus(self, inputs, hypotheses)
+        options = self.decoding | options
+        if consensus is None:
+            hypotheses = decode(self.step, self.start(inputs), **options)
+        else:
+            hypotheses = consensus(self, inputs, self.candidates(inputs, **options))
         return [[(self.vocabulary.decode(h.words), h.logp) for h in of_image] for of_image in hypotheses]
+
+    def candidates(self, inputs, **options):
+        """The captions among which a consensus chooses: for each image a list of hypotheses."""
+        return decode(self.step, self.start(inputs), **options)
 
     def read(self, image):
         """A picture as a uint8 array (H, W, 3), large enough for the network; an array is taken as it is."""
@@ -159,13 +166,12 @@ class Captioner(BaseCaptioner):
         return extractor([extractor.prepare(p) for p in pictures]).astype(np.float16).astype(np.float32)
 
     def descriptors(self, inputs):
-        """(N, G), similar for similar pictures: fc7 if the model reads it, or else the mean of its regions."""
+        """(N, G), from which neighbours are found: the global features and the means of the regions, side by side."""
         rows = inputs.reshape(len(inputs), -1)
         if self.settings.kind != "attend":
             return rows
-        if self.settings.global_size:
-            return rows[:, -self.settings.global_size:]
-        return rows.reshape(len(rows), -1, self.settings.feature_size).mean(axis=1)
+        regions, whole = np.split(rows, [rows.shape[1] - self.settings.global_size], axis=1)
+        return np.hstack([whole, regions.reshape(len(rows), -1, self.settings.feature_size).mean(axis=1)])
 
     def attention_maps(self, picture, caption):
         """The attention to a picture (H, W, 3) for each word of ``caption``: α of its regions (T, h, w) and of the

@@ -13,6 +13,7 @@ from .checkpoint import run_settings
 from .data import load_dataset
 from .decoding.consensus import Consensus
 from .decoding.search_settings import SearchSettings
+from .ensemble import EnsembleInputs
 from .features.feature_file import open_features
 from .features.feature_source import differences_in_words
 from .features.inputs import FeatureInputs, PixelInputs
@@ -62,17 +63,33 @@ def trained_dataset(trained, data_dir=None, splits=None, split_seed=None, pictur
 
 def feature_files(named, runs):
     """The feature file of each checkpoint: those in ``named``, one for all or for each, or else those of the runs."""
-    if named is None:
-        return [run["features"] for run in runs]
-    names = [named] if len(runs) == 1 else named.split(",")
-    if len(names) not in (1, len(runs)):
-        raise UserError(f"features= names {len(names)} files for {len(runs)} checkpoints; name one for all or one "
-                        "each")
-    return names * (len(runs) // len(names))
+    return [run["features"] for run in runs] if named is None else one_each(named, len(runs), "features")
 
 
-def split_inputs(captioner, dataset, split, features):
-    """The model inputs of a split: pixels, rows of a feature file, or features computed from the pictures on demand."""
+def one_each(named, count, option):
+    """The files in ``named``, "FILE" or "FILE,FILE,...", for ``count`` checkpoints."""
+    names = [named] if count == 1 else named.split(",")
+    if len(names) not in (1, count):
+        raise UserError(f"{option}= names {len(names)} files for {count} checkpoints; name one for all or one each")
+    return names * (count // len(names))
+
+
+def model_inputs(captioner, dataset, split, files, mirrored=None):
+    """The model inputs of a split for a captioner or an ensemble, whose members read ``files``.
+
+    With ``mirrored``, as many files of the mirrored pictures: those for :func:`.with_mirror` of it.
+    """
+    inputs = [split_inputs(member, dataset, split, *of_member) for member, *of_member in
+              zip(captioner.members, files, mirrored or [None] * len(files), strict=True)]
+    inputs += [of_member.mirrored for of_member in inputs if mirrored]
+    return inputs[0] if len(inputs) == 1 else EnsembleInputs(inputs)
+
+
+def split_inputs(captioner, dataset, split, features, mirrored=None):
+    """The model inputs of a split: pixels, rows of a feature file, or features computed from the pictures on demand.
+
+    With the file of ``mirrored`` pictures, which goes with a feature file, the inputs have the mirrored ones, too.
+    """
     names = dataset.splits[split]
     if captioner.source is None:
         if dataset.name != "shapes":
@@ -81,6 +98,8 @@ def split_inputs(captioner, dataset, split, features):
         return PixelInputs(dataset, names)
     if features is None:
         captioner.expect_network()
+        if mirrored is not None:
+            raise UserError("mirrored= goes with features= of the same pictures as they are; name that file, too")
         return PictureInputs(captioner, dataset, names)
     file = open_features(features)
     if file.source != captioner.source and captioner.reads_own_features:
@@ -90,7 +109,7 @@ def split_inputs(captioner, dataset, split, features):
         raise UserError(f"{file.path} does not hold the features that this captioner was trained on, but others, which "
                         f"differ in {differences_in_words(captioner.source, file.source)}; extract the features again "
                         "with the weights, the layer and the preprocessing= of the training, or train on these")
-    return FeatureInputs(file, names)
+    return FeatureInputs(file, names, None if mirrored is None else open_features(mirrored))
 
 
 class PictureInputs:
@@ -104,20 +123,20 @@ class PictureInputs:
         return self.captioner.inputs_of([self.dataset.image(self.names[row], at_least=size) for row in rows])
 
 
-def make_consensus(settings, captioner, dataset, features):
-    """The :class:`.Consensus` for ``settings``, or None. ``features`` names a file that includes the train images."""
+def make_consensus(settings, captioner, dataset, files):
+    """The :class:`.Consensus` for ``settings``, or None. ``files``, of all members, hold the train images, too."""
     if not settings.mbr_samples and not settings.neighbours:
         return None
-    names, pictures = dataset.splits["train"], None
+    names, descriptors = dataset.splits["train"], None
     if settings.neighbours:
-        captioner, *_ = captioner.members  # an ensemble uses the similarity of its first member
-        if captioner.source is not None and features is None:
+        if any(member.source is not None and file is None
+               for member, file in zip(captioner.members, files, strict=True)):
             raise UserError("neighbours= needs the features of the train images; name the file with features=")
-        inputs = split_inputs(captioner, dataset, "train", features)
+        inputs = model_inputs(captioner, dataset, "train", files)
         names = inputs.names
-        pictures = np.concatenate([captioner.descriptors(inputs(rows))
-                                   for rows in np.split(np.arange(len(names)), range(100, len(names), 100))])
+        descriptors = np.concatenate([captioner.descriptors(inputs(rows))
+                                      for rows in np.split(np.arange(len(names)), range(100, len(names), 100))])
     tokenize = captioner.vocabulary.tokenize
-    return Consensus([[tokenize(text) for text in dataset.captions[name]] for name in names], pictures,
+    return Consensus([[tokenize(text) for text in dataset.captions[name]] for name in names], descriptors,
                      mbr_samples=settings.mbr_samples, neighbours=settings.neighbours, max_length=settings.max_length,
                      seed=settings.seed)

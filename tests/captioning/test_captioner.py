@@ -12,6 +12,7 @@ from PIL import Image
 
 from minicap.backend import CPU, to_numpy
 from minicap.captioning.captioner import Captioner
+from minicap.captioning.ensemble import with_mirror
 from minicap.captioning.features.extractor import Extractor
 from minicap.captioning.features.inputs import pixels_to_input
 from minicap.captioning.models.build import build_model
@@ -174,6 +175,15 @@ def test_the_vgg_is_loaded_once_and_only_for_pictures(feature_folder, vgg_files,
     vgg_files[0].unlink()
     assert captioner.captions(pictures[:1]) == captioner.caption_inputs(features)
     assert Captioner.load(feature_folder).caption_inputs(features) == captioner.caption_inputs(features)
+
+
+def test_the_mirror_image_goes_through_the_same_vgg(feature_folder, vgg_files, pictures):
+    captioner = Captioner.load(feature_folder, weights=vgg_files[0], device="cpu")
+    upright, turned = with_mirror(captioner).inputs_of(pictures[:2])
+    vgg_files[0].unlink()
+    np.testing.assert_array_equal(upright, captioner.inputs_of(pictures[:2]))
+    np.testing.assert_array_equal(turned, captioner.inputs_of([picture[:, ::-1] for picture in pictures[:2]]))
+    assert not np.allclose(upright, turned, rtol=0.01)
 
 
 @pytest.mark.parametrize("found", [False, True])

@@ -8,10 +8,11 @@ import tiny_captioner
 
 from minicap.backend import CPU, to_numpy
 from minicap.captioning.captioner import Captioner
-from minicap.captioning.ensemble import Ensemble, EnsembleInputs, mean_probability, parts
+from minicap.captioning.decoding.beam_search import beam_search
+from minicap.captioning.ensemble import Ensemble, EnsembleInputs, mean_probability, parts, with_mirror
 from minicap.captioning.models.build import build_model
 from minicap.captioning.models.settings import ShowAttendTellSettings, ShowTellSettings
-from minicap.captioning.text.vocabulary import START, Vocabulary
+from minicap.captioning.text.vocabulary import END, START, Vocabulary
 from minicap.errors import UserError
 
 
@@ -97,12 +98,82 @@ def test_selected_rows_go_on_as_if_they_had_always_been_alone(inputs, device):
     assert [part.shared is None for part in parts(selected)] == [False, True, False]
 
 
+def test_a_consensus_chooses_among_the_beams_of_all_captioners_by_what_the_ensemble_makes_of_them(inputs):
+    captioners = [feature_captioner(0), feature_captioner(1, "conv5_4")]
+    ensemble = Ensemble(captioners)
+    options = {"beam": 3, "max_length": 5, "length_penalty": 0.5, "no_repeat_ngram_size": 2}
+    own = beam_search(ensemble.step, ensemble.start(inputs), **options)
+    beams = [beam_search(member.step, member.start(x), **options)
+             for member, x in zip(captioners, inputs, strict=True)]
+    found = ensemble.candidates(inputs, **options)
+    more = 0
+    for n, of_image in enumerate(found):
+        assert of_image[:3] == own[n]
+        assert len({h.words for h in of_image}) == len(of_image)
+        assert {h.words for h in of_image} == {h.words for beam in (own, *beams) for h in beam[n]}
+        alone = tuple(x[n:n + 1] for x in inputs)
+        for h in of_image[3:]:
+            more += 1
+            state, words, logp = ensemble.start(alone), (*h.words, END)[:5], 0
+            for before, word in zip((START, *words), words, strict=False):
+                state, log_p = ensemble.step(state, np.array([before]))
+                logp += log_p[0, word]
+            assert (h.logp, h.score) == pytest.approx((logp, logp / len(words)**0.5), rel=1e-4)
+    assert more > 3 and any(len(h.words) == 5 for of_image in found for h in of_image[3:])
+    shown = []
+    ensemble.caption_inputs(inputs, consensus=lambda *seen: shown.append(seen) or seen[2], **options)
+    assert shown == [(ensemble, inputs, found)]
+    assert [*map(len, ensemble.caption_inputs(inputs, **options))] == [3] * 4
+
+
 def test_captioners_that_read_the_same_layer_read_it_once(inputs, monkeypatch):
     captioners = [feature_captioner(0), feature_captioner(1, "conv5_4"), feature_captioner(2)]
     asked = []
     for number, captioner in enumerate(captioners):
         monkeypatch.setattr(captioner, "inputs_of", lambda pictures, number=number: asked.append(number) or number)
     assert Ensemble(captioners).inputs_of([]) == (0, 1, 0) and asked == [0, 1]
+
+
+def test_neighbours_are_found_by_what_all_captioners_read_and_by_each_reading_once(inputs):
+    fc7, regions = inputs
+    captioners = [feature_captioner(0), feature_captioner(1, "conv5_4"), feature_captioner(2)]
+    expected = np.hstack([fc7, regions.mean(axis=(1, 2))])
+    np.testing.assert_allclose(Ensemble(captioners).descriptors((fc7, regions, fc7)), expected, rtol=1e-6)
+    views, nan = with_mirror(Ensemble(captioners)), np.full_like(fc7, np.nan)
+    np.testing.assert_allclose(views.descriptors((fc7, regions, fc7, nan, nan, nan)), expected, rtol=1e-6)
+    both = feature_captioner(1, "conv5_4+fc7", global_size=6)
+    rows = np.hstack([regions.reshape(4, -1), fc7])
+    np.testing.assert_allclose(both.descriptors(rows), expected, rtol=1e-6)
+
+
+def one_sided(captioner):
+    """Its features are the left half of a picture."""
+    captioner.inputs_of = lambda pictures: np.array([p[:, :2].ravel() for p in pictures], np.float32)
+    return captioner
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_with_its_mirror_a_captioner_says_the_same_of_a_picture_and_of_its_mirror_image(rng, members):
+    """The mean of the probabilities of both, word by word, also for an ensemble."""
+    captioners = [one_sided(feature_captioner(seed)) for seed in range(members)]
+    captioner = captioners[0] if members == 1 else Ensemble(captioners)
+    pictures = list(rng.standard_normal((6, 3, 4)))  # the captioner's features are the left half: six numbers
+    turned = [picture[:, ::-1] for picture in pictures]
+    views = with_mirror(captioner)
+    for found, again in zip(views.captions(pictures), views.captions(turned), strict=True):
+        assert [text for text, _ in found] == [text for text, _ in again]
+        np.testing.assert_allclose([logp for _, logp in found], [logp for _, logp in again], rtol=1e-4)
+    assert captioner.captions(pictures) != captioner.captions(turned)
+    states = [member.start(member.inputs_of(side)) for side in (pictures, turned) for member in captioners]
+    words = np.full(6, START)
+    _, log_p = views.step(views.start(views.inputs_of(pictures)), words)
+    steps = [member.step(state, words)[1] for member, state in zip(captioners * 2, states, strict=True)]
+    np.testing.assert_allclose(np.exp(log_p), np.mean(np.exp(steps), axis=0), rtol=1e-4, atol=1e-7)
+
+
+def test_drawn_scenes_have_no_mirror_image_that_their_captions_would_fit():
+    with pytest.raises(UserError, match="only photographs can be averaged with their mirror images: in that"):
+        with_mirror(tiny_captioner.pixel_captioner())
 
 
 def test_one_checkpoint_is_a_captioner_and_several_are_an_ensemble(tmp_path):

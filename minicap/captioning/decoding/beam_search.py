@@ -88,6 +88,31 @@ def check_options(beam, max_length, length_penalty, temperature=None, *, no_repe
                         f"got {beam}, {max_length} and {length_penalty:g}")
 
 
+def rescore(step, state, captions, *, max_length=30, length_penalty=0.7):
+    """What another model, that of ``step``, makes of given captions: lists of hypotheses, in the same order.
+
+    ``captions`` has for each row of ``state`` a list of tuples of words. As in :func:`beam_search`, those of
+    ``max_length`` words were truncated, and all others end with <end>.
+    """
+    xp, rows = array_module(state.rows[0]), [words for of_image in captions for words in of_image]
+    image_of = np.arange(len(captions)).repeat([len(of_image) for of_image in captions])
+    targets = np.full((len(rows), max_length), PAD)
+    for row, words in zip(targets, rows, strict=True):
+        row[:len(words) + 1] = (*words, END)[:max_length]
+    lengths = (targets != PAD).sum(axis=1)
+    state, words, sums = state.select(xp.asarray(image_of)), np.full(len(rows), START), np.zeros(len(rows))
+    for t in range(lengths.max(initial=0)):
+        state, log_p = step(state, xp.asarray(words))
+        words = targets[:, t]
+        unfinished = t < lengths
+        sums[unfinished] += to_numpy(log_p)[unfinished, words[unfinished]]
+    found = [[] for _ in captions]
+    for n, words, logp, score in zip(image_of, rows, sums.tolist(), (sums / lengths**length_penalty).tolist(),
+                                     strict=True):
+        found[n].append(Hypothesis(words, logp, score))
+    return found
+
+
 def greedy(step, state, *, max_length=30):
     """The most probable word at every step; a list of one hypothesis for each row of ``state``."""
     return beam_search(step, state, beam=1, max_length=max_length)
@@ -121,19 +146,63 @@ def sample(step, state, *, temperature=1.0, rng, max_length=30, forbid=(PAD, STA
     return [[Hypothesis(tuple(words), float(logp), float(logp))] for words, logp in zip(captions, sums, strict=True)]
 
 
-def sample_many(step, state, count, *, rng, max_length=30, rows=1000):
+def sample_many(step, state, count, *, rng, max_length=30, rows=1000, forbid=(PAD, START, UNK)):
     """``count`` captions of each row of ``state``, sampled from the model's own probabilities: lists of hypotheses.
 
-    About ``rows`` of them are sampled at once.
+    Samples that begin with the same words are one row of the state, so that the model reads those words once. If n
+    samples have come to a row, their next words are those at n evenly spaced places of its cumulative distribution,
+    (i + u) / n with one u for all: a word of probability p is taken n·p times, rounded up or down at random. Each
+    caption by itself is still a sample from p, but together they cover it more evenly than independent ones, and their
+    means vary less (systematic sampling, Madow and Madow 1944; of sequences: Vilnis et al. 2023, "Arithmetic
+    sampling"). About ``rows`` captions are sampled at once.
     """
-    xp, N = array_module(state.rows[0]), len(state)
-    found, at_once = [[] for _ in range(N)], max(1, rows // N)
-    for begin in range(0, count, at_once):
-        image_of = np.arange(N).repeat(min(at_once, count - begin))
-        copies = state.select(xp.asarray(image_of))
-        for n, sampled in zip(image_of, sample(step, copies, rng=rng, max_length=max_length), strict=True):
-            found[n] += sampled
+    xp, found = array_module(state.rows[0]), []
+    at_once = max(1, rows // count)
+    for begin in range(0, len(state), at_once):
+        images = np.arange(begin, min(begin + at_once, len(state)))
+        found += _sample_tree(step, state.select(xp.asarray(images)), count, rng, max_length, forbid)
     return found
+
+
+def _sample_tree(step, state, count, rng, max_length, forbid):
+    """The same, for all rows of ``state`` at once: word by word, a tree of beginnings for each of them grows."""
+    xp, found = array_module(state.rows[0]), [[] for _ in range(len(state))]
+    beginnings = [(image, (), 0.0) for image in range(len(state))]  # (its image, words, Σ log p): one for each row
+    counts, words = np.full(len(state), count), np.full(len(state), START)
+    for length in range(1, max_length + 1):
+        state, log_p = step(state, xp.asarray(words))
+        log_p = to_numpy(log_p).copy()
+        log_p[:, list(forbid)] = -np.inf
+        parents, words, counts = _sampled_words(np.exp(log_p), counts, rng)
+        ends, onward = (words == END) | (length == max_length), []
+        for k, (parent, word, end) in enumerate(zip(parents.tolist(), words.tolist(), ends.tolist(), strict=True)):
+            image, caption, logp = beginnings[parent]
+            caption, logp = caption + (word,) * (word != END), logp + float(log_p[parent, word])
+            if end:
+                found[image] += [Hypothesis(caption, logp, logp)] * int(counts[k])
+            else:
+                onward.append((image, caption, logp))
+        if not onward:
+            break
+        beginnings, counts, words = onward, counts[~ends], words[~ends]
+        state = state.select(xp.asarray(parents[~ends]))
+    return found
+
+
+def _sampled_words(p, counts, rng):
+    """``counts`` (rows,) words from each row of p (rows, V): the distinct pairs of row and word, and how many of each.
+
+    Row r of the cumulative distributions is raised by r: one sorted array, in which all samples are looked up at once.
+    """
+    rows, V = p.shape
+    cumulative = p.cumsum(axis=1, dtype=np.float64)
+    cumulative /= cumulative[:, -1:]
+    cumulative += np.arange(rows)[:, None]
+    row = np.arange(rows).repeat(counts)
+    i = np.arange(len(row)) - (counts.cumsum() - counts)[row]  # the number of a sample in its row
+    places = np.minimum(row + (i + rng.random(rows)[row]) / counts[row], np.nextafter(row + 1.0, 0))  # below row + 1
+    found, times = np.unique(np.searchsorted(cumulative.ravel(), places, side="right"), return_counts=True)
+    return found // V, found % V, times
 
 
 def _best_continuations(sums, log_p, k, forbid):

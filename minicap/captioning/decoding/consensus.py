@@ -14,14 +14,14 @@ A caption c of ``length`` words, <end> among them, then competes by
 
     score(c) = Σ log p / length^α + CIDEr-D(c, sampled captions) + CIDEr-D(c, captions of similar images)
 
-with CIDEr-D between 0 and 10, and document frequencies of train. On Flickr8k, doubling one of the weights matters less
-than sampling other captions.
+with CIDEr-D between 0 and 10, and document frequencies of train.
 """
 
 import numpy as np
 
-from ..scoring.cider import agreement, all_ngrams, inverse_document_frequency, tf_idf
+from ..scoring.cider import agreements, all_ngrams, inverse_document_frequency, occurrences
 from .beam_search import sample_many
+from .neighbours import Neighbours
 
 
 class Consensus:
@@ -29,14 +29,14 @@ class Consensus:
 
     ``train`` lists the captions (lists of words) of each image of train, for document frequencies and as the captions
     of neighbours. ``mbr_samples`` captions are sampled for every image, by a separate generator with ``seed``. The
-    similarity of images is that of the rows of ``pictures`` (I, G), by their angle; see
+    ``neighbours`` are those of :class:`.Neighbours`, by the ``descriptors`` (I, G) of the images of train; see
     :meth:`.Captioner.descriptors`.
     """
 
-    def __init__(self, train, pictures=None, *, mbr_samples=0, neighbours=0, max_length=30, seed=0):
+    def __init__(self, train, descriptors=None, *, mbr_samples=0, neighbours=0, max_length=30, seed=0):
         self.train, self.mbr_samples, self.neighbours, self.max_length = train, mbr_samples, neighbours, max_length
         self.idf = inverse_document_frequency([[all_ngrams(words) for words in captions] for captions in train])
-        self.pictures = None if pictures is None else unit_rows(pictures)
+        self.nearest = Neighbours(train, descriptors) if neighbours else None
         self.rng = np.random.default_rng(seed)
 
     def __call__(self, captioner, inputs, hypotheses):
@@ -46,29 +46,19 @@ class Consensus:
             samples = sample_many(captioner.step, captioner.start(inputs), self.mbr_samples, rng=self.rng,
                                   max_length=self.max_length)
             for sets, of_image in zip(others, samples, strict=True):
-                sets.append([self.vectors([words[w] for w in h.words]) for h in of_image])
+                sets.append([self.counted([words[w] for w in h.words]) for h in of_image])
         if self.neighbours:
-            for sets, rows in zip(others, self.nearest(captioner.descriptors(inputs)), strict=True):
-                sets.append([self.vectors(caption) for row in rows for caption in self.train[row]])
+            for sets, rows in zip(others, self.nearest(captioner.descriptors(inputs), self.neighbours), strict=True):
+                sets.append([self.counted(caption) for row in rows for caption in self.train[row]])
 
-        def score(hypothesis, sets):
-            vectors = self.vectors([words[w] for w in hypothesis.words])
-            return hypothesis.score + sum(agreement(vectors, captions) for captions in sets)
+        def best_first(of_image, sets):
+            candidates = [self.counted([words[w] for w in h.words]) for h in of_image]
+            scores = np.array([h.score for h in of_image]) + sum(
+                agreements(candidates, captions).mean(axis=1) for captions in sets)
+            return [of_image[c] for c in np.argsort(-scores, kind="stable")]
 
-        return [sorted(of_image, key=lambda h, sets=sets: -score(h, sets))
-                for of_image, sets in zip(hypotheses, others, strict=True)]
+        return [best_first(of_image, sets) for of_image, sets in zip(hypotheses, others, strict=True)]
 
-    def nearest(self, pictures):
-        """The rows of the ``neighbours`` images of train that are most similar to each of ``pictures`` (N, G)."""
-        similarity = unit_rows(pictures) @ self.pictures.T
-        return np.argsort(-similarity, axis=1, kind="stable")[:, :self.neighbours]
-
-    def vectors(self, words):
-        """A caption as CIDEr compares it: tf-idf vectors."""
-        return tf_idf(all_ngrams(words), self.idf)
-
-
-def unit_rows(x):
-    """(N, G) -> (N, G) float32, each row of length 1 (a row of zeros stays one)."""
-    x = np.asarray(x, np.float32)
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    def counted(self, words):
+        """A caption as CIDEr compares it: the weights of its n-grams."""
+        return occurrences(all_ngrams(words), self.idf)

@@ -57,7 +57,7 @@ class SearchSettings(BeamSettings):
                               "risk), for example 50; 0 for none", metavar="N", group="decoding", formerly="draws",
                               least=0, below=10_000)
     neighbours: int = option(0, "choose the caption of the beam that agrees best with those of N similar training "
-                             "images, for example 7; 0 for none", metavar="N", group="decoding", least=0, below=10_000)
+                             "images, for example 10; 0 for none", metavar="N", group="decoding", least=0, below=10_000)
     seed: int = option(0, "random seed of --temperature and --mbr-samples", metavar="N", group="decoding", least=0)
 
     def __post_init__(self):

@@ -47,6 +47,8 @@ class FeatureInputs:
         if mirrored is not None:
             check_mirrored(features, mirrored)
             self.mirrored = FeatureInputs(mirrored, self.names)
+            if self.mirrored.names != self.names:  # or its rows would be those of other pictures
+                raise UserError(f"{mirrored.path} lacks pictures that {features.path} has; extract it again")
 
     def __call__(self, rows, rng=None):
         x = self.features.read(self.row[rows])

@@ -67,6 +67,42 @@ def agreement(candidate, references):
     return sum(_similarity(candidate, reference) for reference in references) / len(references)
 
 
+def agreements(candidates, references):
+    """The CIDEr-D of each caption against each reference alone, (C, S); both as lists of :func:`occurrences`.
+
+    The mean of row c is ``agreement(candidates[c], references)``, up to rounding. All sums over n-grams are one product
+    of two matrices, (C, columns) times (columns, S): the minimum, which is in the way, becomes a sum of products if
+    the first occurrence of an n-gram in a caption, the second, and so on have a column each, as
+
+        min(tf_c, tf_s) · tf_s = Σ_k [k ≤ tf_c] · [k ≤ tf_s] tf_s
+    """
+    column = {key: j for j, key in enumerate(dict.fromkeys(key for found, _ in candidates for key in found))}
+    left, right = np.zeros((len(candidates), len(column))), np.zeros((len(references), len(column)))
+    for row, (found, _) in zip(left, candidates, strict=True):
+        row[[column[key] for key in found]] = [weight for weight, _ in found.values()]
+    for row, (found, _) in zip(right, references, strict=True):
+        shared = [key for key in found if key in column]
+        row[[column[key] for key in shared]] = [weight for _, weight in map(found.get, shared)]
+    apart = np.subtract.outer(*(np.array([length for _, length in captions]) for captions in (candidates, references)))
+    return 10 * np.exp(-(apart**2) / (2 * SIGMA**2)) * (left @ right.T) / len(ORDERS)
+
+
+def occurrences(counts, idf):
+    """({(n-gram, k): its weight in a candidate, idf / ‖g_n‖, and in a reference, tf times that}, the length in words).
+
+    k counts the occurrences of an n-gram, from 0 on.
+    """
+    vectors, norms, length = tf_idf(counts, idf)
+    found = {}
+    for of_order, vector, norm in zip(counts, vectors, norms, strict=True):
+        if norm:
+            for ngram, tf in of_order.items():
+                weight = vector[ngram] / norm
+                for k in range(tf):
+                    found[ngram, k] = weight / tf, weight
+    return found, length
+
+
 def _similarity(candidate, reference):
     vectors_c, norms_c, length_c = candidate
     vectors_s, norms_s, length_s = reference

@@ -27,6 +27,26 @@ def score_captions(predictions: dict[str, str], references: dict[str, list[str]]
     return corpus_scores(image_statistics(predictions, references, tokenizer))
 
 
+def human_scores(references: dict[str, list[str]], tokenizer: str = "words") -> dict:
+    """How well people agree with each other, in the same scores: the mean over ``people``, ``each`` of them, and ``n``.
+
+    The first caption of every image is scored against the others of that image, then the second, and so on, up to the
+    smallest number of captions that an image has. It may be another person's from image to image. A captioner that is
+    compared with all captions has one more to match, so for a fair comparison its scores are a little too high.
+    """
+    people = min(map(len, references.values()), default=0)
+    if people < 2:
+        raise UserError("people can only be compared where each image has at least two captions, and "
+                        + (f"{min(references, key=lambda image: len(references[image]))!r} has fewer" if references else
+                           "there are no images"))
+    each = []
+    for k in range(people):
+        others = {image: captions[:k] + captions[k + 1:] for image, captions in references.items()}
+        each.append(score_captions({image: captions[k] for image, captions in references.items()}, others, tokenizer))
+    return {name: float(np.mean([scores[name] for scores in each])) for name in METRICS} | {
+        "n": len(references), "people": people, "each": each}
+
+
 def corpus_scores(statistics):
     """The six METRICS of the table (N, 12), and ``n``, as a dictionary."""
     n = len(statistics)

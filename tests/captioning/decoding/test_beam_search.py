@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minicap.backend import array_module, to_numpy
 from minicap.captioning.decoding import beam_search as search
-from minicap.captioning.decoding.beam_search import Hypothesis, beam_search, decode, greedy, sample
+from minicap.captioning.decoding.beam_search import Hypothesis, beam_search, decode, greedy, rescore, sample
 from minicap.captioning.models.state import DecoderState
 from minicap.captioning.text.vocabulary import END, PAD, START, UNK
 from minicap.errors import UserError
@@ -352,3 +352,19 @@ def test_sampling_runs_on_the_device_of_the_state(device):
     state = model.start([0, 1, 2])
     moved = DecoderState(tuple(device.asarray(s) for s in state.rows))
     assert sample(model, moved, rng=np.random.default_rng(0)) == sample(model, state, rng=np.random.default_rng(0))
+
+
+# ------------------------------------------------------------------------------------------- captions of another model
+
+def test_captions_rescored_by_the_model_that_found_them_are_what_they_were(device):
+    """Those that were truncated, too; an image may have none."""
+    model = tiny_model(7)
+    state = DecoderState(tuple(device.asarray(s) for s in model.start([0, 1, 2]).rows))
+    found = beam_search(model, state, beam=6, max_length=3, length_penalty=0.4)
+    found[1] = []
+    assert {len(h.words) for of_image in found for h in of_image} >= {1, 3}
+    again = rescore(model, state, [[h.words for h in of_image] for of_image in found], max_length=3, length_penalty=0.4)
+    assert [[h.words for h in of_image] for of_image in again] == [[h.words for h in of_image] for of_image in found]
+    for before, after in zip(found, again, strict=True):
+        np.testing.assert_allclose([(h.logp, h.score) for h in after], [(h.logp, h.score) for h in before])
+    assert rescore(model, state, [[], [], []]) == [[], [], []]

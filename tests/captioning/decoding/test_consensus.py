@@ -4,13 +4,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_beam_search import TinyModel, tiny_model
+from test_beam_search import TinyModel, log_p, tiny_model
 
 from minicap.captioning.decoding.beam_search import Hypothesis, beam_search, sample_many
-from minicap.captioning.decoding.consensus import Consensus, unit_rows
+from minicap.captioning.decoding.consensus import Consensus
 from minicap.captioning.models.state import DecoderState
-from minicap.captioning.scoring.cider import CiderD, agreement, all_ngrams, tf_idf
-from minicap.captioning.text.vocabulary import SPECIAL
+from minicap.captioning.scoring.cider import (
+    CiderD,
+    agreement,
+    agreements,
+    all_ngrams,
+    inverse_document_frequency,
+    tf_idf,
+)
+from minicap.captioning.text.vocabulary import END, PAD, SPECIAL, START, UNK
 
 WORDS = (*SPECIAL, "dog", "cat", "runs", "sits")
 TRAIN = [["a dog runs", "the dog runs"], ["a cat sits", "the cat sits"], ["a man", "a man"]]
@@ -30,31 +37,36 @@ def captioner_of(model, pictures=None):
                            descriptors=lambda rows: pictures[rows])
 
 
+def vectors(caption):
+    idf = inverse_document_frequency([[all_ngrams(text.split()) for text in captions] for captions in TRAIN])
+    return tf_idf(all_ngrams(caption.split()), idf)
+
+
 def test_a_caption_agrees_as_cider_has_it_with_what_is_rare_in_train():
     """The score of a set in which these captions are the references of an image, among those of train."""
-    others = [["the", "dog", "runs"], ["a", "cat", "runs"], ["a", "dog", "sits", "there"]]
+    others = ["the dog runs", "a cat runs", "a dog sits there"]
     reference = CiderD([[caption.split() for caption in captions] for captions in TRAIN])
-    reference.references.append([tf_idf(all_ngrams(other), reference.idf) for other in others])
+    reference.references.append([tf_idf(all_ngrams(other.split()), reference.idf) for other in others])
     one = consensus()
-    for caption in (["a", "dog", "runs"], ["dog"], ["dog", "dog", "runs"], ["bird"], []):
-        found = agreement(one.vectors(caption), [one.vectors(other) for other in others])
-        assert found == pytest.approx(reference(3, caption))
+    for caption in ("a dog runs", "dog", "dog dog runs", "bird", ""):
+        (found,) = agreements([one.counted(caption.split())], [one.counted(other.split()) for other in others])
+        assert found.mean() == pytest.approx(reference(3, caption.split()))
 
 
 @pytest.mark.parametrize("neighbours", [1, 2])
 def test_what_people_said_of_similar_pictures_decides(neighbours):
-    """Pictures are similar by their angle, not by their length. Two of them, a dog and a cat, favour neither."""
-    pictures = np.array([[5.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
-    captioner = captioner_of(None, np.array([[1.0, 0.3], [0.2, 9.0]]))
+    """Two of them, a dog and a cat, favour neither."""
+    descriptors = np.array([[5.0, 0.0], [0.0, 5.0], [-5.0, -5.0]])
+    captioner = captioner_of(None, np.array([[4.0, 1.0], [1.0, 4.0]]))
     found = [hypothesis("cat sits", -1.0), hypothesis("dog runs", -1.1)]
-    chosen = consensus(pictures, neighbours=neighbours)(captioner, np.array([0, 1]), [found, found])
+    chosen = consensus(descriptors, neighbours=neighbours)(captioner, np.array([0, 1]), [found, found])
     assert chosen == [found[::-1] if neighbours == 1 else found, found]
 
 
 def test_a_caption_may_be_as_much_less_probable_as_it_agrees_better():
     captioner = captioner_of(None, np.array([[1.0, 0.0]]))
     one = consensus(np.eye(3)[:, :2], neighbours=1)
-    gain = agreement(one.vectors(["dog", "runs"]), [one.vectors(text.split()) for text in TRAIN[0]])
+    gain = agreement(vectors("dog runs"), [vectors(text) for text in TRAIN[0]])
     assert 2 < gain < 5
     for more, first in ((0.01, "dog runs"), (-0.01, "cat sits")):
         found = [hypothesis("cat sits", -1.0), hypothesis("dog runs", -1.0 - gain + more)]
@@ -98,5 +110,30 @@ def test_a_seed_repeats_the_draws_and_the_device_of_the_state_does_not_matter(de
     assert first == again == there != sample_many(model, state, 5, rng=np.random.default_rng(2))
 
 
-def test_rows_of_zeros_are_similar_to_nothing_and_no_nan():
-    np.testing.assert_array_equal(unit_rows([[0, 0], [3, 4]]), np.float32([[0, 0], [0.6, 0.8]]))
+def test_samples_are_spread_over_the_probabilities_word_by_word():
+    """n samples of a word of probability p: n·p of them, rounded up or down, and n·p on the average."""
+    table = np.full((1, 8, 8, 8), -np.inf)
+    p = np.array([0.37, 0.25, 0.205, 0.175])
+    table[0, 0, 1, 4:] = np.log(p)
+    table[0, 1, 4:, [2, 4]] = np.log([[0.3], [0.7]])
+    table[0, 4:, 4, 2] = 0
+    model, counts, longer = TinyModel(table), [], []
+    for seed in range(300):
+        (found,) = sample_many(model, model.start([0]), 10, rng=np.random.default_rng(seed), rows=4)
+        firsts = np.bincount([h.words[0] for h in found], minlength=8)[4:]
+        assert (np.abs(firsts - 10 * p) < 1).all() and firsts.sum() == 10
+        counts.append(firsts)
+        longer.append(sum(len(h.words) == 2 for h in found))
+    np.testing.assert_allclose(np.mean(counts, axis=0), 10 * p, atol=0.1)
+    assert np.mean(longer) == pytest.approx(7, abs=0.15)
+
+
+def test_samples_have_the_probability_that_the_model_gives_them_and_never_a_forbidden_word():
+    model = tiny_model(3)
+    for image, found in enumerate(sample_many(model, model.start([0, 1, 2]), 50, rng=np.random.default_rng(0),
+                                              max_length=6)):
+        assert len(found) == 50
+        for h in found:
+            said = h.words if len(h.words) == 6 else (*h.words, END)
+            assert h.logp == h.score == pytest.approx(log_p(model, image, said))
+            assert not {PAD, START, UNK, END} & {*h.words}

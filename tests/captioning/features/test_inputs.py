@@ -75,6 +75,14 @@ def test_in_training_either_a_picture_or_its_mirror_image_is_read(tmp_path, rng)
     assert all(len(np.unique(of_picture)) == 2 for of_picture in ratios[:, :, 0].T)
 
 
+def test_mirrored_features_that_lack_a_picture_are_refused(tmp_path):
+    """Its rows would belong to other pictures from there on."""
+    features = open_features(tiny_captioner.write_features(tmp_path / "f.npy"))
+    other = write_mirrored(tmp_path / "m.npy", unreadable=NAMES[4:5])
+    with pytest.raises(UserError, match=r"m\.npy lacks pictures that .*f\.npy has; extract it again"):
+        FeatureInputs(features, NAMES[3:9], other)
+
+
 @pytest.mark.parametrize("source", [{"mirrored": False}, {"layer": "pool5"},
                                     {"weights_sha256": "1" * 64}])
 def test_mirrored_features_have_to_come_from_the_same_network(tmp_path, source):

@@ -1,8 +1,19 @@
 import math
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from minicap.captioning.scoring.cider import cider
+from minicap.captioning.scoring.cider import (
+    agreement,
+    agreements,
+    all_ngrams,
+    cider,
+    inverse_document_frequency,
+    occurrences,
+    tf_idf,
+)
 
 # Two images, one reference each. "a" is in both: idf log(2/2) = 0. "dog", "cat", "a dog", "a cat" are in one: log 2.
 REFERENCES = [["a dog"], ["a cat"]]
@@ -49,3 +60,19 @@ def test_captions_without_words_score_zero_and_one_image_has_no_information():
 def test_ten_is_the_most():
     # Nothing in common between the images, four words each: all four cosines are 1.
     assert scores(["a b c d", "e f g h"], [["a b c d"], ["e f g h"]]) == pytest.approx([10, 10])
+
+
+# ------------------------------------------------------------------------------------------- many captions against many
+
+CAPTION = st.lists(st.sampled_from(["a", "dog", "runs", "runs", "zebra"]), max_size=9)  # with words often repeated
+
+
+@given(st.lists(st.lists(CAPTION, min_size=1, max_size=3), min_size=1, max_size=4),
+       st.lists(CAPTION, min_size=1, max_size=5), st.lists(CAPTION, min_size=1, max_size=5))
+def test_one_matrix_product_gives_what_the_definition_gives(train, candidates, references):
+    """Repeated n-grams, captions shorter than an n-gram or empty, n-grams without weight or unknown to train."""
+    idf = inverse_document_frequency([[all_ngrams(words) for words in captions] for captions in train])
+    candidates, references = ([all_ngrams(words) for words in captions] for captions in (candidates, references))
+    found = agreements(*([occurrences(counts, idf) for counts in captions] for captions in (candidates, references)))
+    wanted = [[agreement(tf_idf(c, idf), [tf_idf(s, idf)]) for s in references] for c in candidates]
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
