@@ -30,14 +30,14 @@ from ..text.word_vectors import WordVectors
 RECIPES = {
     "shapes": {"epochs": 13, "batch_size": 64, "lr": 3e-3, "warmup_epochs": 0.5, "embedding": 128, "hidden": 128,
                "drop": 0.0, "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0,
-               "image": "every", "batches": "length"},
+               "image": "every", "batches": "length", "select_beam": 1},
     "features": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 768,
                  "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
-                 "image": "every", "batches": "length"},
+                 "image": "every", "batches": "length", "select_beam": 3},
     "attend": {"epochs": 6, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 512,
                "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
                "attention": 256, "normalize": "channels", "doubly_stochastic": 0.03, "drop_at": "words,output",
-               "word_dropout": 0.0, "batches": "image"},
+               "word_dropout": 0.0, "batches": "image", "select_beam": 3},
     "cider": {"epochs": 6, "batch_size": 80, "lr": 1e-4, "warmup_epochs": 0.1, "label_smoothing": 0.0, "average": 0.99,
               "weight_decay": 0.0, "drop": 0.0, "word_dropout": 0.0},
 }
@@ -153,6 +153,8 @@ class TrainSettings:
                               decides=False)
     resume: bool = setting(False, "continue the run in --out", RUN, decides=False)
     select: str = setting("cider", "dev score that selects the best epoch", RUN, choices=("bleu4", "cider"))
+    select_beam: int | None = setting(None, "width of the beam search for the dev captions of an epoch; 1 is greedy",
+                                      RUN, recipe="select_beam", metavar="N", least=1, below=10_000)
     patience: int = setting(5, "stop after N epochs without a better dev score", RUN, metavar="N", least=1)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N", RUN, decides=False)
     gradcheck: bool = setting(False, "only check the gradients of the model on an actual batch", RUN, decides=False)
@@ -256,8 +258,9 @@ class TrainSettings:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)
                 if field.metadata["decides"] and self.applies(field)} | {
             "mirrored": bool(self.mirrored),
-            # None, as in the checkpoints from before there were word vectors
-            "embeddings": self.embeddings is not None or None, "embeddings_frozen": self.embeddings_frozen or None}
+            # None, as in the checkpoints from before there were word vectors, and when dev captions were greedy
+            "embeddings": self.embeddings is not None or None, "embeddings_frozen": self.embeddings_frozen or None,
+            "select_beam": None if self.select_beam == 1 else self.select_beam}
 
 
 # The settings in settings.json, of this version or another; these three are in all of them.
