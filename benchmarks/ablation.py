@@ -43,6 +43,8 @@ TRAINING = {  # the others are compared with the first
     "mirrored images, too": ("--mirrored", "{mirrored}"),
     "captions of one length in a batch": ("--batches", "length"),
     "sentinel": ("--sentinel",),
+    "regions projected to 256 numbers": ("--region-size", "256"),
+    "attention asked with the word just read": ("--query", "word"),
     "no doubly stochastic term": ("--doubly-stochastic", "0"),
     "doubly stochastic term 0.5": ("--doubly-stochastic", "0.5"),
     "fc7 beside every word": ("--features", "{global}"),

@@ -85,7 +85,8 @@ class SoftAttention(Layer):
 
     z: (N, D), what the LSTM reads together with the word; α: (N, L), positive with sum 1. Runs any number of times
     before its first backward. ``prepared`` saves work where there are several steps: :func:`prepare_keys` of the keys.
-    With ``input_gradient=False`` no gradient of the regions is computed.
+    With ``input_gradient=False`` no gradient of the regions is computed. A last input q (N, A), if it is given, is
+    added to the query h U: what else is asked, such as by the word that is about to be read.
 
     Derived in lesson 23, lessons/23_attention.
     """
@@ -96,19 +97,20 @@ class SoftAttention(Layer):
         self.gate = Linear(H, D, rng=rng)
         self.input_gradient = input_gradient
 
-    def forward(self, regions, keys, image_of, h, *, prepared=None):
-        _expect_inputs(self, self.gate.b.shape[0], regions, keys, image_of, h)
-        query = h @ self.U.data
+    def forward(self, regions, keys, image_of, h, q=None, *, prepared=None):
+        _expect_inputs(self, self.gate.b.shape[0], regions, keys, image_of, h, q)
+        query = h @ self.U.data if q is None else h @ self.U.data + q
         scores = attention_scores(keys, prepared_or_new(keys, prepared), query, self.v.data, image_of)
         alpha = softmax(scores)                                                                     # eq. 4, 5
         context = weighted_sum(regions, alpha, image_of)                                            # eq. 13
         gate, gate_cache = self.gate.forward(h)
         beta = sigmoid(gate)
         return (beta * context, alpha), Cache(regions=regions, keys=keys, prepared=prepared, image_of=image_of, h=h,
-                                              query=query, alpha=alpha, context=context, beta=beta, gate=gate_cache)
+                                              query=query, alpha=alpha, context=context, beta=beta, gate=gate_cache,
+                                              has_q=q is not None)
 
     def backward(self, dy, cache, *, dregions=None, dkeys=None):
-        """dy = (dL/dz, dL/dα), the second may be None; returns (dregions, dkeys, None, dh).
+        """dy = (dL/dz, dL/dα), the second may be None; returns (dregions, dkeys, None, dh), and dq if there was a q.
 
         Arrays passed as ``dregions`` and ``dkeys`` are added to, so that the steps of a sequence fill one of each.
         """
@@ -124,7 +126,7 @@ class SoftAttention(Layer):
         dquery, dv = attention_scores_backward(c.keys, prepared, c.query, self.v.data, c.image_of, de, dkeys)
         self.v.accumulate(dv)
         self.U.accumulate(c.h.T @ dquery)
-        return dregions, dkeys, None, dh + dquery @ self.U.data.T
+        return dregions, dkeys, None, dh + dquery @ self.U.data.T, *[dquery] * c.has_q
 
     def __repr__(self):
         (H, A), D = self.U.shape, self.gate.b.shape[0]
@@ -139,9 +141,10 @@ class AdaptiveAttention(Layer):
         α = softmax of [e_1 ... e_L, v · tanh(s W_s + b_s + h U)], e_i as in SoftAttention             eq. 12
         z = Σ_i α_i a_i + α_{L+1} (s S + b_S)     S makes the sentinel as long as a region             eq. 11
 
-    (regions (I, L, D), keys (I, L, A), image_of (N,), h (N, H), x (N, E), c (N, H)) -> (z (N, D), α (N, L + 1)). The
-    last column of α is the weight of the memory, which replaces the gate β. In the paper attention follows the LSTM's
-    step; here, as in Xu et al., it comes before: h and c are of the step before, x is the word about to be read.
+    (regions (I, L, D), keys (I, L, A), image_of (N,), h (N, H), x (N, E), c (N, H)) -> (z (N, D), α (N, L + 1)), with
+    a last input q as in SoftAttention. The last column of α is the weight of the memory, which replaces the gate β. In
+    the paper attention follows the LSTM's step; here, as in Xu et al., it comes before: h and c are of the step before,
+    x is the word about to be read.
 
     Derived in lesson 23, lessons/23_attention.
     """
@@ -154,12 +157,12 @@ class AdaptiveAttention(Layer):
         self.value = Linear(H, D, rng=rng)
         self.input_gradient = input_gradient
 
-    def forward(self, regions, keys, image_of, h, x, c, *, prepared=None):
-        _expect_inputs(self, self.value.b.shape[0], regions, keys, image_of, h)
+    def forward(self, regions, keys, image_of, h, x, c, q=None, *, prepared=None):
+        _expect_inputs(self, self.value.b.shape[0], regions, keys, image_of, h, q)
         expect_shape(self, x, "NE", "x", N=len(h), E=self.gate.W.shape[0] - h.shape[1])
         expect_shape(self, c, "NH", "c", N=len(h), H=h.shape[1])
         xp = array_module(h)
-        query = h @ self.U.data
+        query = h @ self.U.data if q is None else h @ self.U.data + q
         g, gate_cache = self.gate.forward(xp.concatenate([x, h], axis=1))
         g, tanh_c = sigmoid(g), xp.tanh(c)
         key, key_cache = self.key.forward(g * tanh_c)
@@ -170,10 +173,10 @@ class AdaptiveAttention(Layer):
         z = weighted_sum(regions, alpha[:, :-1], image_of) + alpha[:, -1:] * value
         return (z, alpha), Cache(regions=regions, keys=keys, prepared=prepared, image_of=image_of, h=h, query=query,
                                  g=g, tanh_c=tanh_c, value=value, tanh_s=tanh_s, alpha=alpha, gate=gate_cache,
-                                 key=key_cache, value_of_memory=value_cache)
+                                 key=key_cache, value_of_memory=value_cache, has_q=q is not None)
 
     def backward(self, dy, cache, *, dregions=None, dkeys=None):
-        """As :meth:`SoftAttention.backward`; returns (dregions, dkeys, None, dh, dx, dc)."""
+        """As :meth:`SoftAttention.backward`; returns (dregions, dkeys, None, dh, dx, dc), and dq if there was a q."""
         dz, dalpha_outside = dy
         c = cache.spend(self)
         H, xp = c.h.shape[1], array_module(c.h)
@@ -192,7 +195,8 @@ class AdaptiveAttention(Layer):
         ds = self.key.backward(dkey, c.key) + self.value.backward(c.alpha[:, -1:] * dz, c.value_of_memory)
         dxh = self.gate.backward(ds * c.tanh_c * c.g * (1 - c.g), c.gate)
         dx, dh = dxh[:, :-H], dxh[:, -H:]
-        return dregions, dkeys, None, dh + dquery @ self.U.data.T, dx, ds * c.g * (1 - c.tanh_c * c.tanh_c)
+        dc = ds * c.g * (1 - c.tanh_c * c.tanh_c)
+        return dregions, dkeys, None, dh + dquery @ self.U.data.T, dx, dc, *[dquery] * c.has_q
 
     def __repr__(self):
         (H, A), D = self.U.shape, self.value.b.shape[0]
@@ -224,12 +228,14 @@ class DoublyStochastic(Layer):
         return f"DoublyStochastic({self.weight:g})"
 
 
-def _expect_inputs(layer, D, regions, keys, image_of, h):
+def _expect_inputs(layer, D, regions, keys, image_of, h, q):
     H, A = layer.U.shape
     expect_shape(layer, regions, "ILD", "regions", D=D)
     expect_shape(layer, keys, "ILA", "keys", I=len(regions), L=regions.shape[1], A=A)
     expect_shape(layer, image_of, "N", "image_of")
     expect_shape(layer, h, "NH", "h", N=len(image_of), H=H)
+    if q is not None:
+        expect_shape(layer, q, "NA", "q", N=len(image_of), A=A)
 
 
 def prepared_or_new(keys, prepared):

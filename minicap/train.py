@@ -82,7 +82,9 @@ def run(given, settings):
         if not (folder / "last.safetensors").exists():
             raise
         raise KeyboardInterrupt(f"the last checkpoint is in {folder}; continue with --resume") from interrupt
-    print(f"best epoch {best['epoch']}: dev BLEU-4 {100 * best['bleu4']:.1f}, CIDEr {100 * best['cider']:.1f} (greedy)")
+    search = "greedy" if settings.select_beam == 1 else f"beam {settings.select_beam}"
+    print(f"best epoch {best['epoch']}: dev BLEU-4 {100 * best['bleu4']:.1f}, CIDEr {100 * best['cider']:.1f} "
+          f"({search})")
     show(folder, trainer, device)
 
 

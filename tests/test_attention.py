@@ -5,19 +5,21 @@ import pytest
 
 from minicap.attention import AdaptiveAttention, DoublyStochastic, SoftAttention, prepare_keys, softmax
 from minicap.backend import to_numpy
+from minicap.gradcheck import assert_gradients
 from minicap.layer import Cache
 
 I, N, L, D, E, H, A = 3, 4, 6, 5, 2, 4, 7
 IMAGE_OF = np.array([2, 0, 2, 1])
 
 
-def make(kind, device, **options):
-    """(layer, its inputs): float64, several rows about one image."""
+def make(kind, device, asked=False, **options):
+    """(layer, its inputs): float64, several rows about one image, and where it is asked more a last input q."""
     rng = np.random.default_rng(0)
     layer = (SoftAttention(D, H, A, rng=rng, **options) if kind == "soft"
              else AdaptiveAttention(D, E, H, A, rng=rng, **options))
     layer.astype(np.float64).to(device)
     shapes = [(I, L, D), (I, L, A), IMAGE_OF, (N, H)] + ([] if kind == "soft" else [(N, E), (N, H)])
+    shapes += [(N, A)] * asked
     return layer, [device.asarray(s if isinstance(s, np.ndarray) else rng.standard_normal(s)) for s in shapes]
 
 
@@ -45,6 +47,30 @@ def test_a_step_equals_the_equations_written_with_loops(device, kind):
         seen = sum(a * value for a, value in zip(expected, values, strict=True))
         beta = 1 / (1 + np.exp(-(h[n] @ W["gate.W"] + W["gate.b"]))) if kind == "soft" else 1
         np.testing.assert_allclose(z[n], beta * seen, rtol=1e-12)
+
+
+@both
+def test_what_is_asked_more_is_added_to_the_query(device, kind):
+    layer, (*inputs, q) = make(kind, device, asked=True)
+    zero = device.xp.zeros_like(q)
+    for ours, right in zip(layer(*inputs, zero), layer(*inputs), strict=True):
+        np.testing.assert_allclose(to_numpy(ours), to_numpy(right), rtol=1e-12)
+    z, alpha = map(to_numpy, layer(*inputs, q))
+    regions, keys, image_of, h, *more = inputs
+    shift = to_numpy(q) @ np.linalg.pinv(to_numpy(layer.U.data))  # of h; U is H x A with H < A, so not every q is one
+    q = device.asarray(shift @ to_numpy(layer.U.data))
+    asked = to_numpy(layer(*inputs, q)[1])
+    assert np.abs(asked - to_numpy(layer(*inputs)[1])).max() > 1e-3 and np.abs(asked - alpha).max() > 1e-6
+    if kind == "soft":  # h itself also opens the gate and the sentinel
+        moved = to_numpy(layer(regions, keys, image_of, h + device.asarray(shift))[1])
+        np.testing.assert_allclose(asked, moved, rtol=1e-9)
+
+
+@both
+def test_asked_more_it_passes_the_gradient_check(device, kind):
+    layer, inputs = make(kind, device, asked=True)
+    report = assert_gradients(layer, *inputs, max_elements=30)
+    assert f"x[{len(inputs) - 1}]" in {t.name for t in report.tensors}
 
 
 @both

@@ -180,6 +180,7 @@ MISTAKES = [
     Mistake(SoftAttention, "the gate's road to h forgotten", "dh + dquery @", "dquery @"),
     Mistake(SoftAttention, "the query's road to h forgotten", "dh + dquery @ self.U.data.T", "dh"),
     Mistake(SoftAttention, "gradient of α from outside dropped", "dalpha += dalpha_outside", "pass"),
+    Mistake(SoftAttention, "what is asked more gets no gradient", "*[dquery] * c.has_q", "*[0 * dquery] * c.has_q"),
     Mistake(SoftAttention, "dU with the query instead of h", "c.h.T @ dquery", "c.query.T @ dquery"),
     Mistake(SoftAttention, "softmax as if its terms were independent",
             "p * (dp - (p * dp).sum(axis=-1, keepdims=True))", "p * (1 - p) * dp", softmax_backward),
@@ -297,7 +298,7 @@ EXAMPLES = {
     LSTM: lambda make, rng: (make(4, 2, rng=rng), [normal(3, 3, 2), *normal(3, 3, 2)],
                              {"lengths": np.array([2, 3, 1])}),
     SoftAttention: lambda make, rng: (make(3, 3, 3, rng=rng), [normal(3, 4, 3), normal(3, 4, 3), np.array([2, 0, 2]),
-                                                               normal(3, 3)], {}),
+                                                               normal(3, 3), normal(3, 3)], {}),
     AdaptiveAttention: lambda make, rng: (make(3, 3, 2, 2, rng=rng), [
         normal(3, 4, 3), normal(3, 4, 2), np.array([2, 0, 2]), normal(3, 2), normal(3, 3), normal(3, 2)], {}),
     DoublyStochastic: lambda make, rng: (make(0.3), [normal(3, 4)], {"words": 7}),

@@ -14,7 +14,8 @@ from PIL import Image
 
 from minicap import caption, evaluate, train
 from minicap.captioning.captioner import Captioner
-from minicap.captioning.checkpoint import load_tensors
+from minicap.captioning.checkpoint import load_tensors, save_tensors
+from minicap.captioning.training import settings as training_settings
 from minicap.errors import UserError
 
 ATTEND = ("--model", "attend", "--attention", 7)
@@ -62,7 +63,43 @@ def test_the_channels_are_normalised_by_train_s_statistics_which_the_checkpoint_
     np.testing.assert_allclose(tensors["regions.scale.std"], x.std(axis=0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("options", [("--sentinel",), ("--normalize", "length", "--doubly-stochastic", 0)])
+NEW = ("region_size", "query", "select_beam")
+
+
+def without_new_settings(folder):
+    """The files of a run as they were before there were these settings."""
+    settings = json.loads((folder / "settings.json").read_text())
+    (folder / "settings.json").write_text(json.dumps({k: v for k, v in settings.items() if k not in NEW}))
+    tensors, facts = load_tensors(folder / "last.safetensors", "checkpoint")
+    facts["settings"] = {k: v for k, v in facts["settings"].items() if k not in NEW}
+    save_tensors(folder / "last.safetensors", tensors, facts)
+    described = json.loads((folder / "captioner.json").read_text())
+    for name in ("region_size", "query_word"):
+        del described["model"][name]
+    (folder / "captioner.json").write_text(json.dumps(described))
+    return folder
+
+
+def test_a_run_of_before_is_captioned_with_resumed_and_begun_with_as_it_was(data, tmp_path, monkeypatch):
+    """Also when today's recipe has other values."""
+    before = ("--region-size", 0, "--query", "state", "--select-beam", 1)
+    folder = tiny_captioner.run_train(tmp_path / "run", *data, *ATTEND, *before, "--epochs", 1)
+    x = np.load(data[1]).astype(np.float32)
+    expected = Captioner.load(folder, device="cpu").caption_inputs(x)
+    without_new_settings(folder)
+    assert Captioner.load(folder, device="cpu").caption_inputs(x) == expected
+    monkeypatch.setitem(training_settings.RECIPES, "attend",
+                        training_settings.RECIPES["attend"] | {"region_size": 5, "query": "word", "select_beam": 3})
+    with pytest.raises(UserError, match=r"was trained with another region_size= \(none, not 5\)"):
+        tiny_captioner.run_train(folder, *data, *ATTEND, "--epochs", 1, "--resume")
+    tiny_captioner.run_train(folder, *data, *ATTEND, *before, "--epochs", 1, "--resume")
+    again = tiny_captioner.run_train(tmp_path / "again", *data, "--init", without_new_settings(folder), "--epochs", 1)
+    settings = json.loads((again / "settings.json").read_text())
+    assert (settings["region_size"], settings["query"], settings["select_beam"]) == (0, "state", 3)
+
+
+@pytest.mark.parametrize("options", [("--sentinel",), ("--normalize", "length", "--doubly-stochastic", 0),
+                                     ("--region-size", 5, "--query", "word")])
 def test_a_resumed_run_equals_the_uninterrupted_one(data, tmp_path, options):
     arguments = (*data, *ATTEND, *options)
     whole = tiny_captioner.run_train(tmp_path / "whole", *arguments, "--epochs", 2)

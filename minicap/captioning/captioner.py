@@ -230,7 +230,7 @@ class Captioner(BaseCaptioner):
 def check_sizes(settings, tensors, folder):
     """UserError for a model with a size that no array of its weights has: before memory is taken for it."""
     largest = max((max(array.shape, default=0) for array in tensors.values()), default=0)
-    for name in ("vocabulary", "embedding", "hidden", "attention", "feature_size"):
+    for name in ("vocabulary", "embedding", "hidden", "attention", "feature_size", "region_size"):
         if (getattr(settings, name, None) or 0) > largest:
             raise UserError(f"{folder}/captioner.json describes a model with {name} {getattr(settings, name):,}, but "
                             f"no axis in best.safetensors is longer than {largest:,}; the two files have to come from "

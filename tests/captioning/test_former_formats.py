@@ -29,6 +29,7 @@ MODEL = {"input": "features", "vocabulary": 9, "model": "show-tell", "embedding"
          "label_smoothing": 0.1, "image_every_step": True, "side": None, "feature_size": 6, "whole": 0,
          "attention": None, "normalize": "channels", "drop_at": ["words", "output"], "word_dropout": 0.0,
          "finetune": None, "sentinel": False, "doubly_stochastic": 0.0}
+NEW = {"region_size": 0, "query_word": False}  # what there was not, and what a model did then
 FORMER_NAMES = {"kind": "model", "global_size": "whole", "dropout_at": "drop_at"}
 
 
@@ -54,6 +55,8 @@ def put_into_format_1(run):
         save_file({former_name(name): a for name, a in tensors.items()}, path, {"minicap": json.dumps(facts)})
     path = run / "captioner.json"
     described = json.loads(path.read_text())
+    for name, value in NEW.items():
+        assert described["model"].pop(name, value) == value
     model = MODEL | {FORMER_NAMES.get(name, name): value for name, value in described["model"].items()}
     assert model.keys() == MODEL.keys()
     source = described["source"] | {"network": "VGG-19"}

@@ -1,6 +1,6 @@
 """The LSTM of Show, Attend and Tell attends to the image before every word it reads (Xu et al. 2015, section 3.1.2).
 
-    z_t = attention(regions, h_{t-1})                      attention.py                         eq. 4, 5, 13
+    z_t = attention(regions, h_{t-1} (, x_t))              attention.py                         eq. 4, 5, 13
     h_t, c_t = LSTM([x_t, z_t], h_{t-1}, c_{t-1})          recurrent.py                         eq. 1-3
 
 Captions end one after another. So that nothing is computed for those that have ended, words are packed by time (see
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ...attention import AdaptiveAttention, SoftAttention, prepare_keys
 from ...backend import array_module
 from ...layer import Cache, Layer, expect_shape
+from ...linear import Linear
 from ...recurrent import LSTMCell, gates_backward, gates_forward, pack_by_time, steps_of
 
 
@@ -44,14 +45,18 @@ class AttentionLSTM(Layer):
     all in order of decreasing length. ``batch_sizes``: the number of captions at each step. y: (M, H), the state after
     each word, z: (M, D), the context before it; attended: Σ_t α of each caption, (N, L), with a sentinel (N, L + 1).
 
+    In the paper the query is a linear layer of h_{t-1}, which does not know the word x_t that is read with z_t. With
+    ``query_word`` it is that of h_{t-1} plus one of x_t: after "a dog in a" it looks for another thing than after "a".
+
     Only what depends on the state is in the time loop: x W + b is one product for all words, and so are dW and dU.
     The attention is derived in lesson 23, lessons/23_attention, the LSTM in lesson 19, lessons/19_lstm.
     """
 
-    def __init__(self, E, D, H, A, *, rng, sentinel=False, input_gradient=True):
+    def __init__(self, E, D, H, A, *, rng, sentinel=False, query_word=False, input_gradient=True):
         self.attention = (AdaptiveAttention(D, E, H, A, rng=rng, input_gradient=input_gradient) if sentinel
                           else SoftAttention(D, H, A, rng=rng, input_gradient=input_gradient))
         self.cell = LSTMCell(E + D, H, rng=rng)
+        self.query_of_word = Linear(E, A, rng=rng, bias=False) if query_word else None
         self.sentinel, self.input_gradient = sentinel, input_gradient
 
     def forward(self, x, regions, keys, image_of, h, c, *, batch_sizes):
@@ -62,6 +67,7 @@ class AttentionLSTM(Layer):
         xp = array_module(x)
         gates = x @ W[:E]
         gates += b
+        q, query_cache = (None, None) if self.query_of_word is None else self.query_of_word.forward(x)
         z, y = xp.empty((M, D), dtype=x.dtype), xp.empty((M, H), dtype=x.dtype)
         attended = xp.zeros((len(h), L + self.sentinel), dtype=x.dtype)
         prepared, steps = prepare_keys(keys), []
@@ -69,7 +75,7 @@ class AttentionLSTM(Layer):
             n = now.stop - now.start
             h, c = h[:n], c[:n]
             (z[now], alpha), attention = self.attention.forward(regions, keys, image_of[:n], h,
-                                                                *self._memory(x[now], c), prepared=prepared)
+                                                                *self._also(x, c, q, now), prepared=prepared)
             attended[:n] += alpha
             gates[now] += z[now] @ W[E:]
             gates[now] += h @ U
@@ -77,7 +83,8 @@ class AttentionLSTM(Layer):
             h, c, tanh_c = gates_forward(gates[now], c)
             y[now] = h
             steps.append(Step(attention, *before, tanh_c))
-        cache = Cache(x=x, z=z, gates=gates, steps=steps, regions=regions, keys=keys, batch_sizes=batch_sizes)
+        cache = Cache(x=x, z=z, gates=gates, steps=steps, regions=regions, keys=keys, batch_sizes=batch_sizes,
+                      query=query_cache)
         return (y, z, attended), cache
 
     def backward(self, dy, cache):
@@ -91,6 +98,7 @@ class AttentionLSTM(Layer):
         dregions = xp.zeros_like(saved.regions) if self.input_gradient else None
         dkeys = xp.zeros_like(saved.keys)
         dx, dh, dc = xp.zeros_like(x), *xp.zeros((2, N, H), dtype=x.dtype)
+        dq = None if saved.query is None else xp.empty((M, saved.keys.shape[2]), dtype=x.dtype)
         h_before = xp.concatenate([step.h for step in saved.steps])
         for now, *_ in reversed(list(steps_of(batch_sizes))):
             n = now.stop - now.start
@@ -100,27 +108,32 @@ class AttentionLSTM(Layer):
             dz = dgates @ W[E:].T
             if dz_outside is not None:
                 dz += dz_outside[now]
-            _, _, _, dh_attention, *dmemory = self.attention.backward(
+            _, _, _, dh_attention, *also = self.attention.backward(
                 (dz, None if dattended is None else dattended[:n]), step.attention, dregions=dregions, dkeys=dkeys)
             dh[:n] = dgates @ U.T + dh_attention
-            if dmemory:
-                dx[now] += dmemory[0]
-                dc[:n] += dmemory[1]
+            if self.sentinel:
+                dx[now] += also[0]
+                dc[:n] += also[1]
+            if dq is not None:
+                dq[now] = also[-1]
         self.cell.W.accumulate(xp.concatenate([x.T @ gates, z.T @ gates]))  # gates now has their gradients
         self.cell.U.accumulate(h_before.T @ gates)
         self.cell.b.accumulate(gates.sum(axis=0))
+        if dq is not None:
+            dx += self.query_of_word.backward(dq, saved.query)
         return dx + gates @ W[:E].T, dregions, dkeys, None, dh, dc
 
     def step(self, x, regions, keys, image_of, h, c, *, prepared=None):
         """One word per row, at inference: (h, c, z, α) after it."""
         xp = array_module(x)
-        (z, alpha), _ = self.attention.forward(regions, keys, image_of, h, *self._memory(x, c), prepared=prepared)
+        q = None if self.query_of_word is None else self.query_of_word(x)
+        (z, alpha), _ = self.attention.forward(regions, keys, image_of, h, *self._also(x, c, q), prepared=prepared)
         h, c = self.cell(xp.concatenate([x, z], axis=1), h, c)
         return h, c, z, alpha
 
-    def _memory(self, x, c):
-        """Further inputs of the attention: with a sentinel, the word and the memory."""
-        return (x, c) if self.sentinel else ()
+    def _also(self, x, c, q, now=slice(None)):
+        """What the attention reads beside h at a step: with a sentinel the word and the memory; the word's query."""
+        return *((x[now], c) if self.sentinel else ()), *(() if q is None else (q[now],))
 
     def __repr__(self):
         (D, H) = self.cell.W.shape[0], self.cell.U.shape[0]

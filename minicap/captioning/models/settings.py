@@ -46,7 +46,9 @@ class ShowAttendTellSettings:
     vocabulary          V, the number of words
     feature_size        D, the channels of a region
     global_size         G, the number of global features after the regions, such as fc7; 0 for none
+    region_size         D', to which the regions are projected before everything else; 0 leaves them as they are
     attention           A, the width of the attention
+    query_word          attention is asked with the word just read, too, not only with the LSTM's state
     embedding, hidden   E and H
     drop, dropout_at    probability of dropout, and where: some of DROPOUT_LOCATIONS
     word_dropout        probability that a word is read as <unk>
@@ -72,6 +74,8 @@ class ShowAttendTellSettings:
     normalize: Literal["channels", "length", "none"] = "channels"
     sentinel: bool = False
     doubly_stochastic: float = 0.0
+    region_size: Count = 0
+    query_word: bool = False
     finetune: Literal[*FINE_TUNED] | None = None
 
     side: ClassVar[None] = None  # it reads features, not pictures

@@ -1,11 +1,14 @@
 """Show, Attend and Tell (Xu et al. 2015): for every word the model attends to another part of the image.
 
-    (1) a_i = scale(region_i),   k_i = a_i W_a + b_a           regions and their keys            section 3.1.1, eq. 4
+    (1) a_i = f(region_i),   k_i = a_i W_a + b_a               regions and their keys            section 3.1.1, eq. 4
     (2) h_0, c_0 = tanh(mean_i a_i W_0 + b_0)                  the LSTM's first state            section 3.1.2
     (3) x_t = E[word_t] (+ v)                                  the words
     (4) h_t, z_t = LSTM([x_t, z_t]), z_t = attention(a, h_t-1) attention_lstm.py                 eq. 1-5
     (5) p_{t+1} = softmax(L_o (x_t + L_h h_t + L_z z_t))       the "deep output layer"           eq. 7
     (6) L = -mean log p + λ/M Σ (1 - Σ_t α_ti)²                cross-entropy, doubly stochastic  eq. 14
+
+f normalises the channels; with a ``region_size`` a linear layer, ReLU and dropout follow. With ``query_word`` attention
+also knows x_t. (1) to (3) and (5) are the layers in attend_parts.py.
 
 With global features such as fc7 after the regions, v = W_v fc7 + b_v is added to every word. (Lu et al. 2017, section
 2.2, concatenate such a v, from the mean of the regions, with every word.)
@@ -16,134 +19,16 @@ from two networks whose depth is not stated; here each is one layer.
 
 from dataclasses import dataclass
 
-from ...activations import Dropout
 from ...attention import DoublyStochastic, prepare_keys
 from ...backend import array_module
-from ...initializers import normal
-from ...layer import Cache, Layer, Sequential
-from ...linear import Embedding, Linear, segment_sum
+from ...layer import Cache, Layer
+from ...linear import segment_sum
 from ...losses import SoftmaxCrossEntropy, log_softmax
-from ...normalization import L2Normalize, Standardize
 from ..text.vocabulary import START
+from .attend_parts import DeepOutput, RegionEncoder, WordEncoder
 from .attention_lstm import AttentionLSTM, PackedCaptions
-from .dropout import WordDropout, masked
 from .settings import DROPOUT_LOCATIONS
-from .show_tell import FEATURE_LENGTH, feature_encoder
 from .state import DecoderState
-
-NORMALIZERS = {"channels": Standardize, "length": lambda D: L2Normalize(FEATURE_LENGTH), "none": lambda D: Sequential()}
-
-
-class RegionEncoder(Layer):
-    """(1, 2), lesson 23, lessons/23_attention: regions (I, L, D) -> a (I, L, D), keys (I, L, A), [h_0, c_0] (I, 2H)."""
-
-    def __init__(self, D, A, H, *, normalize, drop, rng, dropout_rng, input_gradient):
-        self.scale = NORMALIZERS[normalize](D)
-        self.dropout = Dropout(drop, rng=dropout_rng)
-        self.keys = Linear(D, A, rng=rng, input_gradient=input_gradient)
-        self.init_state = Linear(D, 2 * H, rng=rng, input_gradient=input_gradient)
-        self.input_gradient = input_gradient
-
-    def forward(self, regions):
-        I, L, D = regions.shape
-        a, scale = self.scale.forward(regions.reshape(-1, D))
-        a, dropout = self.dropout.forward(a)
-        a = a.reshape(I, L, D)
-        k, keys = self.keys.forward(a)
-        state, init_state = self.init_state.forward(a.mean(axis=1))
-        state = array_module(state).tanh(state)
-        return (a, k, state), Cache(scale=scale, dropout=dropout, keys=keys, init_state=init_state, state=state)
-
-    def backward(self, dy, cache):
-        """dy = (da, dkeys, dstate); returns the gradient of the regions, None without ``input_gradient``."""
-        da, dkeys, dstate = dy
-        c = cache.spend(self)
-        dmean = self.init_state.backward(dstate * (1 - c.state * c.state), c.init_state)
-        da_of_keys = self.keys.backward(dkeys, c.keys)
-        if not self.input_gradient:
-            return None
-        I, L, D = da.shape
-        da = da + (da_of_keys + dmean[:, None] / L)
-        return self.scale.backward(self.dropout.backward(da.reshape(-1, D), c.dropout), c.scale).reshape(I, L, D)
-
-    def __call__(self, regions):
-        a = self.scale(regions.reshape(-1, regions.shape[-1])).reshape(regions.shape)
-        state = self.init_state(a.mean(axis=1))
-        return a, self.keys(a), array_module(state).tanh(state)
-
-
-class WordEncoder(Layer):
-    """(3), lesson 17, lessons/17_words: words (M,), global features (I, G) or None, image_of (M,) -> x (M, E)."""
-
-    def __init__(self, V, E, G, *, word_dropout, drop, rng, dropout_rng):
-        self.global_projection = feature_encoder(G, E, rng=rng) if G else None
-        self.word_dropout = WordDropout(word_dropout, rng=dropout_rng)
-        self.embedding = Embedding(V, E, rng=rng, init=normal(1.0))
-        self.dropout = Dropout(drop, rng=dropout_rng)
-
-    def forward(self, words, global_features, image_of, mask=None):
-        words, _ = self.word_dropout.forward(words)
-        x, embedding = self.embedding.forward(words)
-        x, dropout = self.dropout.forward(x, mask)
-        projection = None
-        if self.global_projection is not None:
-            v, projection = self.global_projection.forward(global_features)
-            x = x + v[image_of]
-        return x, Cache(embedding=embedding, dropout=dropout, projection=projection, image_of=image_of,
-                        images=None if global_features is None else len(global_features))
-
-    def backward(self, dx, cache):
-        """Returns the gradients of the inputs: (None, that of the global features or None, None)."""
-        c = cache.spend(self)
-        dglobal = None
-        if self.global_projection is not None:
-            dglobal = self.global_projection.backward(segment_sum(dx, c.image_of, c.images), c.projection)
-        self.embedding.backward(self.dropout.backward(dx, c.dropout), c.embedding)
-        return None, dglobal, None
-
-    def __call__(self, words, global_features, image_of):
-        return self.with_vector(words, self.global_vector(global_features), image_of)
-
-    def global_vector(self, global_features):
-        """v (I, E), which is computed once for each image; None without global features."""
-        return None if self.global_projection is None else self.global_projection(global_features)
-
-    def with_vector(self, words, v, image_of, masks=None):
-        """x at inference, from ``words`` and the v of :meth:`global_vector`."""
-        x = masked(self.embedding(words), masks, "words")
-        return x if v is None else x + v[image_of]
-
-
-class DeepOutput(Layer):
-    """(5): x (M, E), h (M, H) and z (M, D) -> the logits of the next words (M, V), L_o (x + L_h h + L_z z)."""
-
-    def __init__(self, D, E, H, V, *, drop_state, drop_output, rng, dropout_rng):
-        self.drop_state = Dropout(drop_state, rng=dropout_rng)
-        self.hidden_to_output = Linear(H, E, rng=rng)
-        self.context_to_output = Linear(D, E, rng=rng, bias=False)
-        self.drop_output = Dropout(drop_output, rng=dropout_rng)
-        self.vocabulary = Linear(E, V, rng=rng)
-
-    def forward(self, x, h, z, masks):
-        h, drop_state = self.drop_state.forward(h, masks.get("state"))
-        h, hidden = self.hidden_to_output.forward(h)
-        z, context = self.context_to_output.forward(z)
-        y, drop_output = self.drop_output.forward(x + h + z, masks.get("output"))
-        logits, vocabulary = self.vocabulary.forward(y)
-        return logits, Cache(drop_state=drop_state, hidden=hidden, context=context, drop_output=drop_output,
-                             vocabulary=vocabulary)
-
-    def backward(self, dlogits, cache):
-        """Returns (dx, dh, dz)."""
-        c = cache.spend(self)
-        dy = self.drop_output.backward(self.vocabulary.backward(dlogits, c.vocabulary), c.drop_output)
-        dz = self.context_to_output.backward(dy, c.context)
-        dh = self.drop_state.backward(self.hidden_to_output.backward(dy, c.hidden), c.drop_state)
-        return dy, dh, dz
-
-    def __call__(self, x, h, z, masks=None):
-        y = x + self.hidden_to_output(masked(h, masks, "state")) + self.context_to_output(z)
-        return self.vocabulary(masked(y, masks, "output"))
 
 
 class ShowAttendTell(Layer):
@@ -160,12 +45,15 @@ class ShowAttendTell(Layer):
         D, G, A = settings.feature_size, settings.global_size, settings.attention
         drop = {at: settings.drop if at in settings.dropout_at else 0.0 for at in DROPOUT_LOCATIONS}
         self.D, self.G, self.input_gradient, self.dropout_rng = D, G, settings.finetune is not None, dropout_rng
-        self.regions = RegionEncoder(D, A, H, normalize=settings.normalize, drop=drop["regions"], rng=rng,
-                                     dropout_rng=dropout_rng, input_gradient=self.input_gradient)
+        self.regions = RegionEncoder(D, A, H, size=settings.region_size, normalize=settings.normalize,
+                                     drop=drop["regions"], rng=rng, dropout_rng=dropout_rng,
+                                     input_gradient=self.input_gradient)
         self.words = WordEncoder(V, E, G, word_dropout=settings.word_dropout, drop=drop["words"], rng=rng,
                                  dropout_rng=dropout_rng)
-        self.lstm = AttentionLSTM(E, D, H, A, rng=rng, sentinel=settings.sentinel, input_gradient=self.input_gradient)
-        self.output = DeepOutput(D, E, H, V, drop_state=drop["state"], drop_output=drop["output"], rng=rng,
+        D_a = settings.region_size or D
+        self.lstm = AttentionLSTM(E, D_a, H, A, rng=rng, sentinel=settings.sentinel, query_word=settings.query_word,
+                                  input_gradient=self.regions.is_learned)
+        self.output = DeepOutput(D_a, E, H, V, drop_state=drop["state"], drop_output=drop["output"], rng=rng,
                                  dropout_rng=dropout_rng)
         if log_frequencies is not None:
             self.output.vocabulary.b.data[...] = log_frequencies
@@ -274,16 +162,17 @@ class ShowAttendTell(Layer):
 
     def __repr__(self):
         V, E = self.words.embedding.W.shape
-        D, A = self.regions.keys.W.shape
+        size, A = self.regions.keys.W.shape
+        regions = f"{self.D}" + f" -> {size}" * (self.regions.projection.layers != {})
         more = ", sentinel" * self.lstm.sentinel + f", {self.G} global features" * (self.G > 0)
-        return f"ShowAttendTell({V} words, E={E}, H={self.lstm.cell.U.shape[0]}, regions of {D}, A={A}{more})"
+        return f"ShowAttendTell({V} words, E={E}, H={self.lstm.cell.U.shape[0]}, regions of {regions}, A={A}{more})"
 
 
 @dataclass(frozen=True)
 class EncodedImages:
     """Everything that is the same for all captions, or beams, of an image."""
 
-    regions: object        # (I, L, D)
+    regions: object        # a (I, L, D')
     keys: object           # (I, L, A)
     prepared: object       # the result of prepare_keys
     global_vector: object  # (I, E), what is added to each word; None without global features

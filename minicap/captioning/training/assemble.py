@@ -108,9 +108,10 @@ def new_captioner(settings, dataset, source, device):
     if settings.model == "attend":
         D = source.regions_shape()[-1] if settings.finetune is None else channels_made(settings.finetune)
         model_settings = ShowAttendTellSettings(
-            **common, feature_size=D, global_size=source.global_size(), attention=settings.attention,
-            normalize=settings.normalize, dropout_at=settings.dropout_locations(), word_dropout=settings.word_dropout,
-            sentinel=settings.sentinel, doubly_stochastic=settings.doubly_stochastic, finetune=settings.finetune)
+            **common, feature_size=D, global_size=source.global_size(), region_size=settings.region_size,
+            attention=settings.attention, query_word=settings.query == "word", normalize=settings.normalize,
+            dropout_at=settings.dropout_locations(), word_dropout=settings.word_dropout, sentinel=settings.sentinel,
+            doubly_stochastic=settings.doubly_stochastic, finetune=settings.finetune)
     else:
         image = ({"input": "pixels", "side": dataset.side} if source is None else
                  {"input": "features", "feature_size": source.shape[-1]})

@@ -21,8 +21,8 @@ from ...pretrained_networks import by_network
 from ...vgg import FINE_TUNED
 from ...weights.preprocessing import CONVENTIONS
 from ..checkpoint import checkpoint_folder, run_settings
+from ..models.attend_parts import NORMALIZERS
 from ..models.settings import DROPOUT_LOCATIONS
-from ..models.show_attend_tell import NORMALIZERS
 from ..text.tokens import TOKENIZERS
 from ..text.word_vectors import WordVectors
 
@@ -30,17 +30,19 @@ from ..text.word_vectors import WordVectors
 RECIPES = {
     "shapes": {"epochs": 13, "batch_size": 64, "lr": 3e-3, "warmup_epochs": 0.5, "embedding": 128, "hidden": 128,
                "drop": 0.0, "min_count": 1, "label_smoothing": 0.0, "average": 0.99, "weight_decay": 0.0,
-               "image": "every", "batches": "length"},
+               "image": "every", "batches": "length", "select_beam": 1},
     "features": {"epochs": 8, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 768,
                  "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
-                 "image": "every", "batches": "length"},
+                 "image": "every", "batches": "length", "select_beam": 3},
     "attend": {"epochs": 6, "batch_size": 64, "lr": 1e-3, "warmup_epochs": 0.1, "embedding": 512, "hidden": 512,
                "drop": 0.5, "min_count": 5, "label_smoothing": 0.0, "average": 0.999, "weight_decay": 0.3,
-               "attention": 256, "normalize": "channels", "doubly_stochastic": 0.03, "drop_at": "words,output",
-               "word_dropout": 0.0, "batches": "image"},
+               "region_size": 0, "attention": 256, "query": "state", "normalize": "channels", "doubly_stochastic": 0.03,
+               "drop_at": "words,output", "word_dropout": 0.0, "batches": "image", "select_beam": 3},
     "cider": {"epochs": 6, "batch_size": 80, "lr": 1e-4, "warmup_epochs": 0.1, "label_smoothing": 0.0, "average": 0.99,
               "weight_decay": 0.0, "drop": 0.0, "word_dropout": 0.0},
 }
+# What runs had that are from before there was such a setting.
+FORMERLY = {"select_beam": 1, "region_size": 0, "query": "state"}
 FEATURES_OF = {"show-tell": "fc7", "attend": "conv5_4+fc7"}  # the features that are extracted for a model
 DATA, MODEL, LEARNING = "data and features", "model", "optimisation"
 FINE_TUNING, RUN = "starting from another run", "the run"
@@ -103,6 +105,12 @@ class TrainSettings:
                                 MODEL, recipe="image", choices=("first", "every"), of="show-tell", inherited=True)
     attention: int | None = setting(None, "attend: width A of the attention", MODEL, recipe="attention", metavar="N",
                                     of="attend", inherited=True, least=1)
+    region_size: int | None = setting(None, "attend: size D' to which the regions are projected first; 0 leaves them "
+                                      "as they are", MODEL, recipe="region_size", metavar="N", of="attend",
+                                      inherited=True, least=0)
+    query: str | None = setting(None, "attend: ask the attention with the LSTM's state alone, or with the word that is "
+                                "read as well", MODEL, recipe="query", choices=("state", "word"), of="attend",
+                                inherited=True)
     normalize: str | None = setting(None, "attend: standardise each channel over the training images, scale each "
                                     "region to one length, or neither", MODEL, recipe="normalize",
                                     choices=tuple(NORMALIZERS), of="attend", inherited=True)
@@ -153,6 +161,8 @@ class TrainSettings:
                               decides=False)
     resume: bool = setting(False, "continue the run in --out", RUN, decides=False)
     select: str = setting("cider", "dev score that selects the best epoch", RUN, choices=("bleu4", "cider"))
+    select_beam: int | None = setting(None, "width of the beam search for the dev captions of an epoch; 1 is greedy",
+                                      RUN, recipe="select_beam", metavar="N", least=1, below=10_000)
     patience: int = setting(5, "stop after N epochs without a better dev score", RUN, metavar="N", least=1)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N", RUN, decides=False)
     gradcheck: bool = setting(False, "only check the gradients of the model on an actual batch", RUN, decides=False)
@@ -212,7 +222,8 @@ class TrainSettings:
         """The settings of the run in --init; UserError, naming its file, for what no run can have had."""
         folder = checkpoint_folder(self.init)
         taken = {field.name for field in dataclasses.fields(self) if field.metadata["inherited"]} | {"finetune"}
-        run = dict.fromkeys(taken) | run_settings(folder, RUN)
+        former = {name: value for name, value in FORMERLY.items() if name in taken}
+        run = dict.fromkeys(taken) | former | run_settings(folder, RUN)
         try:
             check_bounds(TrainSettings(**{name: run[name] for name in (*taken, "data", "model")}))
         except UserError as error:
@@ -255,11 +266,12 @@ class TrainSettings:
 
     def identity(self):
         """The settings that decide the result, and so have to be the same when a run is resumed."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)
-                if field.metadata["decides"] and self.applies(field)} | {
-            "mirrored": bool(self.mirrored),
-            # None, as in the checkpoints from before there were word vectors
-            "embeddings": self.embeddings is not None or None, "embeddings_frozen": self.embeddings_frozen or None}
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)
+                  if field.metadata["decides"] and self.applies(field)}
+        values |= {"mirrored": bool(self.mirrored), "embeddings": self.embeddings is not None or None,
+                   "embeddings_frozen": self.embeddings_frozen or None}
+        # None, as in the checkpoints from before there were word vectors and the others
+        return {name: None if FORMERLY.get(name) == value else value for name, value in values.items()}
 
 
 # The settings in settings.json, of this version or another; these three are in all of them.

@@ -57,8 +57,8 @@ class Trainer:
     """Trains ``captioner.model`` on a data set.
 
     inputs: split -> rows of model inputs (inputs.py). settings: a resolved TrainSettings, of which it reads epochs,
-    batch_size, batches, lr, finetune_lr, warmup_epochs, schedule, weight_decay, clip, average, patience, select, seed
-    and embeddings_frozen.
+    batch_size, batches, lr, finetune_lr, warmup_epochs, schedule, weight_decay, clip, average, patience, select,
+    select_beam, seed and embeddings_frozen.
     """
 
     def __init__(self, captioner, dataset, inputs, settings, folder):
@@ -168,7 +168,7 @@ class Trainer:
     def score_on_dev(self):
         loss = self.dev_loss()
         self.expect_finite(loss, "on dev")
-        predictions = caption_all(self.captioner, self.inputs["dev"], beam=1, length_penalty=0.0)
+        predictions = caption_all(self.captioner, self.inputs["dev"], beam=self.settings.select_beam)
         distinct = len(set(predictions.values())) / len(predictions)
         scores = score_captions(predictions, self.dataset.captions, self.captioner.vocabulary.tokenizer)
         return {"dev_loss": loss, "dev_perplexity": float(np.exp(loss))} | scores | {"distinct": distinct}

@@ -22,6 +22,7 @@ ROUGH = {"drop": 0.4, "label_smoothing": 0.1, "doubly_stochastic": 0.3, "word_dr
          "dropout_at": DROPOUT_LOCATIONS}
 
 sentinels = pytest.mark.parametrize("sentinel", [False, True], ids=["gate", "sentinel"])
+PROJECTED = {"region_size": 8, "query_word": True}
 
 
 def make_model(device, *, seed=0, drop=0.0, input_gradient=False, **options):
@@ -59,12 +60,14 @@ def value(x):
 
 @sentinels
 @pytest.mark.parametrize("normalize", ["channels", "length", "none"])
-@pytest.mark.parametrize("options", [{}, ROUGH], ids=["plain", "regularised"])
+@pytest.mark.parametrize("options", [{}, ROUGH, ROUGH | PROJECTED], ids=["plain", "regularised", "projected"])
 def test_it_passes_the_gradient_check_with_several_captions_an_image(device, rng, sentinel, normalize, options):
     model = make_model(device, sentinel=sentinel, normalize=normalize, input_gradient=True, **options)
     report = assert_gradients(model, *inputs_of(rng, device), max_elements=15)
     assert {t.name for t in report.tensors} >= {"x[0]", "regions.keys.W", "regions.init_state.b", "lstm.attention.v",
                                                 "lstm.cell.U", "output.context_to_output.W"}
+    assert ({t.name for t in report.tensors} >= {"regions.projection.linear.W", "regions.projection.linear.b",
+                                                 "lstm.query_of_word.W"}) == ("region_size" in options)
 
 
 G = 7
@@ -171,11 +174,12 @@ def test_word_dropout_reads_unk_in_place_of_some_words_and_says_the_same(device,
 
 
 @sentinels
-def test_features_of_a_frozen_network_get_no_gradient_and_the_weights_the_same(device, rng, sentinel):
+@pytest.mark.parametrize("projected", [{}, PROJECTED], ids=["regions as they are", "projected"])
+def test_features_of_a_frozen_network_get_no_gradient_and_the_weights_the_same(device, rng, sentinel, projected):
     inputs = inputs_of(rng, device)
-    loss, gradients = loss_and_gradients(make_model(device, sentinel=sentinel, **ROUGH), *inputs)
-    wanted_loss, wanted = loss_and_gradients(make_model(device, sentinel=sentinel, input_gradient=True, **ROUGH),
-                                             *inputs)
+    options = ROUGH | projected | {"sentinel": sentinel}
+    loss, gradients = loss_and_gradients(make_model(device, **options), *inputs)
+    wanted_loss, wanted = loss_and_gradients(make_model(device, input_gradient=True, **options), *inputs)
     assert wanted.pop("images").shape == (3, SIDE, SIDE, D)
     assert loss == wanted_loss
     assert_same_gradients(gradients, wanted, rtol=0)
@@ -183,15 +187,41 @@ def test_features_of_a_frozen_network_get_no_gradient_and_the_weights_the_same(d
 
 
 @sentinels
-def test_the_lstm_passes_the_gradient_check_in_every_input_and_output(device, rng, sentinel):
+@pytest.mark.parametrize("query_word", [False, True])
+def test_the_lstm_passes_the_gradient_check_in_every_input_and_output(device, rng, sentinel, query_word):
     batch_sizes = [3, 3, 1]
-    layer = AttentionLSTM(E, D, H, A, rng=np.random.default_rng(0), sentinel=sentinel)
+    layer = AttentionLSTM(E, D, H, A, rng=np.random.default_rng(0), sentinel=sentinel, query_word=query_word)
     shapes = [(7, E), (2, 4, D), (2, 4, A), np.array([1, 0, 1]), (3, H), (3, H)]
     inputs = [s if isinstance(s, np.ndarray) else rng.standard_normal(s) for s in shapes]
     report = assert_gradients(layer.to(device), *map(device.asarray, inputs), batch_sizes=batch_sizes, max_elements=40)
     assert {f"x[{i}]" for i in (0, 1, 2, 4, 5)} <= {t.name for t in report.tensors}
     with pytest.raises(ValueError, match=r"expects x of shape \(8, 4\), got \(7, 4\)"):
         layer(*map(device.asarray, inputs), batch_sizes=[3, 3, 2])
+
+
+def test_regions_are_projected_to_another_size_and_not_below_zero(device, rng):
+    model, plain = make_model(device, region_size=8), make_model(device)
+    images = inputs_of(rng, device)[0]
+    model.fit(images)
+    a, keys, _ = map(to_numpy, model.regions(images.reshape(3, -1, D)))
+    W = model.state()
+    x = to_numpy(images).reshape(3, -1, D)
+    x = (x - x.mean(axis=(0, 1))) / x.std(axis=(0, 1))
+    expected = np.maximum(x @ W["regions.projection.linear.W"] + W["regions.projection.linear.b"], 0)
+    np.testing.assert_allclose(a, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(keys, expected @ W["regions.keys.W"] + W["regions.keys.b"], rtol=1e-9, atol=1e-12)
+    assert (expected == 0).any() and (expected > 0).any()
+    assert repr(model).endswith("regions of 6 -> 8, A=3)") and repr(plain).endswith("regions of 6, A=3)")
+
+
+@sentinels
+def test_asked_with_the_word_attention_depends_on_it_before_the_lstm_has_read_it(device, rng, sentinel):
+    words = device.asarray(np.array([5, 6]))
+    for query_word in (False, True):
+        model = make_model(device, query_word=query_word)
+        state = model.start(inputs_of(rng, device)[0][:1]).select(device.asarray(np.array([0, 0])))
+        alpha = to_numpy(model.step(state, words)[0].rows[3])
+        assert (np.abs(alpha[0] - alpha[1]).max() > 1e-3) == query_word
 
 
 def test_the_doubly_stochastic_term_is_that_of_equation_14(device, rng):
@@ -261,8 +291,9 @@ def test_in_single_precision_it_says_the_same(device, rng):
 # ------------------------------------------------------------------------------------------------------- word by word
 
 @sentinels
-def test_word_by_word_it_gives_the_probabilities_it_was_trained_on(device, rng, sentinel):
-    model = make_model(device, sentinel=sentinel)
+@pytest.mark.parametrize("projected", [{}, PROJECTED], ids=["regions as they are", "projected"])
+def test_word_by_word_it_gives_the_probabilities_it_was_trained_on(device, rng, sentinel, projected):
+    model = make_model(device, sentinel=sentinel, **projected)
     inputs = inputs_of(rng, device)
     loss, alphas = loss_word_by_word(model, *inputs)
     for alpha in alphas:

@@ -15,6 +15,7 @@ from minicap.backend import CPU
 from minicap.captioning.captioner import caption_all
 from minicap.captioning.checkpoint import load_tensors, save_tensors
 from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.training import trainer as training
 from minicap.captioning.training.assemble import inputs_for, new_captioner
 from minicap.captioning.training.settings import TrainSettings
 from minicap.captioning.training.trainer import Trainer, report
@@ -270,6 +271,28 @@ def test_dev_is_scored_with_the_average_and_training_goes_on_with_the_weights(tm
     np.testing.assert_array_equal(best["output.W"], last["average/output.W"])
     assert (best["output.W"] != last["model/output.W"]).any()
     np.testing.assert_array_equal(trainer.model.state()["output.W"], last["model/output.W"])
+
+
+@pytest.mark.parametrize("beam", [1, 2])
+def test_dev_is_scored_by_the_captions_of_the_beam_that_is_asked_for(tmp_path, monkeypatch, beam):
+    trainer = make_trainer(tmp_path, select_beam=beam, epochs=1)
+    scored, score = [], training.score_captions
+    monkeypatch.setattr(training, "score_captions", lambda captions, *more: scored.append(captions) or score(captions,
+                                                                                                            *more))
+    trainer.score_on_dev()
+    inputs = trainer.inputs["dev"]
+    expected = {beam: caption_all(trainer.captioner, inputs, beam=beam) for beam in (1, 2)}
+    assert scored == [expected[beam]] and expected[1] != expected[2]
+
+
+def test_a_run_from_when_dev_was_scored_greedily_goes_on_with_a_beam_of_one(tmp_path):
+    make_trainer(tmp_path, epochs=2, select_beam=1).run()
+    tensors, facts = load_tensors(tmp_path / "last.safetensors", "checkpoint")
+    del facts["settings"]["select_beam"]
+    save_tensors(tmp_path / "last.safetensors", tensors, facts)
+    make_trainer(tmp_path, epochs=2, select_beam=1).resume()
+    with pytest.raises(UserError, match=r"was trained with another select_beam= \(none, not 3\)"):
+        make_trainer(tmp_path, epochs=2, select_beam=3).resume()
 
 
 @pytest.mark.parametrize("distinct, n, warned", [(1, 1000, True), (20, 1000, True), (21, 1000, False), (1, 5, True),
