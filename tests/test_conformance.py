@@ -1,7 +1,7 @@
 """What every layer promises, tested on every layer: one table, one test per promise.
 
 A new layer needs one line in ``CASES``; ``test_every_layer_has_a_case`` says so if it is forgotten. Whole networks
-(VGG, the captioning models) are made of these layers and have tests of their own.
+(VGG, EfficientNet-Lite, the captioning models) are made of these layers and have tests of their own.
 """
 
 import copy
@@ -22,6 +22,7 @@ from minicap.depthwise import DepthwiseConv2d
 from minicap.layer import Layer, Residual, Sequential
 from minicap.linear import Embedding, Flatten, Linear
 from minicap.losses import SoftmaxCrossEntropy
+from minicap.networks import Network
 from minicap.normalization import BatchNorm2d, L2Normalize, Standardize
 from minicap.pooling import AvgPool2d, MaxPool2d
 from minicap.recurrent import LSTM, LSTMCell
@@ -183,7 +184,8 @@ def test_every_layer_has_a_case():
 
     in_core = {sub.__name__ for sub in subclasses(Layer) if re.fullmatch(r"minicap\.\w+", sub.__module__)}
     covered = {type(case.make(np.random.default_rng(0))).__name__ for case in CASES}
-    missing = {name for name in in_core if not name.startswith("_")} - covered - {"VGG"}
+    whole = {"Network", *(network.__name__ for network in subclasses(Network))}
+    missing = {name for name in in_core if not name.startswith("_")} - covered - whole
     assert not missing, f"add a line to CASES in tests/test_conformance.py for {', '.join(sorted(missing))}"
 
 
