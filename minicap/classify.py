@@ -63,8 +63,8 @@ class Classifier:
         if not self.model.top:
             raise UserError(f"{weights} has no dense layers, and so no classes; name a file that has them")
         size, cells = self.model.preprocessing.size, self.model.cells
-        crop = crop or size
-        resize = resize or max(size, crop) + MARGIN
+        crop = size if crop is None else crop
+        resize = max(size, crop) + MARGIN if resize is None else resize
         if cells(crop, STRIDE) != cells(size, STRIDE):  # rows and columns of the last map
             possible = [side for side in range(1, 2 * size) if cells(side, STRIDE) == cells(size, STRIDE)]
             raise UserError(f"crop= has to be from {possible[0]} to {possible[-1]}, which the dense layers expect, not "

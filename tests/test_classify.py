@@ -24,6 +24,7 @@ def tiny(monkeypatch, tmp_path):
     tiny_vgg.shrink(monkeypatch, size=32)
     monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "nowhere"))
     monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
+    monkeypatch.setattr("minicap.pretrained_networks._in_package", lambda package: None)
 
 
 @pytest.fixture
@@ -227,6 +228,8 @@ def test_downloaded_weights_with_dense_layers_are_preferred(capsys, weights, pic
     (["--crop", "31"], "--crop has to be from 32 to 63, which the dense layers expect, not 31"),
     (["--crop", "64"], "--crop has to be from 32 to 63, which the dense layers expect, not 64"),
     (["--crop", "-3"], "not -3"),
+    (["--crop", "0"], "not 0"),
+    (["--crop", "40", "--resize", "0"], "--resize has to be at least --crop, 40, not 0"),
     (["--crop", "40", "--resize", "39"], "--resize has to be at least --crop, 40, not 39"),
     (["--crop", "32", "--resize", "-5"], "--resize has to be at least --crop, 32, not -5"),
     (["--device", "tpu"], "unknown device"),

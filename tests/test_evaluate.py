@@ -77,10 +77,10 @@ def test_dev_is_the_default_and_the_scores_repeat(run, tmp_path):
     assert set(json.loads((tmp_path / "p.json").read_text())) == set(tiny_captioner.SPLITS["dev"])
 
 
-def test_one_beam_without_penalty_is_what_training_saw_on_dev(run, trained):
+def test_the_default_beam_is_what_training_saw_on_dev(run, trained):
     lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
     best = max(lines, key=lambda line: (line["cider"], -line["dev_loss"]))
-    report = run("--beam", 1)
+    report = run()
     assert report == {name: best[name] for name in SCORES}
     assert report["bleu4"] > 0.8
 
