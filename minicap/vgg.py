@@ -102,11 +102,11 @@ def vgg19(weights=None, **options):
 def vgg(depth=None, weights=None, *, top=None, batch_norm=None, preprocessing=None, features=None, rng=None):
     """A VGG network, with weights from a file or random ones from ``rng``.
 
-    weights: a file in any of the formats and under any of the names of docs/formats.md (or a WeightFile, which was read
-    already). ``depth``, ``top`` (the dense
-    layers) and ``batch_norm`` left at None are read off the file. Names and shapes have to match in both directions:
-    UserError lists what is missing, unexpected or misshapen. For ``features`` such as "conv5_4" or "fc7" (those of
-    :func:`.by_network`) the network ends with pool5 or relu7, and what the file holds beyond does not matter.
+    weights: a file in any of the formats and under any of the names of docs/formats.md, or a WeightFile, which was read
+    already. ``depth``, ``top`` (the dense layers) and ``batch_norm`` left at None are read off the file. Names and
+    shapes have to match in both directions: UserError lists what is missing, unexpected or misshapen. For ``features``
+    such as "conv5_4" or "fc7" (those of :func:`.by_network`) the network ends with pool5 or relu7, and what the file
+    holds beyond does not matter.
 
     preprocessing: what the weights expect of pictures, "caffe-bgr", "caffe-rgb", "torchvision" or "tf" (or a
     Preprocessing); left at None it is found out (weights/provenance.py). ``model.notes`` says what was assumed.
@@ -115,7 +115,7 @@ def vgg(depth=None, weights=None, *, top=None, batch_norm=None, preprocessing=No
         rng = rng or np.random.default_rng()
         fresh = VGG(depth or 16, batch_norm=bool(batch_norm), top=top is not False, rng=rng)
         if preprocessing is not None:
-            fresh.preprocessing = convention(preprocessing) if isinstance(preprocessing, str) else preprocessing
+            fresh.preprocessing = convention(preprocessing)
         return fresh
     file = vgg_weights.read(weights)
     found_depth = _depth(file.names)

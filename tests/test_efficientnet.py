@@ -1,5 +1,6 @@
 """EfficientNet-Lite: the table becomes the published networks, and weights go where they belong."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -12,6 +13,7 @@ from minicap.files import sha256
 from minicap.layer import Residual, Sequential
 from minicap.weights import efficientnet_weights
 from minicap.weights.efficientnet_weights import google
+from minicap.weights.preprocessing import TORCHVISION
 from minicap.weights.refusal import RefusalError
 
 
@@ -168,3 +170,11 @@ def test_the_features_are_the_outputs_of_the_layers_in_the_table(lite0, tmp_path
         assert model.features[name].shape(model) == model(x).shape[1:]
     both = efficientnet_lite(weights=path, features="lite0-regions+lite0-head")
     np.testing.assert_allclose(both(x), whole.up_to("relu_head")(x).mean(axis=(1, 2)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("given", ["torchvision", TORCHVISION])
+def test_a_preprocessing_is_given_by_name_or_as_one_and_keeps_the_networks_size(lite0, tmp_path, given):
+    fresh = efficientnet_lite(0, preprocessing=given)
+    read = efficientnet_lite(weights=saved(tmp_path / "lite.npz", lite0), preprocessing=given)
+    for model in (fresh, read):
+        assert model.preprocessing == dataclasses.replace(TORCHVISION, size=224, interpolation="bicubic")

@@ -90,7 +90,7 @@ class EfficientNetFile:
                                "batch norm's ε are unknown: use timm's tf_efficientnet_lite0, 1 or 2, or the file of "
                                "efficientnet-lite-pytorch")
         if wanted is not None:
-            return convention(wanted) if isinstance(wanted, str) else wanted, "as it was given"
+            return convention(wanted), "as it was given"
         if name is not None:
             return dataclasses.replace(EFFICIENTNET_LITE, order=order), f"the first kernels are Google's {name}"
         return EFFICIENTNET_LITE, ("assumed from the names in the file, because the first kernels are not Google's "

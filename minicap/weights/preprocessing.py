@@ -71,7 +71,9 @@ def convention_name(preprocessing):
 
 
 def convention(name):
-    """The Preprocessing called ``name``; UserError when there is none."""
+    """The Preprocessing called ``name``, which may also be one itself; UserError when there is none."""
+    if isinstance(name, Preprocessing):
+        return name
     if name not in CONVENTIONS:
         raise UserError(f"there is no preprocessing={name!r}; use one of {', '.join(CONVENTIONS)}")
     return CONVENTIONS[name]

@@ -37,7 +37,7 @@ def provenance(file, kernels, bias, by_names, channels_first=False, wanted=None)
     channels_first  are kernels stored as (F, C, K, K)?
     wanted     what the user says: a name in CONVENTIONS or a Preprocessing, which nothing overrules; or None
     """
-    if isinstance(wanted, str):
+    if wanted is not None:
         wanted = convention(wanted)
     known = KNOWN_FILES.get(file.digest()[:8]) if wanted is None and by_names == "torchvision" else None
     try:
