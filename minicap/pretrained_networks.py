@@ -5,6 +5,7 @@
 """
 
 import importlib.util
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def load_network(weights, *, features=None, preprocessing=None):
     Raises UserError when the file cannot be read, is of another network, or has no such layer.
     """
     file = read_weights(weights)
-    network = vgg if efficientnet_file(file) is None else efficientnet_lite
+    network = efficientnet_lite if _is_lite(file) else vgg
     return network(weights=file, features=features, preprocessing=preprocessing)
 
 
@@ -60,16 +61,11 @@ def by_network(features):
     if regions := [part for part in parts[1:] if FEATURES[part].stride is not None]:
         raise UserError(f"layer={features!r} has the regions of {regions[0]} behind other features; name them first, "
                         "and no others")
-    groups = []
-    for part in parts:
-        if groups and groups[-1][0] == network_of(part):
-            groups[-1][1].append(part)
-        elif any(name == network_of(part) for name, _ in groups):
-            raise UserError(f"layer={features!r} names layers of {network_of(part)} in two places; put them side by "
-                            "side")
-        else:
-            groups.append((network_of(part), [part]))
-    return ["+".join(of_network) for _, of_network in groups]
+    groups = [(network, "+".join(of_network)) for network, of_network in itertools.groupby(parts, network_of)]
+    networks = [network for network, _ in groups]
+    if again := next((network for network in networks if networks.count(network) > 1), None):
+        raise UserError(f"layer={features!r} names layers of {again} in two places; put them side by side")
+    return [of_network for _, of_network in groups]
 
 
 def network_of(features):
@@ -91,7 +87,7 @@ def find_weights(network):
     if len(named) == 1 and not is_lite:
         return named[0]
     for path in named:
-        if (efficientnet_file(read_weights(path)) is not None) == is_lite:
+        if _is_lite(read_weights(path)) == is_lite:
             return path
     if is_lite:
         return _in_package(PACKAGE.format(network.removeprefix(LITE)))
@@ -109,7 +105,7 @@ def weights_for(named, networks):
     if len(files) == len(networks) == 1:
         return files  # what is wrong with it, its reader will say
     files = [existing_weights(path) for path in files]
-    is_lite = {path: efficientnet_file(read_weights(path)) is not None for path in files}
+    is_lite = {path: _is_lite(read_weights(path)) for path in files}
     chosen = []
     for network in networks:
         fitting = [path for path in files if is_lite[path] == network.startswith(LITE) and path not in chosen]
@@ -152,6 +148,11 @@ def how_to_get(network, before=""):
     network = "vgg19" if network == "vgg" else network
     offered = any(network == of for of, _ in WEIGHTS)
     return f"{before}fetch them with `python -m minicap.download {network}`" if offered else ""
+
+
+def _is_lite(file):
+    """Whether a WeightFile is of an EfficientNet, and not of a VGG, by the names in it."""
+    return efficientnet_file(file) is not None
 
 
 def _in_package(package):

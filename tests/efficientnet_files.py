@@ -8,14 +8,14 @@ from minicap import efficientnet
 from minicap.efficientnet import STAGES, efficientnet_lite
 from minicap.weights.efficientnet_names import (
     IN_BLOCK,
-    KINDS,
     LITE_PYTORCH,
     TIMM,
     TIMM_IN_BLOCK,
     TIMM_WITHOUT_EXPANSION,
 )
+from minicap.weights.vgg_names import NORM_ROLES
 
-THEIR_KINDS = {ours: theirs for theirs, ours in KINDS.items()} | {"W": "weight", "b": "bias"}
+THEIR_KINDS = {ours: theirs for theirs, ours in NORM_ROLES.items()} | {"W": "weight", "b": "bias"}
 
 
 def random_file(variant, rng):

@@ -17,8 +17,8 @@ import re
 from dataclasses import dataclass
 
 from .refusal import RefusalError, shown
+from .vgg_names import NORM_ROLES, prefix_note
 
-KINDS = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "var"}
 LITE_PYTORCH = {"_conv_stem": "stem", "_bn0": "bn_stem", "_conv_head": "head", "_bn1": "bn_head", "_fc": "fc"}
 IN_BLOCK = {"_expand_conv": "expand", "_bn0": "bn_expand", "_depthwise_conv": "depthwise", "_bn1": "bn_depthwise",
             "_project_conv": "project", "_bn2": "bn_project"}
@@ -64,7 +64,7 @@ def naming(tensors):
             others.append(name)
         elif not name.endswith(".num_batches_tracked"):  # PyTorch's counter, which has no effect with a fixed momentum
             names[ours_of(name.removeprefix(prefix)) or name] = name
-    notes = (f"names: found behind the prefix {shown(repr(prefix))}",) if prefix else ()
+    notes = prefix_note([prefix])
     if others:
         notes += (f"names: {len(others)} of other modules left alone, such as {shown(others[0])}",)
     return Naming(names, not underscore, notes)
@@ -104,8 +104,8 @@ def _timm(tensors, prefix):
 
 def _ours(path, layer, kind):
     """ "block3.expand.W" for the path "block3.", the layer "expand" and the kind "weight"; None where there is none."""
-    if layer is None or kind not in KINDS:
+    if layer is None or kind not in NORM_ROLES:
         return None
     if layer.startswith("bn_"):
-        return f"{path}{layer}.{KINDS[kind]}"
+        return f"{path}{layer}.{NORM_ROLES[kind]}"
     return {"weight": f"{path}{layer}.W", "bias": f"{path}{layer}.b"}.get(kind)

@@ -90,7 +90,7 @@ def _by_pattern(tensors, pattern, ours, convention):
         names[ours_name] = name
     if not any(name.startswith("conv") and name.endswith(".W") for name in names):
         return None
-    return Naming(names, convention, _prefix_note(prefixes))
+    return Naming(names, convention, prefix_note(prefixes))
 
 
 def _refuse_several(prefixes):
@@ -98,7 +98,7 @@ def _refuse_several(prefixes):
                        "intended one by itself")
 
 
-def _prefix_note(prefixes):
+def prefix_note(prefixes):
     (prefix, *_) = prefixes
     return (f"names: found behind the prefix {shown(repr(prefix))}",) if prefix else ()
 
@@ -136,7 +136,7 @@ def _torch_naming(tensors):
         else:
             roles = NORM_ROLES if layer.startswith("bn") else ROLES
             names[f"{layer}.{roles.get(role, role)}"] = name
-    notes = () if stack == "features." else _prefix_note([stack]) or ("names: numbers, taken for those of features",)
+    notes = () if stack == "features." else prefix_note([stack]) or ("names: numbers, taken for those of features",)
     if others:
         arrays = "1 array" if len(others) == 1 else f"{len(others)} arrays"
         notes += (f"names: {arrays} of other modules left alone, such as {shown(others[0])}",)

@@ -76,7 +76,7 @@ def inputs_for(dataset, settings):
     if settings.finetune:
         layer = features_to_read(settings)
         if (source.layer, source.network) != (layer, NetworkFacts("VGG", 19)):
-            raise UserError(f"{features.path} holds {source.layer} features of {source.network}; finetune="
+            raise UserError(f"{features.path} holds {source.layer} features of {source.networks}; finetune="
                             f"{settings.finetune!r} needs VGG-19's {layer} here: extract layer={layer!r}, name it with "
                             "features= and the mirrored one with mirrored=")
     mirrored = open_features(settings.mirrored) if settings.mirrored else None
