@@ -40,7 +40,7 @@ from .terminal import shown
 from .writing import new_folder
 
 LARGEST = 60_000_000  # bytes; a larger folder is hard to send
-PATHS = ("data_dir", "splits", "features", "mirrored", "weights", "embeddings", "out")
+PATHS = ("data_dir", "splits", "features", "mirrored", "augmented", "weights", "embeddings", "out")
 
 CARD = """# A captioner trained by minicap
 

@@ -11,6 +11,7 @@ from .captioning.features.extractor import Extractor, Pictures, extract, extract
 from .captioning.features.own_features import import_features
 from .cli import option, parse_settings, run_program, warn_of_no_effect
 from .errors import UserError
+from .images import RandomCrop
 from .pretrained_networks import FEATURES, by_network
 from .weights.preprocessing import CONVENTIONS
 
@@ -47,6 +48,10 @@ class ExtractSettings:
     split: str | None = option(None, "only the images of this split (default: all images)",
                                choices=("train", "dev", "test"))
     mirror: bool = option(False, "flip every image horizontally, for minicap.train --mirrored")
+    random_crop: float | None = option(None, "take a part of every image with this fraction of its area or more, and "
+                                       "flip half of them, for minicap.train --augmented", metavar="X", above=0,
+                                       below=1)
+    seed: int = option(0, "--random-crop: random seed", metavar="N", least=0)
     batch_size: int = option(32, "images per batch", metavar="N", least=1)
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
 
@@ -61,21 +66,25 @@ def main(argv=None):
     by_network(settings.layer)  # refuses what is no layer
     device = get_device(settings.device)
     if settings.from_features is not None:
-        warn_of_no_effect(settings, ("data", "data_dir", "splits", "split_seed", "split", "mirror"),
+        warn_of_no_effect(settings, ("data", "data_dir", "splits", "split_seed", "split", "mirror", "random_crop",
+                                     "seed"),
                           "with from_features=, which has the pictures of that file")
         extract_from(settings.from_features, settings.weights, settings.layer, settings.out, device,
                      settings.batch_size, settings.preprocessing)
         return
+    crop = None if settings.random_crop is None else RandomCrop(settings.random_crop, settings.seed)
+    if crop is None:
+        warn_of_no_effect(settings, ["seed"], "without random_crop=")
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed)
     extractor = Extractor(settings.weights, settings.layer, device, settings.mirror,
-                          preprocessing=settings.preprocessing)
+                          preprocessing=settings.preprocessing, crop=crop)
     extractor.tell_assumptions()
     extract(Pictures(dataset, extractor, settings.split), extractor, settings.out, settings.batch_size)
 
 
 def import_array(settings):
     """--from-array: no network runs."""
-    if others := [name for name in ("weights", "from_features", "mirror") if getattr(settings, name)]:
+    if others := [name for name in ("weights", "from_features", "mirror", "random_crop") if getattr(settings, name)]:
         raise UserError(f"from_array= takes features as they are, without a network; leave out {others[0]}=")
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed,
                            pictures=False)

@@ -91,7 +91,7 @@ def run(given, settings):
 def warn_of_unused(given, settings):
     """A warning of the options that were ``given`` but have no effect on a run with these resolved ``settings``."""
     if settings.data == "shapes":
-        warn_of_no_effect(given, ("data_dir", "features", "mirrored", "layer", "weights"),
+        warn_of_no_effect(given, ("data_dir", "features", "mirrored", "augmented", "layer", "weights"),
                           "with data='shapes', whose pictures are generated")
     unused = [field for field in dataclasses.fields(given)
               if not settings.applies(field) and getattr(given, field.name) != field.default]

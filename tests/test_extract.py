@@ -17,7 +17,7 @@ from minicap.captioning.features.feature_file import open_features
 from minicap.cli import run_program
 from minicap.errors import UserError
 from minicap.files import sha256
-from minicap.images import read_image, resize
+from minicap.images import RandomCrop, read_image, resize
 from minicap.vgg import vgg
 
 COUNT = 20  # one image a batch, and progress is saved every 16 batches
@@ -339,6 +339,23 @@ def test_mirrored_features_of_one_split_are_those_of_the_pictures_turned_over(pi
         turned = resize(read_image(pictures / name), (32, 32))[:, ::-1]
         np.testing.assert_allclose(found, extractor([extractor.prepare(turned)])[0], rtol=1e-2, atol=1e-3)
         assert not np.allclose(found, extractor([extractor.prepare(pictures / name)])[0], atol=1e-3)
+
+
+def test_features_of_random_crops_are_those_of_the_parts(pictures, weights, tmp_path):
+    out = tmp_path / "parts.npy"
+    program.main([*arguments(pictures, weights, out, split="dev"), "--random-crop", "0.3", "--seed", "5"])
+    features, crop = open_features(out), RandomCrop(0.3, 5)
+    assert features.source.crop == {"area": 0.3, "seed": 5}
+    extractor = Extractor(weights, "fc7", CPU)
+    assert features.source.as_cropped(None) == extractor.source != features.source
+    for name, found in zip(features.images, features.array, strict=True):
+        part = resize(crop(read_image(pictures / name), name), (32, 32))
+        np.testing.assert_allclose(found, extractor([extractor.prepare(part)])[0], rtol=1e-2, atol=1e-3)
+
+
+def test_a_seed_without_random_crops_has_no_effect(pictures, weights, tmp_path, capsys):
+    program.main([*arguments(pictures, weights, tmp_path / "f.npy", split="dev"), "--seed", "5"])
+    assert "warning: --seed has no effect without --random-crop\n" in capsys.readouterr().err
 
 
 def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny, rng, tmp_path, capsys):

@@ -131,6 +131,15 @@ def test_mirrored_regions_are_learned_from_as_well(data, tmp_path, capsys):
     assert (tmp_path / "run" / "best.safetensors").exists()
 
 
+def test_features_of_parts_of_the_pictures_are_learned_from_as_well(data, tmp_path, capsys):
+    parts = [tiny_captioner.write_regions(tmp_path / f"{n}.npy", crop={"area": 0.5, "seed": n}) for n in range(2)]
+    several, run = ",".join(map(str, parts)), tmp_path / "run"
+    tiny_captioner.run_train(run, *data, *ATTEND, "--augmented", several, "--epochs", 1)
+    tiny_captioner.run_train(run, *data, *ATTEND, "--augmented", several, "--epochs", 1, "--resume")
+    with pytest.raises(UserError, match=r"with another augmented= \(2, not 1\)"):
+        tiny_captioner.run_train(run, *data, *ATTEND, "--augmented", parts[0], "--epochs", 1, "--resume")
+
+
 @pytest.mark.parametrize(("layer", "model"), [
     ("conv5_4+fc7", {"feature_size": 8, "global_size": 10}), ("pool5", {"feature_size": 8, "global_size": 0})])
 def test_features_are_made_of_photographs_and_caption_and_evaluate_make_the_same(monkeypatch, tmp_path, capsys, layer,

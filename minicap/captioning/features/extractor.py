@@ -26,6 +26,7 @@ class NetworkExtractor:
 
     layer    a name of :data:`.pretrained_networks.FEATURES` or several joined by +: "fc7", "conv5_4+fc7", ...
     mirror   flip every picture horizontally, for data augmentation
+    crop     a :class:`.images.RandomCrop` that the pictures have gone through, or None
     after    start from the features of this layer ("pool4"), not from the picture
     preprocessing   what the weights expect of pictures, as in :func:`.vgg`
     source   the FeatureSource of what it computes
@@ -33,7 +34,7 @@ class NetworkExtractor:
     Raises UserError when the weights cannot be read, or their network has no such layer.
     """
 
-    def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None):
+    def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None, crop=None):
         self.weights = existing_weights(weights)
         self.model = load_network(self.weights, features=layer, preprocessing=preprocessing)
         self.device, self.mirror, self.size = device, mirror, self.model.preprocessing.size
@@ -46,7 +47,7 @@ class NetworkExtractor:
         source = FeatureSource(layer, self.model.facts, self.model.digest(), used.to_json(),
                                f"whole image squashed to {self.size}x{self.size}, {used.interpolation}", shape,
                                parts if len(parts) > 1 else ())
-        self.source = source.as_mirrored() if mirror else source
+        self.source = (source.as_mirrored() if mirror else source).as_cropped(crop)
 
     def resize(self, picture):
         """A picture (H, W, 3) uint8 squashed to the size of the network's input, (size, size, 3) uint8."""
@@ -69,16 +70,16 @@ class NetworkExtractor:
 class Extractor:
     """Pictures to features, of one network or of several side by side: "lite2-regions+lite2-head+fc7".
 
-    weights, layer, device, mirror, after   as for :class:`NetworkExtractor`; without weights, those on this machine
-                                            are found; "FILE,FILE" or a list names those of two networks
-    preprocessing                           for each network, or None: a name is for one network alone
-    source                                  the FeatureSource of what it computes
-    size                                    the largest input of a network, in pixels
+    weights, layer, device, mirror, after, crop   as for :class:`NetworkExtractor`; without weights, those on this
+                                                  machine are found; "FILE,FILE" or a list names those of two networks
+    preprocessing   for each network, or None: a name is for one network alone
+    source          the FeatureSource of what it computes
+    size            the largest input of a network, in pixels
 
     Raises UserError when there are no weights, they cannot be read, or their network has no such layer.
     """
 
-    def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None):
+    def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None, crop=None):
         layers = by_network(layer)
         if isinstance(preprocessing, str) and len(layers) > 1:
             raise UserError(f"preprocessing= is for one network, and layer={layer!r} needs {len(layers)}; leave it out")
@@ -88,10 +89,11 @@ class Extractor:
         networks = [network_of(of_network) for of_network in layers]
         paths = weights if isinstance(weights, list) else weights_for(weights, networks)
         wanted = preprocessing if isinstance(preprocessing, (list, tuple)) else [preprocessing] * len(layers)
-        self.networks = [NetworkExtractor(path, of_network, device, mirror, after, preprocessing=of_pictures)
+        self.networks = [NetworkExtractor(path, of_network, device, mirror, after, preprocessing=of_pictures, crop=crop)
                          for path, of_network, of_pictures in zip(paths, layers, wanted, strict=True)]
         self.source = FeatureSource.joined([network.source for network in self.networks])
         self.size = max(network.size for network in self.networks)
+        self.crop = crop
 
     def prepare(self, picture):
         """A path, bytes, a file object or a uint8 array (H, W, 3) -> the input of each network, a tuple."""
@@ -127,7 +129,10 @@ class Pictures:
 
     def _read(self, name):
         try:
-            return self.extractor.prepare(self.dataset.image(name, at_least=self.extractor.size))
+            size, crop = self.extractor.size, self.extractor.crop
+            if crop is None:
+                return self.extractor.prepare(self.dataset.image(name, at_least=size))
+            return self.extractor.prepare(crop(self.dataset.image(name, at_least=round(size / crop.area)), name))
         except UserError as error:
             return error
 
@@ -197,7 +202,8 @@ def extract_from(path, weights, layer, out, device, batch_size=32, preprocessing
     if preprocessing not in (None, convention_name(used)):
         raise UserError(f"{file.path} was made with another preprocessing than preprocessing={preprocessing!r}; leave "
                         "it out, or begin with the pictures")
-    extractor = Extractor(weights, layer, device, file.source.mirrored, after=file.source.layer, preprocessing=used)
+    extractor = Extractor(weights, layer, device, file.source.mirrored, after=file.source.layer, preprocessing=used,
+                          crop=file.source.crop)
     if set(file.source.differences(extractor.source)) - {"layer", "shape", "parts"}:
         raise UserError(f"{file.path} is not from the network in {weights}, but from the weights with SHA-256 "
                         f"{file.source.weights_sha256[:8]}...; name those with weights=")

@@ -7,11 +7,18 @@ from typing import TypedDict
 
 from ...errors import UserError
 from ...networks import UNKNOWN, NetworkFacts
-from ...schema import Size, fitting
+from ...schema import Count, Size, fitting
 from ...weights.preprocessing import convention_name
 
 NAMES = {"weights_sha256": "weights", "beside": "second network"}  # of fields, in words
 MIRRORED = ", mirrored"  # at the end of FeatureSource.resize in files from before there was FeatureSource.mirrored
+
+
+class Crop(TypedDict):
+    """The numbers of an :class:`.images.RandomCrop`."""
+
+    area: float
+    seed: Count
 
 
 class PictureSize(TypedDict, total=False):
@@ -32,6 +39,7 @@ class FeatureSource:
     shape            of one row
     parts            if a row is a concatenation of the outputs of several layers, the shape of each
     mirrored         were pictures flipped horizontally?
+    crop             the :class:`.images.RandomCrop` of the pictures, as a dict; None for whole pictures
     beside           if several networks made a row, the sources of what those behind the first made; shape and parts
                      are those of the whole row
     """
@@ -44,6 +52,7 @@ class FeatureSource:
     shape: tuple[Size, ...]
     parts: tuple[tuple[Size, ...], ...] = ()
     mirrored: bool = False
+    crop: Crop | None = None
     beside: tuple = ()
 
     def __post_init__(self):
@@ -71,7 +80,7 @@ class FeatureSource:
     def to_json(self):
         described = {**vars(self), "network": self.network.to_json(), "shape": list(self.shape),
                      "parts": [list(part) for part in self.parts], "beside": [one.to_json() for one in self.beside]}
-        optional = ("parts", "mirrored", "beside")
+        optional = ("parts", "mirrored", "crop", "beside")
         return {name: value for name, value in described.items() if name not in optional or value}
 
     @classmethod
@@ -118,6 +127,11 @@ class FeatureSource:
     def as_mirrored(self):
         """The source of the same features of the mirrored pictures."""
         return dataclasses.replace(self, mirrored=True, beside=tuple(other.as_mirrored() for other in self.beside))
+
+    def as_cropped(self, crop):
+        """The source of the same features of parts of the pictures, by a RandomCrop or its numbers."""
+        crop = crop if crop is None or isinstance(crop, dict) else dataclasses.asdict(crop)
+        return dataclasses.replace(self, crop=crop, beside=tuple(other.as_cropped(crop) for other in self.beside))
 
     def global_size(self):
         """The number of global features after the regions; 0 if there are only regions."""

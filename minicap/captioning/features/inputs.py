@@ -28,11 +28,11 @@ class FeatureInputs:
     Pictures that could not be read during extraction are left out, with a warning, since extracting them again would
     not help. Pictures that are missing from the file are a UserError.
 
-    With features of the ``mirrored`` pictures as well, a call with an ``rng`` (in training) returns for each picture
-    one or the other, with equal probability.
+    With features of the ``mirrored`` pictures as well, and of ``augmented`` ones, a call with an ``rng`` (in training)
+    returns for each picture one or the other, with equal probability.
     """
 
-    def __init__(self, features, names, mirrored=None):
+    def __init__(self, features, names, mirrored=None, augmented=()):
         unreadable = set(features.unreadable)
         self.names = [name for name in names if name not in unreadable]
         features.check_images(self.names)
@@ -43,18 +43,28 @@ class FeatureInputs:
             raise UserError(f"none of the {len(names)} pictures could be read for {features.path}; fetch them again")
         self.features = features
         self.row = np.array([features.row[name] for name in self.names])
-        self.mirrored = None
+        self.mirrored, self.others = None, []
         if mirrored is not None:
             check_mirrored(features, mirrored)
-            self.mirrored = FeatureInputs(mirrored, self.names)
-            if self.mirrored.names != self.names:  # or its rows would be those of other pictures
-                raise UserError(f"{mirrored.path} lacks pictures that {features.path} has; extract it again")
+            self.mirrored = self._beside(mirrored)
+            self.others.append(self.mirrored)
+        for file in augmented:
+            check_augmented(features, file)
+            self.others.append(self._beside(file))
+
+    def _beside(self, file):
+        """The inputs for the same names of another file."""
+        inputs = FeatureInputs(file, self.names)
+        if inputs.names != self.names:  # or its rows would be those of other pictures
+            raise UserError(f"{file.path} lacks pictures that {self.features.path} has; extract it again")
+        return inputs
 
     def __call__(self, rows, rng=None):
         x = self.features.read(self.row[rows])
-        if rng is not None and self.mirrored is not None:
-            coin = rng.random(len(rows)) < 0.5
-            x[coin] = self.mirrored(rows[coin])
+        if rng is not None and self.others:
+            which = ((len(self.others) + 1) * rng.random(len(rows))).astype(int)  # the last is the picture as it is
+            for k, other in enumerate(self.others):
+                x[which == k] = other(rows[which == k])
         return x
 
 
@@ -63,3 +73,10 @@ def check_mirrored(features, mirrored):
     if mirrored.source != features.source.as_mirrored():
         raise UserError(f"{mirrored.path} does not hold the mirrored pictures' features by the network of "
                         f"{features.path}; extract them with mirror= and otherwise the same options")
+
+
+def check_augmented(features, augmented):
+    """UserError unless the second file is from ``extract --random-crop`` with the network of the first."""
+    if augmented.source.crop is None or augmented.source.as_cropped(None) != features.source:
+        raise UserError(f"{augmented.path} does not hold features of parts of the pictures by the network of "
+                        f"{features.path}; extract them with random_crop= and otherwise the same options")

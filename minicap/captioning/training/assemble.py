@@ -80,7 +80,8 @@ def inputs_for(dataset, settings):
                             f"{settings.finetune!r} needs VGG-19's {layer} here: extract layer={layer!r}, name it with "
                             "features= and the mirrored one with mirrored=")
     mirrored = open_features(settings.mirrored) if settings.mirrored else None
-    return {"train": FeatureInputs(features, dataset.splits["train"], mirrored),
+    augmented = [open_features(path) for path in (settings.augmented or "").split(",") if path]
+    return {"train": FeatureInputs(features, dataset.splits["train"], mirrored, augmented),
             "dev": FeatureInputs(features, dataset.splits["dev"])}, source
 
 

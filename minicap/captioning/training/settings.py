@@ -76,6 +76,9 @@ class TrainSettings:
                                    metavar="FILE", inherited=True, decides=False)
     mirrored: str | None = setting(None, "features of the mirrored training images (extract --split train --mirror), "
                                    "to train on as well", DATA, metavar="FILE", inherited=True)
+    augmented: str | None = setting(None, "features of parts of the training images (extract --split train "
+                                    "--random-crop), to train on as well; FILE,FILE,... for several", DATA,
+                                    metavar="FILE", inherited=True)
     layer: str | None = setting(None, "features to extract without --features (default: "
                                 + ", ".join(f"{layer} for {model}" for model, layer in FEATURES_OF.items())
                                 + "), as for minicap.extract", DATA, metavar="LAYER", decides=False)
@@ -269,6 +272,7 @@ class TrainSettings:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)
                   if field.metadata["decides"] and self.applies(field)}
         values |= {"mirrored": bool(self.mirrored), "embeddings": self.embeddings is not None or None,
+                   "augmented": len(self.augmented.split(",")) if self.augmented else None,
                    "embeddings_frozen": self.embeddings_frozen or None}
         # None, as in the checkpoints from before there were word vectors and the others
         return {name: None if FORMERLY.get(name) == value else value for name, value in values.items()}

@@ -90,3 +90,33 @@ def test_mirrored_features_have_to_come_from_the_same_network(tmp_path, source):
     other = write_mirrored(tmp_path / "m.npy", **source)
     with pytest.raises(UserError, match=r"m\.npy does not hold the mirrored pictures' features by the network of"):
         FeatureInputs(features, NAMES, other)
+
+
+# ------------------------------------------------------------------------------------------------- parts of pictures
+
+CROP = {"area": 0.5, "seed": 1}
+
+
+def write_augmented(path, factor, **source):
+    path = tiny_captioner.write_features(path, **{"crop": CROP} | source)
+    np.save(path, factor * np.load(path))
+    return open_features(path)
+
+
+def test_in_training_all_versions_of_a_picture_are_equally_frequent(tmp_path, rng):
+    features = open_features(tiny_captioner.write_features(tmp_path / "f.npy"))
+    parts = [write_augmented(tmp_path / f"{factor}.npy", factor) for factor in (2, 3)]
+    inputs = FeatureInputs(features, NAMES[3:9], write_mirrored(tmp_path / "m.npy"), parts)
+    plain = inputs(np.arange(6))
+    ratios = np.stack([inputs(np.arange(6), rng)[:, 0] for _ in range(400)]) / plain[:, 0]
+    ratios = np.round(ratios, 2)
+    for ratio in (1, -1, 2, 3):
+        assert 0.22 < (ratios == ratio).mean() < 0.28
+
+
+@pytest.mark.parametrize("source", [{"crop": None}, {"layer": "pool5"}, {"mirrored": True}])
+def test_features_of_parts_have_to_come_from_the_same_network(tmp_path, source):
+    features = open_features(tiny_captioner.write_features(tmp_path / "f.npy"))
+    other = write_augmented(tmp_path / "a.npy", 2, **source)
+    with pytest.raises(UserError, match=r"a\.npy does not hold features of parts of the pictures by the network of"):
+        FeatureInputs(features, NAMES, augmented=[other])
