@@ -67,6 +67,23 @@ def agreement(candidate, references):
     return sum(_similarity(candidate, reference) for reference in references) / len(references)
 
 
+def consensus(references):
+    """For each image an array with the mean CIDEr-D of each of its captions against its other ones.
+
+    ``references`` is a list of lists of captions, and document frequencies are counted in them. A caption without
+    others has nan.
+    """
+    counts = [[all_ngrams(words) for words in captions] for captions in references]
+    idf = inverse_document_frequency(counts)
+    found = []
+    for of_image in counts:
+        captions = [occurrences(of_caption, idf) for of_caption in of_image]
+        scores = agreements(captions, captions)
+        others = len(captions) - 1
+        found.append((scores.sum(axis=1) - scores.diagonal()) / others if others else np.full(1, np.nan))
+    return found
+
+
 def agreements(candidates, references):
     """The CIDEr-D of each caption against each reference alone, (C, S); both as lists of :func:`occurrences`.
 

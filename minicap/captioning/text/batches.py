@@ -27,6 +27,7 @@ class CaptionBatch:
     tokens        (N, T) int64, <start> and the words, then <pad>
     targets       (N, T) int64, the words and <end>, then <pad>
     lengths       (N,)   int64, in descending order: row n is valid in columns 0 .. lengths[n] - 1
+    weights       (N,)   float32, how much each caption counts, or None: all the same
 
     As lengths are in descending order, the captions that have not ended at step t are the first ``(lengths > t).sum()``
     rows: an LSTM computes on that slice and needs no mask (as with torch's packed sequences).
@@ -36,18 +37,20 @@ class CaptionBatch:
     tokens: np.ndarray
     targets: np.ndarray
     lengths: np.ndarray
+    weights: np.ndarray | None = None
 
 
 def make_batch(captions, max_length=None):
-    """A :class:`CaptionBatch` of ``captions``, a sequence of (image index, word indices).
+    """A :class:`CaptionBatch` of ``captions``, a sequence of (image index, word indices) or (..., ..., weight).
 
     A caption with more than ``max_length`` words is truncated to the first ``max_length``, without an <end>: the
     sentence does not end there, and with an <end> the model would learn to stop halfway.
     """
-    return batch_of_targets([image for image, _ in captions], [_targets(words, max_length) for _, words in captions])
+    images, words, *weights = zip(*captions, strict=True)
+    return batch_of_targets(images, [_targets(of_caption, max_length) for of_caption in words], *weights)
 
 
-def batch_of_targets(images, sequences):
+def batch_of_targets(images, sequences, weights=None):
     """The :class:`CaptionBatch` of N image indices and a sequence of targets for each, which normally ends in <end>."""
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
     order = np.argsort(-lengths, kind="stable")
@@ -60,7 +63,8 @@ def batch_of_targets(images, sequences):
     tokens = np.full((N, T), START, np.int64)
     tokens[:, 1:] = targets[:, :-1]  # the target of step t is the input of step t + 1
     tokens[~inside] = PAD
-    return CaptionBatch(np.asarray(images, np.int64)[order], tokens, targets, lengths)
+    weights = None if weights is None else np.asarray(weights, np.float32)[order]
+    return CaptionBatch(np.asarray(images, np.int64)[order], tokens, targets, lengths, weights)
 
 
 def _targets(words, max_length):
@@ -71,7 +75,7 @@ def _targets(words, max_length):
 class CaptionBatches:
     """Each iteration is an epoch: every caption exactly once, in batches of ``batch_size``; the last may be smaller.
 
-    captions   sequence of (image index, word indices), see :meth:`.Vocabulary.encode`
+    captions   sequence of (image index, word indices), see :meth:`.Vocabulary.encode`, or (..., ..., weight)
     rng        NumPy Generator; its state before an epoch determines the epoch, so a training run that saves it with the
                checkpoint continues as if it had never stopped
 
@@ -88,7 +92,7 @@ class CaptionBatches:
             raise ValueError(f"batch_size and max_length are at least 1, got {batch_size} and {max_length}")
         self.captions, self.batch_size, self.rng, self.max_length = captions, batch_size, rng, max_length
         self.one_per_image = one_per_image
-        self.size = len({image for image, _ in captions}) if one_per_image else len(captions)
+        self.size = len({image for image, *_ in captions}) if one_per_image else len(captions)
 
     def __len__(self):
         """The number of batches in an epoch."""
@@ -100,10 +104,10 @@ class CaptionBatches:
 
     def _shuffle(self):
         """The rows of ``captions`` in each batch, in the order of the epoch."""
-        lengths = np.array([len(words) for _, words in self.captions], np.int64)
+        lengths = np.array([len(words) for _, words, *_ in self.captions], np.int64)
         order = self.rng.permutation(len(self.captions))
         if self.one_per_image:
-            images = np.array([image for image, _ in self.captions], np.int64)[order]
+            images = np.array([image for image, *_ in self.captions], np.int64)[order]
             order = order[np.sort(np.unique(images, return_index=True)[1])]  # the first caption of each image
         chunk = self.batch_size if self.one_per_image else BATCHES_PER_CHUNK * self.batch_size
         batches = []
@@ -136,8 +140,9 @@ class BatchesByImage:
 
     def __init__(self, captions, batch_size, rng, max_length=40):
         self.captions_of = {}
-        for image, words in captions:
-            self.captions_of.setdefault(image, []).append((image, words))
+        for caption in captions:
+            image, *_ = caption
+            self.captions_of.setdefault(image, []).append(caption)
         self.max_length = max_length
         images = max(1, round(batch_size * len(self.captions_of) / len(captions)))
         self.batches = ImageBatches(len(self.captions_of), images, rng)

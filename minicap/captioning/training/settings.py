@@ -42,7 +42,7 @@ RECIPES = {
               "weight_decay": 0.0, "drop": 0.0, "word_dropout": 0.0},
 }
 # What runs had that are from before there was such a setting.
-FORMERLY = {"select_beam": 1, "region_size": 0, "query": "state"}
+FORMERLY = {"select_beam": 1, "region_size": 0, "query": "state", "consensus_weight": 0.0}
 FEATURES_OF = {"show-tell": "fc7", "attend": "conv5_4+fc7"}  # the features that are extracted for a model
 DATA, MODEL, LEARNING = "data and features", "model", "optimisation"
 FINE_TUNING, RUN = "starting from another run", "the run"
@@ -140,6 +140,9 @@ class TrainSettings:
                                          metavar="X", least=0)
     label_smoothing: float | None = setting(None, "fraction of the target probability spread over all words", LEARNING,
                                             recipe="label_smoothing", metavar="X", least=0, below=1)
+    consensus_weight: float = setting(0.0, "how much more the reference captions count that agree with the others of "
+                                      "their image: 0 not at all, 1 in proportion to their CIDEr", LEARNING,
+                                      metavar="X", least=0)
     clip: float = setting(5.0, "largest global norm of the gradient", LEARNING, metavar="X", above=0)
     average: float | None = setting(None, "decay of the moving average of the weights", LEARNING, recipe="average",
                                     metavar="X", least=0, below=1)

@@ -21,6 +21,7 @@ from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
 from ..features.feature_source import FeatureSource, differences_in_words
 from ..models.build import word_embedding
+from ..scoring.cider import consensus
 from ..scoring.metrics import score_captions
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
 
@@ -86,6 +87,8 @@ class Trainer:
     def make_batches(self):
         """The batches of an epoch; see :meth:`learn_from`."""
         captions, size = self._indexed("train"), self.settings.batch_size
+        if self.settings.consensus_weight:
+            captions = self._weighted(captions)
         if self.settings.batches == "image":
             return BatchesByImage(captions, size, self.shuffle_rng)
         one_per_image = self.captioner.source is None  # pixels: the network itself is trained on them
@@ -96,6 +99,23 @@ class Trainer:
         vocabulary = self.captioner.vocabulary
         return [(row, vocabulary.encode(vocabulary.tokenize(text)))
                 for row, name in enumerate(self.inputs[split].names) for text in self.dataset.captions[name]]
+
+    def _weighted(self, captions):
+        """The same with a weight for each, which is 1 on average: captions like the others of their image count more.
+
+        The weight is 1 - w + w · (its CIDEr-D against the others) / (the mean of these), or 0 if that is negative, with
+        the w of ``consensus_weight``. Phan et al. 2017 ("Consensus-based sequence training for video captioning")
+        derive such a weighted cross-entropy from the gradient of the expected CIDEr; theirs is not divided by a mean.
+        """
+        tokenize, w = self.captioner.vocabulary.tokenize, self.settings.consensus_weight
+        weights = []
+        for scores in consensus([[tokenize(text) for text in self.dataset.captions[name]]
+                                 for name in self.inputs["train"].names]):
+            mean = scores.mean()
+            relative = scores / mean if mean > 0 else np.ones(len(scores))  # nan: a single caption
+            weights.append(np.maximum(0, 1 - w + w * relative))
+        weights = np.concatenate(weights)
+        return [(*caption, weight) for caption, weight in zip(captions, weights / weights.mean(), strict=True)]
 
     # --- one epoch ------------------------------------------------------------------------------------------------
 
@@ -152,7 +172,8 @@ class Trainer:
 
     def learn_from(self, batch):
         """Add to every gradient; returns (the mean loss, a 0-d array on the device, the number of words)."""
-        loss, cache = self.model.forward(*self.model_inputs("train", batch))
+        weights = batch.weights if batch.weights is None else self.captioner.device.asarray(batch.weights)
+        loss, cache = self.model.forward(*self.model_inputs("train", batch), advantage=weights)
         self.model.backward(1.0, cache)
         return loss, int(batch.lengths.sum())
 

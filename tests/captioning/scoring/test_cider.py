@@ -10,6 +10,7 @@ from minicap.captioning.scoring.cider import (
     agreements,
     all_ngrams,
     cider,
+    consensus,
     inverse_document_frequency,
     occurrences,
     tf_idf,
@@ -76,3 +77,15 @@ def test_one_matrix_product_gives_what_the_definition_gives(train, candidates, r
     found = agreements(*([occurrences(counts, idf) for counts in captions] for captions in (candidates, references)))
     wanted = [[agreement(tf_idf(c, idf), [tf_idf(s, idf)]) for s in references] for c in candidates]
     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+@given(st.lists(st.lists(CAPTION, min_size=1, max_size=4), min_size=1, max_size=4))
+def test_the_consensus_of_a_caption_is_its_score_against_the_others_of_its_image(train):
+    idf = inverse_document_frequency([[all_ngrams(words) for words in captions] for captions in train])
+    found = consensus(train)
+    for of_image, captions in zip(found, train, strict=True):
+        assert len(of_image) == len(captions)
+        vectors = [tf_idf(all_ngrams(words), idf) for words in captions]
+        for k, score in enumerate(of_image):
+            others = vectors[:k] + vectors[k + 1:]
+            assert score == pytest.approx(agreement(vectors[k], others), abs=1e-9) if others else np.isnan(score)

@@ -41,6 +41,17 @@ def test_captions_of_equal_length_keep_their_order():
     np.testing.assert_array_equal(make_batch([(1, [4]), (2, [5]), (3, [4, 5])]).image_index, [3, 1, 2])
 
 
+def test_weights_stay_with_their_captions():
+    assert make_batch([(7, [4, 5])]).weights is None
+    captions = [(7, [4, 5], 0.5), (8, [6, 4, 5], 2.0), (7, [], 1.5)]
+    batch = make_batch(captions)
+    np.testing.assert_array_equal(batch.weights, np.float32([2.0, 0.5, 1.5]))
+    for batches in (CaptionBatches(captions, 2, rng()), BatchesByImage(captions, 2, rng())):
+        found = [(int(image), length, weight) for batch in batches
+                 for image, length, weight in zip(batch.image_index, batch.lengths, batch.weights, strict=True)]
+        assert sorted(found) == [(7, 1, 1.5), (7, 3, 0.5), (8, 4, 2.0)]
+
+
 def test_a_caption_that_is_too_long_is_cut_without_an_end():
     batch = make_batch([(0, [4, 5, 6, 7]), (1, [4, 5, 6])], max_length=3)
     np.testing.assert_array_equal(batch.lengths, [4, 3])

@@ -15,6 +15,7 @@ from minicap.backend import CPU
 from minicap.captioning.captioner import caption_all
 from minicap.captioning.checkpoint import load_tensors, save_tensors
 from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.text.batches import make_batch
 from minicap.captioning.training import trainer as training
 from minicap.captioning.training.assemble import inputs_for, new_captioner
 from minicap.captioning.training.settings import TrainSettings
@@ -252,6 +253,32 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_words(tmp_path):
     mean = trainer.train_epoch()
     assert len(seen) == len(trainer.batches) > 1
     assert mean == pytest.approx(sum(loss * n for loss, n in seen) / sum(n for _, n in seen), rel=1e-6)
+
+
+@pytest.mark.parametrize(("strength", "expected"), [(0.5, [1.25, 1.25, 0.5]), (1, [1.5, 1.5, 0]), (2, [2, 2, 0])])
+def test_captions_that_agree_with_the_others_of_their_image_count_more(tmp_path, strength, expected):
+    """Two say the same of the first image, the third has no word of theirs; other images have one caption each."""
+    captions = {name: ["red dog runs"] for split in DATA.splits.values() for name in split}
+    captions |= {"train-00000": ["a cat sits", "a cat sits", "blue birds fly away"], "train-00001": ["green", "grey"]}
+    data = ShapesDataset(train=9, dev=5, test=0, side=16)
+    data.captions = captions
+    trainer = make_trainer(tmp_path, data, consensus_weight=strength)
+    weights = {}
+    for image, _, weight in trainer.batches.captions:
+        weights.setdefault(image, []).append(weight)
+    mean = (sum(expected) + 2 + 7) / 12  # of those of 12 captions, before they are divided by it
+    np.testing.assert_allclose(np.concatenate(list(weights.values())) * mean, [*expected, *[1] * 9], rtol=1e-6)
+
+
+def test_a_weight_multiplies_the_loss_of_its_caption(tmp_path):
+    captions = [(0, [4, 5], 0.5), (0, [4], 2.0), (0, [5, 4, 5], 0.0)]
+    trainer = make_trainer(tmp_path, drop=0.0, label_smoothing=0.0)
+    each = [trainer.model.forward(*trainer.model_inputs("train", make_batch([caption])))[0] for caption in captions]
+    words = [len(words) + 1 for _, words, _ in captions]
+    loss, count = trainer.learn_from(make_batch(captions))
+    assert count == sum(words)
+    weighted = sum(w * n * float(l) for (_, _, w), n, l in zip(captions, words, each, strict=True))
+    assert float(loss) == pytest.approx(weighted / count, rel=1e-5)
 
 
 def test_dev_is_scored_with_the_average_and_training_goes_on_with_the_weights(tmp_path):
