@@ -9,9 +9,9 @@ from .backend import get_device
 from .captioning.data import load_dataset
 from .captioning.features.extractor import Extractor, Pictures, extract, extract_from
 from .captioning.features.own_features import import_features
+from .captioning.features.random_crop import RandomCrop
 from .cli import option, parse_settings, run_program, warn_of_no_effect
 from .errors import UserError
-from .images import RandomCrop
 from .pretrained_networks import FEATURES, by_network
 from .weights.preprocessing import CONVENTIONS
 

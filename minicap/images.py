@@ -19,9 +19,7 @@ import contextlib
 import io
 import threading
 import warnings
-import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -124,31 +122,6 @@ def centre_crop(image, size):
         raise ValueError(f"a crop of {size}x{size} does not fit into an image of shape {image.shape}; resize it first")
     top, left = round((H - size) / 2), round((W - size) / 2)
     return image[top:top + size, left:left + size]
-
-
-@dataclass(frozen=True)
-class RandomCrop:
-    """A part of a picture with ``area``, a fraction from 0 to 1, or more of its area, and flipped in half of the cases.
-
-    As in Szegedy et al. 2015 ("Going deeper with convolutions", section 6), the fraction is uniform and the part up to
-    4/3 times wider or higher than the picture, relatively. ``seed`` and the picture's name determine them.
-    """
-
-    area: float
-    seed: int
-
-    def __call__(self, picture, name):
-        """(H, W, 3) uint8 -> (h, w, 3), a view of it or a mirrored one."""
-        rng = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
-        H, W = picture.shape[:2]
-        height = width = 2.0
-        while max(height, width) > 1:  # fractions of those of the picture
-            area, aspect = rng.uniform(self.area, 1), np.exp(rng.uniform(-1, 1) * np.log(4 / 3))
-            height, width = np.sqrt(area / aspect), np.sqrt(area * aspect)
-        h, w = max(1, round(H * height)), max(1, round(W * width))
-        top, left = rng.integers(H - h + 1), rng.integers(W - w + 1)
-        part = picture[top:top + h, left:left + w]
-        return part[:, ::-1] if rng.random() < 0.5 else part
 
 
 def read_ahead(read, names, batch_size, threads=2):

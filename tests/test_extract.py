@@ -14,10 +14,11 @@ from minicap import extract as program
 from minicap.backend import CPU
 from minicap.captioning.features.extractor import Extractor
 from minicap.captioning.features.feature_file import open_features
+from minicap.captioning.features.random_crop import RandomCrop
 from minicap.cli import run_program
 from minicap.errors import UserError
 from minicap.files import sha256
-from minicap.images import RandomCrop, read_image, resize
+from minicap.images import read_image, resize
 from minicap.vgg import vgg
 
 COUNT = 20  # one image a batch, and progress is saved every 16 batches

@@ -14,7 +14,7 @@ from PIL import Image
 
 from minicap import images
 from minicap.errors import UserError
-from minicap.images import RandomCrop, centre_crop, read_ahead, read_image, resize, resize_short_side
+from minicap.images import centre_crop, read_ahead, read_image, resize, resize_short_side
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -423,31 +423,3 @@ def test_the_next_batch_is_read_while_this_one_is_used_and_no_more():
 def test_an_error_while_reading_reaches_the_caller():
     with pytest.raises(KeyError):
         list(read_ahead({"a": 1}.__getitem__, "ab", 1))
-
-
-# ------------------------------------------------------------------------------------------------- parts of pictures
-
-def test_a_random_crop_is_a_part_of_the_picture_with_the_area_that_was_asked_for():
-    picture = np.zeros((60, 80, 3), np.uint8)
-    picture[..., 0], picture[..., 1] = np.arange(60)[:, None], np.arange(80)  # where a pixel is
-    areas, flipped, corners = [], [], set()
-    for n in range(300):
-        part = RandomCrop(0.4, 7)(picture, f"{n}.jpg").astype(int)
-        h, w, _ = part.shape
-        areas.append(h * w / (60 * 80))
-        assert 0.7 < (w / 80) / (h / 60) < 1.4
-        flipped.append(part[0, 0, 1] > part[0, 1, 1])
-        upright = part[:, ::-1] if flipped[-1] else part
-        top, left, _ = upright[0, 0]
-        corners.add((top, left))
-        np.testing.assert_array_equal(upright, picture[top:top + h, left:left + w])
-    assert 0.38 < min(areas) < 0.45 and 0.9 < max(areas) <= 1
-    assert 0.4 < np.mean(flipped) < 0.6 and len(corners) > 100
-
-
-def test_name_and_seed_determine_a_random_crop(rng):
-    picture = rng.integers(0, 256, (50, 70, 3), dtype=np.uint8)
-    same = RandomCrop(0.5, 1)(picture, "a.jpg")
-    np.testing.assert_array_equal(same, RandomCrop(0.5, 1)(picture, "a.jpg"))
-    assert any(RandomCrop(0.5, seed)(picture, "a.jpg").shape != same.shape for seed in (2, 3))
-    assert RandomCrop(0.5, 1)(picture[:1, :1], "a.jpg").shape == (1, 1, 3)

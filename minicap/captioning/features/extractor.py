@@ -26,7 +26,7 @@ class NetworkExtractor:
 
     layer    a name of :data:`.pretrained_networks.FEATURES` or several joined by +: "fc7", "conv5_4+fc7", ...
     mirror   flip every picture horizontally, for data augmentation
-    crop     a :class:`.images.RandomCrop` that the pictures have gone through, or None
+    crop     a :class:`.RandomCrop` that the pictures have gone through, or None
     after    start from the features of this layer ("pool4"), not from the picture
     preprocessing   what the weights expect of pictures, as in :func:`.vgg`
     source   the FeatureSource of what it computes

@@ -15,7 +15,7 @@ MIRRORED = ", mirrored"  # at the end of FeatureSource.resize in files from befo
 
 
 class Crop(TypedDict):
-    """The numbers of an :class:`.images.RandomCrop`."""
+    """The numbers of an :class:`.RandomCrop`."""
 
     area: float
     seed: Count
@@ -39,7 +39,7 @@ class FeatureSource:
     shape            of one row
     parts            if a row is a concatenation of the outputs of several layers, the shape of each
     mirrored         were pictures flipped horizontally?
-    crop             the :class:`.images.RandomCrop` of the pictures, as a dict; None for whole pictures
+    crop             the :class:`.RandomCrop` of the pictures, as a dict; None for whole pictures
     beside           if several networks made a row, the sources of what those behind the first made; shape and parts
                      are those of the whole row
     """
