@@ -5,10 +5,13 @@ same object is printed at the start and saved with the result, so a run can be r
 """
 
 import argparse
+import contextlib
 import dataclasses
 import math
 import os
 import sys
+import time
+import traceback
 import types
 import typing
 
@@ -18,6 +21,9 @@ from .interrupt import INTERRUPTED, end, end_at_once, ends_at_once, raise_again
 from .paths import same_path
 from .terminal import show_text_only, shown
 
+# What MPI launchers tell the processes that they start: MPICH and its relatives, Open MPI, MVAPICH.
+LAUNCHED = {"PMI_RANK": "PMI_SIZE", "OMPI_COMM_WORLD_RANK": "OMPI_COMM_WORLD_SIZE",
+            "MV2_COMM_WORLD_RANK": "MV2_COMM_WORLD_SIZE"}
 LARGEST = 2**53  # of whole numbers: up to here a float, or another program that reads them, has each of them
 
 
@@ -159,8 +165,23 @@ def _argument(field, kind):
     return keywords | ({"required": True} if required else {"default": field.default})
 
 
-def run_program(main, argv=None):
-    """Run ``main(argv)`` and exit: 0 on success, 2 with a one-line message on a user's mistake, 130 on Ctrl-C."""
+def launched():
+    """(rank, size): which of how many processes this is, as an MPI launcher has told it; (0, 1) without one."""
+    for rank, size in LAUNCHED.items():
+        with contextlib.suppress(KeyError, ValueError):
+            return int(os.environ[rank]), int(os.environ[size])
+    return 0, 1
+
+
+def run_program(main, argv=None, *, together=False):
+    """Run ``main(argv)`` and exit: 0 on success, 2 with a one-line message on a user's mistake, 130 on Ctrl-C.
+
+    ``together``: the program can be several processes (distributed.py). Rank 0 alone prints, and one that fails ends
+    all of them.
+    """
+    rank, size = launched()
+    if size > 1:
+        main = _one_of_several(main, rank, size, together)
     OPTIONS.clear()
     show_text_only()
     if hasattr(sys.stdout, "reconfigure"):  # what an encoding lacks is printed like "\\u4e2d"
@@ -171,12 +192,46 @@ def run_program(main, argv=None):
         code = _exit_code(main, argv)
     except KeyboardInterrupt:  # while an error was printed
         code = INTERRUPTED
+    except Exception:
+        if size == 1:
+            raise
+        traceback.print_exc()
+        code = 1
     finally:
         if at_once:
             end_at_once()  # Python takes a while to clear up
+    if code and (group := _group()):
+        group.abort(code)  # the others would wait for this process
     if at_once and code == INTERRUPTED:
         end()  # and cannot, where a library was interrupted while it compiled
     sys.exit(code or 0)
+
+
+def _group():
+    """The processes that this one has joined (distributed.py), or None."""
+    distributed = sys.modules.get("minicap.distributed")
+    return distributed and distributed.joined()
+
+
+def _one_of_several(main, rank, size, together):
+    """``main`` for one of ``size`` processes, of which rank 0 alone prints."""
+    def run(argv):
+        with contextlib.ExitStack() as stack:
+            if rank > 0:
+                nowhere = stack.enter_context(open(os.devnull, "w"))
+                stack.enter_context(contextlib.redirect_stdout(nowhere))
+                stack.enter_context(contextlib.redirect_stderr(nowhere))
+            try:
+                if not together:
+                    raise UserError(f"mpiexec has started {size} processes of a program that is a single one; leave "
+                                    "out mpiexec")
+                return main(argv)
+            except (Exception, KeyboardInterrupt) as error:
+                if rank > 0 and _group() is None:
+                    raise SystemExit(2) from error  # rank 0 makes the same mistake, and says so
+                time.sleep(0.5 * (rank > 0))  # rank 0, if it has failed as well, ends all of us meanwhile
+                raise
+    return run
 
 
 def _exit_code(main, argv):

@@ -2,10 +2,13 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 import sys
 
-from .backend import get_device
+import numpy as np
+
+from .backend import get_device, to_numpy
 from .captioning.captioner import Captioner, caption_all
 from .captioning.checkpoint import write_description
 from .captioning.data import load_dataset
@@ -14,6 +17,7 @@ from .captioning.training.self_critical import SelfCriticalTrainer
 from .captioning.training.settings import TrainSettings, next_folder
 from .captioning.training.trainer import Trainer
 from .cli import parse_settings, run_program, warn_of_no_effect
+from .distributed import join
 from .errors import UserError, warn
 from .files import read_json, write_json
 from .locks import locked_folder
@@ -28,13 +32,14 @@ NEEDED = {"show-tell": "model='show-tell'", "attend": "model='attend'", "cider":
 
 def main(argv=None):
     given = parse_settings(TrainSettings, "train", "Train an image captioner.", argv)
-    settings = given.resolved()
-    if settings.gradcheck:
-        return run(given, settings)
+    group, settings = join(), None
     with contextlib.ExitStack() as stack:
-        settings = hold_folder(stack, given, settings)
-        check_folder(expanded(settings.out), settings.resume)
-        return run(given, settings)
+        if group.rank == 0:
+            settings = given.resolved()
+            if not settings.gradcheck:
+                settings = hold_folder(stack, given, settings)
+                check_folder(expanded(settings.out), settings.resume)
+        return run(given, group.share(settings), group)
 
 
 def hold_folder(stack, given, settings):
@@ -52,30 +57,33 @@ def hold_folder(stack, given, settings):
             settings = dataclasses.replace(settings, out=next_folder(settings.data))
 
 
-def run(given, settings):
-    """Train with the resolved ``settings`` of those ``given``."""
+def run(given, settings, group):
+    """Train with the resolved ``settings`` of those ``given``, together with the other processes of the group."""
     print("settings: " + ", ".join(f"{name}={value}" for name, value in settings.of_use().items()))
     folder = expanded(settings.out)
     warn_of_unused(given, settings)
-    device = get_device(settings.device)
+    device = device_of(group, settings.device)
     dataset = load_dataset(settings.data, settings.data_dir, splits=settings.splits, split_seed=settings.split_seed,
                            pictures=settings.features is None)
     if dataset.name != "shapes" and settings.features is None:
-        settings = dataclasses.replace(settings, features=str(extracted_features(dataset, settings, device)))
+        features = str(extracted_features(dataset, settings, device)) if group.rank == 0 else None
+        settings = dataclasses.replace(settings, features=group.share(features))
     captioner, inputs = assemble(settings, dataset, device)
     if len(inputs["dev"].names) == 1 and settings.select == "cider":
         warn("dev is a single image, whose CIDEr is always 0, so that no epoch is better than another; add images to "
              "dev or use --select bleu4")
     kind = SelfCriticalTrainer if settings.objective == "cider" else Trainer
-    trainer = kind(captioner, dataset, inputs, settings, folder)
+    trainer = kind(captioner, dataset, inputs, settings, folder, group)
     if settings.gradcheck:
         return check_gradients_of(trainer)
+    check_agreement(group, trainer)
     print(f"{dataset!r}; {captioner.vocabulary!r}; {captioner.model!r} on {device}")
     if settings.resume:
         trainer.resume()  # before anything is written, so that settings that do not fit leave the run unchanged
         print(f"resuming after epoch {trainer.epoch}")
-    write_json(folder / "settings.json", dataclasses.asdict(settings))
-    write_description(folder, captioner)
+    if group.rank == 0:
+        write_json(folder / "settings.json", dataclasses.asdict(settings))
+        write_description(folder, captioner)
     try:
         best = trainer.run()
     except KeyboardInterrupt as interrupt:
@@ -85,7 +93,35 @@ def run(given, settings):
     search = "greedy" if settings.select_beam == 1 else f"beam {settings.select_beam}"
     print(f"best epoch {best['epoch']}: dev BLEU-4 {100 * best['bleu4']:.1f}, CIDEr {100 * best['cider']:.1f} "
           f"({search})")
-    show(folder, trainer, device)
+    if group.rank == 0:
+        show(folder, trainer, device)
+
+
+def device_of(group, name):
+    """The device of this process: of several on a machine, each has a GPU of its own."""
+    device = get_device(name)
+    if group.size == 1 or device.xp is np or ":" in name:
+        return device
+    count = device.xp.cuda.runtime.getDeviceCount()
+    if group.local_size > count:
+        raise UserError(f"{group.local_size} processes on a machine with {count} GPUs; start as many as there are, or "
+                        "use device='cpu'")
+    return get_device(f"cuda:{group.local_rank}")
+
+
+def check_agreement(group, trainer):
+    """UserError unless all processes begin with the same: they may read other files, on other machines."""
+    captioner = trainer.captioner
+    captions = [(name, trainer.dataset.captions[name]) for split in ("train", "dev")
+                for name in trainer.inputs[split].names]
+    weights = {name: to_numpy(p.data) for name, p in captioner.model.named_state()}
+    facts = {"words": captioner.vocabulary.digest, "captions": captions, "features": captioner.source,
+             "weights": [(name, data.tobytes()) for name, data in weights.items()]}
+    digests = {what: hashlib.sha256(repr(value).encode()).hexdigest() for what, value in facts.items()}
+    for rank, theirs in enumerate(group.gather(digests)):
+        if different := [what for what in digests if theirs[what] != digests[what]]:
+            raise UserError(f"rank {rank} begins with other {different[0]} than rank {group.rank}; give all machines "
+                            "the same data, features and version of minicap")
 
 
 def warn_of_unused(given, settings):
@@ -158,4 +194,4 @@ def show(folder, trainer, device, count=12):
 
 
 if __name__ == "__main__":
-    run_program(main)
+    run_program(main, together=True)

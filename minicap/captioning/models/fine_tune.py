@@ -67,6 +67,9 @@ class FineTuned(Layer):
     def sample_masks(self, N, T):
         return self.captioner.sample_masks(N, T)
 
+    def draws(self):
+        return self.captioner.draws()
+
     def attention_maps(self, image, words):
         return self.captioner.attention_maps(self.run_block(image), words)
 

@@ -136,6 +136,11 @@ class ShowAttendTell(Layer):
         return {name: layer.sample_mask((N, T, size), self.output.vocabulary.W.data)
                 for name, (layer, size) in layers.items() if layer.drop} or None
 
+    def draws(self):
+        """As :meth:`.ShowTell.draws`."""
+        return {"steps": [self.words.word_dropout, self.words.dropout, self.output.drop_state, self.output.drop_output],
+                "images": [self.regions.dropout]}
+
     def attention_maps(self, image, words):
         """The attention for each of ``words`` and then for <end>: α (T + 1, L), with a sentinel (T + 1, L + 1).
 

@@ -128,6 +128,10 @@ class ShowTell(Layer):
         return {"words": self.drop_words.sample_mask((N, T, self.embedding.W.shape[1]), W),
                 "hidden": self.drop_hidden.sample_mask((N, T, len(W)), W)}
 
+    def draws(self):
+        """The layers that draw random numbers, by the order of their rows: {order: [layers]} (training/together.py)."""
+        return {"captions": [self.drop_words], "words": [self.drop_hidden]}
+
     def _lstm_inputs(self, image, embedded, lengths):
         """The LSTM's arguments, from (N, E), (N, T, E) and (N,): the image as x_{-1}, or as a constant input."""
         lengths = np.asarray(lengths)

@@ -41,8 +41,8 @@ class SelfCriticalTrainer(Trainer):
     settings: also needs ``samples`` and ``baseline``.
     """
 
-    def __init__(self, captioner, dataset, inputs, settings, folder):
-        super().__init__(captioner, dataset, inputs, settings, folder)
+    def __init__(self, captioner, dataset, inputs, settings, folder, group=None):
+        super().__init__(captioner, dataset, inputs, settings, folder, group)
         self.words = np.array(captioner.vocabulary.words, object)
         tokenize = captioner.vocabulary.tokenize
         self.cider = CiderD([[[*tokenize(text), SPECIAL[END]] for text in dataset.captions[name]]
@@ -53,20 +53,32 @@ class SelfCriticalTrainer(Trainer):
         return ImageBatches(len(self.inputs["train"].names), images, self.shuffle_rng)
 
     def learn_from(self, images):
-        """Sample captions of these images (I,), score them, and add to every gradient; (-mean reward, how many)."""
-        put = self.captioner.device.asarray
-        x = put(self.inputs["train"](images, self.shuffle_rng))
-        sampled, image_of, rewards, baseline, masks = self.sample(x, images)
-        order = np.argsort([-len(caption) for caption in sampled], kind="stable")  # as in a batch: the longest first
-        batch = batch_of_targets(image_of[order], [sampled[n] for n in order])
-        advantage = (rewards - baseline)[order].astype(np.float32)
-        masks = masks and {at: mask[put(order), :batch.tokens.shape[1]] for at, mask in masks.items()}
-        _, cache = self.model.forward(x, put(batch.image_index), put(batch.tokens), put(batch.targets), batch.lengths,
-                                      advantage=put(advantage), masks=masks)
-        self.model.backward(1.0, cache)
-        return -rewards.mean(), len(sampled)
+        """Sample captions of these images (I,), score them, and add to every gradient; (-mean reward, how many).
 
-    def sample(self, x, images):
+        In a group, each process has some of the images, and returns what they contribute to the mean.
+        """
+        count, images = len(images), self.together.images_of(images, self.settings.samples)
+        sampler = Sampler(self.group, self.shuffle_rng, len(self.words))
+        rewards, words = np.zeros(0), 0
+        if len(images):
+            put = self.captioner.device.asarray
+            x = put(self.inputs["train"](images, self.together.image_rng))
+            sampled, image_of, rewards, baseline, masks = self.sample(x, images, sampler)
+            order = np.argsort([-len(caption) for caption in sampled], kind="stable")  # as in a batch: longest first
+            batch = batch_of_targets(image_of[order], [sampled[n] for n in order])
+            words = int(batch.lengths.sum())
+        sampler.finish()
+        self.together.align_generators(count)
+        totals = self.group.sum_(np.array([words, len(rewards)], float))
+        if len(images):
+            advantage = (rewards - baseline)[order].astype(np.float32)
+            masks = masks and {at: mask[put(order), :batch.tokens.shape[1]] for at, mask in masks.items()}
+            _, cache = self.model.forward(x, put(batch.image_index), put(batch.tokens), put(batch.targets),
+                                          batch.lengths, advantage=put(advantage), masks=masks)
+            self.model.backward(words / totals[0], cache)
+        return -rewards.sum() / totals[1], int(totals[1])
+
+    def sample(self, x, images, sampler):
         """Sample K captions of each of I images: (captions, image_of, rewards, baselines, dropout masks or None).
 
         All have N = I·K entries.
@@ -85,7 +97,7 @@ class SelfCriticalTrainer(Trainer):
 
         state = start.select(put(image_of))
         state = DecoderState((*state.rows, put(np.arange(I * K))), state.shared)  # and its number
-        sampled = targets(sample(step, state, rng=self.shuffle_rng, max_length=MAX_LENGTH, forbid=()))
+        sampled = targets(sample(step, state, rng=sampler, max_length=MAX_LENGTH, forbid=()))
         rewards = self.rewards(images[image_of], sampled)
         if self.settings.baseline == "others":
             total = rewards.reshape(I, K).sum(axis=1)
@@ -97,6 +109,29 @@ class SelfCriticalTrainer(Trainer):
         """The CIDEr-D of each caption (word indices) against the references of its image, (N,)."""
         return np.array([self.cider(image, self.words[caption].tolist())
                          for image, caption in zip(images, captions, strict=True)])
+
+
+class Sampler:
+    """The random numbers by which the processes of a group sample one word after another, each for its own captions.
+
+    They are drawn as one process would draw them: for the captions that have not ended, of all processes.
+    """
+
+    def __init__(self, group, rng, words):
+        self.group, self.rng, self.words = group, rng, words
+
+    def standard_exponential(self, shape):
+        counts = self.group.gather(shape[0])
+        noise, begin = self.rng.standard_exponential((sum(counts), self.words)), sum(counts[:self.group.rank])
+        self.ended = sum(counts) == 0
+        return noise[begin:begin + shape[0]]
+
+    def finish(self):
+        """This process's captions have ended; go on until those of the others have, too."""
+        if self.group.size > 1:
+            self.ended = False
+            while not self.ended:
+                self.standard_exponential((0, self.words))
 
 
 def targets(found):

@@ -11,6 +11,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from ...backend import to_numpy
+from ...distributed import Alone
 from ...errors import UserError, warn
 from ...files import write_text
 from ...flat import flatten
@@ -21,11 +22,13 @@ from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
 from ..features.feature_source import FeatureSource, differences_in_words
 from ..models.build import word_embedding
-from ..scoring.cider import consensus
 from ..scoring.metrics import score_captions
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
+from .consensus_weights import weighted
+from .together import EveryNth, TrainingTogether
 
 FEW_DISTINCT = 0.02  # fraction of distinct captions below which the model probably ignores the images
+LONGEST_WAIT = 60.0  # seconds, for another process in a step of training
 # What last.safetensors says of a run that can go on, beside its tensors.
 MAX_LOSS = 700.0     # a perplexity of e^700 is close to the largest float64, and training has failed long before
 
@@ -59,10 +62,12 @@ class Trainer:
 
     inputs: split -> rows of model inputs (inputs.py). settings: a resolved TrainSettings, of which it reads epochs,
     batch_size, batches, lr, finetune_lr, warmup_epochs, schedule, weight_decay, clip, average, patience, select,
-    select_beam, seed and embeddings_frozen.
+    select_beam, seed and embeddings_frozen. group: the processes that train together (distributed.py); each takes its
+    part of every batch, and rank 0 writes the files.
     """
 
-    def __init__(self, captioner, dataset, inputs, settings, folder):
+    def __init__(self, captioner, dataset, inputs, settings, folder, group=None):
+        self.group = group or Alone()
         self.captioner, self.dataset, self.inputs, self.settings, self.folder = \
             captioner, dataset, inputs, settings, folder
         self.model = captioner.model
@@ -83,12 +88,16 @@ class Trainer:
         self.schedule = warmup_cosine(int(settings.warmup_epochs * steps), settings.epochs * steps,
                                       floor=1.0 if settings.schedule == "constant" else 0.02)
         self.epoch, self.best, self.epochs_since_best, self.history = 0, None, 0, []
+        self.together = TrainingTogether(self.group, self.model, self.shuffle_rng)
 
     def make_batches(self):
         """The batches of an epoch; see :meth:`learn_from`."""
         captions, size = self._indexed("train"), self.settings.batch_size
         if self.settings.consensus_weight:
-            captions = self._weighted(captions)
+            texts = [self.dataset.captions[name] for name in self.inputs["train"].names]
+            tokenize = self.captioner.vocabulary.tokenize
+            captions = weighted(captions, [list(map(tokenize, of_image)) for of_image in texts],
+                                self.settings.consensus_weight)
         if self.settings.batches == "image":
             return BatchesByImage(captions, size, self.shuffle_rng)
         one_per_image = self.captioner.source is None  # pixels: the network itself is trained on them
@@ -100,23 +109,6 @@ class Trainer:
         return [(row, vocabulary.encode(vocabulary.tokenize(text)))
                 for row, name in enumerate(self.inputs[split].names) for text in self.dataset.captions[name]]
 
-    def _weighted(self, captions):
-        """The same with a weight for each, which is 1 on average: captions like the others of their image count more.
-
-        The weight is 1 - w + w · (its CIDEr-D against the others) / (the mean of these), or 0 if that is negative, with
-        the w of ``consensus_weight``. Phan et al. 2017 ("Consensus-based sequence training for video captioning")
-        derive such a weighted cross-entropy from the gradient of the expected CIDEr; theirs is not divided by a mean.
-        """
-        tokenize, w = self.captioner.vocabulary.tokenize, self.settings.consensus_weight
-        weights = []
-        for scores in consensus([[tokenize(text) for text in self.dataset.captions[name]]
-                                 for name in self.inputs["train"].names]):
-            mean = scores.mean()
-            relative = scores / mean if mean > 0 else np.ones(len(scores))  # nan: a single caption
-            weights.append(np.maximum(0, 1 - w + w * relative))
-        weights = np.concatenate(weights)
-        return [(*caption, weight) for caption, weight in zip(captions, weights / weights.mean(), strict=True)]
-
     # --- one epoch ------------------------------------------------------------------------------------------------
 
     def run(self):
@@ -127,7 +119,7 @@ class Trainer:
                 line = {"epoch": self.epoch + 1, "loss": self.train_epoch()}
                 seconds = time.perf_counter() - begin
                 with self.average.applied():
-                    line |= self.score_on_dev() | {"seconds": round(seconds, 1)}
+                    line = self.group.share(line | self.score_on_dev() | {"seconds": round(seconds, 1)})
                     self.keep_if_best(line)
             self.epoch += 1
             self.history.append(line)
@@ -147,10 +139,12 @@ class Trainer:
                 loss, count = self.step(batch)
                 total, counted = total + loss * count, counted + count
                 bar.update()
+                self.group.limit_waiting(LONGEST_WAIT)  # not in the first step, when functions may be compiled
                 if number % checked == 0 or number == len(self.batches):
                     mean = float(to_numpy(total)) / counted  # waits for the device, so not at every step
                     self.expect_finite(mean, f"by batch {number}")
                     bar.set_postfix(loss=f"{mean:.3f}")
+        self.group.limit_waiting(None)  # for the dev scores, and until rank 0 has saved everything
         return mean
 
     def expect_finite(self, loss, when):
@@ -163,25 +157,36 @@ class Trainer:
 
     def step(self, batch):
         """Forward, backward, clip, update; returns what :meth:`learn_from` does."""
-        loss = self.learn_from(batch)
+        loss, count = self.learn_from(batch)
+        loss = self.together.sum_gradients(self.parameters.values(), loss)
         clip_gradients(self.parameters.values(), self.settings.clip)
         self.optimizer.step(self.schedule(self.optimizer.steps))
         self.average.update()
         self.model.zero_grad()
-        return loss
+        return loss, count
 
     def learn_from(self, batch):
-        """Add to every gradient; returns (the mean loss, a 0-d array on the device, the number of words)."""
-        weights = batch.weights if batch.weights is None else self.captioner.device.asarray(batch.weights)
-        loss, cache = self.model.forward(*self.model_inputs("train", batch), advantage=weights)
-        self.model.backward(1.0, cache)
-        return loss, int(batch.lengths.sum())
+        """Add to every gradient; returns (the mean loss, a 0-d array on the device, the number of words).
+
+        In a group both the gradients and the loss are what this process's words contribute to them.
+        """
+        words = int(batch.lengths.sum())
+        part = self.together.part_of(batch)
+        loss, weight = 0.0, int(part.lengths.sum()) / words
+        if weight:
+            advantage = part.weights if part.weights is None else self.captioner.device.asarray(part.weights)
+            loss, cache = self.model.forward(*self.model_inputs("train", part), advantage=advantage)
+            self.model.backward(weight, cache)
+        else:
+            self.together.take_part()
+        self.together.align_generators(len(np.unique(batch.image_index)))
+        return loss * weight, words
 
     def model_inputs(self, split, batch):
         """(images, image_of, words, targets, lengths) of a batch, on the model's device."""
         rows, image_of = np.unique(batch.image_index, return_inverse=True)
         put = self.captioner.device.asarray
-        rng = self.shuffle_rng if split == "train" else None  # inputs may differ from epoch to epoch
+        rng = self.together.image_rng if split == "train" else None  # inputs may differ from epoch to epoch
         return put(self.inputs[split](rows, rng)), put(image_of), put(batch.tokens), put(batch.targets), batch.lengths
 
     # --- its end: dev scores, and what is saved ---------------------------------------------------------------------
@@ -189,19 +194,24 @@ class Trainer:
     def score_on_dev(self):
         loss = self.dev_loss()
         self.expect_finite(loss, "on dev")
-        predictions = caption_all(self.captioner, self.inputs["dev"], beam=self.settings.select_beam)
+        inputs, group = self.inputs["dev"], self.group
+        mine = caption_all(self.captioner, EveryNth(inputs, group.rank, group.size), beam=self.settings.select_beam)
+        found = {name: caption for of_rank in group.gather(mine) for name, caption in of_rank.items()}
+        if group.rank > 0:
+            return {}
+        predictions = {name: found[name] for name in inputs.names}
         distinct = len(set(predictions.values())) / len(predictions)
         scores = score_captions(predictions, self.dataset.captions, self.captioner.vocabulary.tokenizer)
         return {"dev_loss": loss, "dev_perplexity": float(np.exp(loss))} | scores | {"distinct": distinct}
 
     def dev_loss(self):
         """Mean cross-entropy per word, without dropout and label smoothing."""
-        total = words = 0
-        for batch in self.dev_batches:
+        total = np.zeros(2)  # of the losses, and the number of words
+        for batch in self.dev_batches[self.group.rank::self.group.size]:
             count = int(batch.lengths.sum())
-            total += float(to_numpy(self.model(*self.model_inputs("dev", batch)))) * count
-            words += count
-        return total / words
+            total += float(to_numpy(self.model(*self.model_inputs("dev", batch)))) * count, count
+        loss, words = self.group.sum_(total)
+        return float(loss / words)
 
     def keep_if_best(self, line):
         """Save the present weights (the average) as the best, if the dev score is the best so far."""
@@ -209,10 +219,13 @@ class Trainer:
             self.epochs_since_best += 1
             return
         self.best, self.epochs_since_best = self.rank(line), 0
-        save_tensors(self.folder / "best.safetensors", self.model.state(),
-                     {"vocabulary": self.captioner.vocabulary.digest, "dev": line})
+        if self.group.rank == 0:
+            save_tensors(self.folder / "best.safetensors", self.model.state(),
+                         {"vocabulary": self.captioner.vocabulary.digest, "dev": line})
 
     def save(self):
+        if self.group.rank > 0:
+            return
         tensors = (with_prefix(self.model.state(), "model") | with_prefix(self.optimizer.state(), "optimizer")
                    | with_prefix(self.average.state(), "average"))
         source = self.captioner.source
@@ -227,7 +240,8 @@ class Trainer:
     def resume(self):
         """Continue from ``last.safetensors`` as if the run had never stopped; UserError if it is of another run."""
         path = self.folder / "last.safetensors"
-        tensors, facts = load_tensors(path, "checkpoint to resume from")
+        tensors, facts = self.group.share(load_tensors(path, "checkpoint to resume from") if self.group.rank == 0
+                                          else None)
         if "settings" not in facts:
             raise UserError(f"{self.folder}/last.safetensors holds weights but no state of a run to continue; start "
                             "another run with another out=")
