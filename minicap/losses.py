@@ -43,12 +43,15 @@ class SoftmaxCrossEntropy(Layer):
     (probability - target) / number of samples. Derived in lesson 4, lessons/04_softmax.
 
     ``weight`` (M,), of any signs, replaces the mean: Σ_m weight_m · -log softmax(logits_m)[target_m].
+
+    ``soft`` = (q, τ) are the probabilities q (M, V) of a teacher, each row with the sum 1, which take a part τ of the
+    target's place: (1 - τ) one-hot + τ q (knowledge distillation, Hinton et al. 2015, at temperature 1).
     """
 
     def __init__(self, label_smoothing=0.0):
         self.label_smoothing = label_smoothing
 
-    def forward(self, logits, targets, mask=None, *, weight=None):
+    def forward(self, logits, targets, mask=None, *, weight=None, soft=None):
         expect_shape(self, logits, "MV", "logits")
         M, V = logits.shape
         expect_shape(self, targets, "M", "targets", M=M)
@@ -60,12 +63,21 @@ class SoftmaxCrossEntropy(Layer):
         expect_shape(self, weight, "M", "weight", M=M)
         weight = weight.astype(logits.dtype)
         p, losses = softmax_cross_entropy(logits, targets, self.label_smoothing)
-        return (losses * weight).sum(), Cache(p=p, targets=targets, weight=weight)
+        if soft is not None:
+            q, tau = soft
+            expect_shape(self, q, "MV", "q", M=M, V=V)
+            losses = (1 - tau) * losses - tau * (q * log_softmax(logits)).sum(axis=1)
+        return (losses * weight).sum(), Cache(p=p, targets=targets, weight=weight, soft=soft)
 
     def backward(self, dloss, cache):
         """dloss: the gradient of the loss itself, usually 1. Returns (dlogits, None): integers have no gradient."""
-        p, targets, weight = cache.spend(self)
-        return softmax_cross_entropy_backward(p, targets, weight * dloss, self.label_smoothing), None
+        p, targets, weight, soft = cache.spend(self)
+        dlosses = weight * dloss
+        if soft is None:
+            return softmax_cross_entropy_backward(p, targets, dlosses, self.label_smoothing), None
+        q, tau = soft
+        dq = (p - q) * (tau * dlosses)[:, None]
+        return dq + softmax_cross_entropy_backward(p, targets, (1 - tau) * dlosses, self.label_smoothing), None
 
     def __call__(self, logits, targets, mask=None):
         """The loss without label smoothing, which is for training only: exp of this is the perplexity."""

@@ -13,6 +13,7 @@ from .captioning.captioner import Captioner, caption_all
 from .captioning.checkpoint import write_description
 from .captioning.data import load_dataset
 from .captioning.training.assemble import assemble, extracted_features
+from .captioning.training.distillation import Teachers
 from .captioning.training.self_critical import SelfCriticalTrainer
 from .captioning.training.settings import TrainSettings, next_folder
 from .captioning.training.trainer import Trainer
@@ -27,7 +28,7 @@ from .terminal import drawn
 WRITTEN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "curve.png", "samples.png")
 
 NEEDED = {"show-tell": "model='show-tell'", "attend": "model='attend'", "cider": "objective='cider'",
-          "finetune": "finetune="}  # for options that are ``of`` these
+          "finetune": "finetune=", "teachers": "teachers="}  # for options that are ``of`` these
 
 
 def main(argv=None):
@@ -73,7 +74,8 @@ def run(given, settings, group):
         warn("dev is a single image, whose CIDEr is always 0, so that no epoch is better than another; add images to "
              "dev or use --select bleu4")
     kind = SelfCriticalTrainer if settings.objective == "cider" else Trainer
-    trainer = kind(captioner, dataset, inputs, settings, folder, group)
+    teachers = Teachers.load(settings.teachers, settings.distill, captioner)
+    trainer = kind(captioner, dataset, inputs, settings, folder, group, teachers)
     if settings.gradcheck:
         return check_gradients_of(trainer)
     check_agreement(group, trainer)

@@ -76,6 +76,26 @@ def test_at_inference_the_loss_is_not_smoothed_so_that_its_exponential_is_the_pe
     assert value == pytest.approx(loss(device, to_numpy(logits), [4, 0, 2]))
 
 
+def test_a_teacher_s_probabilities_take_a_part_of_the_target_s_place(assert_gradients, device, rng):
+    logits, targets = rng.standard_normal((4, 5)), np.array([4, 0, 2, 2])
+    q = rng.random((4, 5))
+    q /= q.sum(axis=1, keepdims=True)
+    weight = np.array([0.5, 0.25, 0.0, -0.25])
+    wanted = 0.7 * np.eye(5)[targets] + 0.3 * q
+    log_p = to_numpy(log_softmax(device.asarray(logits)))
+    layer, soft = SoftmaxCrossEntropy(), (device.asarray(q), 0.3)
+    arrays = device.asarray(logits), device.asarray(targets)
+    value, cache = layer.forward(*arrays, weight=device.asarray(weight), soft=soft)
+    assert float(to_numpy(value)) == pytest.approx(-(weight[:, None] * wanted * log_p).sum())
+    np.testing.assert_allclose(to_numpy(layer.backward(1.0, cache)[0]), weight[:, None] * (np.exp(log_p) - wanted),
+                               rtol=1e-9, atol=1e-12)
+    plain, _ = layer.forward(*arrays)
+    taught_nothing, _ = layer.forward(*arrays, soft=(device.asarray(q), 0.0))
+    assert float(plain) == pytest.approx(float(taught_nothing))
+    with pytest.raises(ValueError, match=r"expects q of shape \(4, 5\), got \(3, 5\)"):
+        layer.forward(*arrays, soft=(device.asarray(q[:3]), 0.3))
+
+
 def test_weights_take_the_place_of_the_mean_and_may_be_negative(assert_gradients, device, rng):
     logits, targets, weight = rng.standard_normal((4, 3)), np.array([0, 2, 1, 1]), np.array([0.5, -2.0, 0.0, 1.0])
     arrays = [device.asarray(a) for a in (logits, targets)]

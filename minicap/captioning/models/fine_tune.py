@@ -58,6 +58,9 @@ class FineTuned(Layer):
     def __call__(self, images, *about_words):
         return self.captioner(self.run_block(images), *about_words)
 
+    def probabilities(self, images, *about_words):
+        return self.captioner.probabilities(self.run_block(images), *about_words)
+
     def start(self, images):
         return self.captioner.start(self.run_block(images))
 

@@ -60,7 +60,7 @@ class ShowAttendTell(Layer):
         self.loss = SoftmaxCrossEntropy(settings.label_smoothing)
         self.doubly_stochastic = DoublyStochastic(settings.doubly_stochastic)
 
-    def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None):
+    def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None, soft=None):
         packed = PackedCaptions(image_of, words, lengths)  # M words in all, of N captions
         masks = {name: mask[packed.at] for name, mask in (masks or {}).items()}
         weight = None if advantage is None else advantage[packed.at[0]] / packed.M
@@ -72,7 +72,7 @@ class ShowAttendTell(Layer):
         (y, z, attended), lstm_cache = self.lstm.forward(x, a, keys, packed.image_of, h, c,           # (4)
                                                          batch_sizes=packed.batch_sizes)
         logits, output_cache = self.output.forward(x, y, z, masks)                                    # (5)
-        loss, loss_cache = self.loss.forward(logits, targets[packed.at], weight=weight)               # (6)
+        loss, loss_cache = self.loss.forward(logits, targets[packed.at], weight=weight, soft=soft)             # (6)
         penalty, penalty_cache = self.doubly_stochastic.forward(attended[:, :a.shape[1]], words=packed.M)
         return loss + penalty, Cache(images_shape=images.shape, image_of=packed.image_of, attended=attended,
                                      regions=region_cache, words=word_cache, lstm=lstm_cache, output=output_cache,
@@ -98,11 +98,19 @@ class ShowAttendTell(Layer):
     def __call__(self, images, image_of, words, targets, lengths):
         """The mean cross-entropy per word, without dropout, label smoothing and doubly stochastic term."""
         packed = PackedCaptions(image_of, words, lengths)
+        return self.loss(self._logits(images, packed), targets[packed.at])
+
+    def probabilities(self, images, image_of, words, lengths):
+        """Those of every next word, without dropout: (M, V), in the order of the logits of :meth:`forward`."""
+        packed = PackedCaptions(image_of, words, lengths)
+        return array_module(images).exp(log_softmax(self._logits(images, packed)))
+
+    def _logits(self, images, packed):
         encoded, state = self.encode(images)
         x = self.words.with_vector(packed.words, encoded.global_vector, packed.image_of_word)
         y, z, _ = self.lstm(x, encoded.regions, encoded.keys, packed.image_of, *halves(state[packed.image_of]),
                             batch_sizes=packed.batch_sizes)
-        return self.loss(self.output(x, y, z), targets[packed.at])
+        return self.output(x, y, z)
 
     def encode(self, images):
         """Everything that is computed once for each image: (EncodedImages, [h_0, c_0] (I, 2H))."""

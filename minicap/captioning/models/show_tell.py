@@ -42,7 +42,8 @@ class ShowTell(Layer):
     valid in columns 0 .. lengths[n] - 1 (see batches.py).
 
     With an ``advantage`` (N,), which may be negative, the cross-entropy of caption n is multiplied by it
-    (self_critical.py). With ``masks``, dropout uses the masks from :meth:`sample_masks`.
+    (self_critical.py). With ``masks``, dropout uses the masks from :meth:`sample_masks`. ``soft`` is that of
+    :class:`.SoftmaxCrossEntropy`, from :meth:`probabilities` of other models.
 
     Derived in lesson 20, lessons/20_captioner.
     """
@@ -60,7 +61,7 @@ class ShowTell(Layer):
             self.output.b.data[...] = log_frequencies  # predict word frequencies at first (as in neuraltalk)
         self.loss = SoftmaxCrossEntropy(settings.label_smoothing)
 
-    def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None):
+    def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None, soft=None):
         masks = masks or {}
         real = real_words(words, lengths)
         encoded, encoder = self.encoder.forward(images)                                        # (1) the image
@@ -72,7 +73,7 @@ class ShowTell(Layer):
         hidden, drop_hidden = self.drop_hidden.forward(hidden, mask)
         logits, output = self.output.forward(hidden)                                           # (4) p_{t+1}
         weight = None if advantage is None else advantage[real[0]] / len(real[0])
-        loss, loss_cache = self.loss.forward(logits, targets[real], weight=weight)             # (5) against the target
+        loss, loss_cache = self.loss.forward(logits, targets[real], weight=weight, soft=soft)  # (5) against the target
         return loss, Cache(image_of=image_of, real=real, images=len(encoded), y_shape=y.shape, encoder=encoder,
                            embedding=embedding, drop_words=drop_words, lstm=lstm, drop_hidden=drop_hidden,
                            output=output, loss=loss_cache)
@@ -94,8 +95,16 @@ class ShowTell(Layer):
     def __call__(self, images, image_of, words, targets, lengths):
         """The loss without dropout and label smoothing; its exponential is the perplexity per word."""
         real = real_words(words, lengths)
+        return self.loss(self._logits(images, image_of, words, lengths, real), targets[real])
+
+    def probabilities(self, images, image_of, words, lengths):
+        """Those of every next word, without dropout: (M, V), in the order of the logits of :meth:`forward`."""
+        logits = self._logits(images, image_of, words, lengths, real_words(words, lengths))
+        return array_module(logits).exp(log_softmax(logits))
+
+    def _logits(self, images, image_of, words, lengths, real):
         y, _, _ = self.lstm(**self._lstm_inputs(self.encoder(images)[image_of], self.embedding(words), lengths))
-        return self.loss(self.output(self._word_outputs(y)[real]), targets[real])
+        return self.output(self._word_outputs(y)[real])
 
     def start(self, images):
         """The state before the first word: rows h (N, H), c (N, H) and the encoded image (N, E)."""

@@ -41,8 +41,8 @@ class SelfCriticalTrainer(Trainer):
     settings: also needs ``samples`` and ``baseline``.
     """
 
-    def __init__(self, captioner, dataset, inputs, settings, folder, group=None):
-        super().__init__(captioner, dataset, inputs, settings, folder, group)
+    def __init__(self, captioner, dataset, inputs, settings, folder, group=None, teachers=None):
+        super().__init__(captioner, dataset, inputs, settings, folder, group, teachers)
         self.words = np.array(captioner.vocabulary.words, object)
         tokenize = captioner.vocabulary.tokenize
         self.cider = CiderD([[[*tokenize(text), SPECIAL[END]] for text in dataset.captions[name]]

@@ -2,7 +2,7 @@
 
 Each field states what it is for:
 
-    of           what it belongs to: "show-tell" or "attend" (a model), "cider" (an objective), "finetune"
+    of           what it belongs to: "show-tell" or "attend" (a model), "cider" (an objective), "finetune", "teachers"
     inherited    with --init, it is taken from the run named there unless it is given
     decides      whether the result depends on it, so that a resumed run has to have the same value
 
@@ -157,6 +157,12 @@ class TrainSettings:
     baseline: str = setting("greedy", "cider: compare the reward of a sampled caption with that of the greedy caption, "
                             "or with the mean of the other samples", FINE_TUNING, choices=("greedy", "others"),
                             of="cider")
+    teachers: str | None = setting(None, "learn the probabilities of these runs as well, on the same features: "
+                                   "knowledge distillation; DIR,DIR for the mean of several", FINE_TUNING,
+                                   metavar="DIR")
+    distill: float = setting(0.5, "how much the probabilities of the teachers count, the references counting the rest",
+                             FINE_TUNING, metavar="X", of="teachers", least=0,
+                             below=1)
     finetune: str | None = setting(None, "block of VGG to fine-tune; needs --init with a run on the features that this "
                                    "block computes, and --features with its input (for block5 pool4, or pool4+fc7 if "
                                    "that run also read fc7)", FINE_TUNING, choices=tuple(FINE_TUNED))
@@ -253,6 +259,8 @@ class TrainSettings:
         if self.objective == "cider" and (self.word_dropout or (self.drop and "regions" in self.dropout_locations())):
             raise UserError("objective='cider' has to sample captions and learn from them with the same dropout, which "
                             "works for words, state and output; leave out regions, and set word_dropout= to 0")
+        if self.teachers and (self.objective == "cider" or self.data == "shapes"):
+            raise UserError("teachers= needs features of photographs and objective='likelihood'; leave it out")
         if self.objective == "cider" and self.label_smoothing:
             raise UserError("label_smoothing= smooths the words of reference captions, which objective='cider' "
                             "does not use; set it to 0")
@@ -263,7 +271,7 @@ class TrainSettings:
     def applies(self, field):
         """Whether a field has an effect on this run."""
         what = field.metadata["of"]
-        return what is None or what in (self.model, self.objective, "finetune" if self.finetune else None)
+        return what in (None, self.model, self.objective, self.finetune and "finetune", self.teachers and "teachers")
 
     def of_use(self):
         """{name: value} of the fields that have an effect and are not None."""
@@ -276,6 +284,7 @@ class TrainSettings:
                   if field.metadata["decides"] and self.applies(field)}
         values |= {"mirrored": bool(self.mirrored), "embeddings": self.embeddings is not None or None,
                    "augmented": len(self.augmented.split(",")) if self.augmented else None,
+                   "teachers": len(self.teachers.split(",")) if self.teachers else None,
                    "embeddings_frozen": self.embeddings_frozen or None}
         # None, as in the checkpoints from before there were word vectors and the others
         return {name: None if FORMERLY.get(name) == value else value for name, value in values.items()}

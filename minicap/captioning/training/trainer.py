@@ -63,14 +63,14 @@ class Trainer:
     inputs: split -> rows of model inputs (inputs.py). settings: a resolved TrainSettings, of which it reads epochs,
     batch_size, batches, lr, finetune_lr, warmup_epochs, schedule, weight_decay, clip, average, patience, select,
     select_beam, seed and embeddings_frozen. group: the processes that train together (distributed.py); each takes its
-    part of every batch, and rank 0 writes the files.
+    part of every batch, and rank 0 writes the files. teachers: :class:`.Teachers` to learn from as well, or None.
     """
 
-    def __init__(self, captioner, dataset, inputs, settings, folder, group=None):
+    def __init__(self, captioner, dataset, inputs, settings, folder, group=None, teachers=None):
         self.group = group or Alone()
         self.captioner, self.dataset, self.inputs, self.settings, self.folder = \
             captioner, dataset, inputs, settings, folder
-        self.model = captioner.model
+        self.model, self.teachers = captioner.model, teachers
         self.shuffle_rng = np.random.default_rng([settings.seed, 1])
         self.batches = self.make_batches()
         self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
@@ -94,10 +94,9 @@ class Trainer:
         """The batches of an epoch; see :meth:`learn_from`."""
         captions, size = self._indexed("train"), self.settings.batch_size
         if self.settings.consensus_weight:
-            texts = [self.dataset.captions[name] for name in self.inputs["train"].names]
-            tokenize = self.captioner.vocabulary.tokenize
-            captions = weighted(captions, [list(map(tokenize, of_image)) for of_image in texts],
-                                self.settings.consensus_weight)
+            tokenize, train = self.captioner.vocabulary.tokenize, self.inputs["train"].names
+            references = [list(map(tokenize, self.dataset.captions[name])) for name in train]
+            captions = weighted(captions, references, self.settings.consensus_weight)
         if self.settings.batches == "image":
             return BatchesByImage(captions, size, self.shuffle_rng)
         one_per_image = self.captioner.source is None  # pixels: the network itself is trained on them
@@ -175,7 +174,9 @@ class Trainer:
         loss, weight = 0.0, int(part.lengths.sum()) / words
         if weight:
             advantage = part.weights if part.weights is None else self.captioner.device.asarray(part.weights)
-            loss, cache = self.model.forward(*self.model_inputs("train", part), advantage=advantage)
+            inputs = self.model_inputs("train", part)
+            soft = self.teachers and self.teachers.soft_targets(*inputs)
+            loss, cache = self.model.forward(*inputs, advantage=advantage, soft=soft)
             self.model.backward(weight, cache)
         else:
             self.together.take_part()
