@@ -127,11 +127,19 @@ def centre_crop(image, size):
 def read_ahead(read, names, batch_size, threads=2):
     """Yield lists of ``read(name)`` for ``batch_size`` names at a time, while the next batch is read in the background.
     """
-    batches = [names[i:i + batch_size] for i in range(0, len(names), batch_size)]
+    return read_batches(read, (names[i:i + batch_size] for i in range(0, len(names), batch_size)), threads)
+
+
+def read_batches(read, batches, threads=2):
+    """The same for ``batches`` of names; which is the next one, they are asked when this one is wanted."""
     with ThreadPoolExecutor(threads) as pool:
-        pending = [pool.submit(read, n) for n in batches[0]] if batches else []
-        for following in [*batches[1:], []]:
-            current, pending = pending, [pool.submit(read, n) for n in following]
+        current = None
+        for names in batches:
+            following = [pool.submit(read, n) for n in names]
+            if current is not None:
+                yield [f.result() for f in current]
+            current = following
+        if current is not None:
             yield [f.result() for f in current]
 
 
