@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,12 +23,13 @@ from http_server import FaultyServer, serves
 from PIL import Image
 
 from minicap import locks, train
+from minicap.byte_locks import ByteLocks
 from minicap.captioning.checkpoint import load_tensors
 from minicap.captioning.features.feature_file import open_features
 from minicap.captioning.training.settings import TrainSettings
 from minicap.download.catalogue import WEIGHTS
 from minicap.errors import UserError
-from minicap.locks import NAME, locked, locked_folder
+from minicap.locks import NAME, locked, locked_folder, shared
 
 TESTS = Path(__file__).resolve().parent.parent
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "no_proxy": "127.0.0.1",
@@ -320,6 +322,88 @@ def test_a_lock_file_of_another_user_is_locked_as_well(tmp_path, monkeypatch):
         monkeypatch.setattr(locks.os, "open", only_for_reading)
         with pytest.raises(UserError, match="is being written"), locked(tmp_path / "a.txt"):
             pass
+
+
+# -------------------------------------------------------------------------------- the lock that several processes share
+
+def test_those_who_share_a_lock_keep_out_who_does_not_until_the_last_has_ended(tmp_path):
+    with shared(tmp_path / "sub" / "a.txt") as first:
+        assert first.alone
+        first.let_others_in()
+        with shared(tmp_path / "sub" / "a.txt") as second:
+            assert not first.alone and not second.alone
+            second.let_others_in()
+        with pytest.raises(UserError, match=r"written by `\w+` \(several processes on .*; wait for it, or choose"), \
+                locked(tmp_path / "sub" / "a.txt"):
+            pass
+    assert not list(tmp_path.iterdir())
+    with locked(tmp_path / "a.txt"):
+        pass
+
+
+@pytest.mark.parametrize("left", ["", "`minicap.extract` (process 1 on here, since 2020-01-01 00:00)",
+                                  "`minicap.extract` (several processes on elsewhere, since 2020-01-01 00:00)"])
+def test_the_first_who_shares_a_lock_is_waited_for(tmp_path, left):
+    (tmp_path / f".a.txt{NAME}").write_text(left)  # by a program that was killed
+    order = []
+
+    def second():
+        with shared(tmp_path / "a.txt") as lock:
+            order.append(("second", lock.alone))
+
+    with shared(tmp_path / "a.txt") as first:
+        assert first.alone
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.2)
+        order.append("prepared")
+        first.let_others_in()
+        thread.join()
+    assert order == ["prepared", ("second", False)]
+    assert not list(tmp_path.iterdir())
+
+
+def test_who_wants_to_share_a_lock_does_not_wait_for_who_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "SOON", 0.2)
+    with locked(tmp_path / "a.txt"), pytest.raises(UserError, match="is being written by this program already"), \
+            shared(tmp_path / "a.txt"):
+        pass
+
+
+def test_no_lock_is_shared_where_there_is_none(tmp_path, monkeypatch):
+    def no_locks(fd):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(locks, "try_lock", no_locks)
+        with pytest.raises(UserError, match=r"file system without locks \(No locks available\), .* with host="), \
+                shared(tmp_path / "a.txt"):
+            pass
+    monkeypatch.setattr(locks, "fcntl", None)
+    with pytest.raises(UserError, match=r"on Windows, .* with host="), shared(tmp_path / "a.txt"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork, and no shared locks")
+def test_the_number_that_a_process_has_taken_is_free_when_it_ends(tmp_path):
+    (tmp_path / "bytes").write_bytes(b"")
+    ours = ByteLocks(tmp_path / "bytes")
+    assert ours.take(3) and ours.take(1 << 40)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        theirs = ByteLocks(tmp_path / "bytes")
+        os.write(writing, bytes([theirs.take(number) for number in (3, 1 << 40, 4)]))
+        signal.pause()
+    assert os.read(reading, 3) == bytes([False, False, True])
+    assert not ours.take(4)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert ours.take(4, wait=True)
+    ours.close()
+    os.close(reading)
+    os.close(writing)
 
 
 # ----------------------------------------------------------------------------- lessons: killed while they are copied
