@@ -191,6 +191,8 @@ def _acquire_shared(path, target):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             fd = _open(path)
+        except FileNotFoundError:  # its folder was deleted just now
+            continue
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
         try:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from minicap import extract as program
 from minicap.backend import CPU
+from minicap.captioning.features import extraction
 from minicap.captioning.features.extractor import Extractor
 from minicap.captioning.features.feature_file import open_features
 from minicap.captioning.features.random_crop import RandomCrop
@@ -194,6 +195,7 @@ def test_a_run_that_is_interrupted_goes_on_and_ends_with_the_same_bytes(pictures
     (pictures / "05.png").write_bytes(b"no picture")
     extract(pictures, weights, tmp_path / "whole.npy")
     with monkeypatch.context() as patch:
+        patch.setattr(extraction, "SAVE_WITHIN", 1000)
         stop_after(patch, 18, KeyboardInterrupt)  # of pictures: the 20th, as one is unreadable
         with pytest.raises(KeyboardInterrupt):
             extract(pictures, weights, tmp_path / "cut.npy")
@@ -205,14 +207,25 @@ def test_a_run_that_is_interrupted_goes_on_and_ends_with_the_same_bytes(pictures
     assert not list(tmp_path.glob("*partial*"))
 
 
+def test_batches_that_take_long_are_saved_one_by_one(pictures, weights, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(extraction, "SAVE_WITHIN", 0)
+        stop_after(patch, 3, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            extract(pictures, weights, tmp_path / "cut.npy")
+    assert (tmp_path / "cut.partial.done").read_bytes() == b"\1" * 3 + b"\0" * (COUNT - 3)
+
+
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
 import pytest
 import tiny_vgg
 from minicap import extract
+from minicap.captioning.features import extraction
 from minicap.captioning.features.extractor import Extractor
 
 tiny_vgg.shrink(pytest.MonkeyPatch(), size=32)
+extraction.SAVE_WITHIN = 1000
 compute, calls = Extractor.__call__, []
 
 def call(self, images):
@@ -235,7 +248,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_bytes(pictures, wei
         env=os.environ | {"PYTHONPATH": os.pathsep.join((str(tests), str(tests.parent)))}, capture_output=True,
         text=True, timeout=120)
     assert process.returncode == -signal.SIGKILL, process.stderr
-    assert json.loads((tmp_path / "cut.partial.json").read_text())["done"] == 16
+    assert (tmp_path / "cut.partial.done").read_bytes() == b"\1" * 16 + b"\0" * 4
     assert not (tmp_path / "cut.npy").exists()
     counts = count_images(monkeypatch)
     extract(pictures, weights, tmp_path / "cut.npy")
@@ -368,6 +381,7 @@ def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny
 
     for layer in ("pool5", "pool5+fc7"):
         extract(pictures, weights, tmp_path / f"{layer}.npy", layer=layer)
+    extract(pictures, weights, tmp_path / "of-two.npy", layer="pool5", host="1/2")
     pool5, both, out = (tmp_path / name for name in ("pool5.npy", "pool5+fc7.npy", "new.npy"))
     assert message("--from-features", pool5, "--layer", "pool4", "--out", out) == (
         f"error: {weights}: pool4 comes before pool5 in the network and cannot be computed from it")
@@ -375,6 +389,9 @@ def test_going_on_from_what_does_not_fit_is_one_sentence(pictures, weights, tiny
         "--from-features", both, "--layer", "fc7", "--out", out)
     assert "would replace the features it is computed from" in message(
         "--from-features", pool5, "--layer", "fc7", "--out", tmp_path / "pool5")
+    assert "would replace the features it is computed from" in message(
+        "--from-features", tmp_path / "of-two.1-of-2.npy", "--layer", "fc7", "--out", tmp_path / "of-two",
+        "--host", "1/2")
     others = tiny_vgg.save_keras(tmp_path / "others.h5", tiny_vgg.random_vgg(11, rng))
     assert f"not from the network in {others}" in message(
         "--from-features", pool5, "--layer", "fc7", "--out", out, weights=others)

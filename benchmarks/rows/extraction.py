@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from minicap.captioning.data.caption_dataset import CaptionDataset, file_reader
-from minicap.captioning.features.extractor import Extractor, Pictures, extract
+from minicap.captioning.features.extraction import Pictures, extract
+from minicap.captioning.features.extractor import Extractor
 from minicap.images import METHODS
 from minicap.weights.preprocessing import TORCHVISION
 

@@ -21,6 +21,7 @@ from minicap.captioning.captioner import Captioner
 from minicap.captioning.checkpoint import run_settings
 from minicap.captioning.data import load_dataset
 from minicap.captioning.features.feature_file import open_features
+from minicap.captioning.features.feature_shards import index_of, write_index
 from minicap.captioning.features.own_features import import_features
 from minicap.captioning.run_data import RunData
 from minicap.captioning.text.word_vectors import WordVectors
@@ -200,6 +201,14 @@ def predictions(folder):
 def features(folder):
     path = tiny_captioner.write_features(folder / "features.npy")
     return [(path, m.npy), (path.with_suffix(".json"), m.json_)]
+
+
+@reader(lambda path: open_features(path.with_name("f.json")).read(slice(None)))
+def features_of_several_machines(folder):
+    shards = [tiny_captioner.write_features(folder / f"f.{k}-of-2.npy", names=names)
+              for k, names in ((1, NAMES[:5]), (2, NAMES[5:]))]
+    write_index(folder / "f", index_of(folder / "f", NAMES, 2))
+    return [(folder / "f.json", m.json_), (shards[1], m.npy), (shards[1].with_suffix(".json"), m.json_)]
 
 
 def read_own(path):

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork and 
 
 
 @pytest.mark.parametrize("names, every", [
-    (("train", "download"), 11), (("extract", "import", "export"), 5), (("caption", "evaluate", "score"), 3),
-    (("learn",), 120)])
+    (("train", "download"), 11), (("extract", "import", "export"), 5), (("shard", "host"), 8),
+    (("caption", "evaluate", "score"), 3), (("learn",), 120)])
 def test_nothing_is_lost_and_the_work_is_completed_afterwards(names, every):
     program = Path(__file__).with_name("accidents.py")
     done = subprocess.run([sys.executable, program, *names, "--every", str(every)], capture_output=True, text=True)

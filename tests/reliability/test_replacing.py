@@ -14,7 +14,8 @@ import tiny_captioner
 from http_server import FaultyServer, serves
 
 from minicap import score, writing
-from minicap.captioning.features.feature_file import FeatureWriter, open_features
+from minicap.captioning.features.feature_file import open_features
+from minicap.captioning.features.feature_writer import FeatureWriter
 from minicap.cli import run_program
 from minicap.download.fetch import RemoteFile, fetch
 from minicap.errors import UserError
@@ -134,7 +135,7 @@ def writer(path):
     return FeatureWriter(path, tiny_captioner.SOURCE, IMAGES)
 
 
-@pytest.mark.parametrize("planted", ["f.partial.npy", "f.partial.json"])
+@pytest.mark.parametrize("planted", ["f.partial.npy", "f.partial.json", "f.partial.done"])
 def test_a_link_in_the_place_of_unfinished_features_is_not_followed(tmp_path, victim, planted):
     begun = writer(tmp_path / "f.npy")
     begun.write(np.ones((4, 6)))

@@ -1,24 +1,15 @@
-"""From pictures to features: frozen networks run over a whole data set once, or over one photograph."""
-
-import sys
+"""From pictures to features: what a frozen network makes of photographs, up to one of its layers."""
 
 import numpy as np
 
 from ...backend import to_numpy
-from ...errors import UserError, warn, warning
-from ...images import read_ahead, read_image, resize
+from ...errors import UserError
+from ...images import read_image, resize
 from ...inference import inference
-from ...locks import locked
 from ...networks import feature_shapes, feature_stages
-from ...paths import same_path
 from ...pretrained_networks import by_network, load_network, network_of, tell_assumptions, weights_for
-from ...terminal import print_above, progress_bar
 from ...weights import existing_weights
-from ...weights.preprocessing import Preprocessing, convention_name
-from .feature_file import FeatureWriter, array_path, is_up_to_date, open_features
 from .feature_source import FeatureSource
-
-SAVE_EVERY = 16  # batches
 
 
 class NetworkExtractor:
@@ -114,97 +105,3 @@ class Extractor:
 def side_by_side(features):
     """A list of (N, ...) -> (N, ...) if it is one, else (N, D): flattened and behind each other."""
     return features[0] if len(features) == 1 else np.concatenate([f.reshape(len(f), -1) for f in features], axis=1)
-
-
-class Pictures:
-    """The pictures of a data set as batches for an extractor: all of them, or those of one ``split``."""
-
-    def __init__(self, dataset, extractor, split=None):
-        self.dataset, self.extractor = dataset, extractor
-        self.names = tuple(dataset.all_images if split is None else dataset.splits[split])
-
-    def batches(self, begin, size):
-        """From row ``begin`` on: lists with the network's input for each picture, or the UserError that prevents it."""
-        return read_ahead(self._read, self.names[begin:], size)
-
-    def _read(self, name):
-        try:
-            size, crop = self.extractor.size, self.extractor.crop
-            if crop is None:
-                return self.extractor.prepare(self.dataset.image(name, at_least=size))
-            return self.extractor.prepare(crop(self.dataset.image(name, at_least=round(size / crop.area)), name))
-        except UserError as error:
-            return error
-
-
-class EarlierFeatures:
-    """The features of an earlier layer, from a FeatureFile, as batches for an extractor: a fraction of the work.
-
-    The results differ from those computed from the pictures by the rounding to float16, 0.05 %, and have the same
-    source.
-    """
-
-    def __init__(self, file):
-        self.file, self.names = file, file.images
-
-    def batches(self, begin, size):
-        for rows in range(begin, len(self.names), size):
-            x = self.file.read(slice(rows, rows + size))
-            yield [(x[i],) if name in self.file.row else UserError(f"{name}, which {self.file.path} does not hold")
-                   for i, name in enumerate(self.names[rows:rows + size])]
-
-
-def extract(inputs, extractor, out, batch_size=32):
-    """Write the features of ``inputs`` (Pictures or EarlierFeatures) to ``out``; continues an interrupted run.
-
-    A picture that cannot be read is left out, with a warning.
-    """
-    with locked(array_path(out)):
-        _extract(inputs, extractor, out, batch_size)
-
-
-def _extract(inputs, extractor, out, batch_size):
-    if is_up_to_date(out, extractor.source, inputs.names):
-        return
-    writer = FeatureWriter(out, extractor.source, inputs.names)
-    if writer.discarded:
-        warn(f"{writer.partial}, unfinished, has other features ({', '.join(writer.discarded)}); starting anew")
-    with progress_bar(total=len(inputs.names), initial=writer.done, unit="image", desc=extractor.source.layer) as bar:
-        for number, batch in enumerate(inputs.batches(writer.done, batch_size), start=1):
-            readable = [x for x in batch if not isinstance(x, UserError)]
-            features = iter(extractor(readable) if readable else ())
-            for x in batch:
-                if isinstance(x, UserError):
-                    print_above(bar, warning(f"left out: {x}"))
-            writer.write([None if isinstance(x, UserError) else next(features) for x in batch])
-            bar.update(len(batch))
-            if number % SAVE_EVERY == 0:
-                writer.save_progress()
-    writer.finish()
-    left_out = f", {len(writer.unreadable)} unreadable images left out" if writer.unreadable else ""
-    megabytes = writer.path.stat().st_size / 1e6
-    print(f"{writer.path}: {len(writer.images)} images, {megabytes:.0f} MB{left_out}", file=sys.stderr)
-
-
-def extract_from(path, weights, layer, out, device, batch_size=32, preprocessing=None):
-    """:func:`extract` for features of ``layer`` that are computed from the file ``path`` of an earlier one.
-
-    Raises UserError when that file holds several layers, is from another network, or is ``out`` itself.
-    """
-    file = open_features(path)
-    if file.source.is_own:
-        raise UserError(f"{file.path} was made from an array of your own, behind whose network nothing can go on")
-    if file.source.parts:
-        raise UserError(f"{file.path} holds {file.source.layer} features; start from those of one layer")
-    if same_path(array_path(out), file.path):
-        raise UserError(f"out= {out} would replace the features it is computed from; name another file")
-    used = Preprocessing.from_json(file.source.preprocessing)
-    if preprocessing not in (None, convention_name(used)):
-        raise UserError(f"{file.path} was made with another preprocessing than preprocessing={preprocessing!r}; leave "
-                        "it out, or begin with the pictures")
-    extractor = Extractor(weights, layer, device, file.source.mirrored, after=file.source.layer, preprocessing=used,
-                          crop=file.source.crop)
-    if set(file.source.differences(extractor.source)) - {"layer", "shape", "parts"}:
-        raise UserError(f"{file.path} is not from the network in {weights}, but from the weights with SHA-256 "
-                        f"{file.source.weights_sha256[:8]}...; name those with weights=")
-    extract(EarlierFeatures(file), extractor, out, batch_size)

@@ -1,6 +1,7 @@
 """The two files of features, by the name of either: the array, ``vgg-0.1.npy``, and its description, ``vgg-0.1.json``.
 
-Names are never cut at a dot, and a file of such a name that minicap has not written is never overwritten.
+Names are never cut at a dot, and a file of such a name that minicap has not written is never overwritten. Features that
+several machines have made are several such pairs, ``vgg-0.1.1-of-2.npy``, ..., with one ``vgg-0.1.json`` for them all.
 """
 
 import os
@@ -32,6 +33,18 @@ def partial_path(path):
     """Where the array stands while it is being written."""
     array = array_path(path)
     return array.with_name(_without(".npy", array.name) + ".partial.npy")
+
+
+def marks_path(path):
+    """Where a byte for each image says meanwhile whether its row is there."""
+    partial = partial_path(path)
+    return partial.with_name(_without(".npy", partial.name) + ".done")
+
+
+def shard_path(path, number, count):
+    """Where the array stands that the machine of this number, from 1, writes of the features ``path``."""
+    array = array_path(path)
+    return array.with_name(f"{_without('.npy', array.name)}.{number}-of-{count}.npy")
 
 
 def _without(ending, name):
@@ -86,4 +99,9 @@ def _is_description(path):
         info = read_json(path)
     except UserError:
         return False
-    return isinstance(info, dict) and "images" in info and isinstance(info.get("source"), dict)
+    return isinstance(info, dict) and (is_index(info) or ("images" in info and isinstance(info.get("source"), dict)))
+
+
+def is_index(description):
+    """Whether a description, as JSON has it, is that of features in several files."""
+    return isinstance(description, dict) and description.keys() == {"shards", "images_sha256"}

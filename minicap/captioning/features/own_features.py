@@ -18,12 +18,12 @@ import numpy as np
 
 from ...errors import UserError, warn
 from ...files import sha256
-from ...locks import locked
 from ...paths import expanded, resolved
 from ..data.caption_dataset import first_of
 from ..data.names import NameIndex
-from .feature_file import FeatureWriter, array_path, is_up_to_date, sidecar
+from .feature_paths import array_path, sidecar
 from .feature_source import FeatureSource
+from .feature_writer import summary, writing
 from .own_arrays import Entry, files_of, open_arrays
 from .own_names import OF_ARRAYS, match, names_inside, read_names
 
@@ -69,8 +69,7 @@ def import_features(path, dataset, out, *, names=None, key=None, split=None, cha
         images = complete(images, found, dataset, split, where)
         source = FeatureSource.of_own_array(f"own {key}".rstrip(), digest(path), axes, shape)
         print(f"{path}: read as {len(found):,} images of {in_words(shape)}", file=sys.stderr)
-        with locked(array_path(out)):
-            write(path, entry, axes, images, source, out)
+        write(path, entry, axes, images, source, out)
 
 
 def names_others(path, entries, key, entry, dataset, images):
@@ -230,9 +229,12 @@ def complete(images, found, dataset, split, where):
 def write(path, entry, axes, images, source, out):
     """Write the rows whose image is not None; goes on where a run was cut off."""
     kept = [image for image in images if image is not None]
-    if is_up_to_date(out, source, kept):
-        return
-    writer = FeatureWriter(out, source, kept)
+    with writing(out, source, kept, BLOCK) as writer:
+        if writer is not None:
+            copy(path, entry, axes, images, writer)
+
+
+def copy(path, entry, axes, images, writer):
     seen, zeros, first, differ = 0, [], None, False
     for begin in range(0, len(images), BLOCK):
         block = images[begin:begin + BLOCK]
@@ -241,20 +243,21 @@ def write(path, entry, axes, images, source, out):
         seen += len(rows)
         if fresh:
             x = entry.take(axes[0], begin, begin + len(block)).transpose(axes)[fresh]
-            x = x.reshape(len(fresh), *source.shape)
+            x = x.reshape(len(fresh), *writer.source.shape)
             check_numbers(path, x, [block[row] for row in fresh])
             zeros += [block[row] for row, features in zip(fresh, x, strict=True) if not features.any()]
             first = x[0] if first is None else first
             differ = differ or writer.done > 0 or bool((x != first).any())
             writer.write(x)
             writer.save_progress()
-    if not differ and len(kept) > 1 and first is not None:
-        raise UserError(f"{path} holds the same numbers for all {len(kept):,} images; look for the reason where it was "
+    count = len(writer.images)
+    if not differ and count > 1 and first is not None:
+        raise UserError(f"{path} holds the same numbers for all {count:,} images; look for the reason where it was "
                         "made")
     if zeros:
-        warn(f"{path} holds nothing but zeros for {len(zeros):,} of {len(kept):,} images ({first_of(zeros)})")
+        warn(f"{path} holds nothing but zeros for {len(zeros):,} of {count:,} images ({first_of(zeros)})")
     writer.finish()
-    print(f"{writer.path}: {len(kept):,} images, {writer.path.stat().st_size / 1e6:.0f} MB", file=sys.stderr)
+    print(summary(writer), file=sys.stderr)
 
 
 def check_numbers(path, x, images):

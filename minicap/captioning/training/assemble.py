@@ -11,7 +11,8 @@ from ...pretrained_networks import FEATURES
 from ...vgg import FINE_TUNED
 from ..captioner import Captioner
 from ..checkpoint import load_tensors, read_description
-from ..features.extractor import Extractor, Pictures, extract
+from ..features.extraction import Pictures, extract
+from ..features.extractor import Extractor
 from ..features.feature_file import open_features
 from ..features.feature_source import differences_in_words
 from ..features.inputs import FeatureInputs, PixelInputs

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minicap.captioning.features.feature_file import FeatureWriter, changes, finished_changes, open_features, sidecar
+from minicap.captioning.features import feature_writer
+from minicap.captioning.features.feature_file import changes, finished_changes, open_features, sidecar
 from minicap.captioning.features.feature_source import FeatureSource
+from minicap.captioning.features.feature_writer import FeatureWriter
 from minicap.errors import UserError
 from minicap.networks import NetworkFacts
 from minicap.weights.preprocessing import CAFFE
@@ -92,7 +94,7 @@ def test_an_unreadable_image_is_named_and_has_no_row(tmp_path):
     ("f.NPY", ["f.NPY.json", "f.NPY.npy"]), ("f.mat", ["f.mat.json", "f.mat.npy"]), ("f.", ["f..json", "f..npy"])])
 def test_names_are_never_cut(tmp_path, name, written):
     cut_off(tmp_path / name)
-    assert len(files(tmp_path)) == 2 and all(".partial." in path for path in files(tmp_path))
+    assert len(files(tmp_path)) == 3 and all(".partial." in path for path in files(tmp_path))
     write_all(tmp_path / name)
     assert files(tmp_path) == written
     assert open_features(tmp_path / name).images == IMAGES
@@ -220,6 +222,71 @@ def test_a_run_of_another_source_or_image_list_is_begun_anew_and_says_why(tmp_pa
     assert not writer.array.any()
 
 
+def test_a_run_that_a_former_version_was_killed_in_goes_on(tmp_path):
+    """It wrote how many rows are there, instead of a byte for each."""
+    cut_off(tmp_path / "f", saved=5)
+    progress = json.loads((tmp_path / "f.partial.json").read_text())
+    assert set(progress) == {"source", "images", "batch_size"}
+    del progress["batch_size"]
+    (tmp_path / "f.partial.json").write_text(json.dumps(progress | {"unreadable": ["b.jpg"], "done": 4}))
+    (tmp_path / "f.partial.done").unlink()
+    for _ in range(2):
+        writer = FeatureWriter(tmp_path / "f", SOURCE, IMAGES)
+        assert (writer.done, writer.unreadable, writer.count) == (4, ["b.jpg"], 4)
+    writer.write(VALUES[4:])
+    writer.finish()
+    assert open_features(tmp_path / "f").unreadable == ("b.jpg",)
+    assert files(tmp_path) == ["f.json", "f.npy"]
+
+
+def test_to_save_costs_the_same_however_many_images_there_are(tmp_path, monkeypatch):
+    """Names are written at the beginning and at the end, and in between bytes."""
+    written = []
+    monkeypatch.setattr(feature_writer, "write_json", lambda path, value: written.append(path.name))
+    writer = FeatureWriter(tmp_path / "f", SOURCE, IMAGES)
+    for row, value in enumerate(VALUES):
+        writer.write([value])
+        writer.save_progress()
+        assert (tmp_path / "f.partial.done").read_bytes() == b"\1" * (row + 1) + b"\0" * (6 - row)
+    writer.finish()
+    assert written == ["f.partial.json", "f.json"]
+
+
+@pytest.mark.parametrize("done", [{0, 1, 2}, {0, 1, 2, 3, 4}, {3, 4, 5}, {0, 6}, set()])
+def test_a_batch_of_which_a_row_is_missing_is_computed_whole(tmp_path, done):
+    """So that it is the same images as always, whose numbers are the same to the bit."""
+    writer = FeatureWriter(tmp_path / "f", SOURCE, IMAGES, batch_size=3)
+    for row in done:
+        writer.write([VALUES[row]], row)
+    writer.save_progress()
+    batches = [slice(0, 3), slice(3, 6), slice(6, 7)]
+    again = FeatureWriter(tmp_path / "f", SOURCE, IMAGES, batch_size=3)
+    assert list(again.batches()) == [rows for rows in batches if not done >= set(range(rows.start, rows.stop))]
+    assert again.count == len(done)
+    for rows in again.batches():
+        again.write(VALUES[rows], rows.start)
+        assert again.count == len(done | set(range(rows.start, rows.stop)))
+        again.save_progress()
+        done = done | set(range(rows.start, rows.stop))
+    again.finish()
+    np.testing.assert_array_equal(open_features(tmp_path / "f").array, VALUES.astype(np.float16))
+
+
+@pytest.mark.parametrize("count, shard, begins", [(2, 1, [0, 6, 3]), (2, 2, [3, 0, 6]), (5, 4, [0, 3, 6])])
+def test_each_of_several_processes_begins_with_other_batches(tmp_path, count, shard, begins):
+    writer = FeatureWriter(tmp_path / "f", SOURCE, IMAGES, 3, (shard, count))
+    assert [rows.start for rows in writer.batches()] == begins
+    writer.locks.close()
+
+
+def test_a_picture_that_can_be_read_no_longer_leaves_nothing_in_its_row(tmp_path):
+    writer = FeatureWriter(tmp_path / "f", SOURCE, IMAGES)
+    writer.write(VALUES + 1)
+    writer.write([None], 2)
+    writer.finish()
+    assert open_features(tmp_path / "f").unreadable == ("c.jpg",) and not open_features(tmp_path / "f").array[2].any()
+
+
 def test_progress_is_never_believed_of_an_array_that_another_run_began_to_overwrite(tmp_path):
     """Run A is cut off; run B begins in its place and dies before it saves any progress; A is run again."""
     cut_off(tmp_path / "f")
@@ -237,7 +304,11 @@ def test_progress_is_never_believed_of_an_array_that_another_run_began_to_overwr
     lambda partial, progress: progress.write_text("[]"),
     lambda partial, progress: progress.write_text(json.dumps({"source": {}, "images": []})),
     lambda partial, progress: np.save(partial, np.zeros((7, 4), np.float16)),
-], ids=["shortened", "emptied", "deleted", "half a JSON", "a list", "other keys", "other shape"])
+    lambda partial, progress: progress.with_suffix(".done").unlink(),
+    lambda partial, progress: progress.with_suffix(".done").write_bytes(b"\1" * 6),
+    lambda partial, progress: progress.with_suffix(".done").write_bytes(b"\1" * 6 + b"\3"),
+], ids=["shortened", "emptied", "deleted", "half a JSON", "a list", "other keys", "other shape", "no bytes",
+        "too few bytes", "other bytes"])
 def test_a_damaged_unfinished_file_is_begun_anew(tmp_path, damage):
     cut_off(tmp_path / "f")
     damage(tmp_path / "f.partial.npy", tmp_path / "f.partial.json")

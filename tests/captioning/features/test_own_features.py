@@ -20,7 +20,8 @@ from torch_writing import contiguous, save_legacy, save_zip
 
 from minicap import caption, evaluate, export, extract, train
 from minicap.captioning.data import load_dataset
-from minicap.captioning.features.feature_file import FeatureWriter, open_features
+from minicap.captioning.features.feature_file import open_features
+from minicap.captioning.features.feature_writer import FeatureWriter
 from minicap.captioning.features.own_features import import_features
 from minicap.captioning.training.settings import TrainSettings
 from minicap.cli import flag, run_program
