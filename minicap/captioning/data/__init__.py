@@ -10,6 +10,7 @@
 import os
 
 from ...errors import UserError
+from ...files import many_objects
 from .caption_dataset import CaptionDataset
 
 __all__ = ["DATASETS", "CaptionDataset", "load_dataset"]
@@ -28,6 +29,11 @@ def load_dataset(name, data_dir=None, *, splits=None, split_seed=None, pictures=
 
     Raises UserError when files are missing or broken, or an option does not apply to the data set.
     """
+    with many_objects():
+        return _load(name, data_dir, splits, split_seed, pictures)
+
+
+def _load(name, data_dir, splits, split_seed, pictures):
     if name not in DATASETS:
         raise UserError(f"there is no data set {name!r}; choose one of {', '.join(DATASETS)}")
     if split_seed is not None and name != "folder":

@@ -17,7 +17,7 @@ import json
 from dataclasses import dataclass
 
 from ...errors import UserError, warn
-from ...files import decode_text, existing_file
+from ...files import decode_text, existing_file, many_objects
 from .csv_captions import has_header, headless_entries, table_entries
 from .entries import SPLIT_WORDS, caption_list, shortened
 from .fields import is_caption_key
@@ -68,8 +68,17 @@ def parse_captions(data, where):
 
 def parse_caption_file(data, where):
     """:func:`read_caption_file` for the bytes ``data``; ``where`` names the file in error messages."""
+    text = decode(data, where)
+    del data  # of a file of 100 MB, three copies would be in memory: as bytes, as text, as values of JSON
+    entries = entries_of_text(text, where)
+    del text
+    with many_objects():
+        return _caption_file(entries, where)
+
+
+def _caption_file(entries, where):
     captions, ids, split_of, what = {}, {}, {}, {}
-    for entry in parse_entries(data, where):
+    for entry in entries:
         texts = caption_list(entry.captions)
         if isinstance(entry.captions, dict) and len(both := list(filter(is_caption_key, entry.captions))) > 1:
             raise UserError(f"{where}, {entry.what}: {both[0]!r} and {both[1]!r} could both be the captions; leave "
@@ -113,8 +122,12 @@ def is_nothing(text):
 
 def parse_entries(data, where):
     """The :class:`.Entry` objects in the bytes of a caption file of any layout, a list or an iterator."""
-    text, where = decode(data, where), str(where)
-    start = text.lstrip()
+    return entries_of_text(decode(data, where), where)
+
+
+def entries_of_text(text, where):
+    """:func:`parse_entries` for a text."""
+    where, start = str(where), text.lstrip()
     if start[:1] in ("{", "[") or _is_json_text(start):
         return json_entries(text, where)
     if is_token_file(text):
@@ -147,18 +160,21 @@ def split_of_entry(entry, where):
 
 def is_of_a_model(data):
     """Whether minicap wrote these captions: ``evaluate --predictions``, ``caption --json`` or ``score --per-image``."""
+    lines, table = data.startswith(b'{"image": '), data.startswith(b'{\n "')  # one caption a line, as we write them
+    if not (lines or table):
+        return False
     try:
         text = data.decode("utf-8")
-        first = json.loads(text.partition("\n")[0]) if text.startswith('{"image": ') else json.loads(text)
+        first = json.loads(text.partition("\n")[0] if lines else text)
     except (ValueError, RecursionError):
         return False
     if not isinstance(first, dict) or not first:
         return False
-    if text.startswith('{"image": '):
+    if lines:
         return {"image", "caption", "beams"} <= first.keys()
-    return text.startswith('{\n "') and (  # one caption a line, as write_json writes them
-        all(isinstance(caption, str) for caption in first.values()) or
-        all(isinstance(scores, dict) and {"caption", "bleu4", "cider"} <= scores.keys() for scores in first.values()))
+    return (all(isinstance(caption, str) for caption in first.values()) or
+            all(isinstance(scores, dict) and {"caption", "bleu4", "cider"} <= scores.keys()
+                for scores in first.values()))
 
 
 def container(data):

@@ -121,9 +121,7 @@ def caption_list(value):
     if isinstance(value, str):
         return _written_captions(value) if WRITTEN.fullmatch(value) else [value]
     if isinstance(value, dict):
-        inner = [k for k in value if is_caption_key(k)]
-        if len(inner) > 1 and "raw" in value:
-            inner = ["raw"]
+        inner = ["raw"] if "raw" in value else [k for k in value if is_caption_key(k)]
         if len(inner) == 1:
             return caption_list(value[inner[0]])
         tokens = value.get("tokens")

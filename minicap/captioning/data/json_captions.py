@@ -18,6 +18,7 @@ A key that is repeated with another value is refused: JSON would keep the last w
 import json
 
 from ...errors import UserError, warn
+from ...files import many_objects
 from .entries import SPLIT_WORDS, Entry, caption_list, entry_of, shortened
 from .fields import ID_KEYS, NAME_KEYS, is_caption_key, is_image_key, key
 from .names import ENDING, cleaned
@@ -36,25 +37,38 @@ def json_entries(text, where):
         if error.msg != "Extra data":
             raise UserError(f"{where}, line {error.lineno}: this is not valid JSON ({error.msg})") from error
         return [entry for n, record in json_lines(text, where) for entry in _record(record, f"line {n}", where)]
-    return list(_entries(value, where))
+    return _entries(value, where)
 
 
 def load_json(text, where):
-    def unique(pairs):
-        entry = {}
-        for name, value in pairs:
-            if name in entry and entry[name] != value and not (entry[name] != entry[name] and value != value):  # NaN
-                raise UserError(f"{where} has {name!r} twice, as {shortened(str(entry[name]))} and "
-                                f"{shortened(str(value))}; keep one")
-            entry[name] = value
+    """The value of the JSON ``text``; UserError for a key that is repeated with another value.
+
+    Left out are the ``tokens`` that stand beside ``raw`` text in Karpathy's files, more than all the rest in them.
+    """
+    def entry_of_pairs(pairs):
+        entry = dict(pairs)
+        if len(entry) < len(pairs):
+            _refuse_two_values(pairs, where)
+        if isinstance(entry.get("raw"), str):
+            entry.pop("tokens", None)
         return entry
 
     try:
-        return json.loads(text, object_pairs_hook=unique)
+        with many_objects():
+            return json.loads(text, object_pairs_hook=entry_of_pairs)
     except (json.JSONDecodeError, UserError):
         raise
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits, 1,000 open brackets
         raise UserError(f"{where} is not valid JSON ({error})") from error
+
+
+def _refuse_two_values(pairs, where):
+    entry = {}
+    for name, value in pairs:
+        if name in entry and entry[name] != value and not (entry[name] != entry[name] and value != value):  # NaN
+            raise UserError(f"{where} has {name!r} twice, as {shortened(str(entry[name]))} and "
+                            f"{shortened(str(value))}; keep one")
+        entry[name] = value
 
 
 def json_lines(text, where):
@@ -121,9 +135,12 @@ def _named(name, captions, where, split):
 
 def _refuse_two_groups(value, where):
     """UserError for predictions and references, or captions of two models, in one file."""
-    groups = [word for word, part in value.items() if isinstance(part, list) and part and not word.isdecimal()
-              and word not in SPLIT_WORDS and (_is_label(word, part) or (key(word) in WRAPPERS and all(
-                  isinstance(record, dict) and all(_fields(record)) for record in part)))]
+    lists = {word: part for word, part in value.items() if isinstance(part, list) and part and not word.isdecimal()
+             and word not in SPLIT_WORDS}
+    if len(lists) < 2:
+        return
+    groups = [word for word, part in lists.items() if _is_label(word, part) or (key(word) in WRAPPERS and all(
+        isinstance(record, dict) and all(_fields(record)) for record in part))]
     if len(groups) > 1:
         raise UserError(f"{where} has captions in {groups[0]!r} and in {groups[1]!r}; write each of them to a file of "
                         "its own")

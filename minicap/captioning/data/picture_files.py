@@ -1,5 +1,6 @@
 """The pictures below a folder, found by the names that a caption file has for them."""
 
+import functools
 import os
 import re
 from pathlib import Path
@@ -39,18 +40,22 @@ class PictureFiles:
         return len(named & pictures) * 2 >= max(1, len(pictures))
 
     def find(self, names):
-        """{name: path} of the pictures that are here; a UserError if it is not certain which file a name means."""
+        """{name: path} of the pictures that are here; a UserError if it is not certain which file a name means.
+
+        Paths are strings: 100,000 objects of pathlib would take more memory than all captions.
+        """
         found, doubtful = {}, {}
         for name in names:
             exact = self._exact(name)
-            hits = [exact] if exact else [self.folder / self.paths[path] for path in self.index.hits(name)]
+            hits = [exact] if exact else [self._whole(self.paths[path]) for path in self.index.hits(name)]
             if len(hits) == 1:
                 found[name] = hits[0]
             elif hits:
                 doubtful[name] = hits
         if doubtful:
             folder = self._folder_of(doubtful)
-            found |= {name: next(path for path in hits if path.parent == folder) for name, hits in doubtful.items()}
+            found |= {name: next(path for path in hits if os.path.dirname(path) == folder)
+                      for name, hits in doubtful.items()}
         name_of = {}
         for name, path in found.items():
             if name_of.setdefault(path, name) != name:
@@ -60,17 +65,31 @@ class PictureFiles:
 
     def _exact(self, name):
         """The picture at the path ``name``, which may begin anywhere but has to end below the folder, or None."""
+        if self.paths.get(name) == name:
+            return self._whole(name)
         for root in self.roots:
             path = os.path.normpath(os.path.join(root, name))  # without "..", which would follow a link and go up there
-            if path.startswith(self.top) and os.path.isfile(path):  # False also for a name that is too long
-                return self.folder / path.removeprefix(self.top)
+            if path.startswith(self.top) and os.path.basename(path) in self._files_in(os.path.dirname(path)):
+                return self._whole(path.removeprefix(self.top))
         return None
+
+    @functools.cache  # noqa: B019 - lives as long as these pictures
+    def _files_in(self, folder):
+        """The names of the files in ``folder``: a list of 100,000 takes less time than to ask for a hundred by name."""
+        try:
+            with os.scandir(folder) as entries:
+                return frozenset(entry.name for entry in entries if entry.is_file())
+        except (OSError, ValueError):  # no such folder, a name that is too long or has a zero byte
+            return frozenset()
+
+    def _whole(self, path):
+        return os.path.join(self.folder, path)
 
     def _folder_of(self, doubtful):
         """The one folder with a single picture for every doubtful name."""
         folders = None
         for hits in doubtful.values():
-            parents = [path.parent for path in hits]
+            parents = [os.path.dirname(path) for path in hits]
             single = {parent for parent in parents if parents.count(parent) == 1}
             folders = single if folders is None else folders & single
         if len(folders) != 1:
@@ -93,7 +112,7 @@ class MissingPictures:
         return True
 
     def find(self, names):
-        return {name: self.folder / name for name in names}
+        return {name: os.path.join(self.folder, name) for name in names}
 
 
 def _as_text(path):

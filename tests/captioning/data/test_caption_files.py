@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minicap.captioning.data.caption_files import parse_caption_file, parse_captions, read_captions
+from minicap.captioning.data.json_captions import load_json
 from minicap.errors import UserError
 
 TOKENS = (b"a.jpg#0\tA dog , running .\nb.jpg.1#0\tno such file\n"
@@ -47,6 +48,13 @@ def test_karpathy_layout_takes_raw_sentences_or_tokens(write):
         {"filename": "a.jpg", "split": "train", "sentences": [{"raw": "A dog.", "tokens": ["a", "dog"]}]},
         {"filename": "b.jpg", "split": "restval", "sentences": [{"tokens": ["a", "cat"]}]}]}))
     assert read_captions(path) == {"a.jpg": ["A dog."], "b.jpg": ["a cat"]}
+
+
+def test_words_that_stand_beside_the_text_they_are_of_are_not_kept_in_memory():
+    """They are 3 of 4 objects in dataset_coco.json."""
+    record = {"raw": "A dog.", "tokens": ["a", "dog"], "sentid": 3}
+    assert load_json(json.dumps([record, {"tokens": ["a", "cat"]}]), "x") == [
+        {"raw": "A dog.", "sentid": 3}, {"tokens": ["a", "cat"]}]
 
 
 def test_a_plain_json_mapping_is_read(write):

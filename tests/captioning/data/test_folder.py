@@ -1,6 +1,8 @@
 """Your own pictures: any caption layout, three ways to split."""
 
+import gc
 import json
+import os
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from minicap.captioning.data import load_dataset
+from minicap.captioning.data.picture_files import PictureFiles
 from minicap.captioning.data.splits import random_splits
 from minicap.errors import UserError
 from minicap.files import write_json
@@ -52,6 +55,30 @@ def test_a_csv_with_lists_is_a_data_set(tmp_path, pictures, dev, capsys):
     assert data.captions[NAMES[3]] == ("one, cat 3.png", "two cat 3.png")
     np.testing.assert_array_equal(data.image(NAMES[3]), np.full((4, 6, 3), (3, 6, 9), np.uint8))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("place", ["val2014", "images/val2014", "elsewhere"])
+def test_pictures_are_found_by_one_list_of_each_folder_and_not_one_by_one(tmp_path, place, monkeypatch):
+    """100,000 questions whether a file is there take minutes where the disk is in a network."""
+    names = tuple(f"val2014/{i}.png" for i in range(50))
+    add_pictures(tmp_path / place, [name.rpartition("/")[2] for name in names])
+    files, asked, listed = PictureFiles(tmp_path), [], []
+    stat, scandir = os.stat, os.scandir
+    monkeypatch.setattr(os, "stat", lambda path, **more: asked.append(path) or stat(path, **more))
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    assert files.find(names) == {name: str(tmp_path / place / name.rpartition("/")[2]) for name in names}
+    assert not asked and len(listed) <= 2
+
+
+def test_the_garbage_collector_rests_while_captions_are_read_and_goes_on_afterwards(tmp_path, monkeypatch):
+    states = []
+    monkeypatch.setattr(PictureFiles, "find", lambda files, names: states.append(gc.isenabled()) or {})
+    add_pictures(tmp_path)
+    add_csv(tmp_path)
+    add_lists(tmp_path)
+    with pytest.raises(UserError):  # no picture was found
+        load_dataset("folder", tmp_path)
+    assert states[0] is False and gc.isenabled()
 
 
 def test_names_may_lead_into_folders(tmp_path):
