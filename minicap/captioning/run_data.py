@@ -1,5 +1,6 @@
 """The data of a training run, for the programs that use its checkpoint."""
 
+import tempfile
 from dataclasses import MISSING, dataclass
 from typing import Literal, TypedDict
 
@@ -134,9 +135,23 @@ def make_consensus(settings, captioner, dataset, files):
             raise UserError("neighbours= needs the features of the train images; name the file with features=")
         inputs = model_inputs(captioner, dataset, "train", files)
         names = inputs.names
-        descriptors = np.concatenate([captioner.descriptors(inputs(rows))
-                                      for rows in np.split(np.arange(len(names)), range(100, len(names), 100))])
+        descriptors = on_disk(captioner.descriptors(inputs(rows))
+                              for rows in np.split(np.arange(len(names)), range(100, len(names), 100)))
     tokenize = captioner.vocabulary.tokenize
-    return Consensus([[tokenize(text) for text in dataset.captions[name]] for name in names], descriptors,
+    return Consensus(([tokenize(text) for text in dataset.captions[name]] for name in names), descriptors,
                      mbr_samples=settings.mbr_samples, neighbours=settings.neighbours, max_length=settings.max_length,
                      seed=settings.seed)
+
+
+def on_disk(parts):
+    """The rows of ``parts``, arrays (n, G), as one memory-mapped array in a file without a name, gone when it is.
+
+    Descriptors of the 113,000 training images of COCO are 2 GB, which are read a block at a time.
+    """
+    rows = 0
+    with tempfile.TemporaryFile() as file:
+        for part in parts:
+            file.write(np.ascontiguousarray(part))
+            rows += len(part)
+        file.flush()
+        return np.memmap(file, part.dtype, "r", shape=(rows, *part.shape[1:]))

@@ -19,7 +19,8 @@ with CIDEr-D between 0 and 10, and document frequencies of train.
 
 import numpy as np
 
-from ..scoring.cider import agreements, all_ngrams, inverse_document_frequency, occurrences
+from ..scoring.cider import TfIdf, agreements
+from ..scoring.corpus import ranges
 from .beam_search import sample_many
 from .neighbours import Neighbours
 
@@ -27,38 +28,38 @@ from .neighbours import Neighbours
 class Consensus:
     """(captioner, model inputs, the hypotheses of a beam search) -> the same hypotheses, in the order of their score.
 
-    ``train`` lists the captions (lists of words) of each image of train, for document frequencies and as the captions
-    of neighbours. ``mbr_samples`` captions are sampled for every image, by a separate generator with ``seed``. The
+    ``train`` is an iterable of the captions (lists of words) of each image of train, for document frequencies and as
+    the captions of neighbours. ``mbr_samples`` captions are sampled for every image, by a generator with ``seed``. The
     ``neighbours`` are those of :class:`.Neighbours`, by the ``descriptors`` (I, G) of the images of train; see
     :meth:`.Captioner.descriptors`.
     """
 
     def __init__(self, train, descriptors=None, *, mbr_samples=0, neighbours=0, max_length=30, seed=0):
-        self.train, self.mbr_samples, self.neighbours, self.max_length = train, mbr_samples, neighbours, max_length
-        self.idf = inverse_document_frequency([[all_ngrams(words) for words in captions] for captions in train])
-        self.nearest = Neighbours(train, descriptors) if neighbours else None
+        self.mbr_samples, self.neighbours, self.max_length = mbr_samples, neighbours, max_length
+        self.tf_idf = TfIdf(train)
+        self.nearest = Neighbours(self.tf_idf.captions, self.tf_idf.first, descriptors) if neighbours else None
         self.rng = np.random.default_rng(seed)
 
     def __call__(self, captioner, inputs, hypotheses):
-        words = captioner.vocabulary.words
+        words, weigh, train = captioner.vocabulary.words, self.tf_idf, self.tf_idf.captions
+
+        def said(of_image):
+            return weigh.corpus([words[w] for w in h.words] for h in of_image)
+
         others = [[] for _ in hypotheses]  # for each image the sets of captions to agree with
         if self.mbr_samples:
             samples = sample_many(captioner.step, captioner.start(inputs), self.mbr_samples, rng=self.rng,
                                   max_length=self.max_length)
             for sets, of_image in zip(others, samples, strict=True):
-                sets.append([self.counted([words[w] for w in h.words]) for h in of_image])
+                sets.append(said(of_image))
         if self.neighbours:
             for sets, rows in zip(others, self.nearest(captioner.descriptors(inputs), self.neighbours), strict=True):
-                sets.append([self.counted(caption) for row in rows for caption in self.train[row]])
+                sets.append(train.take(ranges(weigh.first[rows], weigh.first[rows + 1] - weigh.first[rows])))
 
         def best_first(of_image, sets):
-            candidates = [self.counted([words[w] for w in h.words]) for h in of_image]
+            candidates, *sets = weigh(said(of_image), *sets)
             scores = np.array([h.score for h in of_image]) + sum(
                 agreements(candidates, captions).mean(axis=1) for captions in sets)
             return [of_image[c] for c in np.argsort(-scores, kind="stable")]
 
         return [best_first(of_image, sets) for of_image, sets in zip(hypotheses, others, strict=True)]
-
-    def counted(self, words):
-        """A caption as CIDEr compares it: the weights of its n-grams."""
-        return occurrences(all_ngrams(words), self.idf)

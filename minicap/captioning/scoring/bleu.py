@@ -11,6 +11,7 @@ from collections import Counter
 
 import numpy as np
 
+from .corpus import matches
 from .ngrams import ORDERS, ngram_counts
 
 N_COUNTS = 2 * len(ORDERS) + 2
@@ -32,6 +33,27 @@ def bleu_counts(candidate, references):
     totals = [max(0, c - n + 1) for n in ORDERS]
     r = min(map(len, references), key=lambda length: (abs(length - c), length))  # of ties the shorter one
     return np.array([*matches, *totals, c, r])
+
+
+def bleu_counts_of_all(candidates, references, candidate_of):
+    """:func:`bleu_counts` of each of N captions, (N, 10).
+
+    Both arguments are ({n: :class:`.Counts`}, lengths in words); ``candidate_of`` (R,) is the caption to which each
+    reference belongs, in ascending order, with one reference for each caption at least.
+    """
+    (counts_c, c), (counts_s, lengths) = candidates, references
+    matched = []
+    for n in ORDERS:
+        at, shared = matches(counts_c[n], counts_s[n], candidate_of)
+        allowed = np.zeros(len(counts_c[n].times), int)
+        np.maximum.at(allowed, at, counts_s[n].times[shared])  # clipped, as above
+        matched.append(np.bincount(counts_c[n].caption, np.minimum(counts_c[n].times, allowed), len(c)).astype(int))
+    totals = [np.maximum(0, c - n + 1) for n in ORDERS]
+    # of the references closest in length the shortest: first by the difference, then by the length, in one number
+    scale = 1 + lengths.max(initial=0)
+    closest = np.abs(lengths - c[candidate_of]) * scale + lengths
+    r = np.minimum.reduceat(closest, np.searchsorted(candidate_of, np.arange(len(c)))) % scale
+    return np.column_stack([*matched, *totals, c, r])
 
 
 def bleu(counts):

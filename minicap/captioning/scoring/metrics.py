@@ -8,9 +8,9 @@ import numpy as np
 
 from ...errors import UserError, warn
 from ..text.tokens import MARKER, TOKENIZERS, warn_of_missing_spaces
-from .bleu import N_COUNTS, bleu, bleu_counts
-from .cider import cider
-from .rouge import rouge_l
+from .bleu import N_COUNTS, bleu, bleu_counts_of_all
+from .cider import AT_ONCE, TfIdf, similarities
+from .rouge import rouge_l_of_all
 
 METRICS = ("bleu1", "bleu2", "bleu3", "bleu4", "rouge_l", "cider")
 TITLES = {"bleu1": "BLEU-1", "bleu2": "BLEU-2", "bleu3": "BLEU-3", "bleu4": "BLEU-4", "rouge_l": "ROUGE-L",
@@ -25,6 +25,36 @@ def score_captions(predictions: dict[str, str], references: dict[str, list[str]]
     any other preprocessing. An image without references is a UserError.
     """
     return corpus_scores(image_statistics(predictions, references, tokenizer))
+
+
+class References:
+    """The captions of some images, ready to score predictions for these images again and again.
+
+    ``references`` maps each of the images to its captions, at least one.
+    """
+
+    def __init__(self, references, tokenizer="words"):
+        self.images, self.tokenize = tuple(references), TOKENIZERS[tokenizer]
+        self.tf_idf = TfIdf(tokenized_references(references.values(), self.tokenize))
+
+    def statistics(self, predictions):
+        """The table (N, 12) of :func:`image_statistics`; ``predictions`` has the same images in the same order."""
+        if tuple(predictions) != self.images:
+            raise ValueError("statistics expects predictions for the images of these references, in their order")
+        candidates = self.tf_idf.corpus(map(self.tokenize, predictions.values()))
+        parts = np.array_split(np.arange(len(predictions)), range(AT_ONCE, len(predictions), AT_ONCE))
+        return np.concatenate([self._statistics(candidates, images) for images in parts])
+
+    def _statistics(self, candidates, images):
+        """The rows of some ``images``, a range; what depends on other images is the document frequencies alone."""
+        first = self.tf_idf.first[images[0]:images[-1] + 2]
+        candidate_of = np.repeat(np.arange(len(images)), np.diff(first))
+        candidates = candidates.take(images)
+        references = self.tf_idf.captions.take(np.arange(first[0], first[-1]))
+        vectors = self.tf_idf(candidates, references)
+        counts = bleu_counts_of_all(*((found.counts, found.lengths) for found in vectors), candidate_of)
+        cider = np.bincount(candidate_of, similarities(*vectors, candidate_of)) / np.diff(first)
+        return np.column_stack([counts, rouge_l_of_all(candidates, references, candidate_of), cider])
 
 
 def human_scores(references: dict[str, list[str]], tokenizer: str = "words") -> dict:
@@ -55,10 +85,8 @@ def corpus_scores(statistics):
 
 def image_statistics(predictions, references, tokenizer="words"):
     """The table (N, 12), one row for each image in the order of ``predictions``."""
-    candidates, targets = tokenized(predictions, references, tokenizer)
-    counts = [bleu_counts(words, captions) for words, captions in zip(candidates, targets, strict=True)]
-    rouge = [rouge_l(words, captions) for words, captions in zip(candidates, targets, strict=True)]
-    return np.column_stack([counts, rouge, cider(candidates, targets)])
+    expect_references(predictions, references)
+    return References({image: references[image] for image in predictions}, tokenizer).statistics(predictions)
 
 
 def scores_of_sums(sums, n):
@@ -72,16 +100,25 @@ def tokenized(predictions, references, tokenizer="words"):
     A placeholder such as ``<unk>`` in a reference counts as a word, but as one that no prediction can match: to predict
     "unknown word" is never right.
     """
+    expect_references(predictions, references)
+    tokenize = TOKENIZERS[tokenizer]
+    return (list(map(tokenize, predictions.values())),
+            list(tokenized_references((references[image] for image in predictions), tokenize)))
+
+
+def expect_references(predictions, references):
+    """UserError without predictions, or where an image has no references."""
     if not predictions:
         raise UserError("there are no predictions to score")
     missing = [image for image in predictions if not references.get(image)]
     if missing:
         raise UserError(f"{len(missing)} of {len(predictions)} images have no references, the first of which is "
                         f"{missing[0]!r}; use the references of the same data set")
-    tokenize = TOKENIZERS[tokenizer]
-    candidates = [tokenize(caption) for caption in predictions.values()]
-    targets = [[_unmatchable(tokenize(caption)) for caption in references[image]] for image in predictions]
-    return candidates, targets
+
+
+def tokenized_references(references, tokenize):
+    """The captions of each image as lists of words; one image after the other, not all at once."""
+    return ([_unmatchable(tokenize(caption)) for caption in captions] for captions in references)
 
 
 def warn_of_flaws(predictions, references, tokenizer):

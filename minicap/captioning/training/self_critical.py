@@ -45,8 +45,8 @@ class SelfCriticalTrainer(Trainer):
         super().__init__(captioner, dataset, inputs, settings, folder, group, teachers)
         self.words = np.array(captioner.vocabulary.words, object)
         tokenize = captioner.vocabulary.tokenize
-        self.cider = CiderD([[[*tokenize(text), SPECIAL[END]] for text in dataset.captions[name]]
-                             for name in inputs["train"].names])
+        self.cider = CiderD([[*tokenize(text), SPECIAL[END]] for text in dataset.captions[name]]
+                            for name in inputs["train"].names)
 
     def make_batches(self):
         images = max(1, self.settings.batch_size // self.settings.samples)
@@ -107,8 +107,7 @@ class SelfCriticalTrainer(Trainer):
 
     def rewards(self, images, captions):
         """The CIDEr-D of each caption (word indices) against the references of its image, (N,)."""
-        return np.array([self.cider(image, self.words[caption].tolist())
-                         for image, caption in zip(images, captions, strict=True)])
+        return self.cider.scores(images, [self.words[caption] for caption in captions])
 
 
 class Sampler:

@@ -22,7 +22,7 @@ from ..captioner import caption_all
 from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
 from ..features.feature_source import FeatureSource, differences_in_words
 from ..models.build import word_embedding
-from ..scoring.metrics import score_captions
+from ..scoring.metrics import References, corpus_scores
 from ..text.batches import BatchesByImage, CaptionBatches, make_batch
 from .consensus_weights import weighted
 from .together import EveryNth, TrainingTogether
@@ -74,6 +74,8 @@ class Trainer:
         self.shuffle_rng = np.random.default_rng([settings.seed, 1])
         self.batches = self.make_batches()
         self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
+        self.dev_references = References({name: dataset.captions[name] for name in inputs["dev"].names},
+                                         captioner.vocabulary.tokenizer)
         frozen = word_embedding(self.model) if settings.embeddings_frozen else None
         self.parameters, lr_factors, lr_of_group = {}, {}, {"block": settings.finetune_lr}
         for group, parameters in self.model.parameter_groups().items():
@@ -95,7 +97,7 @@ class Trainer:
         captions, size = self._indexed("train"), self.settings.batch_size
         if self.settings.consensus_weight:
             tokenize, train = self.captioner.vocabulary.tokenize, self.inputs["train"].names
-            references = [list(map(tokenize, self.dataset.captions[name])) for name in train]
+            references = (list(map(tokenize, self.dataset.captions[name])) for name in train)
             captions = weighted(captions, references, self.settings.consensus_weight)
         if self.settings.batches == "image":
             return BatchesByImage(captions, size, self.shuffle_rng)
@@ -202,7 +204,7 @@ class Trainer:
             return {}
         predictions = {name: found[name] for name in inputs.names}
         distinct = len(set(predictions.values())) / len(predictions)
-        scores = score_captions(predictions, self.dataset.captions, self.captioner.vocabulary.tokenizer)
+        scores = corpus_scores(self.dev_references.statistics(predictions))
         return {"dev_loss": loss, "dev_perplexity": float(np.exp(loss))} | scores | {"distinct": distinct}
 
     def dev_loss(self):

@@ -10,7 +10,6 @@ from minicap.captioning.decoding.beam_search import Hypothesis, beam_search, sam
 from minicap.captioning.decoding.consensus import Consensus
 from minicap.captioning.models.state import DecoderState
 from minicap.captioning.scoring.cider import (
-    CiderD,
     agreement,
     agreements,
     all_ngrams,
@@ -45,12 +44,10 @@ def vectors(caption):
 def test_a_caption_agrees_as_cider_has_it_with_what_is_rare_in_train():
     """The score of a set in which these captions are the references of an image, among those of train."""
     others = ["the dog runs", "a cat runs", "a dog sits there"]
-    reference = CiderD([[caption.split() for caption in captions] for captions in TRAIN])
-    reference.references.append([tf_idf(all_ngrams(other.split()), reference.idf) for other in others])
-    one = consensus()
+    weigh = consensus().tf_idf
     for caption in ("a dog runs", "dog", "dog dog runs", "bird", ""):
-        (found,) = agreements([one.counted(caption.split())], [one.counted(other.split()) for other in others])
-        assert found.mean() == pytest.approx(reference(3, caption.split()))
+        (found,) = agreements(*weigh(weigh.corpus([caption.split()]), weigh.corpus(map(str.split, others))))
+        assert found.mean() == pytest.approx(agreement(vectors(caption), list(map(vectors, others))))
 
 
 @pytest.mark.parametrize("neighbours", [1, 2])

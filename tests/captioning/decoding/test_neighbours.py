@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from minicap.captioning.decoding.neighbours import Neighbours, RidgeRegression, unit_rows
+from minicap.captioning.decoding.neighbours import Neighbours, RidgeRegression, largest, unit_rows
+from minicap.captioning.scoring.cider import TfIdf
+
+
+def neighbours(train, descriptors):
+    weigh = TfIdf(train)
+    return Neighbours(weigh.captions, weigh.first, descriptors)
 
 
 @pytest.fixture
@@ -66,7 +72,7 @@ def test_what_the_captions_are_about_makes_images_similar_and_not_what_the_featu
     features = np.column_stack([100 * rng.standard_normal(200), animal + 0.1 * rng.standard_normal(200)])
     train = [[["a", "dog", "runs"], ["the", "dog"]] if dog else [["a", "cat", "sits"], ["the", "cat"]]
              for dog in animal]
-    nearest = Neighbours(train, features)
+    nearest = neighbours(train, features)
     for dog in (0, 1):
         (rows,) = nearest(np.array([[150.0, dog]]), 20)
         assert len({*rows}) == 20 and (animal[rows] == dog).all()
@@ -75,9 +81,48 @@ def test_what_the_captions_are_about_makes_images_similar_and_not_what_the_featu
 def test_words_of_a_few_images_are_left_out(rng):
     train = [[["dog"] if n % 2 else ["cat"]] for n in range(900)]
     train[5] = train[6] = [["zebra", "dog"]]
-    assert Neighbours(train, rng.standard_normal((900, 2))).words.shape == (900, 2)
+    assert neighbours(train, rng.standard_normal((900, 2))).fractions.shape == (900, 2)
     train[7] = train[5]
-    assert Neighbours(train, rng.standard_normal((900, 2))).words.shape == (900, 3)
+    assert neighbours(train, rng.standard_normal((900, 2))).fractions.shape == (900, 3)
+
+
+def by_definition(train, descriptors, pictures, count):
+    """The vectors of all images side by side, and all cosines sorted."""
+    words = sorted({word for captions in train for caption in captions for word in caption})
+    Y = np.array([[np.mean([word in caption for caption in captions]) for word in words] for captions in train])
+    idf = np.log(len(train) / (Y > 0).sum(axis=0))
+    vectors = unit_rows((Y - Y.mean(axis=0)) * idf)
+    predicted = unit_rows((RidgeRegression(descriptors, Y)(pictures) - Y.mean(axis=0)) * idf)
+    return np.argsort(-(predicted @ vectors.T).astype(float).round(5), axis=1, kind="stable")[:, :count]
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1000])
+def test_neighbours_are_those_of_the_definition_however_many_images_are_in_memory(rng, monkeypatch, at_once):
+    """Other numbers of captions, repeated words, images with the same captions: of these the first comes first."""
+    monkeypatch.setattr("minicap.captioning.decoding.neighbours.AT_ONCE", at_once)
+    train = [[list(rng.choice(["a", "dog", "cat", "runs", "sits"], rng.integers(1, 6))) for _ in range(n % 3 + 1)]
+             for n in range(28)]
+    train += train[:2]
+    X = rng.standard_normal((30, 4))
+    pictures = rng.standard_normal((5, 4))
+    found = neighbours(train, X)(pictures, 8)
+    np.testing.assert_array_equal(found, by_definition(train, X, pictures, 8))
+
+
+@pytest.mark.parametrize("at_once", [1, 7])
+def test_a_regression_does_not_depend_on_how_many_samples_are_in_memory(samples, monkeypatch, at_once):
+    X, Y = samples
+    together = RidgeRegression(X, Y)
+    monkeypatch.setattr("minicap.captioning.decoding.neighbours.AT_ONCE", at_once)
+    in_parts = RidgeRegression(X, Y)
+    np.testing.assert_allclose(in_parts(X), together(X), rtol=1e-12)
+    assert in_parts.errors == pytest.approx(together.errors, rel=1e-12)
+
+
+def test_the_largest_are_those_of_a_stable_sort(rng):
+    values = rng.integers(0, 5, 40).astype(float)
+    for count in (1, 7, 39, 40, 50):
+        np.testing.assert_array_equal(largest(values, count), np.argsort(-values, kind="stable")[:count])
 
 
 def test_rows_of_zeros_are_similar_to_nothing_and_no_nan():

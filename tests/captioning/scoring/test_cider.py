@@ -1,18 +1,21 @@
 import math
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minicap.captioning.scoring import cider as cider_module
 from minicap.captioning.scoring.cider import (
+    CiderD,
+    TfIdf,
     agreement,
     agreements,
     all_ngrams,
     cider,
     consensus,
     inverse_document_frequency,
-    occurrences,
     tf_idf,
 )
 
@@ -72,11 +75,43 @@ CAPTION = st.lists(st.sampled_from(["a", "dog", "runs", "runs", "zebra"]), max_s
        st.lists(CAPTION, min_size=1, max_size=5), st.lists(CAPTION, min_size=1, max_size=5))
 def test_one_matrix_product_gives_what_the_definition_gives(train, candidates, references):
     """Repeated n-grams, captions shorter than an n-gram or empty, n-grams without weight or unknown to train."""
+    weigh = TfIdf(train)
+    found = agreements(*weigh(weigh.corpus(candidates), weigh.corpus(references)))
     idf = inverse_document_frequency([[all_ngrams(words) for words in captions] for captions in train])
     candidates, references = ([all_ngrams(words) for words in captions] for captions in (candidates, references))
-    found = agreements(*([occurrences(counts, idf) for counts in captions] for captions in (candidates, references)))
     wanted = [[agreement(tf_idf(c, idf), [tf_idf(s, idf)]) for s in references] for c in candidates]
     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+IN_ORDER = sys.version_info < (3, 12)  # later, Python's sum of the definition is more exact than one after the other
+
+
+def by_definition(images, candidates, train):
+    idf = inverse_document_frequency([[all_ngrams(words) for words in captions] for captions in train])
+    return [agreement(tf_idf(all_ngrams(words), idf), [tf_idf(all_ngrams(other), idf) for other in train[image]])
+            for image, words in zip(images, candidates, strict=True)]
+
+
+@given(st.lists(st.lists(CAPTION, min_size=1, max_size=4), min_size=1, max_size=6), st.data())
+def test_many_captions_at_once_score_to_the_bit_as_the_definition_has_it(train, data):
+    """Several captions of an image, unknown words, repeated ones, none at all."""
+    images = data.draw(st.lists(st.integers(0, len(train) - 1), min_size=1, max_size=9))
+    candidates = [data.draw(CAPTION) for _ in images]
+    score = CiderD(train)
+    found, wanted = score.scores(images, candidates), by_definition(images, candidates, train)
+    assert found.tolist() == (wanted if IN_ORDER else pytest.approx(wanted, rel=1e-14))
+    assert [score(image, words) for image, words in zip(images, candidates, strict=True)] == found.tolist()
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_scores_do_not_depend_on_how_many_captions_are_scored_together(monkeypatch, at_once):
+    train = [[["a", "dog"], ["a", "dog", "runs"]], [["a", "cat"]], [["two", "men", "and", "a", "cat"], ["men"]]]
+    images, candidates = [2, 0, 1, 0], [["a", "cat"], ["a", "dog", "sits"], ["dog"], ["a", "dog"]]
+    together, of_train = CiderD(train).scores(images, candidates), consensus(train)
+    monkeypatch.setattr(cider_module, "AT_ONCE", at_once)
+    assert CiderD(train).scores(images, candidates).tolist() == together.tolist()
+    for found, wanted in zip(consensus(train), of_train, strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 @given(st.lists(st.lists(CAPTION, min_size=1, max_size=4), min_size=1, max_size=4))

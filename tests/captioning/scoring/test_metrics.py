@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minicap.captioning.data import load_dataset
+from minicap.captioning.scoring import metrics, rouge
+from minicap.captioning.scoring.bleu import bleu_counts
+from minicap.captioning.scoring.cider import agreement, all_ngrams, inverse_document_frequency, tf_idf
 from minicap.captioning.scoring.metrics import METRICS, corpus_scores, image_statistics, score_captions, tokenized
+from minicap.captioning.scoring.rouge import rouge_l
 from minicap.errors import UserError
 
 WORDS = ["a", "the", "dog", "man", "woman", "red", "ball", "runs", "sits", "on", "in", "of", "water", "grass", "with",
@@ -72,6 +77,39 @@ def test_no_predictions_and_images_without_references_are_refused():
 
 CAPTION = st.lists(st.sampled_from(WORDS), max_size=7).map(" ".join)
 SETS = st.lists(st.tuples(CAPTION, st.lists(CAPTION, min_size=1, max_size=3)), min_size=1, max_size=6)
+
+
+def by_definition(predictions, references):
+    """The table image by image, from the definitions of the scores for one caption."""
+    candidates, targets = tokenized(predictions, references)
+    idf = inverse_document_frequency([[all_ngrams(words) for words in captions] for captions in targets])
+    return np.array([[*bleu_counts(words, captions), rouge_l(words, captions),
+                      agreement(tf_idf(all_ngrams(words), idf), [tf_idf(all_ngrams(other), idf) for other in captions])]
+                     for words, captions in zip(candidates, targets, strict=True)])
+
+
+@settings(deadline=None, max_examples=50)
+@given(SETS, st.sampled_from([1, 2, 4096]))
+def test_the_table_of_many_images_is_that_of_the_definitions_to_the_bit(images, at_once):
+    """Whatever is computed at once; captions without words, repeated words, words that only the predictions have."""
+    predictions = {str(i): caption for i, (caption, _) in enumerate(images)}
+    references = {str(i): captions for i, (_, captions) in enumerate(images)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "AT_ONCE", at_once)
+        patch.setattr(rouge, "AT_ONCE", at_once)
+        found = image_statistics(predictions, references)
+    wanted = by_definition(predictions, references)
+    if sys.version_info < (3, 12):  # later, Python's own sum is more exact than one after the other
+        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_allclose(found, wanted, rtol=1e-14)
+
+
+def test_prepared_references_score_only_their_own_images():
+    references = metrics.References({"x": ["a dog"], "y": ["a cat"]})
+    assert references.statistics({"x": "a dog", "y": "a dog"}).shape == (2, 12)
+    for others in ({"x": "a dog"}, {"y": "a dog", "x": "a dog"}):
+        with pytest.raises(ValueError, match="the images of these references, in their order"):
+            references.statistics(others)
 
 
 @settings(deadline=None, max_examples=50)

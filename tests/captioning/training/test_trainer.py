@@ -15,8 +15,8 @@ from minicap.backend import CPU
 from minicap.captioning.captioner import caption_all
 from minicap.captioning.checkpoint import load_tensors, save_tensors
 from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.scoring import metrics
 from minicap.captioning.text.batches import make_batch
-from minicap.captioning.training import trainer as training
 from minicap.captioning.training.assemble import inputs_for, new_captioner
 from minicap.captioning.training.settings import TrainSettings
 from minicap.captioning.training.trainer import Trainer, report
@@ -303,13 +303,24 @@ def test_dev_is_scored_with_the_average_and_training_goes_on_with_the_weights(tm
 @pytest.mark.parametrize("beam", [1, 2])
 def test_dev_is_scored_by_the_captions_of_the_beam_that_is_asked_for(tmp_path, monkeypatch, beam):
     trainer = make_trainer(tmp_path, select_beam=beam, epochs=1)
-    scored, score = [], training.score_captions
-    monkeypatch.setattr(training, "score_captions", lambda captions, *more: scored.append(captions) or score(captions,
-                                                                                                            *more))
+    scored, statistics = [], trainer.dev_references.statistics
+    monkeypatch.setattr(trainer.dev_references, "statistics",
+                        lambda captions: scored.append(captions) or statistics(captions))
     trainer.score_on_dev()
     inputs = trainer.inputs["dev"]
     expected = {beam: caption_all(trainer.captioner, inputs, beam=beam) for beam in (1, 2)}
     assert scored == [expected[beam]] and expected[1] != expected[2]
+
+
+def test_dev_has_the_scores_of_its_captions_and_its_references_are_prepared_once(tmp_path, monkeypatch):
+    trainer, tokenized = make_trainer(tmp_path, epochs=2), []
+    tokenize = metrics.tokenized_references
+    monkeypatch.setattr(metrics, "tokenized_references", lambda *a: tokenized.append(1) or tokenize(*a))
+    trainer.run()
+    assert not tokenized
+    predictions = caption_all(trainer.captioner, trainer.inputs["dev"], beam=trainer.settings.select_beam)
+    expected = metrics.score_captions(predictions, trainer.dataset.captions)
+    assert {name: value for name, value in trainer.score_on_dev().items() if name in expected} == expected
 
 
 def test_a_run_from_when_dev_was_scored_greedily_goes_on_with_a_beam_of_one(tmp_path):
