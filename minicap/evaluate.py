@@ -9,6 +9,7 @@ import numpy as np
 
 from .captioning.captioner import caption_all
 from .captioning.checkpoint import checkpoint_folders
+from .captioning.data import DATASETS
 from .captioning.ensemble import Ensemble, with_mirror
 from .captioning.reporting.report import is_report, write_report
 from .captioning.reporting.sharpness import Sharpness
@@ -40,7 +41,7 @@ def is_file_of_predictions(path):
 class EvaluateSettings(CheckpointSettings):
     split: str = option("dev", "the images: make every choice on dev, and use test only once", choices=("dev", "test"))
     data: str | None = option(None, "data set (default: that of the training run)",
-                              choices=("shapes", "flickr8k", "folder"))
+                              choices=DATASETS)
     data_dir: str | None = option(None, "folder of the data set (default: as in training, or MINICAP_DATA)",
                                   metavar="DIR")
     splits: str | None = option(None, "folder with the split lists (default: as in training)", metavar="DIR")

@@ -15,7 +15,7 @@ from dataclasses import MISSING, dataclass
 import numpy as np
 
 from .backend import get_device
-from .captioning.data import load_dataset
+from .captioning.data import PHOTOGRAPHS, load_dataset
 from .captioning.features.extraction import Pictures, earlier_features, extract
 from .captioning.features.extractor import Extractor
 from .captioning.features.own_features import import_features
@@ -49,9 +49,9 @@ class ExtractSettings:
                              metavar="NAME")
     channels: str | None = option(None, "--from-array: whether the numbers of a region stand right behind the images "
                                   "or last (default: what the shape shows)", choices=("first", "last"))
-    data: str = option("flickr8k", "data set", choices=("flickr8k", "folder"))
-    data_dir: str | None = option(None, "folder of the data set (default: MINICAP_DATA, or downloaded data)",
-                                  metavar="DIR")
+    data: str = option("flickr8k", "data set", choices=PHOTOGRAPHS)
+    data_dir: str | None = option(None, "folder of the data set (default: of flickr8k MINICAP_DATA, or "
+                                  "downloaded data)", metavar="DIR")
     splits: str | None = option(None, "folder with the split lists (default: those of the data set)", metavar="DIR")
     split_seed: int | None = option(None, "--data folder without split lists: split at random with this seed",
                                     metavar="N", least=0)

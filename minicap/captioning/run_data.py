@@ -23,7 +23,7 @@ from .features.inputs import FeatureInputs, PixelInputs
 class RunData(TypedDict):
     """The settings of a training run that name the files of its data."""
 
-    data: Literal["shapes", "flickr8k", "folder"]
+    data: Literal["shapes", "flickr8k", "flickr30k", "coco", "folder"]
     data_dir: str | None
     splits: str | None
     split_seed: int | None

@@ -1,6 +1,6 @@
 """The data sets by name. Their common interface, which is all that the programs use:
 
-    data.name          "shapes", "flickr8k" or "folder"
+    data.name          "shapes", "flickr8k", "flickr30k", "coco" or "folder"
     data.splits        {"train": (image name, ...), "dev": ..., "test": ...}
     data.captions      {image name: (raw caption, ...)}
     data.all_images    all image names, for extraction
@@ -13,9 +13,10 @@ from ...errors import UserError
 from ...files import many_objects
 from .caption_dataset import CaptionDataset
 
-__all__ = ["DATASETS", "CaptionDataset", "load_dataset"]
+__all__ = ["DATASETS", "PHOTOGRAPHS", "CaptionDataset", "load_dataset"]
 
-DATASETS = ("shapes", "flickr8k", "folder")
+DATASETS = ("shapes", "flickr8k", "flickr30k", "coco", "folder")
+PHOTOGRAPHS = DATASETS[1:]
 
 
 def load_dataset(name, data_dir=None, *, splits=None, split_seed=None, pictures=True):
@@ -42,7 +43,7 @@ def _load(name, data_dir, splits, split_seed, pictures):
         from .shapes import ShapesDataset
 
         if splits is not None:
-            raise UserError("splits= is for data='flickr8k' and 'folder'; shapes has splits of its own")
+            raise UserError("splits= is for data sets of photographs; shapes has splits of its own")
         return ShapesDataset()
     if name == "folder":
         from .folder import load_folder
@@ -50,6 +51,12 @@ def _load(name, data_dir, splits, split_seed, pictures):
         if data_dir is None:
             raise UserError("data='folder' needs data_dir=, the folder with your pictures and their captions")
         return load_folder(data_dir, splits, split_seed, pictures)
+    if name in ("coco", "flickr30k"):
+        from .coco import load_coco, load_flickr30k
+
+        if data_dir is None:
+            raise UserError(f"data={name!r} needs data_dir=, the folder into which you have unpacked it")
+        return (load_coco if name == "coco" else load_flickr30k)(data_dir, splits, pictures)
     from .flickr8k import load_flickr8k
 
     return load_flickr8k(data_dir or _default_folder(), splits, pictures)

@@ -14,7 +14,7 @@ from .splits import check_disjoint
 class CaptionDataset:
     """Three splits of captioned pictures.
 
-    name         its name on the command line: "flickr8k", "folder"
+    name         its name on the command line: "flickr8k", "coco", "folder"
     splits       {"train": (image name, ...), "dev": ..., "test": ...}, disjoint
     captions     {image name: (raw caption, ...)}, including those of pictures in no split
     all_images   every picture that can be used, sorted: features are extracted for all of them

@@ -41,12 +41,21 @@ def load_folder(data_dir, splits=None, split_seed=None, pictures_needed=True):
     files = pictures.find(found.captions)
     captioned = [name for name in found.captions if name in files]
     chosen = _choose_splits(data_dir, fields, captioned, splits, split_seed)
+    return dataset_of("folder", data_dir, pictures, found, chosen, files)
+
+
+def dataset_of(name, data_dir, pictures, found, chosen, files=None):
+    """The data set of a :class:`.CaptionFile` and of the names in each split, which are ``chosen``.
+
+    ``pictures`` finds the files of names; ``files`` are those of all captions, if they were looked for already.
+    """
+    files = pictures.find(found.captions) if files is None else files
     index = NameIndex(found.captions, found.ids)
     chosen = {split: tuple(dict.fromkeys(index.find(name, f"the split {split}") or cleaned(name) for name in names))
               for split, names in chosen.items()}
     # Other pictures in the folder (results, thumbnails) are ignored; listed ones are used, with or without a caption.
     files |= pictures.find([name for names in chosen.values() for name in names if name not in found.captions])
-    return assemble("folder", data_dir, chosen, found.captions, files.keys(), file_reader(files))
+    return assemble(name, data_dir, chosen, found.captions, files.keys(), file_reader(files))
 
 
 def find_caption_file(data_dir, pictures):

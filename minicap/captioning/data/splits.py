@@ -67,6 +67,12 @@ def random_splits(names, seed):
             "test": tuple(shuffled[tenth:2 * tenth])}
 
 
+def random_part(names, size, parts):
+    """``parts`` different tuples of ``size`` of the ``names`` each, always the same ones."""
+    shuffled = [str(name) for name in np.random.default_rng(0).permutation(sorted(names))]
+    return [tuple(sorted(shuffled[i * size:(i + 1) * size])) for i in range(parts)]
+
+
 def check_disjoint(splits):
     """UserError when a picture is in two splits: a model would be tested on what it was trained on."""
     split_of = {}

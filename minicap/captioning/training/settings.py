@@ -21,6 +21,7 @@ from ...pretrained_networks import by_network
 from ...vgg import FINE_TUNED
 from ...weights.preprocessing import CONVENTIONS
 from ..checkpoint import checkpoint_folder, run_settings
+from ..data import DATASETS
 from ..models.attend_parts import NORMALIZERS
 from ..models.settings import DROPOUT_LOCATIONS
 from ..text.tokens import TOKENIZERS
@@ -65,7 +66,7 @@ def recipe_defaults(name):
 
 @dataclass(frozen=True)
 class TrainSettings:
-    data: str | None = setting(None, "data set (default: shapes)", DATA, choices=("shapes", "flickr8k", "folder"))
+    data: str | None = setting(None, "data set (default: shapes)", DATA, choices=DATASETS)
     data_dir: str | None = setting(None, "folder of the data set (default: MINICAP_DATA, or downloaded data)", DATA,
                                    metavar="DIR", inherited=True, decides=False)
     splits: str | None = setting(None, "folder with the split lists (default: those of the data set)", DATA,
@@ -192,7 +193,7 @@ class TrainSettings:
                             "name a run that was trained by likelihood with init=")
         if settings.model == "attend" and settings.data == "shapes":
             raise UserError("model='attend' reads regions of photographs, of which data='shapes' has none; use "
-                            "data='flickr8k' or data='folder'")
+                            "data='flickr8k', or another one")
         if settings.resume and settings.out is None:
             raise UserError("resume= needs out=, the folder of the run to continue")
         if self.embeddings is not None:
