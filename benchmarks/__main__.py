@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from minicap.cli import option, parse_settings, run_program
 from minicap.errors import UserError
 
+from .row import Row
+
 COLUMNS = ("per", "ours ms", "peer ms", "ratio", "target", "ours MB", "peer MB")
 
 
@@ -23,13 +25,14 @@ class BenchmarkSettings:
                                   "finds its memory in another state")
     go_on: bool = option(False, "go on with the next row after one that fails; the exit code is 1 then")
     ladder: bool = option(False, "one convolution from plain loops to Winograd instead of the rows")
-    scaling: bool = option(False, "how cost grows with batch, threads, image side and vocabulary instead of the rows")
+    scaling: bool = option(False, "how cost grows with batch, threads, image side, vocabulary and the number of images "
+                           "in a data set instead of the rows")
     small: bool = option(False, "sizes of a second: tries everything out, the times mean nothing")
 
 
 def chosen_rows(settings):
     """(the rows that ``settings`` ask for, a sentence about them). UserError for what cannot be asked."""
-    from . import ladder, rows, scaling
+    from . import ladder, rows, scaling, stages
 
     for name in ("repeat", "threads"):
         value = getattr(settings, name)
@@ -45,7 +48,7 @@ def chosen_rows(settings):
     if settings.ladder:
         table, note = ladder.LADDER, ladder.NOTE
     if settings.scaling:
-        table, note = scaling.SCALING, scaling.NOTE
+        table, note = (*scaling.SCALING, *stages.STAGES), scaling.NOTE
     chosen = rows.choose(settings.only, table)
     return [row.reduced() for row in chosen] if settings.small else chosen, note
 
@@ -65,7 +68,28 @@ def line(name, width, values):
 def main(argv=None):
     settings = parse_settings(BenchmarkSettings, "benchmarks", "Compare minicap with PyTorch.", argv, package="")
     rows, note = chosen_rows(settings)
+    with_peer = [row for row in rows if isinstance(row, Row)]
+    failed = compare_rows(with_peer, settings, note) if with_peer else 0
+    if alone := [row for row in rows if row not in with_peer]:
+        show_stages(alone, settings)
+    return failed
 
+
+def show_stages(chosen, settings):
+    """The stages that have no peer, line by line."""
+    from . import stages
+
+    if not settings.json:
+        print(f"{stages.NOTE}; median of {settings.repeat}")
+        print(line("", width := max(len(stage.name) for stage in chosen), stages.COLUMNS))
+    for found in stages.lines(chosen, settings.repeat):
+        print(json.dumps(found) if settings.json else line(found["name"], width, (
+            f"{found['cpu_s']:.3g}", f"{found['us_per_image']:.1f}", f"{found['against_linear']:.2f}",
+            f"{found['peak_mb']:.0f}")), flush=True)
+
+
+def compare_rows(rows, settings, note):
+    """The rows with a peer, line by line; 1 if one of them failed, else 0."""
     from .compare import Workers, check_peer_installed, inner_loops, machine, measure
     from .row import Place
 
