@@ -273,8 +273,8 @@ def test_many_threads_read_their_own_pictures(tmp_path, lay_out):
 
 
 def test_an_unknown_data_set_names_the_known_ones():
-    with pytest.raises(UserError, match="'coco'; choose one of shapes, flickr8k, folder"):
-        load_dataset("coco")
+    with pytest.raises(UserError, match="'imagenet'; choose one of shapes, flickr8k, flickr30k, coco, folder"):
+        load_dataset("imagenet")
 
 
 # ------------------------------------------------------------------------------------------------ the real one
