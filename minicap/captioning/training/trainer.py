@@ -29,7 +29,6 @@ from .together import EveryNth, TrainingTogether
 
 FEW_DISTINCT = 0.02  # fraction of distinct captions below which the model probably ignores the images
 LONGEST_WAIT = 60.0  # seconds, for another process in a step of training
-# What last.safetensors says of a run that can go on, beside its tensors.
 MAX_LOSS = 700.0     # a perplexity of e^700 is close to the largest float64, and training has failed long before
 
 
@@ -67,10 +66,9 @@ class Trainer:
     """
 
     def __init__(self, captioner, dataset, inputs, settings, folder, group=None, teachers=None):
-        self.group = group or Alone()
         self.captioner, self.dataset, self.inputs, self.settings, self.folder = \
             captioner, dataset, inputs, settings, folder
-        self.model, self.teachers = captioner.model, teachers
+        self.model, self.group, self.teachers = captioner.model, group or Alone(), teachers
         self.shuffle_rng = np.random.default_rng([settings.seed, 1])
         self.batches = self.make_batches()
         self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
@@ -96,8 +94,8 @@ class Trainer:
         """The batches of an epoch; see :meth:`learn_from`."""
         captions, size = self._indexed("train"), self.settings.batch_size
         if self.settings.consensus_weight:
-            tokenize, train = self.captioner.vocabulary.tokenize, self.inputs["train"].names
-            references = (list(map(tokenize, self.dataset.captions[name])) for name in train)
+            references = ([self.captioner.vocabulary.tokenize(text) for text in self.dataset.captions[name]]
+                          for name in self.inputs["train"].names)
             captions = weighted(captions, references, self.settings.consensus_weight)
         if self.settings.batches == "image":
             return BatchesByImage(captions, size, self.shuffle_rng)
