@@ -186,7 +186,8 @@ def test_all_settings_are_printed_and_saved_as_they_were_used(uninterrupted):
     shown = done.stdout.splitlines()[0]
     assert shown.startswith("settings: ")
     hidden = {name for name, value in saved.items() if value is not None and f" {name}={value}" not in shown}
-    assert hidden == {"sentinel", "samples", "baseline", "finetune_lr"}  # of the other model, objective, fine-tuning
+    # of the other model, another objective, teachers, fine-tuning
+    assert hidden == {"sentinel", "samples", "baseline", "distill", "finetune_lr"}
 
 
 def test_it_learns_what_it_is_shown(data, tmp_path, undrawn):

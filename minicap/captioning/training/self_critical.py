@@ -44,6 +44,7 @@ class SelfCriticalTrainer(Trainer):
     def __init__(self, captioner, dataset, inputs, settings, folder, group=None, teachers=None):
         super().__init__(captioner, dataset, inputs, settings, folder, group, teachers)
         self.words = np.array(captioner.vocabulary.words, object)
+        self.sampler = Sampler(self.group, self.shuffle_rng, len(self.words))
         tokenize = captioner.vocabulary.tokenize
         self.cider = CiderD([[*tokenize(text), SPECIAL[END]] for text in dataset.captions[name]]
                             for name in inputs["train"].names)
@@ -58,16 +59,15 @@ class SelfCriticalTrainer(Trainer):
         In a group, each process has some of the images, and returns what they contribute to the mean.
         """
         count, images = len(images), self.together.images_of(images, self.settings.samples)
-        sampler = Sampler(self.group, self.shuffle_rng, len(self.words))
         rewards, words = np.zeros(0), 0
         if len(images):
             put = self.captioner.device.asarray
             x = put(self.inputs["train"](images, self.together.image_rng))
-            sampled, image_of, rewards, baseline, masks = self.sample(x, images, sampler)
+            sampled, image_of, rewards, baseline, masks = self.sample(x, images)
             order = np.argsort([-len(caption) for caption in sampled], kind="stable")  # as in a batch: longest first
             batch = batch_of_targets(image_of[order], [sampled[n] for n in order])
             words = int(batch.lengths.sum())
-        sampler.finish()
+        self.sampler.finish()
         self.together.align_generators(count)
         totals = self.group.sum_(np.array([words, len(rewards)], float))
         if len(images):
@@ -78,7 +78,7 @@ class SelfCriticalTrainer(Trainer):
             self.model.backward(words / totals[0], cache)
         return -rewards.sum() / totals[1], int(totals[1])
 
-    def sample(self, x, images, sampler):
+    def sample(self, x, images):
         """Sample K captions of each of I images: (captions, image_of, rewards, baselines, dropout masks or None).
 
         All have N = I·K entries.
@@ -97,7 +97,7 @@ class SelfCriticalTrainer(Trainer):
 
         state = start.select(put(image_of))
         state = DecoderState((*state.rows, put(np.arange(I * K))), state.shared)  # and its number
-        sampled = targets(sample(step, state, rng=sampler, max_length=MAX_LENGTH, forbid=()))
+        sampled = targets(sample(step, state, rng=self.sampler, max_length=MAX_LENGTH, forbid=()))
         rewards = self.rewards(images[image_of], sampled)
         if self.settings.baseline == "others":
             total = rewards.reshape(I, K).sum(axis=1)

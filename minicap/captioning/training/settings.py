@@ -192,8 +192,7 @@ class TrainSettings:
             raise UserError("objective='cider' learns from the model's own captions, which have to make sense already; "
                             "name a run that was trained by likelihood with init=")
         if settings.model == "attend" and settings.data == "shapes":
-            raise UserError("model='attend' reads regions of photographs, of which data='shapes' has none; use "
-                            "data='flickr8k', or another one")
+            raise UserError("model='attend' reads regions of photographs, not data='shapes'; use data='flickr8k'")
         if settings.resume and settings.out is None:
             raise UserError("resume= needs out=, the folder of the run to continue")
         if self.embeddings is not None:
