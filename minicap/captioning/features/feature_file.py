@@ -9,6 +9,7 @@ three digits, more than the noise from a photograph's JPEG artefacts, at half th
 Several such files and an index are read as one (:mod:`.feature_shards`); :mod:`.feature_writer` writes them.
 """
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from ...errors import UserError, warn
 from ...files import read_json
 from ...npy import open_npy
+from ...terminal import shown
 from .feature_paths import array_path, existing_array, existing_description, marks_path, partial_path, sidecar
 from .feature_shards import Stacked, digest, read_index
 from .feature_source import FeatureSource
@@ -105,9 +107,9 @@ def _open_one(path):
 def _open_shards(path, index):
     """The features in the files that the index ``path`` names, as one."""
     for name in index["shards"]:
-        if Path(name).name != name or not path.with_name(name).exists():
-            raise UserError(f"{path} is the index of features in {len(index['shards'])} files, of which {name} is not "
-                            "beside it; wait until it is finished, or copy it there")
+        if not name or Path(name).name != name or not os.path.exists(path.with_name(name)):  # False for any bad name
+            raise UserError(f"{path} is the index of features in {len(index['shards'])} files, of which {shown(name)} is "
+                            "not beside it; wait until it is finished, or copy it there")
     files = [_open_one(path.with_name(name)) for name in index["shards"]]
     names = tuple(name for file in files for name in file.images)
     for file in files:
