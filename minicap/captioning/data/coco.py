@@ -17,7 +17,7 @@ and all others are train. Flickr30k has no splits of its own at all, and none is
 
 from ...errors import UserError, warn
 from ...paths import expanded
-from .caption_files import CaptionFile, parse_caption_file
+from .caption_files import CaptionFile, read_caption_file
 from .folder import dataset_of
 from .picture_files import MissingPictures, PictureFiles
 from .splits import LIST_NAMES, SPLITS, find_in, find_split_lists, parse_split_lists, random_part, read_split_folder
@@ -31,16 +31,16 @@ FLICKR30K_SPLITS = {"train": 29_000, "dev": 1_014, "test": 1_000}
 def load_coco(data_dir, splits=None, pictures_needed=True):
     """COCO in the folder ``data_dir``; arguments and errors as for :func:`.load_flickr8k`."""
     find = _finder(data_dir, "COCO")
-    if file := find("dataset_coco.json"):
-        found = _karpathy(file)
+    if path := find("dataset_coco.json"):
+        found = _karpathy(path)
         chosen = found.splits
     else:
         parts = {part: find(f"captions_{part}.json") for part in COCO_PARTS}
-        if missing := [f"captions_{part}.json" for part, file in parts.items() if file is None]:
+        if missing := [f"captions_{part}.json" for part, path in parts.items() if path is None]:
             raise UserError(f"{data_dir} has no captions of COCO (looked for dataset_coco.json, and for "
                             f"{' and '.join(missing)}, also in a folder in it); unpack annotations_trainval2014.zip "
                             "there")
-        found = _both({part: parse_caption_file(contents, path) for part, (path, contents) in parts.items()})
+        found = _both({part: read_caption_file(path) for part, path in parts.items()})
         chosen = None if splits is not None else _splits_of_val(found.captions)
     return _dataset("coco", data_dir, found, chosen, splits, COCO_SPLITS, pictures_needed)
 
@@ -49,16 +49,15 @@ def load_flickr30k(data_dir, splits=None, pictures_needed=True):
     """Flickr30k in the folder ``data_dir``; arguments and errors as for :func:`.load_flickr8k`."""
     find = _finder(data_dir, "Flickr30k")
     lists = find_split_lists(find_in(expanded(data_dir)))
-    if file := find("dataset_flickr30k.json"):
-        found = _karpathy(file)
+    if path := find("dataset_flickr30k.json"):
+        found = _karpathy(path)
         chosen = found.splits
     else:
-        file = next((file for name in FLICKR30K_CAPTIONS if (file := find(name))), None)
-        if file is None:
+        path = next((path for name in FLICKR30K_CAPTIONS if (path := find(name))), None)
+        if path is None:
             raise UserError(f"{data_dir} has no captions of Flickr30k (looked for dataset_flickr30k.json, "
                             f"{', '.join(FLICKR30K_CAPTIONS)}, also in a folder in it); unpack the data set there")
-        path, contents = file
-        found, chosen = parse_caption_file(contents, path), None
+        found, chosen = read_caption_file(path), None
     if len(lists) == len(SPLITS):
         chosen = parse_split_lists(lists)
     if chosen is None and splits is None:
@@ -70,16 +69,16 @@ def load_flickr30k(data_dir, splits=None, pictures_needed=True):
 
 
 def _finder(data_dir, title):
-    """The function that looks for a text file in ``data_dir`` and in the folders in it: (path, contents) or None."""
+    """The function that looks for a file in ``data_dir`` and in the folders in it: its path, or None."""
     data_dir = expanded(data_dir)
     if not data_dir.is_dir():
         raise UserError(f"{data_dir} is not a folder; it should hold {title}")
-    return find_in(data_dir, *sorted(path for path in data_dir.iterdir() if path.is_dir()))
+    folders = [data_dir, *sorted(path for path in data_dir.iterdir() if path.is_dir())]
+    return lambda name: next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
-def _karpathy(file):
-    path, contents = file
-    found = parse_caption_file(contents, path)
+def _karpathy(path):
+    found = read_caption_file(path)
     if found.splits is None:
         raise UserError(f'{path} has no "split" fields, as Karpathy\'s file has; download it again')
     return found
