@@ -462,7 +462,7 @@ def test_a_learning_rate_at_which_everything_overflows_is_one_sentence(end, good
 HERE = Path(minicap.__file__).parent
 PROGRAMS = sorted({path.relative_to(HERE).with_suffix("").as_posix().replace("/", ".")
                    for path in (*HERE.glob("*.py"), *HERE.glob("download/*.py"))
-                   if "run_program(main)" in path.read_text(encoding="utf-8")})
+                   if "    run_program(main" in path.read_text(encoding="utf-8")})
 
 
 def test_all_programs_are_found():

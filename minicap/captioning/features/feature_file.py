@@ -108,8 +108,8 @@ def _open_shards(path, index):
     """The features in the files that the index ``path`` names, as one."""
     for name in index["shards"]:
         if not name or Path(name).name != name or not os.path.exists(path.with_name(name)):  # False for any bad name
-            raise UserError(f"{path} is the index of features in {len(index['shards'])} files, of which {shown(name)} is "
-                            "not beside it; wait until it is finished, or copy it there")
+            raise UserError(f"{path} is the index of features in {len(index['shards'])} files, of which {shown(name)} "
+                            "is not beside it; wait until it is finished, or copy it there")
     files = [_open_one(path.with_name(name)) for name in index["shards"]]
     names = tuple(name for file in files for name in file.images)
     for file in files:
