@@ -63,19 +63,20 @@ class SoftmaxCrossEntropy(Layer):
         expect_shape(self, weight, "M", "weight", M=M)
         weight = weight.astype(logits.dtype)
         p, losses = softmax_cross_entropy(logits, targets, self.label_smoothing)
-        if soft is not None:
-            q, tau = soft
-            expect_shape(self, q, "MV", "q", M=M, V=V)
-            losses = (1 - tau) * losses - tau * (q * log_softmax(logits)).sum(axis=1)
+        if soft is None:
+            return (losses * weight).sum(), Cache(p=p, targets=targets, weight=weight)
+        q, tau = soft
+        expect_shape(self, q, "MV", "q", M=M, V=V)
+        losses = (1 - tau) * losses - tau * (q * log_softmax(logits)).sum(axis=1)
         return (losses * weight).sum(), Cache(p=p, targets=targets, weight=weight, soft=soft)
 
     def backward(self, dloss, cache):
         """dloss: the gradient of the loss itself, usually 1. Returns (dlogits, None): integers have no gradient."""
-        p, targets, weight, soft = cache.spend(self)
+        p, targets, weight, *soft = cache.spend(self)
         dlosses = weight * dloss
-        if soft is None:
+        if not soft:
             return softmax_cross_entropy_backward(p, targets, dlosses, self.label_smoothing), None
-        q, tau = soft
+        ((q, tau),) = soft
         dq = (p - q) * (tau * dlosses)[:, None]
         return dq + softmax_cross_entropy_backward(p, targets, (1 - tau) * dlosses, self.label_smoothing), None
 
