@@ -13,7 +13,8 @@ class SyncBatchNorm2d(BatchNorm2d):
         n = Σ_r n_r        μ = Σ_r n_r μ_r / n        σ² = Σ_r n_r (σ_r² + μ_r²) / n - μ²          for processes r
 
     and in whose backward dγ and dβ in dx are summed over all of them. ``sum_`` adds an array up over the processes.
-    Its own parameters' gradients are those of this process's pictures, as for every other layer.
+    Its own parameters' gradients are those of this process's pictures, as for every other layer. Batch norm is
+    derived in lesson 11, lessons/11_dropout_norm_init.
     """
 
     def __init__(self, layer, sum_):
@@ -60,6 +61,9 @@ class SyncBatchNorm2d(BatchNorm2d):
 
     def _sums(self, dgamma, dbeta):
         return self.sum_(array_module(dgamma).stack([dgamma, dbeta]))
+
+    def __repr__(self):
+        return f"Sync{super().__repr__()}"
 
 
 def synchronise(model, sum_):

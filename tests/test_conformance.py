@@ -26,6 +26,7 @@ from minicap.networks import Network
 from minicap.normalization import BatchNorm2d, L2Normalize, Standardize
 from minicap.pooling import AvgPool2d, MaxPool2d
 from minicap.recurrent import LSTM, LSTMCell
+from minicap.sync_batch_norm import SyncBatchNorm2d
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,9 @@ CASES = [
          [(5, 4, 3)], "AvgPool2d(2x2, stride=1) expects x of shape (N, H, W, C), got (5, 4, 3)"),
     Case("BatchNorm2d", lambda rng: BatchNorm2d(3), [IMAGES], "BatchNorm2d(3)",
          [(2, 5, 4, 1)], "BatchNorm2d(3) expects x of shape (N, H, W, 3), got (2, 5, 4, 1)", same_at_inference=False),
+    Case("SyncBatchNorm2d", lambda rng: SyncBatchNorm2d(BatchNorm2d(3), lambda alone: alone), [IMAGES],
+         "SyncBatchNorm2d(3)", [(2, 5, 4, 1)],
+         "SyncBatchNorm2d(3) expects x of shape (N, H, W, 3), got (2, 5, 4, 1)", same_at_inference=False),
     Case("BatchNorm2d, frozen", lambda rng: BatchNorm2d(3, frozen=True), [IMAGES], "BatchNorm2d(3, frozen)",
          [(2, 3)], "BatchNorm2d(3, frozen) expects x of shape (N, H, W, 3), got (2, 3)"),
     Case("L2Normalize", lambda rng: L2Normalize(2.0), [(3, 4)], "L2Normalize(2)",

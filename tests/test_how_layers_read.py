@@ -24,7 +24,7 @@ IDEAS = {"AttentionLSTM": "LSTM", "AvgPool2d": "average pooling", "BatchNorm2d":
          "LSTMCell": "LSTM", "MaxPool2d": "max pooling", "ReLU6": "ReLU", "RegionEncoder": "key",
          "Residual": "the sum of the gradients of all its uses", "Sequential": "two layers",
          "ShowAttendTell": "caption", "ShowTell": "Show and Tell", "SoftmaxCrossEntropy": "cross-entropy",
-         "Standardize": "batch norm", "WordEncoder": "embedding"}
+         "Standardize": "batch norm", "SyncBatchNorm2d": "batch norm", "WordEncoder": "embedding"}
 WITHOUT_LESSON = {"DeepOutput": "a sum of linear layers, from the paper",
                   "FineTuned": "two layers that have a lesson each, and where the gradient is cut",
                   "Network": "a Sequential and what belongs to its weights",

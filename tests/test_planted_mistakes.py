@@ -32,6 +32,7 @@ from minicap.losses import SoftmaxCrossEntropy, softmax_cross_entropy_backward
 from minicap.normalization import BatchNorm2d, L2Normalize, Standardize, batch_norm_backward
 from minicap.pooling import AvgPool2d, MaxPool2d, max_pool2d_backward
 from minicap.recurrent import LSTM, LSTMCell, gates_backward, lstm_steps_backward
+from minicap.sync_batch_norm import SyncBatchNorm2d
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,13 @@ MISTAKES = [
     Mistake(BatchNorm2d, "x̂ forgotten in dγ", "(dy * x_hat).sum", "dy.sum", batch_norm_backward),
     Mistake(BatchNorm2d, "dβ summed over the batch only", ", dy.sum(axis=(0, 1, 2))\n", ", dy.sum(0)[0, 0]\n",
             batch_norm_backward),
+    Mistake(SyncBatchNorm2d, "the sums of the other processes forgotten, and one's own", "dx -= (", "dx -= 0 * ("),
+    Mistake(SyncBatchNorm2d, "mean treated as a constant", "(dbeta / n + (x", "((x"),
+    Mistake(SyncBatchNorm2d, "variance treated as a constant", " + (x - mean) * (scale * dgamma / n))", ")"),
+    Mistake(SyncBatchNorm2d, "scale of x̂ forgotten", "(scale * dgamma / n)", "(dgamma / n)"),
+    Mistake(SyncBatchNorm2d, "γ forgotten in dx", "(self.gamma.data * scale) *", "scale *"),
+    Mistake(SyncBatchNorm2d, "the sums accumulated twice", "self.beta.accumulate(dbeta)",
+            "self.beta.accumulate(2 * dbeta)"),
     Mistake(L2Normalize, "length treated as a constant", "dy - x_hat * (x_hat * dy).sum(axis=1, keepdims=True)", "dy"),
     Mistake(L2Normalize, "scale forgotten", "self.scale / norm * (dy", "1 / norm * (dy"),
     Mistake(L2Normalize, "not summed", "(x_hat * dy).sum(axis=1, keepdims=True)", "(x_hat * dy)"),
@@ -292,6 +300,8 @@ EXAMPLES = {
     MaxPool2d: lambda make, rng: (make(3, stride=2, padding=1), [normal(2, 5, 4, 2)], {}),
     AvgPool2d: lambda make, rng: (make(3, stride=2, padding=1), [normal(2, 5, 4, 2)], {}),
     BatchNorm2d: lambda make, rng: (off_neutral(make(2), rng), [normal(2, 3, 2, 2)], {}),
+    SyncBatchNorm2d: lambda make, rng: (make(off_neutral(BatchNorm2d(2), rng), lambda array: array),
+                                        [normal(2, 3, 2, 2)], {}),
     L2Normalize: lambda make, rng: (make(3.0), [normal(4, 3)], {}),
     Standardize: lambda make, rng: (off_neutral(make(3), rng), [normal(4, 3)], {}),
     LSTMCell: lambda make, rng: (make(2, 2, rng=rng), [*normal(3, 3, 2)], {}),

@@ -40,6 +40,7 @@ class Settings:
     patience: int = 5
     select: str = "cider"
     seed: int = 0
+    consensus_weight: float = 0.0
     embeddings_frozen: bool = False
 
 
