@@ -121,9 +121,11 @@ def check_agreement(group, trainer):
              "weights": [(name, data.tobytes()) for name, data in weights.items()]}
     digests = {what: hashlib.sha256(repr(value).encode()).hexdigest() for what, value in facts.items()}
     for rank, theirs in enumerate(group.gather(digests)):
-        if different := [what for what in digests if theirs[what] != digests[what]]:
-            raise UserError(f"rank {rank} begins with other {different[0]} than rank {group.rank}; give all machines "
-                            "the same data, features and version of minicap")
+        different = [what for what in digests if theirs[what] != digests[what]]
+        if different and group.rank == 0:
+            raise UserError(f"rank {rank} begins with other {different[0]} than rank 0; give all machines the same "
+                            "data, features and version of minicap")
+    group.share(None)  # rank 0 has found no difference
 
 
 def warn_of_unused(given, settings):
