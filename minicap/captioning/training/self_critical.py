@@ -58,7 +58,7 @@ class SelfCriticalTrainer(Trainer):
 
         In a group, each process has some of the images, and returns what they contribute to the mean.
         """
-        count, images = len(images), self.together.images_of(images, self.settings.samples)
+        batch_images, images = images, self.together.images_of(images, self.settings.samples)
         rewards, words = np.zeros(0), 0
         if len(images):
             put = self.captioner.device.asarray
@@ -68,7 +68,7 @@ class SelfCriticalTrainer(Trainer):
             batch = batch_of_targets(image_of[order], [sampled[n] for n in order])
             words = int(batch.lengths.sum())
         self.sampler.finish()
-        self.together.align_generators(count)
+        self.together.align_generators(batch_images)
         totals = self.group.sum_(np.array([words, len(rewards)], float))
         if len(images):
             advantage = (rewards - baseline)[order].astype(np.float32)

@@ -60,8 +60,8 @@ class TrainingTogether:
             norm.take_part_backward()
 
     def align_generators(self, images):
-        """After a batch of fewer images than processes: those that had none have drawn nothing."""
-        if images < self.group.size:
+        """After a batch with fewer ``images``, indices, than processes: those that had none have drawn nothing."""
+        if self.group.size > 1 and len(np.unique(images)) < self.group.size:
             generators = [self.shuffle_rng.bit_generator, self.model.dropout_rng.bit_generator]
             for generator, state in zip(generators, self.group.share([g.state for g in generators]), strict=True):
                 generator.state = state

@@ -180,7 +180,7 @@ class Trainer:
             self.model.backward(weight, cache)
         else:
             self.together.take_part()
-        self.together.align_generators(len(np.unique(batch.image_index)))
+        self.together.align_generators(batch.image_index)
         return loss * weight, words
 
     def model_inputs(self, split, batch):
