@@ -178,6 +178,6 @@ def lines(stages, repeat):
         found = measure(stage, repeat)
         each = 1e6 * found["cpu_s"] / stage.images
         ratio = each / first.setdefault(stage.stage, each)
-        yield {"name": stage.name, "images": stage.images, "cpu_s": round(found["cpu_s"], 3),
+        yield {"name": stage.name, "images": stage.images, "cpu_s": round(found["cpu_s"], 6),
                "us_per_image": round(each, 1), "against_linear": round(ratio, 3),
                "peak_mb": round(found["peak_mb"], 1), "repeat": repeat}
