@@ -27,6 +27,7 @@ LAYOUTS = ('{"image": ["caption", ...]}, [{"image": ..., "caption": ...}], COCO\
            '{"images": [{"filename": ..., "sentences": [...]}]}')
 WRAPPERS = ("data", "dataset", "annotation", "caption", "item", "sample", "result", "prediction", "reference", "image",
             "imgblob")  # of NeuralTalk
+COCO_FIELDS = {"image_id", "id", "caption"}  # of an annotation
 
 
 def json_entries(text, where):
@@ -140,7 +141,10 @@ def _refuse_two_groups(value, where):
     if len(lists) < 2:
         return
     groups = [word for word, part in lists.items() if _is_label(word, part) or (key(word) in WRAPPERS and all(
-        isinstance(record, dict) and all(_fields(record)) for record in part))]
+        isinstance(record, dict) and all(_fields(record)) for record in part[:1]))]
+    if len(groups) > 1:
+        groups = [word for word in groups if all(isinstance(record, dict) and all(_fields(record))
+                                                 for record in lists[word])]
     if len(groups) > 1:
         raise UserError(f"{where} has captions in {groups[0]!r} and in {groups[1]!r}; write each of them to a file of "
                         "its own")
@@ -172,24 +176,29 @@ def _record(record, what, where, split=None, expected='{"image": ..., "caption":
 
 def _from_coco(value, where):
     """COCO's annotations: each names its image by id. Images without a caption, as those of its test set, are none."""
-    images, names = {}, {}
+    images, ids = {}, {}  # by id as a text, and ids by name
     for i, image in enumerate(value["images"] if isinstance(value.get("images"), list) else ()):
         if (not isinstance(image, dict) or not isinstance(image.get("file_name"), str)
                 or type(image.get("id")) not in (int, str)):
             raise UserError(f'{where}, images[{i}]: expected {{"id": ..., "file_name": ...}}, found '
                             f"{shortened(json.dumps(image))}")
         name, id = image["file_name"], image["id"]
-        if images.setdefault(str(id), image) != image or names.setdefault(name, id) != id:
+        if images.setdefault(str(id), image) != image or ids.setdefault(name, id) != id:
             raise UserError(f"{where}, images[{i}]: {name!r} and id {id} belong to two images; each has its own")
+    names = {id: ((image["file_name"], image["id"]), image.get("split")) for id, image in images.items()}
+    expected = '{"image_id": ..., "caption": ...}'
     for i, annotation in enumerate(value["annotations"]):
-        what, expected = f"annotations[{i}]", '{"image_id": ..., "caption": ...}'
-        entry = entry_of(annotation, what, where, expected) if isinstance(annotation, dict) else None
-        if entry is None or (images and str(annotation.get("image_id")) not in images):
+        what = f"annotations[{i}]"
+        if type(annotation) is dict and annotation.keys() == COCO_FIELDS and type(annotation["image_id"]) is int:
+            entry = Entry((annotation["image_id"],), annotation["caption"], what, expected)  # as entry_of, only sooner
+        else:
+            entry = entry_of(annotation, what, where, expected) if isinstance(annotation, dict) else None
+        if entry is None or (names and str(annotation.get("image_id")) not in names):
             raise UserError(f"{where}, {what}: expected {expected} of one of the images, found "
                             f"{shortened(json.dumps(annotation))}")
-        if images:
-            image = images[str(annotation["image_id"])]
-            entry = entry._replace(names=(image["file_name"], image["id"]), split=image.get("split"))
+        if names:
+            named, split = names[str(annotation["image_id"])]
+            entry = Entry(named, entry.captions, what, expected, split, entry.generated)
         yield entry
     marked = sum(bool(annotation.get("is_rejected") or annotation.get("is_precanned"))
                  for annotation in value["annotations"])
