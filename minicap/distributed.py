@@ -54,7 +54,7 @@ class Group(Alone):
         self.MPI, self.comm, self.rank, self.size = MPI, comm, comm.rank, comm.size
         here = comm.Split_type(MPI.COMM_TYPE_SHARED)
         self.local_rank, self.local_size = here.rank, here.size
-        self._communicator = None  # of NCCL, for arrays on GPUs
+        self._communicator = self._summed = None  # NCCL's for arrays on GPUs, and the event behind its last sum
         self.longest = None  # wait, in seconds: rank 0 may extract features for an hour
 
     def sum_(self, array):
@@ -95,8 +95,11 @@ class Group(Alone):
 
     def _wait(self, request):
         """Until ``request`` is done. MPI itself would keep a core busy, and not listen to Ctrl-C."""
+        self._until(request.Test)
+
+    def _until(self, is_done):
         begin = time.monotonic()
-        while not request.Test():
+        while not is_done():
             waited = time.monotonic() - begin
             if waited > 1e-3:  # before, the others are probably as good as there
                 time.sleep(min(waited / 20, 0.02))
@@ -113,9 +116,12 @@ class Group(Alone):
         if self._communicator is None:
             key = self.share(nccl.get_unique_id() if self.rank == 0 else None)
             self._communicator = nccl.NcclCommunicator(self.size, key, self.rank)
+        if self._summed is not None:  # the sum before: the GPU works on while the next one is being prepared
+            self._until(lambda: self._summed.done)
         kind = {"float32": nccl.NCCL_FLOAT32, "float64": nccl.NCCL_FLOAT64}[str(array.dtype)]
-        self._communicator.allReduce(array.data.ptr, array.data.ptr, array.size, kind, nccl.NCCL_SUM,
-                                     xp.cuda.get_current_stream().ptr)
+        stream = xp.cuda.get_current_stream()
+        self._communicator.allReduce(array.data.ptr, array.data.ptr, array.size, kind, nccl.NCCL_SUM, stream.ptr)
+        self._summed = stream.record()
         return array
 
 

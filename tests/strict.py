@@ -26,6 +26,7 @@ to wait for its answer, ``seen.waits``.
 
 import contextlib
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -366,6 +367,7 @@ class StrictModule:
 
     __name__ = "strict"
     ndarray = StrictArray
+    cuda = SimpleNamespace(nccl=SimpleNamespace(available=False))  # as CuPy is without NCCL
 
     def asarray(self, x, dtype=None):
         """``x`` (NumPy array, list, number: copied over; device array: as it is) as a device array."""

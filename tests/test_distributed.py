@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import tiny_captioner
 
+from minicap.backend import to_numpy
 from minicap.captioning.checkpoint import load_tensors
 
 pytest.importorskip("mpi4py", reason="mpi4py is not installed (extra mpi)")
@@ -254,3 +255,26 @@ def test_one_process_under_mpiexec_is_one_that_is_alone(data, tmp_path):
                           check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "best.safetensors").exists()
+
+
+def test_arrays_on_the_device_are_summed(device):
+    """By NCCL on a GPU; this process is the only one there is."""
+    from mpi4py import MPI
+
+    from minicap.distributed import Group
+
+    group, x = Group(MPI.COMM_SELF), np.arange(5, dtype=np.float32)
+    for _ in range(3):
+        found = group.sum_(device.asarray(x))
+        np.testing.assert_array_equal(to_numpy(found), x)
+
+
+def test_a_sum_on_the_gpu_that_does_not_end_is_told_of():
+    from mpi4py import MPI
+
+    from minicap.distributed import Group
+
+    group = Group(MPI.COMM_SELF)
+    group.limit_waiting(0.05)
+    with pytest.raises(TimeoutError, match=r"waited 0 s for another process.*continue with --resume"):
+        group._until(lambda: False)
