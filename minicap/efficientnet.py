@@ -44,20 +44,25 @@ EPSILON = 1e-3
 
 
 def feature_table(variant):
-    """The outputs that captioners read: the maps before the pooling, and the vector behind it, which is their mean."""
-    return {f"lite{variant}-regions": FeatureLayer("relu_head", "head", stride=32),
+    """The outputs that captioners read: the mean of the last block's maps, the maps of the head, and their mean."""
+    _, depth, _, _ = VARIANTS[variant]
+    block = f"block{sum(_depth_of(stage, count, depth) for stage, (*_, count) in enumerate(STAGES))}"
+    return {f"lite{variant}-last": FeatureLayer(block, f"{block}.project", pooled=True),
+            f"lite{variant}-regions": FeatureLayer("relu_head", "head", stride=32),
             f"lite{variant}-head": FeatureLayer("flatten", "head")}
 
 
 class EfficientNetLite(Network):
     """stem, bn_stem, relu_stem, block1, ..., head, bn_head, relu_head, pool, flatten; with ``top`` drop and fc.
 
-    (N, side, side, 3) -> logits (N, classes), with the side of ``VARIANTS``. A convolution's own bias has no effect
-    before a batch norm; it is there for :func:`.fold_batch_norm`. Built in lesson 15, lessons/15_depthwise_separable.
+    (N, size, size, 3) -> logits (N, classes), with the side of ``VARIANTS`` unless a ``size`` is given: larger pictures
+    show more (Touvron et al. 2019). A convolution's own bias has no effect before a batch norm; it is there for
+    :func:`.fold_batch_norm`. Built in lesson 15, lessons/15_depthwise_separable.
     """
 
-    def __init__(self, variant, *, classes=CLASSES, top=True, rng=None):
+    def __init__(self, variant, *, classes=CLASSES, top=True, size=None, rng=None):
         width, depth, side, drop = VARIANTS[variant]
+        size = size or side
         layers = _normalised("stem", Conv2d(3, STEM, 3, stride=2, padding="same", rng=rng), STEM)
         C = STEM
         for stage, (factor, kernel, stride, channels, count) in enumerate(STAGES):
@@ -67,10 +72,10 @@ class EfficientNetLite(Network):
                 layers[f"block{number}"] = _block(C, F, factor, kernel, 1 if i else stride, rng)
                 C = F
         layers |= _normalised("head", Conv2d(C, HEAD, 1, rng=rng), HEAD)
-        layers |= {"pool": AvgPool2d(self.cells(side, 32)), "flatten": Flatten()}
+        layers |= {"pool": AvgPool2d(self.cells(size, 32)), "flatten": Flatten()}
         if top:
             layers |= {"drop": Dropout(drop, rng=rng), "fc": Linear(HEAD, classes, rng=rng)}
-        preprocessing = dataclasses.replace(EFFICIENTNET_LITE, size=side, interpolation="bicubic")
+        preprocessing = dataclasses.replace(EFFICIENTNET_LITE, size=size, interpolation="bicubic")
         super().__init__(facts=NetworkFacts(FAMILY, variant), preprocessing=preprocessing, top=top, **layers)
         self.features = feature_table(variant)
 
@@ -80,7 +85,7 @@ class EfficientNetLite(Network):
         return -(-size // stride)
 
 
-def efficientnet_lite(variant=None, weights=None, *, top=None, preprocessing=None, features=None, rng=None):
+def efficientnet_lite(variant=None, weights=None, *, top=None, preprocessing=None, features=None, size=None, rng=None):
     """EfficientNet-Lite0, 1 or 2, with weights from a file or random ones from ``rng``.
 
     weights: a file in any format that is read, with the names of ``efficientnet-lite-pytorch`` (the files of the
@@ -90,10 +95,10 @@ def efficientnet_lite(variant=None, weights=None, *, top=None, preprocessing=Non
     with the layer that computes them, and what the file holds beyond does not matter.
 
     preprocessing: as in :func:`.vgg`; left at None it is found out (weights/efficientnet_weights.py).
-    ``model.notes`` says what was assumed.
+    ``model.notes`` says what was assumed. ``size``: the side of its input in pixels, if not that of its training.
     """
     if weights is None:
-        model = EfficientNetLite(2 if variant is None else variant, top=top is not False,
+        model = EfficientNetLite(2 if variant is None else variant, top=top is not False, size=size,
                                  rng=rng or np.random.default_rng())
         if preprocessing is not None:
             model.preprocessing = _sized(convention(preprocessing), model)
@@ -109,7 +114,7 @@ def efficientnet_lite(variant=None, weights=None, *, top=None, preprocessing=Non
                         "file")
     top = "fc.W" in file.names if top is None else top
     classes = weights.tensors[file.names["fc.b"]].size if top and "fc.b" in file.names else CLASSES
-    model = EfficientNetLite(found, classes=classes, top=top, rng=None)
+    model = EfficientNetLite(found, classes=classes, top=top, size=size, rng=None)
     try:
         if features is not None:
             model.keep_for(features)

@@ -3,9 +3,11 @@
 The networks themselves are in vgg.py and efficientnet.py; pretrained_networks.py finds and loads them.
 """
 
+import functools
 import math
 import re
 from dataclasses import asdict, dataclass
+from operator import getitem
 
 from .errors import UserError
 from .layer import Sequential
@@ -21,16 +23,34 @@ class FeatureLayer:
     last       the layer whose output it is: for VGG the ReLU, as in the papers
     channels   the layer whose bias has one number for each channel of the output
     stride     rows (and columns) of the picture per row (and column) of the output; None for one vector per picture
+    pooled     whether this vector is the mean over the map that the layer computes
     """
 
     last: str
     channels: str
     stride: int | None = None
+    pooled: bool = False
 
     def shape(self, model):
         """The shape of this output of ``model`` for one picture: (rows, columns, channels) or (channels,)."""
         cells = () if self.stride is None else (model.cells(model.preprocessing.size, self.stride),) * 2
-        return *cells, *model[self.channels].b.shape
+        return *cells, *functools.reduce(getitem, self.channels.split("."), model).b.shape
+
+    def read(self, y):
+        """The output y (N, ...) of the layer ``last`` -> what captioners read of it."""
+        return y.mean(axis=(1, 2)) if self.pooled else y
+
+
+def name_and_size(part):
+    """"lite2-head@340", the layer of a network whose input has 340 x 340 pixels -> ("lite2-head", 340); of a network
+    whose input has the size that it was trained with: ("lite2-head", None).
+    """
+    name, at, size = part.partition("@")
+    if not at:
+        return name, None
+    if not re.fullmatch(r"[1-9][0-9]{1,3}", size, re.ASCII) or not 32 <= int(size) <= 1024:
+        raise UserError(f"layer={part!r} has to name a size from 32 to 1024 pixels behind the @, as in {name}@340")
+    return name, int(size)
 
 
 @dataclass(frozen=True)
@@ -147,6 +167,8 @@ def feature_stages(model, name, after=None):
         end = layers.index(model.features[part].last) + 1
         if end < begin:
             raise UserError(f"{part} comes before {after} in the network and cannot be computed from it")
+        if after is not None and model.features[after].pooled:
+            raise UserError(f"{after} is the mean of a map, and {part} is computed from the map")
         stages.append(Sequential(**{layer: model.layers[layer] for layer in layers[begin:end]}))
         begin = end
     return stages

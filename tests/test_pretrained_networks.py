@@ -61,12 +61,21 @@ def test_features_of_several_networks_come_apart_at_their_borders(features, part
 
 
 @pytest.mark.parametrize("features, message", [
-    ("fc9", "there is no layer='fc9'; use pool4, conv5_4, pool5, fc7, lite0-regions,"),
+    ("fc9", "there is no layer='fc9'; use pool4, conv5_4, pool5, fc7, lite0-last, lite0-regions,"),
     ("", "there is no layer=''"), ("fc7+", "there is no layer=''"),
     ("fc7+fc7", "names a layer twice"),
     ("fc7+conv5_4", "has the regions of conv5_4 behind other features; name them first, and no others"),
     ("conv5_4+lite2-regions", "has the regions of lite2-regions behind"),
-    ("conv5_4+lite2-head+fc7", "names layers of vgg in two places; put them side by side")])
+    ("conv5_4+lite2-head+fc7", "names layers of vgg in two places; put them side by side"),
+    ("lite2-head+lite2-head@340+lite2-last", "names layers of efficientnet-lite2 in two places"),
+    ("lite2-head@340+fc7+lite2-last@340", "names layers of efficientnet-lite2 at 340 pixels in two places"),
+    ("lite2-head@340+lite2-head@340", "names a layer twice"),
+    ("lite2-head+lite2-regions@340", "has the regions of lite2-regions@340 behind other features"),
+    ("lite9-head@340", "there is no layer='lite9-head'"),
+    ("lite2-head@", "has to name a size from 32 to 1024 pixels behind the @, as in lite2-head@340"),
+    ("lite2-head@2000", "from 32 to 1024 pixels"), ("lite2-head@³4", "from 32 to 1024 pixels"),
+    ("lite2-head@260", "names the size that pictures have there anyway; write lite2-head"),
+    ("conv5_4@300", "only an EfficientNet-Lite can choose; write conv5_4")])
 def test_features_that_no_network_has_are_refused(features, message):
     with pytest.raises(UserError) as refusal:
         by_network(features)
@@ -75,7 +84,7 @@ def test_features_that_no_network_has_are_refused(features, message):
 
 def test_every_layer_is_of_one_network():
     assert {name: network_of(name) for name in FEATURES} == dict.fromkeys(VGG.features, "vgg") | {
-        f"lite{i}-{layer}": f"efficientnet-lite{i}" for i in range(3) for layer in ("regions", "head")}
+        f"lite{i}-{layer}": f"efficientnet-lite{i}" for i in range(3) for layer in ("last", "regions", "head")}
 
 
 @pytest.mark.parametrize("facts, name, words", [
@@ -90,7 +99,7 @@ def test_facts_name_the_network(facts, name, words):
 def test_the_names_in_a_file_tell_which_network_it_is_of(lite, vgg_file):
     assert isinstance(load_network(lite), EfficientNetLite)
     assert repr(load_network(vgg_file)) == "VGG-11"
-    with pytest.raises(UserError, match="weights are of EfficientNet-Lite0, which has no fc7; it has lite0-regions, "):
+    with pytest.raises(UserError, match="weights are of EfficientNet-Lite0, which has no fc7; it has lite0-last, "):
         load_network(lite, features="fc7")
     with pytest.raises(UserError, match="the weights are of VGG-11, which has no lite0-head; it has pool4, pool5, fc7"):
         load_network(vgg_file, features="lite0-head")
@@ -152,6 +161,8 @@ def test_missing_weights_are_a_sentence_with_the_cure(nothing_here, network, cur
 def test_named_files_go_to_the_networks_they_are_of(nothing_here, lite, vgg_file, monkeypatch, tmp_path):
     assert weights_for(f"{vgg_file},{lite}", ["efficientnet-lite0", "vgg"]) == [lite, vgg_file]
     assert weights_for("anything", ["vgg"]) == ["anything"]
+    assert weights_for("anything", ["vgg", "vgg"]) == ["anything"] * 2
+    assert weights_for(f"{vgg_file},{lite}", ["efficientnet-lite0"] * 2 + ["vgg"]) == [lite, lite, vgg_file]
     with pytest.raises(UserError, match="no weights of VGG here"):
         weights_for(str(lite), ["efficientnet-lite0", "vgg"])
     monkeypatch.setenv("MINICAP_WEIGHTS", str(vgg_file))

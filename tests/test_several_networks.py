@@ -87,6 +87,38 @@ def test_the_pooled_head_is_computed_from_the_regions_of_a_file(files, data, tmp
     np.testing.assert_allclose(again.array, head.array, rtol=2e-3, atol=2e-3)
 
 
+def test_a_network_reads_pictures_of_several_sizes(files, data, tmp_path):
+    lite, _ = files
+    sized = "lite0-last@64+lite0-head@64"
+    run(extract, *of_data(data), "--weights", lite, "--layer", f"lite0-regions+{sized}", "--out", tmp_path / "f.npy")
+    file, model = open_features(tmp_path / "f.npy"), load_network(lite)
+    parts = []
+    for size, layers in ((48, ["relu_head"]), (64, [model.features["lite0-last"].last, "relu_head"])):
+        pixels = np.stack([resize(read_image(data / name), size, "bicubic") for name in file.images])
+        x = (pixels.astype(np.float32) - 127) / 128
+        parts += [model.up_to(layer)(x) for layer in layers]
+    regions, last, head = parts
+    expected = [regions.reshape(COUNT, -1), last.mean(axis=(1, 2)), head.mean(axis=(1, 2))]
+    np.testing.assert_allclose(file.array, np.concatenate(expected, axis=1), rtol=2e-3, atol=2e-3)
+    first, second = file.source.separate()
+    assert (first.layer, second.layer) == ("lite0-regions", sized) and file.source.picture_size == 64
+    assert second.resize == "whole image squashed to 64x64, bicubic" and second.parts == (last.shape[3:], (12,))
+
+
+def test_features_of_a_file_of_larger_pictures_are_continued_at_that_size_alone(files, data, tmp_path):
+    for name in ("lite0-regions@64", "lite0-last@64", "lite0-head@64"):
+        run(extract, *of_data(data), "--weights", files[0], "--layer", name, "--out", tmp_path / name)
+    continued = ("--weights", files[0], "--out", tmp_path / "again", "--device", "cpu", "--from-features")
+    run(extract, *continued, tmp_path / "lite0-regions@64", "--layer", "lite0-head@64")
+    again, head = open_features(tmp_path / "again"), open_features(tmp_path / "lite0-head@64")
+    assert again.source == head.source
+    np.testing.assert_allclose(again.array, head.array, rtol=2e-3, atol=2e-3)
+    with pytest.raises(UserError, match="lite0-regions@64, of pictures of 64 pixels; name the layer with @64"):
+        run(extract, *continued, tmp_path / "lite0-regions@64", "--layer", "lite0-head")
+    with pytest.raises(UserError, match="lite0-last is the mean of a map, and lite0-head is computed from the map"):
+        run(extract, *continued, tmp_path / "lite0-last@64", "--layer", "lite0-head@64")
+
+
 def test_features_of_two_networks_are_those_of_each_side_by_side(files, data, tmp_path):
     lite, vgg = files
     run(extract, *of_data(data), "--weights", f"{vgg},{lite}", "--layer", BOTH, "--out", tmp_path / "both.npy")
@@ -103,7 +135,8 @@ def test_features_of_two_networks_are_those_of_each_side_by_side(files, data, tm
 
 
 @pytest.mark.parametrize("model, layer", [
-    ("attend", BOTH), ("attend", "lite0-regions"), ("show-tell", "lite0-head+fc7"), ("show-tell", "lite0-head")])
+    ("attend", BOTH), ("attend", "lite0-regions"), ("attend", "lite0-regions+lite0-last@64+lite0-head@64"),
+    ("show-tell", "lite0-head+fc7"), ("show-tell", "lite0-head")])
 def test_a_captioner_of_these_features_is_trained_evaluated_and_captions_photographs(files, data, tmp_path, capsys,
                                                                                      monkeypatch, model, layer):
     monkeypatch.setenv("MINICAP_WEIGHTS", f"{files[1]}{os.pathsep}{files[0]}")
@@ -144,7 +177,7 @@ def test_other_weights_than_those_of_the_training_are_refused_network_by_network
     (("--layer", "lite0-hed"), "there is no --layer lite0-hed; use pool4"),
     (("--layer", BOTH, "--preprocessing", "tf"), "--preprocessing is for one network"),
     (("--layer", "lite0-head+fc7", "--from-features", "f.npy"), "which begin with the pictures"),
-    (("--layer", "fc7", "--weights", "{lite}"), "which has no fc7; it has lite0-regions, lite0-head"),
+    (("--layer", "fc7", "--weights", "{lite}"), "which has no fc7; it has lite0-last, lite0-regions, lite0-head"),
     (("--layer", "lite0-head", "--weights", "{lite},{vgg}"), "which is of no network that is needed here"),
     (("--layer", "lite0-head"), "there are no weights of EfficientNet-Lite0 here; name the file with --weights")])
 def test_a_mistake_is_one_sentence(files, data, tmp_path, capsys, monkeypatch, arguments, message):

@@ -6,6 +6,7 @@ import time
 
 from ...errors import UserError, warning
 from ...images import read_batches
+from ...networks import name_and_size
 from ...paths import same_path
 from ...terminal import print_above, progress_bar
 from ...weights.preprocessing import Preprocessing, convention_name
@@ -145,6 +146,10 @@ def earlier_features(path, weights, layer, out, device, preprocessing=None, host
     if any(same_path(written, array_path(file.path))
            for written in [array_path(out), *([shard_path(out, *host)] if host else [])]):
         raise UserError(f"out= {out} would replace the features it is computed from; name another file")
+    (_, size), (_, wanted) = name_and_size(file.source.layer), name_and_size(layer.split("+")[0])
+    if size != wanted:
+        raise UserError(f"{file.path} holds {file.source.layer}, of pictures of {file.source.picture_size} pixels; "
+                        f"name the layer {'with' if size else 'without'} @{size or wanted}")
     used = Preprocessing.from_json(file.source.preprocessing)
     if preprocessing not in (None, convention_name(used)):
         raise UserError(f"{file.path} was made with another preprocessing than preprocessing={preprocessing!r}; leave "

@@ -6,7 +6,7 @@ from ...backend import to_numpy
 from ...errors import UserError
 from ...images import read_image, resize
 from ...inference import inference
-from ...networks import feature_shapes, feature_stages
+from ...networks import feature_shapes, feature_stages, name_and_size
 from ...pretrained_networks import by_network, load_network, network_of, tell_assumptions, weights_for
 from ...weights import existing_weights
 from .feature_source import FeatureSource
@@ -15,7 +15,8 @@ from .feature_source import FeatureSource
 class NetworkExtractor:
     """Pictures to the features of one network: it runs up to some layer.
 
-    layer    a name of :data:`.pretrained_networks.FEATURES` or several joined by +: "fc7", "conv5_4+fc7", ...
+    layer    a name of :data:`.pretrained_networks.FEATURES` or several joined by +: "fc7", "conv5_4+fc7", ...; with @
+             and a number behind each, the network reads pictures of so many pixels: "lite2-head@340"
     mirror   flip every picture horizontally, for data augmentation
     crop     a :class:`.RandomCrop` that the pictures have gone through, or None
     after    start from the features of this layer ("pool4"), not from the picture
@@ -27,13 +28,17 @@ class NetworkExtractor:
 
     def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None, crop=None):
         self.weights = existing_weights(weights)
-        self.model = load_network(self.weights, features=layer, preprocessing=preprocessing)
+        parts, size = named(layer)
+        names = "+".join(parts)
+        self.model = load_network(self.weights, features=names, preprocessing=preprocessing, size=size)
         self.device, self.mirror, self.size = device, mirror, self.model.preprocessing.size
         try:
-            self.stages = [inference(stage, device) for stage in feature_stages(self.model, layer, after)]
+            stages = feature_stages(self.model, names, after and named(after)[0][0])
         except UserError as error:
             raise UserError(f"{weights}: {error}") from None
-        shape, parts = feature_shapes(self.model, layer)
+        self.stages = [inference(stage, device) for stage in stages]
+        self.layers = [self.model.features[part] for part in parts]
+        shape, parts = feature_shapes(self.model, names)
         used = self.model.preprocessing
         source = FeatureSource(layer, self.model.facts, self.model.digest(), used.to_json(),
                                f"whole image squashed to {self.size}x{self.size}, {used.interpolation}", shape,
@@ -52,9 +57,9 @@ class NetworkExtractor:
     def __call__(self, x):
         """The input of the first stage, (N, ...) float32 -> features (N, ...) float32, a NumPy array."""
         x, features = self.device.asarray(x), []
-        for stage in self.stages:
+        for stage, layer in zip(self.stages, self.layers, strict=True):
             x = stage(x)
-            features.append(to_numpy(x))
+            features.append(to_numpy(layer.read(x)))
         return side_by_side(features)
 
 
@@ -72,12 +77,13 @@ class Extractor:
 
     def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None, crop=None):
         layers = by_network(layer)
-        if isinstance(preprocessing, str) and len(layers) > 1:
-            raise UserError(f"preprocessing= is for one network, and layer={layer!r} needs {len(layers)}; leave it out")
-        if after is not None and len(layers) > 1:
-            raise UserError(f"layer={layer!r} needs {len(layers)} networks, which begin with the pictures; leave out "
-                            "from_features=")
         networks = [network_of(of_network) for of_network in layers]
+        if isinstance(preprocessing, str) and len(set(networks)) > 1:
+            raise UserError(f"preprocessing= is for one network, and layer={layer!r} needs {len(set(networks))}; leave "
+                            "it out")
+        if after is not None and len(layers) > 1:
+            raise UserError(f"layer={layer!r} needs {len(layers)} passes through a network, which begin with the "
+                            "pictures; leave out from_features=")
         paths = weights if isinstance(weights, list) else weights_for(weights, networks)
         wanted = preprocessing if isinstance(preprocessing, (list, tuple)) else [preprocessing] * len(layers)
         self.networks = [NetworkExtractor(path, of_network, device, mirror, after, preprocessing=of_pictures, crop=crop)
@@ -100,6 +106,12 @@ class Extractor:
     def tell_assumptions(self):
         for network in self.networks:
             tell_assumptions(network.model, network.weights)
+
+
+def named(layer):
+    """"lite2-last@340+lite2-head@340" -> (["lite2-last", "lite2-head"], 340), of one network and size."""
+    names, sizes = zip(*map(name_and_size, layer.split("+")), strict=True)
+    return list(names), sizes[0]
 
 
 def side_by_side(features):
