@@ -43,7 +43,7 @@ def npy_bytes():
     (b"\n  <HTML><body>Quota exceeded", "is a web page"),
     (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "is a web page"),
     (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 574710816\n", "`git lfs pull`"),
-    (gzip.compress(b"x"), "is a gzip file: unpack it first"),
+    (gzip.compress(b"x", mtime=0), "is a gzip file: unpack it first"),
     (bz2.compress(b"x"), "is a bzip2 file"),
     (lzma.compress(b"x"), "is a xz file"),
     (tar_bytes(), "is a tar archive: unpack it, or, if a very old PyTorch wrote it"),
