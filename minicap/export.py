@@ -8,7 +8,8 @@
     OUT/README.md           a model card (Mitchell et al. 2019): what the model is, its scores, uses and limits
 
 ``caption``, ``evaluate`` and :meth:`.Captioner.load` accept the folder as a checkpoint; all they need besides are the
-weights of the network whose features it reads.
+weights of the network whose features it reads. With ``--onnx`` it is a folder for ONNX Runtime and other engines
+instead, which needs neither these weights nor minicap, or a file for a classifier (onnx_export/files.py).
 """
 
 import os
@@ -28,15 +29,21 @@ from .captioning.checkpoint import (
     save_tensors,
     write_description,
 )
-from .captioning.decoding.search_settings import BeamSettings
+from .captioning.decoding.search_settings import DEFAULTS, BeamSettings
 from .captioning.scoring.metrics import TITLES
-from .cli import option, parse_settings, run_program
+from .classify import MARGIN, names_for, read_classes
+from .cli import option, parse_settings, run_program, warn_of_no_effect
 from .errors import UserError, warn
 from .files import read_json, write_json, write_text
 from .locks import locked
 from .networks import VGG
+from .onnx_export.files import check_classifier_output, write_captioner, write_classifier
+from .onnx_export.graph import onnx_package
 from .paths import expanded
+from .pretrained_networks import load_network, tell_assumptions
 from .terminal import shown
+from .weights import existing_weights
+from .weights.preprocessing import CONVENTIONS
 from .writing import new_folder
 
 LARGEST = 60_000_000  # bytes; a larger folder is hard to send
@@ -72,23 +79,36 @@ with confidence. Nothing important should depend on its captions.
 
 @dataclass(frozen=True, kw_only=True)
 class ExportSettings(BeamSettings):
-    checkpoint: str = option(MISSING, "folder written by minicap.train", positional=True, metavar="DIR")
-    out: str = option(MISSING, "folder to create", positional=True, metavar="OUT")
+    checkpoint: str = option(MISSING, "folder written by minicap.train; with --onnx also weights of VGG or "
+                             "EfficientNet-Lite, a classifier", positional=True, metavar="DIR")
+    out: str = option(MISSING, "folder to create; for a classifier the file, CLASSIFIER.onnx", positional=True,
+                      metavar="OUT")
     scores: str | None = option(None, "scores to include, as `evaluate --split test --json` prints them",
                                 metavar="FILE")
+    onnx: bool = option(False, "write ONNX models, for ONNX Runtime and other engines")
+    weights: str | None = option(None, "--onnx: the weights of the network that were used in training; FILE,FILE for "
+                                 "two networks (default: MINICAP_WEIGHTS, downloaded or installed weights)",
+                                 metavar="FILE")
+    preprocessing: str | None = option(None, "--onnx, of a classifier: what the weights expect of pictures (default: "
+                                       "found out)", choices=tuple(CONVENTIONS))
 
 
 def main(argv=None):
     settings = parse_settings(ExportSettings, "export", "Export a trained captioner to a small folder.", argv)
     out = expanded(settings.out)
     with locked(out):
-        export(settings, out)
+        if not settings.onnx:
+            warn_of_no_effect(settings, ("weights", "preprocessing"), "without onnx=")
+            export(settings, out)
+        elif expanded(settings.checkpoint).is_file():
+            export_classifier(settings, out)
+        else:
+            export_models(settings, out)
 
 
 def export(settings, out):
     """Write the folder ``out``."""
-    if os.path.lexists(out):
-        raise UserError(f"{out} is already there; name a folder that does not exist yet")
+    check_new(out)
     source = checkpoint_folder(settings.checkpoint)
     captioner = Captioner.load(source, device="cpu")  # checks that the files belong together
     scores = scores_of(source, settings.scores)
@@ -100,6 +120,36 @@ def export(settings, out):
     print(f"{out}: {size / 1e6:.1f} MB", file=sys.stderr)
     if size > LARGEST:
         warn(f"that is more than {LARGEST / 1e6:.0f} MB; train with a smaller --hidden or --embedding")
+
+
+def check_new(out):
+    if os.path.lexists(out):
+        raise UserError(f"{out} is already there; name a folder that does not exist yet")
+
+
+def export_models(settings, out):
+    """Write the folder ``out`` with the ONNX models of a captioner."""
+    onnx_package()
+    check_new(out)
+    warn_of_no_effect(settings, ("scores", "preprocessing"), "with onnx=")
+    captioner = Captioner.load(settings.checkpoint, weights=settings.weights, device="cpu")
+    size = write_captioner(out, captioner, DEFAULTS | captioner.decoding | settings.given())
+    print(f"{out}: {size / 1e6:.1f} MB", file=sys.stderr)
+
+
+def export_classifier(settings, out):
+    """Write the file ``out`` with the ONNX model of a network that classifies pictures."""
+    onnx_package()
+    check_classifier_output(settings.out)
+    warn_of_no_effect(settings, ("scores", "weights", *DEFAULTS), "on a classifier")
+    path = existing_weights(settings.checkpoint)
+    network = load_network(path, preprocessing=settings.preprocessing)
+    if not network.top:
+        raise UserError(f"{path} has no dense layers, and so no classes; name a file that has them")
+    tell_assumptions(network, path)
+    classes = read_classes(names_for(path), network.classes, required=False)
+    size = write_classifier(out, network, classes, network.preprocessing.size + MARGIN)
+    print(f"{out}: {size / 1e6:.1f} MB", file=sys.stderr)
 
 
 def scores_of(source, extra):

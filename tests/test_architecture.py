@@ -29,7 +29,8 @@ def read_map(text):
 
 ORDER = read_map((PACKAGE / "README.md").read_text(encoding="utf-8"))
 LAZY = {("backend", "cpu"), ("backend", "cuda")}  # fast twins: found by name, loaded with the first array that fits
-HEAVY = ("cupy", "torch", "numba", "matplotlib", "h5py", "safetensors", "tqdm", "scipy")  # imported inside functions
+HEAVY = ("cupy", "torch", "numba", "matplotlib", "h5py", "safetensors", "tqdm", "scipy",
+         "onnx", "tensorboardX")  # imported inside functions
 LINES = 300
 
 
