@@ -14,6 +14,7 @@ from .captioning.checkpoint import write_description
 from .captioning.data import load_dataset
 from .captioning.training.assemble import assemble, extracted_features
 from .captioning.training.distillation import Teachers
+from .captioning.training.event_log import event_log, tensorboard_package
 from .captioning.training.self_critical import SelfCriticalTrainer
 from .captioning.training.settings import TrainSettings, next_folder
 from .captioning.training.trainer import Trainer
@@ -33,6 +34,8 @@ NEEDED = {"show-tell": "model='show-tell'", "attend": "model='attend'", "cider":
 
 def main(argv=None):
     given = parse_settings(TrainSettings, "train", "Train an image captioner.", argv)
+    if given.tensorboard:
+        tensorboard_package()
     group, settings = join(), None
     with contextlib.ExitStack() as stack:
         if group.rank == 0:
@@ -87,7 +90,8 @@ def run(given, settings, group):
         write_json(folder / "settings.json", dataclasses.asdict(settings))
         write_description(folder, captioner)
     try:
-        best = trainer.run()
+        with event_log(settings, folder, trainer.optimizer.steps, group.rank) as trainer.events:
+            best = trainer.run()
     except KeyboardInterrupt as interrupt:
         if not (folder / "last.safetensors").exists():
             raise

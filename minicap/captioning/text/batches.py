@@ -50,6 +50,12 @@ def make_batch(captions, max_length=None):
     return batch_of_targets(images, [_targets(of_caption, max_length) for of_caption in words], *weights)
 
 
+def batches_in_order(captions, batch_size):
+    """The captions, as for :func:`make_batch`, in batches of similar length, the same ones every time."""
+    captions = sorted(captions, key=lambda caption: len(caption[1]))
+    return [make_batch(captions[i:i + batch_size]) for i in range(0, len(captions), batch_size)]
+
+
 def batch_of_targets(images, sequences, weights=None):
     """The :class:`CaptionBatch` of N image indices and a sequence of targets for each, which normally ends in <end>."""
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)

@@ -89,7 +89,6 @@ class TrainSettings:
                                         choices=tuple(CONVENTIONS), decides=False)
     min_count: int | None = setting(None, "words with fewer occurrences in the training captions become <unk>", DATA,
                                     recipe="min_count", metavar="N", inherited=True, least=1)
-
     tokenizer: str | None = setting(None, "split captions into words, or also into characters where a script has no "
                                     "spaces between words (default: words)", DATA, choices=tuple(TOKENIZERS),
                                     inherited=True, decides=False)  # its effect, the vocabulary, is compared instead
@@ -178,6 +177,7 @@ class TrainSettings:
                                       RUN, recipe="select_beam", metavar="N", least=1, below=10_000)
     patience: int = setting(5, "stop after N epochs without a better dev score", RUN, metavar="N", least=1)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N", RUN, decides=False)
+    tensorboard: bool = setting(False, "log the figures for TensorBoard, too (extra tensorboard)", RUN, decides=False)
     gradcheck: bool = setting(False, "only check the gradients of the model on an actual batch", RUN, decides=False)
 
     def resolved(self):

@@ -23,8 +23,9 @@ from ..checkpoint import load_tensors, save_tensors, split_prefix, with_prefix
 from ..features.feature_source import FeatureSource, differences_in_words
 from ..models.build import word_embedding
 from ..scoring.metrics import References, corpus_scores
-from ..text.batches import BatchesByImage, CaptionBatches, make_batch
+from ..text.batches import BatchesByImage, CaptionBatches, batches_in_order
 from .consensus_weights import weighted
+from .event_log import NoEventLog
 from .together import EveryNth, TrainingTogether
 
 FEW_DISTINCT = 0.02  # fraction of distinct captions below which the model probably ignores the images
@@ -62,7 +63,8 @@ class Trainer:
     inputs: split -> rows of model inputs (inputs.py). settings: a resolved TrainSettings, of which it reads epochs,
     batch_size, batches, lr, finetune_lr, warmup_epochs, schedule, weight_decay, clip, average, patience, select,
     select_beam, seed and embeddings_frozen. group: the processes that train together (distributed.py); each takes its
-    part of every batch, and rank 0 writes the files. teachers: :class:`.Teachers` to learn from as well, or None.
+    part of every batch, and rank 0 writes the files. teachers: :class:`.Teachers` to learn from as well, or None. Its
+    ``events``, an :class:`.EventLog`, may be replaced before it runs.
     """
 
     def __init__(self, captioner, dataset, inputs, settings, folder, group=None, teachers=None):
@@ -71,7 +73,7 @@ class Trainer:
         self.model, self.group, self.teachers = captioner.model, group or Alone(), teachers
         self.shuffle_rng = np.random.default_rng([settings.seed, 1])
         self.batches = self.make_batches()
-        self.dev_batches = _in_order(self._indexed("dev"), settings.batch_size)
+        self.dev_batches = batches_in_order(self._indexed("dev"), settings.batch_size)
         self.dev_references = References({name: dataset.captions[name] for name in inputs["dev"].names},
                                          captioner.vocabulary.tokenizer)
         frozen = word_embedding(self.model) if settings.embeddings_frozen else None
@@ -89,6 +91,7 @@ class Trainer:
                                       floor=1.0 if settings.schedule == "constant" else 0.02)
         self.epoch, self.best, self.epochs_since_best, self.history = 0, None, 0, []
         self.together = TrainingTogether(self.group, self.model, self.shuffle_rng)
+        self.events, self.dev_captions = NoEventLog(), {}
 
     def make_batches(self):
         """The batches of an epoch; see :meth:`learn_from`."""
@@ -122,6 +125,7 @@ class Trainer:
                     self.keep_if_best(line)
             self.epoch += 1
             self.history.append(line)
+            self.events.log_epoch(self.optimizer.steps, line, self.dev_captions)
             self.save()
             report(line)
         return max(self.history, key=self.rank)
@@ -143,6 +147,8 @@ class Trainer:
                     mean = float(to_numpy(total)) / counted  # waits for the device, so not at every step
                     self.expect_finite(mean, f"by batch {number}")
                     bar.set_postfix(loss=f"{mean:.3f}")
+                    learning_rate = self.settings.lr * self.schedule(self.optimizer.steps - 1)
+                    self.events.log_steps(self.optimizer.steps, learning_rate, mean, counted)
         self.group.limit_waiting(None)  # for the dev scores, and until rank 0 has saved everything
         return mean
 
@@ -200,7 +206,7 @@ class Trainer:
         found = {name: caption for of_rank in group.gather(mine) for name, caption in of_rank.items()}
         if group.rank > 0:
             return {}
-        predictions = {name: found[name] for name in inputs.names}
+        self.dev_captions = predictions = {name: found[name] for name in inputs.names}
         distinct = len(set(predictions.values())) / len(predictions)
         scores = corpus_scores(self.dev_references.statistics(predictions))
         return {"dev_loss": loss, "dev_perplexity": float(np.exp(loss))} | scores | {"distinct": distinct}
@@ -292,9 +298,3 @@ def report(line):
     if distinct <= max(1, FEW_DISTINCT * line["n"]) and line["n"] > 1:
         warn(f"only {distinct} of {line['n']} dev captions are distinct, so the model hardly uses the images; check "
              "that their features differ, try a smaller learning rate or more epochs")
-
-
-def _in_order(indexed, batch_size):
-    """The captions in batches of similar length, the same ones every time."""
-    indexed = sorted(indexed, key=lambda caption: len(caption[1]))
-    return [make_batch(indexed[i:i + batch_size]) for i in range(0, len(indexed), batch_size)]
