@@ -1,6 +1,10 @@
-"""An exported captioner: small, complete, without the paths of the machine, and with the same captions."""
+"""An exported captioner: small, complete, without the paths of the machine, and with the same captions.
+
+What --onnx writes is compared with our own numbers in tests/peers/test_onnx_export.py.
+"""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -155,3 +159,16 @@ def test_settings_for_decoding_that_cannot_be_are_refused_by_export(trained, tmp
     with pytest.raises(UserError, match="beam= has to be at least 1"):
         export.main([str(trained), str(tmp_path / "out"), "--beam", "0"])
     assert not (tmp_path / "out").exists()
+
+
+def test_without_the_package_onnx_it_is_said_before_anything_is_done(trained, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    for checkpoint in (trained, trained / "best.safetensors"):
+        with pytest.raises(UserError, match=r"not installed: `pip install 'minicap\[onnx\]'`"):
+            export.main([str(checkpoint), str(tmp_path / "out"), "--onnx"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_options_for_onnx_alone_are_mentioned_without_it(trained, tmp_path, capsys):
+    export.main([str(trained), str(tmp_path / "out"), "--weights", "vgg.h5"])
+    assert "warning: --weights has no effect without --onnx\n" in capsys.readouterr().err

@@ -67,11 +67,13 @@ class Graph:
     def model(self, **metadata):
         """The finished graph as a model of its own; ``metadata``: texts that the file holds beside it."""
         helper = self.onnx.helper
-        tensors = [self.onnx.numpy_helper.from_array(array, name) for name, array in self.tensors.items()]
-        graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, tensors)
+        graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs)
         model = helper.make_model(graph, producer_name=PRODUCER, ir_version=IR_VERSION,
                                   opset_imports=[helper.make_opsetid("", OPSET)])
         helper.set_model_props(model, metadata)
+        while self.tensors:  # last, and one by one: whatever is passed to these functions is copied
+            name, array = self.tensors.popitem()
+            model.graph.initializer.append(self.onnx.numpy_helper.from_array(array, name))
         self.onnx.checker.check_model(model)
         return model
 
