@@ -1,6 +1,7 @@
 """What `export --onnx` writes, run by ONNX Runtime: every layer, network and captioner has our own numbers to 1e-4."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -238,8 +239,6 @@ def test_the_script_says_the_same_word_for_word(small, tmp_path, rng, capsys, ki
 @pytest.mark.parametrize("decoding", [{"beam": 1}, {"beam": 4, "length_penalty": 1.0, "max_length": 5},
                                       {"beam": 2, "no_repeat_ngram_size": 1}])
 def test_the_script_decodes_as_it_is_told(small, tmp_path, rng, capsys, monkeypatch, decoding):
-    import runpy
-
     captioner = make_captioner(small, None, "show-tell", image_every_step=True)
     run_folder, photos = tiny_captioner.save_checkpoint(tmp_path / "run", captioner), photographs(tmp_path / "p", rng)
     options = [str(word) for name, value in decoding.items() for word in ("--" + name.replace("_", "-"), value)]
@@ -247,8 +246,10 @@ def test_the_script_decodes_as_it_is_told(small, tmp_path, rng, capsys, monkeypa
     caption.main([*photos, "--checkpoint", str(run_folder), "--device", "cpu", *options])
     ours = capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", ["caption_with_onnx.py", str(tmp_path / "out"), *photos])
-    runpy.run_path(str(SCRIPT), run_name="__main__")
+    script = runpy.run_path(str(SCRIPT), run_name="__main__")
     assert capsys.readouterr().out == ours
+    for photo in photos:  # upright, and a large JPEG decoded at the size at which we decode it
+        np.testing.assert_array_equal(script["read"](photo, 16, "bilinear")[0], resize(captioner.read(photo), 16))
 
 
 def test_the_description_has_all_that_a_caller_needs(small, tmp_path, capsys):
