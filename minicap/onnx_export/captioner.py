@@ -52,16 +52,17 @@ def picture_inputs(networks):
 
 def network_graph(networks):
     """Pictures -> features (I, ...), as :class:`.Extractor` computes them, for a list of :class:`.NetworkExtractor`."""
-    stages = [[fold_batch_norm(stage) for stage in feature_stages(network.model, network.source.layer)]
+    stages = [[fold_batch_norm(stage) for stage in feature_stages(network.model, network.names)]
               for network in networks]
     graph = Graph("network", *(stage for of_network in stages for stage in of_network))
     parts, shapes = [], []
     for network, of_network, (name, preprocessing) in zip(networks, stages, picture_inputs(networks), strict=True):
         x = pictures_input(graph, name, preprocessing)
-        shapes += feature_shapes(network.model, network.source.layer)[1]
-        for stage, shape in zip(of_network, shapes[-len(of_network):], strict=True):
+        shapes += feature_shapes(network.model, network.names)[1]
+        for stage, layer in zip(of_network, network.layers, strict=True):
             x = translate(graph, stage, x)
-            parts.append(channels_last(graph, x) if len(shape) == 3 else x)
+            part = graph.node("ReduceMean", x, axes=[2, 3], keepdims=0) if layer.pooled else x
+            parts.append(part if layer.stride is None else channels_last(graph, part))
     if len(parts) == 1:
         (features,), (shape,) = parts, shapes
     else:

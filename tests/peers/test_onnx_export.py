@@ -140,6 +140,7 @@ CAPTIONERS = {
     "a query of the word": ("conv5_4+fc7", "attend", {"query_word": True}),
     "a block of VGG": ("pool4", "attend", {"finetune": "block5"}),
     "a block of VGG and a vector": ("pool4+fc7", "attend", {"finetune": "block5", "region_size": 9}),
+    "pictures of two sizes": ("lite0-regions+lite0-last@64+lite0-head@64", "attend", {"query_word": True}),
     "own features": ("own", "attend", {"sentinel": True, "normalize": "length"}),
 }
 

@@ -22,6 +22,8 @@ class NetworkExtractor:
     after    start from the features of this layer ("pool4"), not from the picture
     preprocessing   what the weights expect of pictures, as in :func:`.vgg`
     source   the FeatureSource of what it computes
+    names    the layers as the network calls them, "lite2-head" also for larger pictures
+    layers   the FeatureLayer of each
 
     Raises UserError when the weights cannot be read, or their network has no such layer.
     """
@@ -29,16 +31,16 @@ class NetworkExtractor:
     def __init__(self, weights, layer, device, mirror=False, after=None, *, preprocessing=None, crop=None):
         self.weights = existing_weights(weights)
         parts, size = named(layer)
-        names = "+".join(parts)
-        self.model = load_network(self.weights, features=names, preprocessing=preprocessing, size=size)
+        self.names = "+".join(parts)
+        self.model = load_network(self.weights, features=self.names, preprocessing=preprocessing, size=size)
         self.device, self.mirror, self.size = device, mirror, self.model.preprocessing.size
         try:
-            stages = feature_stages(self.model, names, after and named(after)[0][0])
+            stages = feature_stages(self.model, self.names, after and named(after)[0][0])
         except UserError as error:
             raise UserError(f"{weights}: {error}") from None
         self.stages = [inference(stage, device) for stage in stages]
         self.layers = [self.model.features[part] for part in parts]
-        shape, parts = feature_shapes(self.model, names)
+        shape, parts = feature_shapes(self.model, self.names)
         used = self.model.preprocessing
         source = FeatureSource(layer, self.model.facts, self.model.digest(), used.to_json(),
                                f"whole image squashed to {self.size}x{self.size}, {used.interpolation}", shape,
