@@ -181,12 +181,18 @@ class Captioner(BaseCaptioner):
         without attention.
         """
         self.expect_attention()
-        ((maps, memory),) = self.attention_of_inputs(self.inputs_of([picture]), [caption])
-        side = math.isqrt(maps.shape[1])  # a network's regions are a square grid
-        return maps.reshape(-1, side, side), memory
+        return self.attention_grids(self.inputs_of([picture]), [caption])[0]
+
+    def attention_grids(self, inputs, captions):
+        """The same for model inputs (N, ...) and a caption of each: a list of N pairs."""
+        def grid(alpha):
+            side = math.isqrt(alpha.shape[1])  # a network's regions are a square grid
+            return alpha.reshape(-1, side, side)
+
+        return [(grid(alpha), memory) for alpha, memory in self.attention_of_inputs(inputs, captions)]
 
     def attention_of_inputs(self, inputs, captions):
-        """The same for model inputs (N, ...) and a caption of each: a list of N pairs, in which α is (T, L).
+        """The same with the regions in a row: α is (T, L).
 
         Each caption is read as if the model had written it (teacher forcing), one word of all at a time.
         """

@@ -24,6 +24,33 @@ SIDE = 224      # pixels of a photograph's longer side
 FREQUENT = 10   # captions in the table of the most frequent ones
 ENLARGED = 3    # pixels per region in each direction: the browser interpolates between them, too
 
+# A figure with a photograph and words: pointing at one of them shows its heat. The listeners belong to the page, so
+# that figures may come and go.
+STYLE = """.photo { position: relative; line-height: 0 } .photo img { width: 100% }
+.photo .heat { position: absolute; inset: 0; background-size: 100% 100% }
+.photo svg { position: absolute; inset: 0; width: 100%; height: 100%; filter: drop-shadow(0 0 1px #000) }
+.photo path { fill: none; stroke: #fff; stroke-width: 1.5px; vector-effect: non-scaling-stroke }
+.photo .spread { position: absolute; left: 0; bottom: 0; padding: 0 .4rem; font-size: .8rem; line-height: 1.5;
+  color: #fff; background: #000b } .photo .spread:empty { display: none }
+[data-heat] { border-radius: .2rem; padding: 0 .1rem; cursor: default }
+[data-heat]:hover, [data-heat]:focus { background: #ffc04d; color: #222; outline: none }"""
+SCRIPT = """{
+const parts = word => [".heat", ".photo path", ".spread"].map(part => word.closest("figure").querySelector(part));
+const look = word => {
+  const [heat, line, spread] = parts(word);
+  heat.style.backgroundImage = "url(" + word.dataset.heat + ")";
+  line.setAttribute("d", word.dataset.line);
+  spread.textContent = word.textContent + ": " + word.dataset.spread;
+};
+const leave = word => {
+  const [heat, line, spread] = parts(word);
+  heat.style.backgroundImage = spread.textContent = "";
+  line.removeAttribute("d");
+};
+for (const [event, act] of [["mouseover", look], ["focusin", look], ["mouseout", leave], ["focusout", leave]])
+  document.addEventListener(event, ({target}) => { if (target.dataset?.heat) act(target); });
+}"""
+
 BEGIN = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="generator" content="minicap">
 <meta name="viewport" content="width=device-width">
@@ -36,14 +63,8 @@ table { border-collapse: collapse } td, th { padding: .3rem .9rem .3rem 0; text-
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 .attention::first-letter { text-transform: uppercase }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1.4rem }
-.photo { position: relative; line-height: 0 } .photo img { width: 100% }
-.photo .heat { position: absolute; inset: 0; background-size: 100% 100% }
-.photo svg { position: absolute; inset: 0; width: 100%; height: 100%; filter: drop-shadow(0 0 1px #000) }
-.photo path { fill: none; stroke: #fff; stroke-width: 1.5px; vector-effect: non-scaling-stroke }
-.photo .spread { position: absolute; left: 0; bottom: 0; padding: 0 .4rem; font-size: .8rem; line-height: 1.5;
-  color: #fff; background: #000b } .photo .spread:empty { display: none }
-.caption { font-weight: 600; margin: .5rem 0 .2rem } .caption span { border-radius: .2rem; padding: 0 .1rem }
-.caption span { cursor: default } .caption span:hover, .caption span:focus { background: #ffc04d; outline: none }
+.caption { font-weight: 600; margin: .5rem 0 .2rem }
+$style
 ul { margin: .2rem 0; padding-left: 1.1rem; color: #555; font-size: .87rem } img.curves { max-width: 100% }
 </style></head><body>
 <h1>$title</h1>
@@ -55,23 +76,7 @@ $curves
 <p>$distinct of the $n captions are distinct; $new % do not occur word for word among the training captions.</p>
 <table>$frequent</table>
 $cards
-<script>
-for (const word of document.querySelectorAll("[data-heat]")) {
-  const photo = word.closest("figure").querySelector(".photo");
-  const [heat, line, spread] = [".heat", "path", ".spread"].map(part => photo.querySelector(part));
-  const look = () => {
-    heat.style.backgroundImage = "url(" + word.dataset.heat + ")";
-    line.setAttribute("d", word.dataset.line);
-    spread.textContent = word.textContent + ": " + word.dataset.spread;
-  };
-  const leave = () => {
-    heat.style.backgroundImage = spread.textContent = "";
-    line.removeAttribute("d");
-  };
-  word.addEventListener("mouseenter", look); word.addEventListener("focus", look);
-  word.addEventListener("mouseleave", leave); word.addEventListener("blur", leave);
-}
-</script>
+<script>$script</script>
 </body></html>
 """)
 
@@ -102,14 +107,14 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, atte
     hint = (" Point at a word to see what the model attended to: heat up to the word's own maximum, a line at half of "
             "it, and over how many regions it is spread (e to the entropy)." if captioner.has_attention else "")
     write_text(path, PAGE.substitute(
-        title=_text(f"{dataset.name}, {split}: {n} images"), subtitle=_text(subtitle + hint),
+        title=as_text(f"{dataset.name}, {split}: {n} images"), subtitle=as_text(subtitle + hint),
         heads="".join(f'<th class="number">{TITLES[key]}</th>' for key in METRICS),
         scores="".join(f'<td class="number">{100 * scores[key]:.1f}</td>' for key in METRICS),
-        attention="\n".join(f'<p class="attention">{_text(sentence)}.</p>' for sentence in attention),
+        attention="\n".join(f'<p class="attention">{as_text(sentence)}.</p>' for sentence in attention),
         curves=f'<h2>Training</h2>\n<img class="curves" alt="loss and dev scores by epoch" '
                f'src="{_data_url(png(curves(history)), "png")}">' if history else "",
-        n=n, distinct=len(set(predictions.values())), new=f"{100 * new / n:.1f}",
-        frequent="".join(f'<tr><td class="number">{count}</td><td>{_text(text)}</td></tr>'
+        style=STYLE, script=SCRIPT, n=n, distinct=len(set(predictions.values())), new=f"{100 * new / n:.1f}",
+        frequent="".join(f'<tr><td class="number">{count}</td><td>{as_text(text)}</td></tr>'
                          for text, count in frequent),
         cards="\n".join([cards("A random sample", chosen_at_random), cards("The best by CIDEr", order[:extremes]),
                          cards("The worst by CIDEr", order[::-1][:extremes])])))
@@ -121,7 +126,7 @@ def is_report(path):
         return f.read(len(BEGIN)) == BEGIN.encode()
 
 
-def _text(text):
+def as_text(text):
     """``text`` as it stands in a page: text, whatever is in it."""
     return html.escape(shown(text, None, keep="\n\t"))
 
@@ -131,20 +136,39 @@ def _card(captioner, dataset, name, caption, cider):
     try:
         picture = dataset.image(name, at_least=SIDE)
     except UserError as error:
-        return f"<figure><p>{_text(str(error))}</p></figure>"
-    photo = _data_url(_encoded(Image.fromarray(shrink(picture, SIDE)), "JPEG", quality=85), "jpeg")
-    heat, words = "", [_text(word) for word in captioner.vocabulary.tokenize(caption)]
-    if captioner.has_attention:
-        maps, memory = captioner.attention_maps(picture, caption)
-        h, w = (ENLARGED * side for side in maps.shape[1:])
+        return f"<figure><p>{as_text(str(error))}</p></figure>"
+    maps = captioner.attention_maps(picture, caption) if captioner.has_attention else None
+    references = "".join(f"<li>{as_text(text)}</li>" for text in dataset.captions[name])
+    return (f'<figure style="margin: 0">{photo_html(picture, name, maps, SIDE)}'
+            f'<p class="caption">{caption_html(captioner.vocabulary.tokenize(caption), maps)}</p>'
+            f'<span class="quiet">CIDEr {100 * cider:.0f}</span><ul>{references}</ul></figure>')
+
+
+def photo_html(picture, alt, maps, side):
+    """A photograph (H, W, 3), its longer side at most ``side`` pixels, with a place for the heat of a word.
+
+    ``maps``: what :meth:`.Captioner.attention_maps` returns, or None: then there is no such place.
+    """
+    heat = ""
+    if maps is not None:
+        h, w = heat_size(maps)
         heat = (f'<div class="heat"></div><svg viewBox="-0.5 -0.5 {w} {h}" preserveAspectRatio="none">'
                 '<path></path></svg><div class="spread"></div>')
-        words = [word_with_heat(word, heat_levels(alpha, (h, w)), _spread(alpha, of_memory))
-                 for word, alpha, of_memory in zip(words, maps, memory, strict=True)]
-    references = "".join(f"<li>{_text(text)}</li>" for text in dataset.captions[name])
-    return (f'<figure style="margin: 0"><div class="photo"><img alt="{_text(name)}" src="{photo}">{heat}</div>'
-            f'<p class="caption">{" ".join(words)}</p><span class="quiet">CIDEr {100 * cider:.0f}</span>'
-            f"<ul>{references}</ul></figure>")
+    return f'<div class="photo"><img alt="{as_text(alt)}" src="{picture_url(shrink(picture, side))}">{heat}</div>'
+
+
+def caption_html(words, maps):
+    """The words of a caption, each with its heat where there are ``maps``."""
+    if maps is None:
+        return " ".join(map(as_text, words))
+    return " ".join(word_with_heat(as_text(word), heat_levels(alpha, heat_size(maps)), _spread(alpha, of_memory))
+                    for word, alpha, of_memory in zip(words, *maps, strict=True))
+
+
+def heat_size(maps):
+    """(h, w) of the heat of these maps, in its own pixels."""
+    alpha, _ = maps
+    return tuple(ENLARGED * side for side in alpha.shape[1:])
 
 
 def _spread(alpha, memory):
@@ -158,13 +182,15 @@ def word_with_heat(word, levels, spread):
     picture.putpalette(palette().tobytes(), "RGBA")
     line = "".join("M" + " ".join(f"{x:.1f},{y:.1f}" for x, y in points) for points in half_lines(levels))
     return (f'<span tabindex="0" data-spread="{spread}" data-line="{line}" '
-            f'data-heat="{_data_url(_encoded(picture, "PNG"), "png")}">{word}</span>')
+            f'data-heat="{picture_url(picture, "png")}">{word}</span>')
 
 
-def _encoded(image, format, **options):
+def picture_url(picture, kind="jpeg"):
+    """An array (H, W, 3) uint8, or an image of Pillow, as an address that holds it: a JPEG, or a "png"."""
     buffer = io.BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    image.save(buffer, kind, **{"quality": 85} if kind == "jpeg" else {})
+    return _data_url(buffer.getvalue(), kind)
 
 
 def _data_url(data, kind):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from minicap.captioning.data import load_dataset
 from minicap.captioning.reporting.heat import heat_levels
-from minicap.captioning.reporting.report import word_with_heat, write_report
+from minicap.captioning.reporting.report import SCRIPT, STYLE, word_with_heat, write_report
 from minicap.captioning.scoring.metrics import score_captions
 
 HISTORY = [{"epoch": n, "loss": 3 / n, "dev_loss": 3 / n, "bleu4": 0.1, "cider": 0.2} for n in (1, 2)]
@@ -63,7 +63,8 @@ def test_what_is_said_of_the_attention_is_told(tmp_path, dataset):
 def test_nothing_is_loaded_from_elsewhere(tmp_path, dataset):
     page = page_of(tmp_path, dataset, dict.fromkeys(dataset.splits["test"], "a red picture"), history=HISTORY)
     assert page.addresses and all(address.startswith("data:") for address in page.addresses)
-    assert "http" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+    source = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "http" not in source and STYLE in source and SCRIPT in source
 
 
 def test_the_best_and_the_worst_are_shown_in_order_with_their_references(tmp_path, dataset):
