@@ -461,13 +461,13 @@ def test_a_learning_rate_at_which_everything_overflows_is_one_sentence(end, good
 
 HERE = Path(minicap.__file__).parent
 PROGRAMS = sorted({path.relative_to(HERE).with_suffix("").as_posix().replace("/", ".")
-                   for path in (*HERE.glob("*.py"), *HERE.glob("download/*.py"))
+                   for path in (*HERE.glob("*.py"), *HERE.glob("download/*.py"), *HERE.glob("demo/*.py"))
                    if "    run_program(main" in path.read_text(encoding="utf-8")})
 
 
 def test_all_programs_are_found():
     assert {"train", "caption", "evaluate", "score", "extract", "classify", "download.__main__",
-            "doctor"} <= set(PROGRAMS)
+            "demo.__main__", "doctor"} <= set(PROGRAMS)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

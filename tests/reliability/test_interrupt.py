@@ -17,8 +17,8 @@ import pytest
 from minicap import interrupt
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAMS = ("caption", "classify", "doctor", "download", "evaluate", "export", "extract", "learn", "reproduce", "score",
-            "train")
+PROGRAMS = ("caption", "classify", "demo", "doctor", "download", "evaluate", "export", "extract", "learn", "reproduce",
+            "score", "train")
 
 # Python executes sitecustomize before everything else.
 SENDER = """

@@ -1,0 +1,1 @@
+"""python -m minicap.demo: a page in the browser that captions photographs, and scenes that one draws by clicking."""
