@@ -103,7 +103,7 @@ def draw_spiral():
     for ax in (curves, rates):
         ax.grid(alpha=0.3)
         ax.legend(frameon=False)
-    figure.savefig("spiral.png", dpi=100, metadata={"Software": None})
+    figure.savefig("spiral.svg", metadata={"Date": None})
 
 
 x, targets = spiral(np.random.default_rng(0))

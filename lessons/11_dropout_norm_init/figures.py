@@ -1,10 +1,10 @@
-"""The figure of lesson 11: the size of activations and gradients through ten layers. Writes sizes.png."""
+"""The figure of lesson 11: the size of activations and gradients through ten layers. Writes sizes.svg."""
 
 import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")
-matplotlib.rcParams.update({"font.size": 11})
+matplotlib.rcParams.update({"svg.hashsalt": "minicap", "font.size": 11})
 
 import matplotlib.pyplot as plt  # noqa: E402
 
@@ -46,4 +46,4 @@ for ax in axes:
 axes[1].set_xticks(range(0, LAYERS + 1, 2), range(LAYERS, -1, -2))
 fig.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncol=4, frameon=False)
 fig.tight_layout(rect=(0, 0.07, 1, 1))
-fig.savefig("sizes.png", dpi=110)
+fig.savefig("sizes.svg", metadata={"Date": None})

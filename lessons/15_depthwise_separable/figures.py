@@ -1,4 +1,4 @@
-"""The figures of lesson 15: apart.svg, a convolution and its two halves; bottleneck.png, a ReLU on few and on many
+"""The figures of lesson 15: apart.svg, a convolution and its two halves; bottleneck.svg, a ReLU on few and on many
 channels; network.svg, EfficientNet-Lite2 stage by stage. Writes them into the current directory."""
 
 import itertools
@@ -68,11 +68,11 @@ for n in (2, 5, 30):
     panels.append((f"back from {n} channels after ReLU", y @ np.linalg.lstsq(y, curve, rcond=None)[0]))
 fig, axes = plt.subplots(1, 4, figsize=(10.4, 2.9))
 for ax, (title, points) in zip(axes, panels, strict=True):
-    ax.scatter(*points.T, c=t, s=9, cmap="viridis")
+    ax.scatter(*points[::2].T, c=t[::2], s=9, cmap="viridis")
     ax.set(title=title, xlim=(-1.1, 1.1), ylim=(-1.1, 1.1), xticks=[], yticks=[], aspect="equal")
     ax.title.set_fontsize(10)
 fig.tight_layout()
-fig.savefig("bottleneck.png", dpi=90, metadata={"Software": None})
+fig.savefig("bottleneck.svg", metadata={"Date": None})
 plt.close(fig)
 
 # --------------------------------------------------------------------------------------------------- the whole network

@@ -1,4 +1,4 @@
-"""The figure of lesson 17: an embedding of 8 numbers for each word after training. Writes table.png."""
+"""The figure of lesson 17: an embedding of 8 numbers for each word after training. Writes table.svg."""
 
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from minicap.captioning.text.tokens import tokenize
 from minicap.captioning.text.vocabulary import Vocabulary
 
 matplotlib.use("Agg")
-matplotlib.rcParams.update({"font.size": 11})
+matplotlib.rcParams.update({"svg.hashsalt": "minicap", "font.size": 11})
 
 import matplotlib.pyplot as plt  # noqa: E402
 
@@ -68,4 +68,4 @@ for label, (members, shift) in GROUPS.items():
 ax.set(xticks=[], yticks=[])
 ax.margins(0.1)
 fig.tight_layout()
-fig.savefig("table.png", dpi=110)
+fig.savefig("table.svg", metadata={"Date": None})

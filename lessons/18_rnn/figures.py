@@ -1,4 +1,4 @@
-"""The figure of lesson 18: how much of a gradient is left after so many steps back. Writes gradient.png."""
+"""The figure of lesson 18: how much of a gradient is left after so many steps back. Writes gradient.svg."""
 
 import matplotlib
 import numpy as np
@@ -6,7 +6,7 @@ import numpy as np
 from minicap.initializers import orthogonal
 
 matplotlib.use("Agg")
-matplotlib.rcParams.update({"font.size": 11})
+matplotlib.rcParams.update({"svg.hashsalt": "minicap", "font.size": 11})
 
 import matplotlib.pyplot as plt  # noqa: E402
 
@@ -38,4 +38,4 @@ ax.axhline(1, color="0.7", linewidth=0.8)
 ax.set(xlabel="steps back in time", ylabel="length of the gradient of the state", xlim=(0, T), ylim=(1e-18, 1e5))
 ax.spines[["top", "right"]].set_visible(False)
 fig.tight_layout()
-fig.savefig("gradient.png", dpi=110)
+fig.savefig("gradient.svg", metadata={"Date": None})

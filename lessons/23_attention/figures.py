@@ -1,4 +1,4 @@
-"""The figure of lesson 23: where the model of the README looks before and after training. Writes where.png."""
+"""The figure of lesson 23: where the model of the README looks before and after training. Writes where.svg."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 
 from minicap.learn import readme
 
+plt.rcParams["svg.hashsalt"] = "minicap"
 HERE = Path(__file__).resolve().parent
 PAINT = ("#d7232a", "#f58714", "#c9b400", "#2da046", "#2855d7", "#9132af", "#1e1e23", "#8a5a2b", "#12a0a8")
 NAMES = ("red", "orange", "yellow", "green", "blue", "purple", "black", "brown", "turquoise")
@@ -36,4 +37,4 @@ for ax, when in zip(axes, ("before", "after"), strict=True):
     ax.set_title(f"{when} training", fontsize=12)
 fig.suptitle(f"What is in the {NAMES[asked[0]]} cell?", fontsize=13)
 fig.tight_layout()
-fig.savefig("where.png", dpi=100, metadata={"Software": None})
+fig.savefig("where.svg", metadata={"Date": None})
