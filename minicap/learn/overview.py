@@ -1,7 +1,15 @@
-"""python -m minicap.learn.overview: write lessons/README.md, all lessons on one page, from the lessons themselves."""
+"""python -m minicap.learn.overview: write the page of all lessons, lessons/README.md and graph.svg, from the lessons.
 
+Graphviz draws the graph (its program ``dot``).
+"""
+
+import re
+import subprocess
+import textwrap
 from pathlib import Path
 
+from ..cli import run_program
+from ..errors import UserError
 from ..files import write_text
 from .lessons import find_lessons
 
@@ -29,8 +37,12 @@ GRAPH = """
 
 An arrow says: the second one is easier when you know the first. Lessons without an arrow into them can be read at once.
 
-```mermaid
-flowchart LR
+![The lessons as boxes, with an arrow from each to those that build on it: the last column of the table](graph.svg)
+"""
+LOOK = """    bgcolor=transparent; ranksep=0.35; nodesep=0.12
+    node [shape=box, style="rounded,filled", fillcolor="#eef5f4", color="#00796b", fontname="sans-serif", fontsize=12,
+          margin="0.07,0.05", width=0.5, height=0.3]
+    edge [color="#777777", arrowsize=0.6]
 """
 
 
@@ -38,16 +50,33 @@ def page(lessons):
     """The text of lessons/README.md."""
     rows = "".join(f"| {lesson.number} | [{lesson.title}]({lesson.path.name}/README.md) | {lesson.facts['minutes']} | "
                    f"{', '.join(lesson.facts['needs'])} |\n" for lesson in lessons)
-    nodes = "".join(f'    L{lesson.number}["{lesson.number} {short(lesson.title)}"]\n' for lesson in lessons)
-    arrows = "".join(f"    L{number} --> L{lesson.number}\n" for lesson in lessons
-                     for number in direct(lesson, lessons))
     hours = sum(lesson.facts["minutes"] for lesson in lessons) / 60
-    return HEAD.format(count=len(lessons), hours=hours) + rows + GRAPH + nodes + arrows + "```\n"
+    return HEAD.format(count=len(lessons), hours=hours) + rows + GRAPH
 
 
-def short(title):
-    """The title up to its first comma or colon, without characters that have a meaning in a graph."""
-    return title.split(",")[0].split(":")[0].replace("`", "").replace('"', "")
+def graph(lessons):
+    """What builds on what, in the language of Graphviz; each box leads to its lesson."""
+    boxes = "".join(f'    L{lesson.number} [label="{label(lesson)}", URL="{lesson.path.name}/README.md"]\n'
+                    for lesson in lessons)
+    arrows = "".join(f"    L{number} -> L{lesson.number}\n" for lesson in lessons
+                     for number in direct(lesson, lessons))
+    return f"digraph lessons {{\n{LOOK}{boxes}{arrows}}}\n"
+
+
+def label(lesson):
+    """The number and the whole title, in lines short enough for five boxes side by side."""
+    title = str(lesson).replace("`", "").replace('"', r"\"")
+    return r"\n".join(textwrap.wrap(title, 18, break_on_hyphens=False))
+
+
+def draw(source):
+    """The SVG that Graphviz makes of a graph, without its comments, which name the version."""
+    try:
+        drawn = subprocess.run(["dot", "-Tsvg"], input=source, capture_output=True, text=True, encoding="utf-8",
+                               check=True).stdout
+    except FileNotFoundError as error:
+        raise UserError("the graph of the lessons is drawn by Graphviz; install it (its program is dot)") from error
+    return re.sub(r"<!--.*?-->\n*", "", drawn, flags=re.DOTALL)
 
 
 def direct(lesson, lessons):
@@ -61,10 +90,12 @@ def direct(lesson, lessons):
             if not any(number in all_before(other) for other in lesson.facts["needs"])]
 
 
-def main():
+def main(argv=None):
     folder = Path(__file__).resolve().parents[2] / "lessons"
-    write_text(folder / "README.md", page(find_lessons(folder)))
+    lessons = find_lessons(folder)
+    write_text(folder / "README.md", page(lessons))
+    write_text(folder / "graph.svg", draw(graph(lessons)))
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -12,6 +12,7 @@ import json
 import re
 import runpy
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from minicap.learn import readme
 from minicap.learn.checker import check
 from minicap.learn.exercises import CheckError
 from minicap.learn.lessons import LEVELS, find_lessons, load
-from minicap.learn.overview import page
+from minicap.learn.overview import direct, page
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -186,6 +187,18 @@ def test_a_known_mistake_is_named(lesson, one, run_planted):
 def test_the_page_of_all_lessons_is_up_to_date():
     """`python -m minicap.learn.overview` writes it."""
     assert (ROOT / "lessons" / "README.md").read_text(encoding="utf-8") == page(LESSONS)
+
+
+def test_the_graph_of_all_lessons_has_their_whole_titles_and_every_arrow():
+    """`python -m minicap.learn.overview` draws it, where Graphviz is there."""
+    svg = ElementTree.parse(ROOT / "lessons" / "graph.svg")
+    parts = {part.findtext("{*}title"): part for part in svg.iterfind(".//{*}g[@class]")}
+    for lesson in LESSONS:
+        box = parts.pop(f"L{lesson.number}")
+        assert " ".join(line.text for line in box.iterfind(".//{*}text")) == str(lesson).replace("`", "")
+        assert box.find(".//{*}a").get("{http://www.w3.org/1999/xlink}href") == f"{lesson.path.name}/README.md"
+    del parts["lessons"]
+    assert parts.keys() == {f"L{number}->L{lesson.number}" for lesson in LESSONS for number in direct(lesson, LESSONS)}
 
 
 def test_what_a_lesson_needs_is_there():
