@@ -65,8 +65,9 @@ def graph(lessons):
 
 def label(lesson):
     """The number and the whole title, in lines short enough for five boxes side by side."""
-    title = str(lesson).replace("`", "").replace('"', r"\"")
-    return r"\n".join(textwrap.wrap(title, 18, break_on_hyphens=False))
+    title = lesson.title.replace("`", "").replace('"', r"\"")
+    return r"\n".join(textwrap.wrap(f"{lesson.number}\N{NO-BREAK SPACE}{title}", 16, break_on_hyphens=False,
+                                    break_long_words=False))
 
 
 def draw(source):
