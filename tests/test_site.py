@@ -43,10 +43,13 @@ def layers_in_the_source():
 
 
 def test_every_public_name_and_every_layer_has_a_page_in_the_reference():
-    groups = load(ROOT / "docs" / "hooks" / "reference.py").groups()
+    reference = load(ROOT / "docs" / "hooks" / "reference.py")
+    groups = reference.groups()
     pages = [name for members in groups.values() for name, _ in members]
     assert sorted(pages) == sorted({*minicap.__all__, *layers_in_the_source()})
     assert all(groups.values())
+    rows = dict(re.findall(r"^\| \[`(\w+)`\]\(\1\.md\) \| (.+) \|$", reference.index(), re.MULTILINE))
+    assert rows.keys() == set(pages) and not [text for text in rows.values() if ":`" in text or "``" in text]
 
 
 def test_every_page_in_the_repository_is_in_the_navigation():

@@ -3,6 +3,7 @@
 import contextlib
 import html
 import importlib
+import inspect
 import pkgutil
 import posixpath
 import re
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ASIDE = ("minicap.cpu", "minicap.cuda", "minicap.learn", "minicap.lessons")  # fast twins, and no part of the library
 ROLE = re.compile(r":(?:class|func|meth|mod|data):<code>~?\.?([\w.]+)</code>")
 LESSON = re.compile(r"lessons/\d\d_\w+")
+SOURCE = '<details class="mkdocstrings-source"'
 HEAD = """# Reference
 
 Every name that `from minicap import ...` knows, and every layer. Each page has the docstring and the whole code,
@@ -68,10 +70,15 @@ def index():
     return "\n".join(lines) + "\n"
 
 
+def documented(thing):
+    """What has the docstring: vgg19 hands its arguments to vgg, where they are explained."""
+    return thing if thing.__doc__ else thing.__globals__[thing.__code__.co_names[0]]
+
+
 def first_sentence(thing):
     """The first sentence of a docstring, safe in a table of Markdown."""
-    paragraph = " ".join((thing.__doc__ or "").split("\n\n")[0].split())
-    sentence = re.split(r"(?<=[.:;]) +(?=[A-Z])", paragraph)[0].rstrip(":;")
+    paragraph = " ".join(documented(thing).__doc__.split("\n\n")[0].split())
+    sentence = re.split(r"(?<=[.:]) +(?=[A-Z])", paragraph)[0].rstrip(":")
     return re.sub(r":\w+:`\.?(\w+)`", r"`\1`", sentence.replace("``", "`")).replace("|", "\\|").replace("<", "&lt;")
 
 
@@ -80,8 +87,10 @@ def page(name, thing):
     from minicap import Layer
 
     inherits = isinstance(thing, type) and not issubclass(thing, Layer)
+    source = documented(thing)
+    more = f"\nWhat it calls, `{source.__name__}`:\n\n{inspect.getdoc(source)}\n" if source is not thing else ""
     return (f"---\ntitle: {name}\nhide: [toc]\n---\n\n::: {thing.__module__}.{thing.__name__}\n"
-            f"    options:\n      inherited_members: {str(inherits).lower()}\n")
+            f"    options:\n      inherited_members: {str(inherits).lower()}\n{more}")
 
 
 def on_config(config):
@@ -116,7 +125,8 @@ def on_page_content(content, page, config, files):
         return f'<a href="{relative(target, page)}">{match[0]}</a>' if target else match[0]
 
     content = LESSON.sub(lesson, ROLE.sub(named, content))
-    return content.replace('<details class="mkdocstrings-source">', '<details class="mkdocstrings-source" open>', 1)
+    content = content.replace(SOURCE, f"{SOURCE} data-search-exclude")  # a search finds what the docstrings say
+    return content.replace(SOURCE, f"{SOURCE} open", 1)
 
 
 def relative(target, page):
