@@ -125,6 +125,11 @@ def shipped_lesson(topic):
     raise UserError(f"this version of minicap has no lesson {topic}")
 
 
+def helper(topic, name):
+    """The module in a file that belongs to a lesson, for the code of its text, which may run in any folder."""
+    return load(shipped_lesson(topic).path / name)
+
+
 def load(path):
     """The module in a file, executed anew each time; BrokenFileError states why a learner's file cannot be executed."""
     path = Path(path)
