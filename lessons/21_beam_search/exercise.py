@@ -17,7 +17,7 @@ def greedy(step, state, max_length):
     (words, logp): words is a list of whole numbers without START and END; logp is the sum of log p of all chosen
     words, END included.
 
-        With the table of the README, where 4 is "a", 6 is "dog" and 7 is "runs":
+        With the table of the lesson, where 4 is "a", 6 is "dog" and 7 is "runs":
 
         greedy(step, state, 10) is ([4, 6, 7], -2.0250)    log 0.55 + log 0.4 + log 0.6 + log 1
         greedy(step, state, 2)  is ([4, 6], -1.5141)       cut after two words
@@ -65,7 +65,7 @@ def beam_search(step, state, B, max_length, alpha):
     is left. After ``max_length`` iterations the unfinished ones are cut and count as finished as they are. Returns
     (words, score) of the best_caption of all finished ones.
 
-        With the table of the README, where 4 is "a", 5 is "two", 6 is "dog", 7 is "runs", 9 is "dogs", 12 is "run":
+        With the table of the lesson, where 4 is "a", 5 is "two", 6 is "dog", 7 is "runs", 9 is "dogs", 12 is "run":
 
         beam_search(step, state, 1, 10, 0) is ([4, 6, 7], -2.0250)      the greedy one
         beam_search(step, state, 2, 10, 0) is ([5, 9], -1.5017)

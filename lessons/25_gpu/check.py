@@ -20,8 +20,8 @@ def with_card(module):
     """Within the block the learner's MODULES know the card, too."""
     modules = getattr(module, "MODULES", None)
     if not isinstance(modules, dict):
-        raise TypeError("MODULES, {type of an array: module}, is not in your file any more; `python -m minicap.learn "
-                        "diff` shows what changed")
+        raise TypeError("MODULES, {type of an array: module}, is not there any more; bring its line back: "
+                        "MODULES = {np.ndarray: np}")
     modules[Array] = card
     try:
         yield

@@ -35,8 +35,11 @@ def parser():
     train = add("train", "train the built-in captioner with your own convolution and LSTM")
     train.add_argument("--mine", required=True, metavar="N,N", help="lessons whose functions replace the library's, "
                        "such as 09,19; all other options are passed to minicap.train")
-    add("notebook", "write the lesson as a Jupyter notebook", True).add_argument(
-        "--out", metavar="FILE", help="file to write (default: the lesson's name, in this folder)")
+    notebook = commands.add_parser("notebook", help="write a lesson as a Jupyter notebook")
+    notebook.add_argument("name", nargs="?", metavar="N", help="number of the lesson (default: the current one); "
+                          "flickr8k: from photographs to captions and scores, start to end; all: all of them")
+    notebook.add_argument("--out", metavar="PATH", help="file to write (default: the lesson's name, in this folder); "
+                          "for all, the folder to write them into (default: notebooks)")
     return parser
 
 
@@ -52,6 +55,11 @@ def main(argv=None):
         progress = make_folder(arguments.folder, solutions=not arguments.no_solutions)
         console.say(f"{len(progress.lessons)} lessons are in {progress.folder}. Go there to begin:\n\n"
                     f"    cd {progress.folder}\n    python -m minicap.learn next")
+        return 0
+    if arguments.command == "notebook":  # which needs no folder of one's own
+        from .notebook_file import write_notebooks
+
+        write_notebooks(console, arguments.name, arguments.out)
         return 0
     progress = Progress(find_folder())
     if progress.renumbered and not getattr(arguments, "json", False):
@@ -82,10 +90,6 @@ def main(argv=None):
         commands.watch(progress, console, lesson)
     elif arguments.command == "hint":
         commands.hint(progress, console, lesson)
-    elif arguments.command == "notebook":
-        from . import notebook
-
-        notebook.write(console, lesson, arguments.out)
     elif arguments.command == "reset":
         commands.reset(console, lesson)
     else:

@@ -3,7 +3,8 @@
 A lesson's check.py describes what each exercise requires, and the checker goes from the simple to the subtle, stopping
 at the first thing that is wrong:
 
-    exists      it is there, is a function, takes these arguments, and is no longer "still to do"
+    missing     it is there
+    exists      it is a function, takes these arguments, and is no longer "still to do"
     shape       as many arrays as asked for, of the right shapes and type, finite, and the inputs left as they were
     example     the worked example of its docstring
     values      random inputs in float64, against the right answer
@@ -58,8 +59,7 @@ def check_exists(exercise, module):
     for name in (*exercise.needs, exercise.name):
         function = getattr(module, name, None)
         if function is None:
-            raise CheckError(exercise, "exists", f"there is no {name} in your file; was it renamed or deleted? "
-                             "`python -m minicap.learn diff` shows what changed, `reset` brings the exercise back")
+            raise CheckError(exercise, "missing", f"there is no {name}")
         if not callable(function):
             raise CheckError(exercise, "exists", f"{name} is {function!r} and not a function; was its `def` replaced?")
         if name != exercise.name and is_to_do(function):

@@ -4,6 +4,7 @@ import difflib
 import itertools
 import shutil
 import time
+from dataclasses import dataclass
 
 from ..errors import UserError
 from ..writing import create, replacing
@@ -12,6 +13,27 @@ from .lessons import LEVELS, BrokenFileError, load, shipped_lesson
 from .progress import Progress
 
 FIRST_FAILURE = "This is the exercise, not a broken installation: there is no code yet."
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What a learner is told to do next, which depends on where functions are written: in a file, or in a notebook.
+
+    to_do     about a function that is still to do
+    missing   behind "there is no <name>"
+    hint      how to get a hint for the function {name}
+    """
+
+    to_do: str
+    missing: str
+    hint: str
+
+
+IN_A_FILE = Wording(
+    to_do="Open exercise.py, read what the function has to return, write it, save, and check again.",
+    missing=" in your file; was it renamed or deleted? `python -m minicap.learn diff` shows what changed, `reset` "
+            "brings the exercise back",
+    hint="A hint: `python -m minicap.learn hint`")
 
 
 def status(progress, console):
@@ -56,7 +78,7 @@ def check_lesson(progress, console, lesson):
             check(exercise, module)
         except CheckError as error:
             progress.note(lesson, exercise, False)
-            explain(console, lesson, error)
+            explain(console, error, IN_A_FILE)
             for other in exercises[position + 1:]:
                 console.say(f"{console.mark('open')} {other.number} {other.name}")
             return False
@@ -68,16 +90,15 @@ def check_lesson(progress, console, lesson):
     return True
 
 
-def explain(console, lesson, error):
+def explain(console, error, wording):
     """Show what is wrong with an exercise."""
     still = error.stage == "exists" and "still to do" in error.message
     console.say(f"{console.mark('open' if still else 'wrong')} {error.exercise.number} {error.exercise.name}")
     if still and "builds on" not in error.message:
-        console.wrapped(f"still to do. {FIRST_FAILURE} Open {lesson.exercise.name}, read what the function has to "
-                        "return, write it, save, and check again.")
+        console.wrapped(f"still to do. {FIRST_FAILURE} {wording.to_do}")
     else:
-        console.wrapped(error.message)
-        console.wrapped("A hint: `python -m minicap.learn hint`")
+        console.wrapped(error.message + wording.missing * (error.stage == "missing"))
+        console.wrapped(wording.hint.format(name=error.exercise.name))
 
 
 def watch(progress, console, lesson, poll=0.2):
@@ -104,11 +125,15 @@ def hint(progress, console, lesson):
     if exercise is None:
         console.say("All exercises of this lesson are correct; no hint is needed.")
         return
+    show_hint(console, lesson, exercise, progress.hint(lesson, exercise, len(LEVELS)))
+
+
+def show_hint(console, lesson, exercise, level):
+    """Show a hint: 0 is the idea."""
     hints = lesson.facts["hints"].get(exercise.number)
     if hints is None:
         raise UserError(f"{lesson.path / 'hints.toml'} has no hints for exercise {exercise.number}; take the file from "
                         "another copy of the lessons")
-    level = progress.hint(lesson, exercise, len(LEVELS))
     console.say(f"{exercise.number} {exercise.name}, hint {level + 1} of {len(LEVELS)}: {LEVELS[level]}\n")
     for line in hints[LEVELS[level]].strip("\n").splitlines():
         console.say("    " + line)

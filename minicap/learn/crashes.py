@@ -35,8 +35,9 @@ EXPLAINED = (  # (exception, pattern of its message, what it means)
 
 
 def stopped(error, module):
-    """A sentence or two about an exception: the lines of the learner's file that it passed through, and its meaning."""
-    lines = [f"line {line} of your file: `{source}`" if n == 0 else f"called in line {line}: `{source}`"
+    """A sentence or two about an exception: the lines of the learner's code that it passed through, and its meaning."""
+    where = "file" if hasattr(module, "__file__") else "cell"  # of a notebook
+    lines = [f"line {line} of your {where}: `{source}`" if n == 0 else f"called in line {line}: `{source}`"
              for n, (line, source) in enumerate(reversed(lines_of(error, module)))]
     meaning = meaning_of(error)
     return (f"it stopped with {type(error).__name__}: {error}" + (f" ({', '.join(lines[:3])})" if lines else "")
@@ -50,10 +51,10 @@ def meaning_of(error):
 
 
 def lines_of(error, module):
-    """(number, text) of each line of the learner's file that an exception passed through, the innermost last."""
-    path = getattr(module, "__file__", None)
-    if path is None:
-        return []
-    linecache.checkcache(path)  # it may have been saved again since
-    return [(frame.lineno, linecache.getline(path, frame.lineno).strip())
-            for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    """(number, text) of each line of the learner's code that an exception passed through, the innermost last."""
+    lines = []
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals is vars(module):
+            linecache.checkcache(frame.f_code.co_filename)  # a file may have been saved again since
+            lines.append((number, linecache.getline(frame.f_code.co_filename, number).strip()))
+    return lines

@@ -1,76 +1,76 @@
-"""A lesson as a Jupyter notebook: its text, its code in cells, the functions to write, and the check at the end."""
+"""What the notebook of a lesson imports: its exercises, each checked in the cell that it is written in."""
 
-import ast
 import os
 import sys
 import types
-from pathlib import Path
 
 from ..errors import UserError
-from ..files import write_text
+from .checker import check
+from .commands import Wording, explain, show_hint, the_solution
 from .console import Console
-from .lessons import ONCE_NUMBERED, shipped_lesson
-from .readme import FENCE
+from .exercises import CheckError
+from .lessons import LEVELS, ONCE_NUMBERED, shipped_lesson
 
-GO = """from minicap.learn.notebook import check_here, go_to
+IN_A_NOTEBOOK = Wording(
+    to_do="Read above it what the function has to return, write that in place of the line with `raise`, and run the "
+          "cell again.",
+    missing=" in this notebook: run the cell with its `def`, then this one",
+    hint='A hint, in a cell of its own: `lesson.hint("{name}")`')
 
-go_to("{topic}")  # where the lesson's files are"""
-CHECK = 'check_here("{topic}", globals());'
+
+class NotebookLesson:
+    """The exercises of a lesson, by the names of their functions, which are those of the notebook itself.
+
+        lesson = NotebookLesson("convolution")
+        lesson.check("output_size")    # is it right?
+        lesson.hint("output_size")     # a hint; again, for the next one
+        lesson.solution()              # ours
+    """
+
+    def __init__(self, topic):
+        self.lesson, self.hints_shown = named(topic), {}
+        self.exercises = {exercise.name: exercise for exercise in self.lesson.exercises()}
+
+    def check(self, name):
+        """Say whether the function is right and, if it is not, what is wrong."""
+        judge(self.exercise(name), sys.modules["__main__"])  # a notebook's code runs in the module of that name
+
+    def hint(self, name):
+        """First the idea, then the shapes, then a skeleton."""
+        exercise = self.exercise(name)
+        level = min(self.hints_shown.get(name, 0), len(LEVELS) - 1)
+        self.hints_shown[name] = level + 1
+        show_hint(console(), self.lesson, exercise, level)
+
+    def solution(self):
+        """Our functions."""
+        console().say(the_solution(self.lesson).read_text(encoding="utf-8").rstrip("\n"))
+
+    def exercise(self, name):
+        """The exercise with this function; UserError if there is none."""
+        if name not in self.exercises:
+            raise UserError(f"there is no exercise {name!r} in lesson {self.lesson}; there are "
+                            f"{', '.join(self.exercises)}")
+        return self.exercises[name]
+
+    def __repr__(self):
+        return f"NotebookLesson({self.lesson.topic}: {', '.join(self.exercises)})"
 
 
-def write(console, lesson, out=None):
-    """Write the notebook of a lesson; UserError where nbformat is missing."""
+def judge(exercise, module):
+    """Print the result of the check of a function in ``module``; True if it is right."""
+    out = console()
     try:
-        import nbformat
-    except ImportError as error:
-        raise UserError("notebooks need the package nbformat: `pip install 'minicap[notebooks]'`") from error
-    out = Path(out or f"{lesson.path.name}.ipynb")
-    if out.exists():
-        raise UserError(f"{out} already exists, perhaps with your work in it; name another file with --out")
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {
-        "name": "python3", "display_name": "Python 3", "language": "python"}})
-    make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
-    notebook.cells = [make[kind](source) for kind, source in cells(lesson)]
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"  # not random, so that the same lesson gives the same file
-    write_text(out, nbformat.writes(notebook) + "\n")
-    console.say(f"{out}: open it with `jupyter lab`; write your functions above its last cell, which checks them")
+        check(exercise, module)
+    except CheckError as error:
+        explain(out, error, IN_A_NOTEBOOK)
+        return False
+    out.say(f"{out.mark('right')} {exercise.number} {exercise.name}")
+    return True
 
 
-def cells(lesson):
-    """Pairs ("markdown" or "code", source) of a lesson, without the output of code, which the notebook prints again."""
-    text = (lesson.path / "README.md").read_text(encoding="utf-8")
-    end, code_before = 0, False
-    for position, fence in enumerate(FENCE.finditer(text)):
-        between = text[end:fence.start()].strip("\n")
-        if between.strip():
-            yield "markdown", between
-        if position == 0:
-            yield "code", GO.format(topic=lesson.topic)
-        if fence[1] == "python":
-            yield "code", fence[2].rstrip("\n")
-        elif not (fence[1] == "text" and code_before and not between.strip()):
-            yield "markdown", fence[0]
-        code_before, end = fence[1] == "python", fence.end()
-    if text[end:].strip():
-        yield "markdown", text[end:].strip("\n")
-    yield "markdown", "## Your functions\n\nWrite them here, run their cells, then run the last one."
-    yield from (("code", source) for source in parts(lesson.exercise.read_text(encoding="utf-8")))
-    yield "code", CHECK.format(topic=lesson.topic)
-
-
-def parts(source):
-    """The source of a file in pieces: everything outside functions and classes, then each of these."""
-    lines, pieces, top = source.splitlines(), [], []
-    for node in ast.parse(source).body[1:]:  # the first is the docstring
-        piece = "\n".join(lines[node.lineno - 1:node.end_lineno])
-        (pieces if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else top).append(piece)
-    return ["\n".join(top)] * bool(top) + pieces
-
-
-def go_to(topic):
-    """Change to the folder of a lesson, in which the code of its text runs."""
-    os.chdir(named(topic).path)
+def console():
+    return Console(sys.stdout)  # of the cell that is running now
 
 
 def named(topic):
@@ -78,19 +78,15 @@ def named(topic):
     return shipped_lesson(dict(enumerate(ONCE_NUMBERED)).get(topic, topic))
 
 
-def check_here(topic, names):
-    """Check the functions of a notebook, given its global ``names``; True if all are correct."""
-    from .checker import check
-    from .commands import explain
-    from .exercises import CheckError
+# -------------------------------------------------------------------------------- what notebooks called before that
 
-    lesson, console = named(topic), Console(sys.stdout)
-    module = types.SimpleNamespace(**names)
-    for exercise in lesson.exercises():
-        try:
-            check(exercise, module)
-        except CheckError as error:
-            explain(console, lesson, error)
-            return False
-        console.say(f"{console.mark('right')} {exercise.number} {exercise.name}")
-    return True
+def go_to(topic):
+    """Change to the folder of a lesson, in which the code of its text ran."""
+    os.chdir(named(topic).path)
+
+
+def check_here(topic, names):
+    """Check the functions of a notebook, given its global ``names``, up to the first that is wrong; True if none is."""
+    module = types.ModuleType("notebook")
+    vars(module).update(names)
+    return all(judge(exercise, module) for exercise in named(topic).exercises())
