@@ -12,8 +12,8 @@ from .exercises import CheckError
 from .lessons import LEVELS, ONCE_NUMBERED, shipped_lesson
 
 IN_A_NOTEBOOK = Wording(
-    to_do="Read above it what the function has to return, write that in place of the line with `raise`, and run the "
-          "cell again.",
+    to_do="Read in its cell what the function has to return, write that in place of the line with `raise`, and run "
+          "the cell again.",
     missing=" in this notebook: run the cell with its `def`, then this one",
     hint='A hint, in a cell of its own: `lesson.hint("{name}")`')
 

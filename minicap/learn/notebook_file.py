@@ -47,7 +47,8 @@ from minicap.learn.notebook import NotebookLesson
 
 lesson = NotebookLesson("{topic}")"""
 EXERCISES = """Write each function in its cell and run the cell, which checks it at once. `lesson.hint("{name}")` in a
-cell of its own gives a hint, the next one when you run it again, and `lesson.solution()` shows our functions."""
+cell of its own gives a hint, and the next one when you run it again."""
+SOLUTION = " `lesson.solution()` shows our functions."  # in a course they may be left out
 
 
 # --------------------------------------------------------------------------------------------------- from text to file
@@ -151,7 +152,7 @@ def exercise_cells(lesson):
     names = [exercise.name for exercise in lesson.exercises()]
     _, _, about = (ast.get_docstring(tree) or "").partition("\n\n")
     yield "markdown", about
-    yield "markdown", EXERCISES.format(name=names[0])
+    yield "markdown", EXERCISES.format(name=names[0]) + SOLUTION * lesson.solution.exists()
     for name, code in parts(source, tree):
         yield "code", code + f'\n\n\nlesson.check("{name}")' * (name in names)
 

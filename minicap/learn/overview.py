@@ -27,7 +27,8 @@ python -m minicap.learn watch                  # checks whenever you save
 ```
 
 In the end `python -m minicap.learn train --mine 09,19` trains the library's captioner with your convolution and your
-LSTM in place of its own. `python -m minicap.learn notebook 7` makes a Jupyter notebook of a lesson.
+LSTM in place of its own. `python -m minicap.learn notebook 7` makes a notebook of a lesson, for Jupyter, Colab or
+Kaggle, and `notebook flickr8k` one that goes from photographs to captions and scores, start to end.
 
 | | lesson | minutes | builds on |
 |---|---|---|---|

@@ -28,6 +28,7 @@ sys.path.append(str(ROOT / "tests" / "lessons"))
 from planted import read_mistakes  # noqa: E402
 
 CHECK = re.compile(r'^lesson\.check\("(\w+)"\)$', re.MULTILINE)
+QUICK = {"OPENBLAS_NUM_THREADS": "1", "MINICAP_NUMBA": "0"}  # nothing is compiled anew for a copy of the package
 OF_FILES = ("exercise.py", "in this folder", "minicap.learn check", "progress.json", "<!--")
 
 
@@ -142,6 +143,10 @@ def test_a_learner_s_notebook_holds_what_was_written_so_far_once_python_can_read
     code = "\n--\n".join(code_of(nbformat.read("00_how_this_works.ipynb", 4)))
     assert code.endswith('\n--\n# mine\nimport math\n--\n# better\n@print\ndef numbers_in(H, W, C):\n    return 1\n\n\n'
                          'lesson.check("numbers_in")')
+    assert "lesson.solution()" in Path("00_how_this_works.ipynb").read_text(encoding="utf-8")
+    Path("solution.py").unlink()  # as in a course without solutions
+    assert main(["notebook", "--out", "course.ipynb"]) == 0
+    assert "lesson.solution()" not in Path("course.ipynb").read_text(encoding="utf-8")
     Path("exercise.py").write_text("def numbers_in(H, W, C:\n")
     with pytest.raises(UserError, match=r"exercise.py, line 1: Python cannot read this: .*; a notebook is made of it"):
         main(["notebook", "0", "--out", "other.ipynb"])
@@ -185,7 +190,7 @@ def ran(nbformat, written, built, tmp_path_factory):
         notebook, mistakes[lesson.path.name] = tried(nbformat, written[lesson.path.name], lesson)
         paths.append(folder / f"{lesson.path.name}.ipynb")
         nbformat.write(notebook, paths[-1])
-    environment = os.environ | {"PYTHONPATH": str(built), "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+    environment = os.environ | {"PYTHONPATH": str(built)} | QUICK
     processes = [subprocess.Popen([sys.executable, HERE / "run_notebooks.py", folder, *half], env=environment,
                                   cwd=folder, stderr=subprocess.PIPE, text=True) for half in (paths[::2], paths[1::2])]
     for process in processes:
@@ -232,7 +237,7 @@ def flat(text):
 def execute(notebook, folder, built, monkeypatch):
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    for name, value in (("PYTHONPATH", str(built)), ("OPENBLAS_NUM_THREADS", "1")):
+    for name, value in ({"PYTHONPATH": str(built)} | QUICK).items():
         monkeypatch.setenv(name, value)
     resources = {"metadata": {"path": str(folder)}}
     nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources=resources).execute()
