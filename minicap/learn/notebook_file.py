@@ -64,6 +64,8 @@ def write_notebooks(console, name=None, out=None):
     chosen = sources(name)
     folder = Path(out or "notebooks") if name == "all" else Path()
     paths = [folder / f"{stem}.ipynb" if name == "all" or out is None else Path(out) for stem, *_ in chosen]
+    if folder.is_file():
+        raise UserError(f"{folder} is a file; name a folder with --out")
     for path in paths:
         if path.exists():
             raise UserError(f"{path} already exists, perhaps with your work in it; name another "
@@ -85,10 +87,12 @@ def sources(name):
         folder = find_folder()
     except UserError:
         folder = shipped_lessons()
-    if name is None:
-        lessons = [Progress(folder).current]
-    else:
-        lessons = find_lessons(folder) if name == "all" else [the_lesson(find_lessons(folder), name)]
+    lessons = [Progress(folder).current] if name is None else find_lessons(folder)
+    if name not in (None, "all"):
+        try:
+            lessons = [the_lesson(lessons, name)]
+        except UserError as error:
+            raise UserError(f"{error}; or {', '.join(TEXTS)}, or all") from error
     return [(lesson.path.name, lesson.path / "README.md", lesson) for lesson in lessons] + texts
 
 

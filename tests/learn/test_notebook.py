@@ -129,8 +129,10 @@ def test_a_notebook_with_work_in_it_is_not_replaced(nbformat, tmp_path, monkeypa
     with pytest.raises(UserError, match=r"03_linear.ipynb already exists, .*; name another folder with --out"):
         main(["notebook", "all", "--out", "."])
     assert Path("03_linear.ipynb").read_bytes() == before and len(list(Path().iterdir())) == 1
-    with pytest.raises(UserError, match="there is no lesson 99; there are 00, "):
+    with pytest.raises(UserError, match=r"there is no lesson 99; there are 00, .*, 26; or flickr8k, or all"):
         main(["notebook", "99"])
+    with pytest.raises(UserError, match=r"03_linear.ipynb is a file; name a folder with --out"):
+        main(["notebook", "all", "--out", "03_linear.ipynb"])
     assert main(["notebook", "3", "--out", "again.ipynb"]) == 0
     assert Path("again.ipynb").read_bytes().replace(b"again.ipynb", b"03_linear.ipynb") == before
 
