@@ -2,13 +2,13 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from .captioning.captioner import caption_all
-from .captioning.checkpoint import checkpoint_folders
+from .captioning.checkpoint import checkpoint_folders, run_settings
 from .captioning.data import DATASETS
 from .captioning.ensemble import Ensemble, with_mirror
 from .captioning.reporting.report import is_report, write_report
@@ -24,6 +24,7 @@ from .captioning.run_data import (
 )
 from .captioning.scoring.metrics import score_captions, warn_of_flaws
 from .captioning.text.tokens import TOKENIZERS
+from .captioning.training.settings import RUN, TrainSettings
 from .captioning.training.trainer import Line
 from .cli import option, parse_settings, run_program
 from .files import is_json_of_ours, read_json_lines, write_json
@@ -107,7 +108,8 @@ def evaluate(settings):
     if settings.html:
         write_report(settings.html, captioner, dataset, settings.split, predictions,
                      subtitle=f"{settings.checkpoint}, {settings.describe()}.", attention=sentences(attention),
-                     history=history_of(folders[0]))
+                     facts=scores.get("facts", {}), history=history_of(folders[0]),
+                     settings=settings_of(folders[0]))
     show(scores, attention, settings)
 
 
@@ -133,6 +135,13 @@ def history_of(folder):
     """The lines of metrics.jsonl, if there is one (an exported folder has none)."""
     path = folder / "metrics.jsonl"
     return read_json_lines(path, "learning curves", Line) if path.exists() else []
+
+
+def settings_of(folder):
+    """{name: value} of the settings of a training run that had an effect."""
+    known = {field.name for field in fields(TrainSettings)}
+    found = {name: value for name, value in run_settings(folder, RUN).items() if name in known}
+    return TrainSettings(**found).of_use()
 
 
 def shuffled(predictions):

@@ -190,7 +190,7 @@ def show(folder, trainer, device, count=12):
     dataset, inputs = trainer.dataset, trainer.inputs["dev"]
     captions = caption_all(captioner, inputs)
     names = inputs.names[:count]
-    save_curves(folder / "curve.png", trainer.history)
+    save_curves(folder / "curve.png", trainer.history, trainer.settings.of_use())
     print(f"a dev picture, {names[0]}: {captions[names[0]]}; learning curves: {folder / 'curve.png'}")
     try:
         pictures = [dataset.image(n) for n in names]

@@ -2,16 +2,17 @@
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "img", "br", "link"}
+VOID = {"meta", "img", "br", "link", "source"}
 
 
 class Page(HTMLParser):
-    """``count(tag)``, ``text``, ``heats`` and ``lines`` (data-heat and data-line attributes) and ``addresses``
-    (whatever it would load or link)."""
+    """``count(tag)``, ``text``, ``alts`` (of pictures), ``heats`` and ``lines`` (data-heat and data-line attributes) and
+    ``addresses`` (whatever it would load or link)."""
 
     def __init__(self, source):
         super().__init__()
         self.open, self.tags, self.texts, self.heats, self.lines, self.addresses = [], [], [], [], [], []
+        self.alts = []
         self.feed(source)
         self.close()
         assert self.open == [], f"never closed: {self.open}"
@@ -22,7 +23,8 @@ class Page(HTMLParser):
             self.open.append(tag)
         self.heats += [value for name, value in attributes if name == "data-heat"]
         self.lines += [value for name, value in attributes if name == "data-line"]
-        self.addresses += [value for name, value in attributes if name in ("src", "href", "data-heat")]
+        self.addresses += [value for name, value in attributes if name in ("src", "srcset", "href", "data-heat")]
+        self.alts += [dict(attributes).get("alt")] * (tag == "img")
 
     def handle_endtag(self, tag):
         assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-1:]}"

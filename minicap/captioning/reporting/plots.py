@@ -16,31 +16,48 @@ GREY = "0.35"
 LINE = {"color": "white", "linewidth": 1.3}
 
 
-def save_curves(path, history):
+# What the training loss has and that of dev does not: in words, if one of these settings of the run is not 0 or None.
+IN_TRAINING = {"dropout": ("drop", "word_dropout"), "label smoothing": ("label_smoothing",),
+               "weighted captions": ("consensus_weight",), "teachers": ("teachers",),
+               "attention penalty": ("doubly_stochastic",)}
+
+
+def save_curves(path, history, settings):
     """Write the figure of :func:`curves` to a PNG."""
-    _save(curves(history), path)
+    _save(curves(history, settings), path)
 
 
-def curves(history):
-    """Loss and dev scores per epoch, from the lines of metrics.jsonl."""
-    figure, axes = _figure(1, 2, (9, 3.4))
-    left, right = axes.flat
+def curves(history, settings, columns=3):
+    """Loss and dev scores per epoch: the lines of metrics.jsonl of a run with ``settings`` (a dict of those that count).
+
+    BLEU-4 and CIDEr have axes of their own, as one is several times the other. ``columns``: 3, or 1 for a phone.
+    """
+    figure, axes = _figure(3 // columns, columns, (11.5 if columns == 3 else 4, 10.2 / columns))
+    losses, bleu, cider = axes.flat
     epochs = [line["epoch"] for line in history]
     rewards = [-100 * line["loss"] for line in history]  # in self-critical training the loss is minus the reward
     if max(rewards, default=0) > 0:
-        right.plot(epochs, rewards, marker=".", label="CIDEr of captions sampled in training")
+        cider.plot(epochs, rewards, marker=".", color="C1", label="captions sampled in training")
     else:
-        left.plot(epochs, [line["loss"] for line in history], marker=".", label="train (with dropout)")
-    left.plot(epochs, [line["dev_loss"] for line in history], marker=".", label="dev")
-    left.set(xlabel="epoch", ylabel="cross-entropy per word (nats)", title="Loss")
-    for key, label in (("bleu4", "BLEU-4"), ("cider", "CIDEr")):
-        right.plot(epochs, [100 * line[key] for line in history], marker=".", label=label)
-    right.set(xlabel="epoch", ylabel="score × 100", title="Dev, greedy decoding")
+        losses.plot(epochs, [line["loss"] for line in history], marker=".", color="C1", label=label_of_loss(settings))
+    losses.plot(epochs, [line["dev_loss"] for line in history], marker=".", color="C0", label="dev")
+    losses.set(ylabel="cross-entropy per word (nats)", title="Loss")
+    beam = settings.get("select_beam") or 1  # runs from before there was this setting decoded greedily
+    for ax, key, name in ((bleu, "bleu4", "BLEU-4"), (cider, "cider", "CIDEr")):
+        ax.plot(epochs, [100 * line[key] for line in history], marker=".", color="C0", label="dev")
+        ax.set(ylabel=f"{name} × 100", title=f"{name}, " + ("greedy decoding" if beam == 1 else f"beam {beam}"))
     for ax in axes.flat:
+        ax.set(xlabel="epoch")
         ax.grid(alpha=0.3)
         ax.legend(frameon=False)
         ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     return figure
+
+
+def label_of_loss(settings):
+    """"train", and what makes its loss another one than that of dev: "train, with dropout, label smoothing"."""
+    added = [words for words, names in IN_TRAINING.items() if any(settings.get(name) for name in names)]
+    return textwrap.fill("train" + (", with " if added else "") + ", ".join(added), 26)
 
 
 def save_samples(path, pictures, captions, columns=4):

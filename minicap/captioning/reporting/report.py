@@ -65,11 +65,14 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1.4rem }
 .caption { font-weight: 600; margin: .5rem 0 .2rem }
 $style
-ul { margin: .2rem 0; padding-left: 1.1rem; color: #555; font-size: .87rem } img.curves { max-width: 100% }
+ul { margin: .2rem 0; padding-left: 1.1rem; color: #555; font-size: .87rem } .curves img { max-width: 100% }
+body { overflow-wrap: anywhere } th { white-space: nowrap }
+@media (max-width: 34rem) { table { font-size: .8rem } td, th { padding-right: .5rem } }
 </style></head><body>
 <h1>$title</h1>
 <p class="quiet">$subtitle</p>
 <table><tr>$heads</tr><tr>$scores</tr></table>
+$facts
 $attention
 $curves
 <h2>Most frequent captions</h2>
@@ -81,12 +84,13 @@ $cards
 """)
 
 
-def write_report(path, captioner, dataset, split, predictions, *, subtitle, attention=(), history=(), sample=24,
-                 extremes=12):
+def write_report(path, captioner, dataset, split, predictions, *, subtitle, attention=(), facts=(), history=(),
+                 settings=(), sample=24, extremes=12):
     """Write the page about ``predictions`` ({image: caption}) for ``split`` to ``path``.
 
-    ``attention``: sentences about it; ``history``: the lines of metrics.jsonl, for the curves. ``sample`` images are
-    chosen at random, with a fixed seed, and ``extremes`` are shown of the best and of the worst, by their CIDEr.
+    ``attention``: sentences about it; ``facts``: those of drawn scenes, as judge_captions counts them; ``history``, the
+    lines of metrics.jsonl, and ``settings``, those of the run: for the curves. ``sample`` images are chosen at random,
+    with a fixed seed, and ``extremes`` are shown of the best and of the worst, by their CIDEr.
     """
     statistics = image_statistics(predictions, dataset.captions, captioner.vocabulary.tokenizer)
     n, names = len(predictions), list(predictions)
@@ -111,8 +115,7 @@ def write_report(path, captioner, dataset, split, predictions, *, subtitle, atte
         heads="".join(f'<th class="number">{TITLES[key]}</th>' for key in METRICS),
         scores="".join(f'<td class="number">{100 * scores[key]:.1f}</td>' for key in METRICS),
         attention="\n".join(f'<p class="attention">{as_text(sentence)}.</p>' for sentence in attention),
-        curves=f'<h2>Training</h2>\n<img class="curves" alt="loss and dev scores by epoch" '
-               f'src="{_data_url(png(curves(history)), "png")}">' if history else "",
+        facts=_facts(facts), curves=_curves(history, dict(settings)) if history else "",
         style=STYLE, script=SCRIPT, n=n, distinct=len(set(predictions.values())), new=f"{100 * new / n:.1f}",
         frequent="".join(f'<tr><td class="number">{count}</td><td>{as_text(text)}</td></tr>'
                          for text, count in frequent),
@@ -131,6 +134,30 @@ def as_text(text):
     return html.escape(shown(text, None, keep="\n\t"))
 
 
+def _facts(facts):
+    """A table of how many captions of drawn scenes are right."""
+    if not facts:
+        return ""
+    heads = "".join(f'<th class="number">{which} pairs</th>' for which in facts)
+    rows = "".join(f"<tr><td>{'all facts' if kind == 'all' else kind}</td>"
+                   + "".join(f'<td class="number">{100 * of[kind]:.1f}</td>' for of in facts.values()) + "</tr>"
+                   for kind in next(iter(facts.values())) if kind != "n")
+    scenes = "".join(f'<td class="number">{of["n"]:,}</td>' for of in facts.values())
+    return (f"<h2>Facts that the captions get right, in per cent</h2>\n<table><tr><th></th>{heads}</tr>{rows}"
+            f'<tr class="quiet"><td>scenes</td>{scenes}</tr></table>\n<p class="quiet">All facts: colours, shapes and '
+            "relation, but not necessarily sizes. Unseen pairs of objects never occur in train.</p>")
+
+
+def _curves(history, settings):
+    """The learning curves: side by side, on a phone one below the other."""
+    best = max(history, key=lambda line: line["cider"])
+    words = (f"Learning curves of {len(history)} epochs: the loss in training and on dev, and BLEU-4 and CIDEr on dev, "
+             f"which is highest, {100 * best['cider']:.1f}, after epoch {best['epoch']}.")
+    wide, narrow = (_data_url(png(curves(history, settings, columns)), "png") for columns in (3, 1))
+    return (f'<h2>Training</h2>\n<picture class="curves"><source media="(max-width: 44rem)" srcset="{narrow}">'
+            f'<img alt="{words}" src="{wide}"></picture>')
+
+
 def _card(captioner, dataset, name, caption, cider):
     """A photograph, its caption word by word, and its reference captions."""
     try:
@@ -139,9 +166,10 @@ def _card(captioner, dataset, name, caption, cider):
         return f"<figure><p>{as_text(str(error))}</p></figure>"
     maps = captioner.attention_maps(picture, caption) if captioner.has_attention else None
     references = "".join(f"<li>{as_text(text)}</li>" for text in dataset.captions[name])
-    return (f'<figure style="margin: 0">{photo_html(picture, name, maps, SIDE)}'
+    shows = dataset.captions[name][0]  # what somebody who saw it wrote says more than the name of a file
+    return (f'<figure style="margin: 0">{photo_html(picture, shows, maps, SIDE)}'
             f'<p class="caption">{caption_html(captioner.vocabulary.tokenize(caption), maps)}</p>'
-            f'<span class="quiet">CIDEr {100 * cider:.0f}</span><ul>{references}</ul></figure>')
+            f'<span class="quiet">{as_text(name)}, CIDEr {100 * cider:.0f}</span><ul>{references}</ul></figure>')
 
 
 def photo_html(picture, alt, maps, side):

@@ -27,7 +27,7 @@ def history(epochs):
 
 
 def test_a_plot_is_told_from_other_pictures(tmp_path):
-    save_curves(tmp_path / "curve.png", history(2))
+    save_curves(tmp_path / "curve.png", history(2), {})
     Image.new("RGB", (8, 8)).save(tmp_path / "mine.png")
     (tmp_path / "empty.png").touch()
     assert [is_plot(tmp_path / f"{name}.png") for name in ("curve", "mine", "empty")] == [True, False, False]
@@ -47,19 +47,38 @@ def inked(pixels):
 def test_the_curves_are_a_png_for_runs_of_any_length(tmp_path):
     drawn = []
     for epochs in (1, 30):
-        save_curves(tmp_path / "curve.png", history(epochs))
+        save_curves(tmp_path / "curve.png", history(epochs), {})
         drawn.append(open_png(tmp_path / "curve.png"))
         assert drawn[-1].shape[1] > 800 and 0.01 < inked(drawn[-1]) < 0.5
     assert (drawn[0] != drawn[1]).any()
     assert os.listdir(tmp_path) == ["curve.png"]
 
 
+@pytest.mark.parametrize("settings, label", [
+    ({}, "train"), ({"drop": 0.0, "teachers": None, "label_smoothing": 0.0, "lr": 1.0}, "train"),
+    ({"drop": 0.5}, "train, with dropout"), ({"drop": 0.0, "word_dropout": 0.1}, "train, with dropout"),
+    ({"drop": 0.5, "label_smoothing": 0.1, "doubly_stochastic": 0.03, "teachers": "a,b", "consensus_weight": 1.0},
+     "train, with dropout, label smoothing, weighted captions, teachers, attention penalty")])
+def test_the_loss_of_training_is_called_what_it_is(settings, label):
+    losses, *_ = curves(history(3), settings).axes
+    assert [" ".join(line.get_label().split()) for line in losses.lines] == [label, "dev"]
+
+
+@pytest.mark.parametrize("settings, words", [({}, "greedy decoding"), ({"select_beam": 1}, "greedy decoding"),
+                                             ({"select_beam": 3}, "beam 3")])
+def test_scores_have_axes_of_their_own_and_say_how_they_were_decoded(settings, words):
+    _, bleu, cider = curves(history(30), settings).axes
+    assert [ax.get_title() for ax in (bleu, cider)] == [f"BLEU-4, {words}", f"CIDEr, {words}"]
+    for ax, factor in ((bleu, 2), (cider, 5)):
+        np.testing.assert_allclose(ax.lines[0].get_ydata(), factor * np.arange(1, 31))
+        low, high = ax.get_ylim()
+        assert 29 * factor > 0.8 * (high - low)  # the curve fills its axes
+
+
 def test_a_reward_is_drawn_beside_the_scores_and_not_as_a_cross_entropy():
-    lines = [line | {"loss": -0.04 * line["epoch"]} for line in history(3)]
-    left, right = curves(lines).axes
-    assert [line.get_label() for line in left.lines] == ["dev"]
-    assert [line.get_label() for line in curves(history(3)).axes[0].lines] == ["train (with dropout)", "dev"]
-    (reward,) = (line for line in right.lines if "sampled" in line.get_label())
+    losses, _, cider = curves([line | {"loss": -0.04 * line["epoch"]} for line in history(3)], {"drop": 0.5}).axes
+    assert [line.get_label() for line in losses.lines] == ["dev"]
+    (reward,) = (line for line in cider.lines if "sampled" in line.get_label())
     np.testing.assert_allclose(reward.get_ydata(), [4, 8, 12])
 
 
@@ -151,7 +170,7 @@ def test_no_text_runs_into_another(text):
 def test_matplotlib_is_loaded_only_to_draw_and_needs_no_screen(tmp_path):
     code = ("import sys; from minicap.captioning.reporting.plots import save_curves\n"
             "assert 'matplotlib' not in sys.modules\n"
-            f"save_curves({str(tmp_path / 'curve.png')!r}, {history(1)!r})\n"
+            f"save_curves({str(tmp_path / 'curve.png')!r}, {history(1)!r}, {{}})\n"
             "assert 'matplotlib.pyplot' not in sys.modules\n")
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "MPLBACKEND")}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment | {"MPLBACKEND": "tkagg"})
@@ -166,7 +185,7 @@ def test_a_full_disk_leaves_the_old_picture(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match=r"cannot write .*curve\.png: No space left on device"):
-        save_curves(tmp_path / "curve.png", history(1))
+        save_curves(tmp_path / "curve.png", history(1), {})
     assert (tmp_path / "curve.png").read_bytes() == b"old" and os.listdir(tmp_path) == ["curve.png"]
 
 

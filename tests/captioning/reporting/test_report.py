@@ -2,6 +2,9 @@
 
 import base64
 import io
+import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -88,3 +91,43 @@ def test_the_sample_is_the_same_every_time(tmp_path, dataset):
     predictions = dict.fromkeys(dataset.splits["test"], "a red picture")
     texts = [page_of(tmp_path, dataset, predictions, sample=2).text for _ in range(2)]
     assert texts[0] == texts[1] and np.isfinite(float(texts[0].partition("CIDEr ")[2].split()[0]))
+
+
+FACTS = {"seen": {"colours": 1.0, "relation": 0.5, "all": 0.25, "n": 4},
+         "unseen": {"colours": 0.75, "relation": 0.5, "all": 0.125, "n": 1000}}
+
+
+def test_the_facts_of_scenes_are_a_table(tmp_path, dataset):
+    predictions = dict.fromkeys(dataset.splits["test"], "a red picture")
+    text = page_of(tmp_path, dataset, predictions, facts=FACTS).text
+    assert ("seen pairs unseen pairs colours 100.0 75.0 relation 50.0 50.0 all facts 25.0 12.5 scenes 4 1,000"
+            in text) and "sizes" in text.partition("All facts: ")[2]
+    assert "all facts" not in page_of(tmp_path, dataset, predictions).text
+
+
+def test_pictures_are_described_to_those_who_do_not_see_them(tmp_path, dataset):
+    page = page_of(tmp_path, dataset, dict.fromkeys(dataset.splits["test"], "x"), history=HISTORY)
+    assert page.alts[0] == ("Learning curves of 2 epochs: the loss in training and on dev, and BLEU-4 and CIDEr on dev, "
+                            "which is highest, 20.0, after epoch 1.")
+    assert set(page.alts[1:]) == {dataset.captions[name][0] for name in dataset.splits["test"]}
+    assert all(f"{name}, CIDEr 0" in page.text for name in dataset.splits["test"])
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="the browser chromium is not installed")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_sticks_out_of_a_window(tmp_path, dataset, width):
+    long = "w" * 150
+    predictions = dict.fromkeys(dataset.splits["test"], f"a {long} of pictures")
+    page_of(tmp_path, dataset, predictions, history=HISTORY, facts=FACTS, attention=[f"attention of {long}"],
+            settings={"drop": 0.5, "label_smoothing": 0.1, "doubly_stochastic": 0.03, "consensus_weight": 1.0})
+    (tmp_path / "frame.html").write_text(
+        f'<iframe src="report.html" style="width: {width}px; height: 900px; border: 0" onload="document.title = '
+        "this.contentDocument.documentElement.scrollWidth + ' ' + this.contentDocument.querySelector('picture img')"
+        '.currentSrc.length"></iframe>')
+    done = subprocess.run(["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000",
+                           "--allow-file-access-from-files", "--window-size=1400,1000", "--dump-dom",
+                           (tmp_path / "frame.html").as_uri()], capture_output=True, text=True, timeout=120)
+    content, figure = map(int, re.search(r"<title>(\d+) (\d+)</title>", done.stdout).groups())
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert content <= width
+    assert figure == len(page.addresses[0 if width == 390 else 1])  # the curves one below the other, or side by side
