@@ -16,6 +16,7 @@ import os
 import sys
 from dataclasses import MISSING, dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import NotRequired, TypedDict
 
 import numpy as np
@@ -65,16 +66,19 @@ CARD = """# A captioner trained by minicap
 
 ## Scores
 
-In per cent, CIDEr × 100. The dev scores are with greedy decoding; the epoch was chosen by them.
+In per cent, CIDEr × 100. The dev scores are with {decoding}; the epoch was chosen by them.
 
 {scores}
 
 ## Intended use and limits
 
-For studying how a captioner works, and for comparison. It imitates the captions of {data}: it knows few words, gets
-counts, colours and positions wrong, guesses the sex of people from its training captions, and describes any picture
-with confidence. Nothing important should depend on its captions.
+{limits}
 """
+OF_SCENES = "It knows drawn scenes and nothing else, and describes a photograph as if it were one."
+OF_PICTURES = ("It imitates the captions of {data}: it knows few words, gets counts, colours and positions "
+               "wrong{people}, and describes any picture with confidence. Nothing important should depend on its "
+               "captions.")
+PEOPLE = {"man", "men", "woman", "women", "boy", "boys", "girl", "girls", "his", "her"}  # words that tell their sex
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +194,10 @@ def card(source, captioner, settings, scores, megabytes):
     """The text of the model card."""
     features = read_description(source).source
     use = "caption photo.jpg --checkpoint DIR"
-    if features is None:
+    if settings["data"] == "shapes":
+        reads = f"drawn scenes of {captioner.input_size} × {captioner.input_size} pixels, by a network of its own"
+        use = "evaluate --checkpoint DIR --split dev"
+    elif features is None:
         reads = "small pictures, by a network of its own"
     elif features.is_own:
         reads = (f"an array of features with SHA-256 {features.weights_sha256[:16]}…; by which network is not known, "
@@ -208,9 +215,14 @@ def card(source, captioner, settings, scores, megabytes):
     epochs = f"{settings.get('epochs')} epochs"
     if epoch := scores["dev"].get("epoch"):
         epochs += f" (the weights are of epoch {epoch})"
+    beam = settings.get("select_beam") or 1  # of runs from before there was this setting
+    people = PEOPLE & set(captioner.vocabulary.words)
+    limits = OF_SCENES if settings["data"] == "shapes" else OF_PICTURES.format(
+        data=settings["data"], people=", guesses the sex of people from its training captions" if people else "")
     text = CARD.format(model=repr(captioner.model).split("\n")[0], reads=reads, data=settings["data"],
                        seed=settings.get("seed"), epochs=epochs, words=len(captioner.vocabulary), megabytes=megabytes,
-                       use=use, scores="\n".join(lines))
+                       use=use, scores="\n".join(lines), decoding="greedy decoding" if beam == 1 else f"beam {beam}",
+                       limits=fill(f"For studying how a captioner works, and for comparison. {limits}", 118))
     return shown(text, None, keep="\n")
 
 

@@ -1,14 +1,25 @@
 """Where a path leads."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
 from .errors import UserError
 
+ADDRESS = re.compile("(https?|s?ftp|s3|gs|hf|file):/+", re.IGNORECASE)  # a Path has but one of its slashes
+
 
 def expanded(path):
-    """``path`` as a Path, with the home folder for a ``~`` at its beginning; UserError if nobody knows that folder."""
+    """``path`` as a Path, with the home folder for a ``~`` at its beginning; UserError if nobody knows that folder.
+
+    The address of a web page, which is no path, is a UserError as well.
+    """
+    if (address := ADDRESS.match(os.fspath(path))) and not os.path.lexists(path):
+        scheme, rest = address[1], os.fspath(path)[address.end():]
+        raise UserError(f"file:///{rest} is an address; name the path in it" if scheme == "file" else
+                        f"{scheme}://{rest} is an address, and only files and folders of this machine are read and "
+                        "written; download it, then name the file")
     path = Path(path)
     try:
         return path.expanduser()

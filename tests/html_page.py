@@ -6,8 +6,8 @@ VOID = {"meta", "img", "br", "link", "source"}
 
 
 class Page(HTMLParser):
-    """``count(tag)``, ``text``, ``alts`` (of pictures), ``heats`` and ``lines`` (data-heat and data-line attributes) and
-    ``addresses`` (whatever it would load or link)."""
+    """``count(tag)``, ``text``, ``alts`` (of pictures), ``heats`` and ``lines`` (data-heat and data-line attributes)
+    and ``addresses`` (whatever it would load or link)."""
 
     def __init__(self, source):
         super().__init__()

@@ -13,7 +13,8 @@ from PIL import Image
 
 from minicap import caption, evaluate, export, train
 from minicap.captioning.captioner import Captioner
-from minicap.captioning.checkpoint import load_tensors, save_tensors
+from minicap.captioning.checkpoint import load_tensors, pretrained_folders, save_tensors
+from minicap.captioning.text.vocabulary import Vocabulary
 from minicap.errors import UserError
 from minicap.files import write_json
 
@@ -70,6 +71,34 @@ def test_the_card_tells_model_source_scores_and_limits(trained, tmp_path):
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert scores["test"] == {"bleu4": 0.206, "cider": 0.516} and scores["dev"]["epoch"] >= 1
     assert f"| dev | {100 * scores['dev']['bleu1']:.1f} |" in text
+
+
+def card_of(run, out):
+    export.main([str(run), str(out)])
+    return " ".join((out / "README.md").read_text().split())
+
+
+def test_the_card_speaks_of_what_the_captioner_knows(trained, tmp_path, monkeypatch):
+    text = card_of(trained, tmp_path / "colours")
+    assert "imitates the captions of folder" in text and "sex" not in text and "with beam 3" in text
+
+    captioner = tiny_captioner.pixel_captioner()
+    words = [{"red": "woman"}.get(word, word) for word in captioner.vocabulary.words]
+    captioner.vocabulary = Vocabulary(words, captioner.vocabulary.counts)
+    run = tiny_captioner.save_checkpoint(tmp_path / "run", captioner)
+    write_json(run / "settings.json", {"data": "folder", "seed": 0, "epochs": 3})
+    text = card_of(run, tmp_path / "people")
+    assert "guesses the sex of people" in text and "with greedy decoding" in text  # as before there was --select-beam
+
+    write_json(run / "settings.json", {"data": "shapes", "seed": 0, "epochs": 3})
+    text = card_of(run, tmp_path / "scenes")
+    assert "It knows drawn scenes and nothing else" in text and "drawn scenes of 8 × 8 pixels" in text
+    assert not any(word in text for word in ("sex", "people", "photo.jpg"))
+
+
+def test_the_card_of_the_scenes_of_the_package_speaks_of_scenes_alone():
+    text = (pretrained_folders()["shapes"] / "README.md").read_text()
+    assert "knows drawn scenes and nothing else" in text and "sex" not in text and "people" not in text
 
 
 @pytest.mark.parametrize("name, key", [("dev.json", "dev.json"), ("beam-0.1.json", "beam-0.1"),

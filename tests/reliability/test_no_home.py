@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from minicap.errors import UserError
+from minicap.paths import expanded
 from minicap.pretrained_networks import find_weights
 
 PACKAGE = Path(__file__).resolve().parents[2] / "minicap"
@@ -144,20 +145,54 @@ def test_the_doctor_works_without_a_home(run):
     assert "no home folder, where data sets and weights are by default: name a folder" in out
 
 
-@pytest.mark.parametrize("line", [
+WITH_PATHS = [
     "train --out {}/run", "train --data flickr8k --data-dir {}", "train --data folder --data-dir {}",
     "train --data flickr8k --features {}/f.npy --data-dir {}", "extract --out f.npy --weights {}/vgg.h5 --data-dir {}",
     "extract --out {}/f.npy --from-array {}/a.npy --data-dir {}", "caption {}/a.jpg --checkpoint {}/run",
     "evaluate --checkpoint {}/run", "classify {}/a.jpg --weights {}/vgg.h5", "score {}/p.json --references {}/r.json",
-    "export {}/run out", "export run {}/out", "reproduce shapes --work {}", "download vgg19 --out {}"])
-def test_the_home_of_somebody_who_is_not_here_is_one_sentence(line, tmp_path, monkeypatch):
-    monkeypatch.setenv("MINICAP_DATA", str(tmp_path))
-    if line.startswith("reproduce"):
-        monkeypatch.chdir(PACKAGE.parent)
-    program, *options = line.format(*[STRANGER] * 4).split()
-    module = import_module("minicap.download.__main__" if program == "download" else f"minicap.{program}")
+    "export {}/run out", "export run {}/out", "reproduce shapes --work {}", "download vgg19 --out {}"]
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Start the program of a line of WITH_PATHS, with a folder at their beginnings."""
+    def start(line, folder):
+        monkeypatch.setenv("MINICAP_DATA", str(tmp_path))
+        monkeypatch.chdir(PACKAGE.parent if line.startswith("reproduce") else tmp_path)
+        program, *options = line.format(*[folder] * 4).split()
+        module = import_module("minicap.download.__main__" if program == "download" else f"minicap.{program}")
+        return module.main(options)
+    return start
+
+
+@pytest.mark.parametrize("line", WITH_PATHS)
+def test_the_home_of_somebody_who_is_not_here_is_one_sentence(line, start):
     with pytest.raises(UserError, match=f"no home folder is known for {STRANGER} in {STRANGER}.*; write the"):
-        module.main(options)
+        start(line, STRANGER)
+
+
+@pytest.mark.parametrize("line", [*WITH_PATHS, "classify {}/a.jpg --weights w.h5", "caption {}/a.jpg"])
+def test_an_address_is_one_sentence_and_keeps_its_slashes(line, start, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("minicap.classify.Classifier.__init__", lambda *arguments, **options: None)
+    monkeypatch.setattr("minicap.classify.Classifier.model", None, raising=False)
+    monkeypatch.setattr("minicap.classify.Classifier.resize", 9, raising=False)
+    monkeypatch.setattr("minicap.classify.tell_assumptions", lambda *arguments: None)
+    try:
+        assert start(line, "https://example.org/~me") == 2
+        message = capsys.readouterr().err
+    except UserError as error:
+        message = str(error)
+    assert re.search(r"https://example\.org/~me\S* is an address, .* download it, then name the file$", message.strip())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_addresses_of_this_machine_and_paths_that_look_like_addresses(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^file:///home/me/a\.jpg is an address; name the path in it$"):
+        expanded("file:///home/me/a.jpg")
+    (tmp_path / "https:").mkdir()
+    (tmp_path / "https:" / "a.jpg").touch()
+    assert expanded("https://a.jpg").is_file() and expanded("a:/b") == Path("a:/b")
 
 
 def test_learn_init_in_the_home_of_somebody_who_is_not_here_is_one_sentence():

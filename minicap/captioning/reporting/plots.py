@@ -28,7 +28,7 @@ def save_curves(path, history, settings):
 
 
 def curves(history, settings, columns=3):
-    """Loss and dev scores per epoch: the lines of metrics.jsonl of a run with ``settings`` (a dict of those that count).
+    """Loss and dev scores per epoch: the lines of metrics.jsonl of a run with these ``settings`` (a dict).
 
     BLEU-4 and CIDEr have axes of their own, as one is several times the other. ``columns``: 3, or 1 for a phone.
     """

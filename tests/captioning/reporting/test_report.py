@@ -107,8 +107,8 @@ def test_the_facts_of_scenes_are_a_table(tmp_path, dataset):
 
 def test_pictures_are_described_to_those_who_do_not_see_them(tmp_path, dataset):
     page = page_of(tmp_path, dataset, dict.fromkeys(dataset.splits["test"], "x"), history=HISTORY)
-    assert page.alts[0] == ("Learning curves of 2 epochs: the loss in training and on dev, and BLEU-4 and CIDEr on dev, "
-                            "which is highest, 20.0, after epoch 1.")
+    assert page.alts[0] == ("Learning curves of 2 epochs: the loss in training and on dev, and BLEU-4 and CIDEr on "
+                            "dev, which is highest, 20.0, after epoch 1.")
     assert set(page.alts[1:]) == {dataset.captions[name][0] for name in dataset.splits["test"]}
     assert all(f"{name}, CIDEr 0" in page.text for name in dataset.splits["test"])
 
