@@ -184,8 +184,6 @@ def run_program(main, argv=None, *, together=False):
         main = _one_of_several(main, rank, size, together)
     OPTIONS.clear()
     show_text_only()
-    if hasattr(sys.stdout, "reconfigure"):  # what an encoding lacks is printed like "\\u4e2d"
-        sys.stdout.reconfigure(errors="backslashreplace")
     at_once = ends_at_once()
     try:
         raise_again()

@@ -11,6 +11,7 @@ import dataclasses
 import importlib
 import io
 import json
+import logging
 import os
 import platform
 import sys
@@ -87,6 +88,7 @@ def _blas():
 
 def _library(name):
     """The version of a library, after importing it."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # which, without a home, tells at length of its fonts
     try:
         library = importlib.import_module(name)
     except ImportError as error:
@@ -116,12 +118,20 @@ def cpu():
 
 
 def numba():
-    from .backend import has_numba
+    from .backend import has_numba, without_numba
 
     if not has_numba():
         raise MissingError("not installed, or not for this NumPy", "everything works without it; pip install '.[fast]' "
                            "makes the CPU faster")
-    return f"{metadata.version('numba')}, inner loops are compiled"
+    version = metadata.version("numba")
+    if without_numba:
+        return f"{version}, turned off by MINICAP_NUMBA=0"
+    from .cpu.compiled.arithmetic import keeps_code
+
+    if not keeps_code():
+        return (f"{version}, inner loops are compiled, but again in every run, as there is no place to keep them: name "
+                "a folder in the environment variable NUMBA_CACHE_DIR")
+    return f"{version}, inner loops are compiled"
 
 
 # --- Data and weights -----------------------------------------------------------------------------------------------

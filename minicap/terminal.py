@@ -7,6 +7,7 @@ programs everything printed passes through it (:func:`show_text_only`), except f
 the stream behind (:func:`drawn`).
 """
 
+import codecs
 import re
 import sys
 
@@ -47,11 +48,39 @@ class TextOnly:
 
 
 def show_text_only():
-    """From now on, nothing that this program prints is obeyed by the terminal."""
+    """From now on, nothing that this program prints is obeyed by the terminal, and all of it can be printed."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, TextOnly):
+            escape_what_is_lacking(stream)
             setattr(sys, name, TextOnly(stream))
+
+
+def escape_what_is_lacking(stream):
+    """Let ``stream`` write the characters that its encoding lacks as JSON does, 中 as \\u4e2d, so JSON stays JSON.
+
+    They would be a traceback otherwise, in ASCII or an old code page of Windows.
+    """
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors=ESCAPED)
+
+
+def can_show(text, stream=None):
+    """Whether the encoding of ``stream`` (default: stdout) has all characters of ``text``."""
+    try:
+        text.encode(getattr(stream or sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _escaped(error):
+    units = error.object[error.start:error.end].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[i:i + 4]}" for i in range(0, len(units), 4)), error.end
+
+
+ESCAPED = "minicap.escaped"
+codecs.register_error(ESCAPED, _escaped)
 
 
 def drawn(stream):
@@ -60,10 +89,12 @@ def drawn(stream):
 
 
 def progress_bar(*steps, desc, **options):
-    """A progress bar of tqdm on stderr."""
+    """A progress bar of tqdm on stderr, which shows nothing where that is no terminal: a log would keep all its states.
+    """
     from tqdm import tqdm
 
-    return tqdm(*steps, desc=shown(desc), file=drawn(sys.stderr), **options)
+    stream = drawn(sys.stderr)
+    return tqdm(*steps, desc=shown(desc), file=stream, disable=stream is None or not stream.isatty(), **options)
 
 
 def print_above(bar, sentence):

@@ -24,7 +24,7 @@ from .errors import UserError, warn
 from .files import read_json, write_json
 from .locks import locked_folder
 from .paths import expanded
-from .terminal import drawn
+from .terminal import can_show, drawn
 
 WRITTEN = ("captioner.json", "settings.json", "metrics.jsonl", "best.safetensors", "curve.png", "samples.png")
 
@@ -198,7 +198,7 @@ def show(folder, trainer, device, count=12):
         warn(f"no samples.png: {error}")
         return
     save_samples(folder / "samples.png", pictures, [captions[n] for n in names])
-    if sys.stdout.isatty() and os.environ.get("COLORTERM") in ("truecolor", "24bit"):
+    if sys.stdout.isatty() and os.environ.get("COLORTERM") in ("truecolor", "24bit") and can_show("▀"):
         print(terminal_picture(pictures[0]), file=drawn(sys.stdout))
     print(f"{len(names)} dev pictures with captions: {folder / 'samples.png'}")
 

@@ -5,7 +5,7 @@ import re
 import sys
 import textwrap
 
-from ..terminal import drawn, shown
+from ..terminal import can_show, drawn, escape_what_is_lacking, shown
 
 COLOURS = {"right": "32", "wrong": "31", "quiet": "2", "strong": "1"}
 COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
@@ -17,11 +17,10 @@ class Console:
 
     def __init__(self, stream=None):
         self.stream = drawn(stream or sys.stdout)
-        self.plain = not _can_encode(self.stream, "✓✗·")
+        self.plain = not can_show("✓✗·", self.stream)
         self.coloured = (not self.plain and self.stream.isatty() and "NO_COLOR" not in os.environ
                          and os.environ.get("TERM") != "dumb")
-        if self.plain and hasattr(self.stream, "reconfigure"):
-            self.stream.reconfigure(errors="replace")
+        escape_what_is_lacking(self.stream)
 
     def paint(self, text, colour):
         return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self.coloured else text
@@ -40,11 +39,3 @@ class Console:
         for line in text.strip("\n").splitlines():
             for part in textwrap.wrap(line, width, break_long_words=False) or [""]:
                 self.say(indent + part)
-
-
-def _can_encode(stream, text):
-    try:
-        text.encode(getattr(stream, "encoding", None) or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True

@@ -45,7 +45,6 @@ def run(capsys, monkeypatch):
             with pytest.raises(SystemExit) as end:
                 run_program(program.main, list(map(str, arguments)))
         out, err = capsys.readouterr()
-        err = re.sub("(\repoch[^\r]*)+\r *\r", "", err)  # a progress bar, and how it vanishes
         assert not OBEYED.findall(out + err)
         return end.value.code, out, err
     return run
@@ -203,22 +202,6 @@ def test_lessons_have_colours_of_their_own_alone():
     console.coloured = True
     console.say(f"{console.paint('right', 'right')} {TITLE}{CSI}\n\tx")
     assert stream.getvalue() == f"\x1b[32mright\x1b[0m {shown(TITLE + CSI)}\n\tx\n"
-
-
-def test_progress_bars_still_move(tmp_path):
-    code = f"""
-from minicap.cli import run_program
-from minicap.terminal import print_above, progress_bar
-def main(argv):
-    with progress_bar(total=2, desc={HOSTILE!r}) as bar:
-        bar.update(1)
-        print_above(bar, {COLOUR!r})
-run_program(main)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=PACKAGE.parent)
-    err = done.stderr.decode()
-    assert done.returncode == 0 and err.startswith(f"\r{shown(HOSTILE)}:   0%|") and "\\u001b[31m\n\r" in err
-    assert not OBEYED.findall(err.replace("\r", ""))
 
 
 def test_everybody_who_draws_is_known():

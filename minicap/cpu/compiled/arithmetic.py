@@ -28,6 +28,16 @@ def compiler(fastmath):
     return compiled
 
 
+def keeps_code():
+    """Whether there is a place for machine code on the disk."""
+    try:
+        with no_folder_called_tilde():
+            numba.njit(cache=True)(lambda: None)
+    except RuntimeError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def no_folder_called_tilde():
     """For a user without a home, numba takes ``~/.cache`` literally and makes a folder ``~`` wherever it is called."""
