@@ -75,6 +75,18 @@ def test_without_a_place_for_its_cache_numba_compiles_and_says_so_once(run, no_f
     assert re.fullmatch("warning: numba finds no place to keep compiled code .* NUMBA_CACHE_DIR.*\n", err)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no home folders of this kind")
+def test_the_doctor_says_what_becomes_of_compiled_code(run, no_folder, tmp_path):
+    pytest.importorskip("numba")
+    code = "from minicap.doctor import numba\nprint(numba())"
+    again = "inner loops are compiled, but again in every run, .* name a folder in .* NUMBA_CACHE_DIR"
+    for place, words in (({"HOME": no_folder}, again), ({"NUMBA_CACHE_DIR": str(tmp_path)}, "inner loops are compiled"),
+                         ({"MINICAP_NUMBA": "0"}, "turned off by MINICAP_NUMBA=0")):
+        out, err = run(code, **place)
+        assert re.fullmatch(rf"[\d.]+, {words}\n", out)
+        assert err.count("NUMBA_CACHE_DIR") == err.count("\n") == (words == again)
+
+
 def test_a_disk_that_is_full_when_compiled_code_is_kept_stops_nothing(run, tmp_path):
     pytest.importorskip("numba")
     full = """
@@ -140,8 +152,8 @@ save_samples(sys.argv[1], [np.zeros((8, 8, 3), np.uint8)], ["a dog"])
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no home folders of this kind")
 def test_the_doctor_works_without_a_home(run):
-    out, _ = run(UNKNOWN_USER + "from minicap.doctor import main\nmain([])", MINICAP_NUMBA="0")
-    assert "The CPU path works." in out and "Error" not in out
+    out, err = run(UNKNOWN_USER + "from minicap.doctor import main\nmain([])", MINICAP_NUMBA="0")
+    assert "The CPU path works." in out and "Error" not in out and err == ""
     assert "no home folder, where data sets and weights are by default: name a folder" in out
 
 
