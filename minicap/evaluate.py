@@ -106,10 +106,11 @@ def evaluate(settings):
     if attention:
         scores["attention"] = [{"checkpoint": name, **vars(sharpness)} for name, sharpness in attention.items()]
     if settings.html:
+        history = history_of(folders[0])
         write_report(settings.html, captioner, dataset, settings.split, predictions,
                      subtitle=f"{settings.checkpoint}, {settings.describe()}.", attention=sentences(attention),
-                     facts=scores.get("facts", {}), history=history_of(folders[0]),
-                     settings=settings_of(folders[0]))
+                     facts=scores.get("facts", {}), history=history,
+                     settings=settings_of(folders[0]) if history else {})
     show(scores, attention, settings)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny_captioner
 import tiny_vgg
+from html_page import Page
 
 from minicap import caption, evaluate, score, train
 from minicap.captioning import run_data
@@ -14,6 +15,8 @@ from minicap.captioning.captioner import Captioner
 from minicap.captioning.data.shapes import ShapesDataset
 from minicap.captioning.decoding.consensus import Consensus
 from minicap.captioning.ensemble import with_mirror
+from minicap.captioning.reporting import plots, report
+from minicap.captioning.reporting.plots import curves, label_of_loss
 from minicap.cli import flag
 from minicap.errors import UserError
 from minicap.files import write_json
@@ -258,6 +261,20 @@ def test_on_the_built_in_scenes_the_facts_are_judged_too(run, pixel_run, capsys)
     assert {"colours", "shapes", "relation"} <= set(report["facts"]["unseen"])
     evaluate.main(["--checkpoint", str(pixel_run), "--device", "cpu"])
     assert "unseen combinations: colours 0.0%" in capsys.readouterr().out
+
+
+def test_the_report_has_these_facts_and_the_settings_of_the_curves(run, pixel_run, data, tmp_path, monkeypatch):
+    run("--split", "test", "--html", tmp_path / "report.html", checkpoint=pixel_run)
+    assert "all facts 0.0 0.0 scenes 3 3" in Page((tmp_path / "report.html").read_text("utf-8")).text
+
+    drawn = []
+    for module in (plots, report):
+        monkeypatch.setattr(module, "curves", lambda history, settings, *columns: drawn.append(settings) or curves(
+            history, settings, *columns))
+    trained = tiny_captioner.run_train(tmp_path / "trained", *data, "--epochs", 1, "--drop", 0.25)
+    run("--html", tmp_path / "other.html", checkpoint=trained)
+    assert len(drawn) == 3 and {label_of_loss(settings) for settings in drawn} == {
+        "train, with dropout, label\nsmoothing"} and {settings["select_beam"] for settings in drawn} == {3}
 
 
 def test_a_captioner_of_small_pictures_is_not_let_loose_on_photographs(run, pixel_run, data):
