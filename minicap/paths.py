@@ -17,7 +17,7 @@ def expanded(path):
     """
     if (address := ADDRESS.match(os.fspath(path))) and not os.path.lexists(path):
         scheme, rest = address[1], os.fspath(path)[address.end():]
-        raise UserError(f"file:///{rest} is an address; name the path in it" if scheme == "file" else
+        raise UserError(f"file:///{rest} is an address; name the path in it" if scheme.lower() == "file" else
                         f"{scheme}://{rest} is an address, and only files and folders of this machine are read and "
                         "written; download it, then name the file")
     path = Path(path)

@@ -6,6 +6,8 @@ import sys
 
 import numpy as np
 import pytest
+import tiny_captioner
+import tiny_flickr8k
 import tiny_vgg
 from efficientnet_files import random_file
 
@@ -172,3 +174,24 @@ def test_named_files_go_to_the_networks_they_are_of(nothing_here, lite, vgg_file
     comma = tmp_path / "a,b.npz"
     comma.write_bytes(lite.read_bytes())
     assert weights_for(comma, ["efficientnet-lite0", "vgg"]) == [comma, vgg_file]
+
+
+@pytest.mark.parametrize("line", [
+    "extract --data folder --data-dir data --out f.npy", "train --data folder --data-dir data",
+    "caption data/red-0.png", "classify data/red-0.png", "evaluate --checkpoint flickr8k"])
+def test_all_programs_look_for_weights_in_the_same_places(line, tmp_path, monkeypatch):
+    tiny_vgg.shrink(monkeypatch, size=32)
+
+    def find(network):
+        raise UserError(f"weights of {network} are looked for")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MINICAP_WEIGHTS", raising=False)
+    tiny_flickr8k.make(tmp_path / "flickr8k-data")
+    monkeypatch.setenv("MINICAP_DATA", str(tmp_path / "flickr8k-data"))
+    tiny_captioner.write_folder(tmp_path / "data")
+    for module in ("minicap.pretrained_networks", "minicap.classify"):
+        monkeypatch.setattr(f"{module}.find_weights", find)
+    program, *options = line.split()
+    with pytest.raises(UserError, match=r"weights of (vgg19|vgg|efficientnet-lite2) are looked for"):
+        importlib.import_module(f"minicap.{program}").main([*options, "--device", "cpu"])
