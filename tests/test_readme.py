@@ -56,7 +56,6 @@ def test_all_commands_can_be_pasted_in_order_into_one_shell(lite, tmp_path, monk
     shutil.copy(ROOT / "pyproject.toml", clone)
     with monkeypatch.context() as patch:
         tiny_vgg.shrink(patch, size=32)
-        patch.setattr(tiny_flickr8k, "SPLITS", {"train": 8, "dev": 3, "test": 3})
         tiny_flickr8k.make(data)
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("MINICAP_", "PYTEST_"))}
     packages = [path for path in sys.path if path and not Path(path).resolve().is_relative_to(ROOT)]
