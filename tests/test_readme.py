@@ -26,7 +26,7 @@ REPLACED = {
     r"python -m pip install \S+( -e)? \S+": "true",                  # PYTHONPATH has the packages of these tests
     r"python -m minicap\.download flickr8k": "true",                 # MINICAP_DATA has a miniature
     r"python -m minicap\.train$": "python -m minicap.train --epochs 1",
-    r"python -m pytest -q$": "python -m pytest -q tests/test_linear.py",
+    r"python -m pytest -q -n auto$": "python -m pytest -q tests/test_linear.py",
 }
 
 
