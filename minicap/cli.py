@@ -19,6 +19,7 @@ from .errors import OPTIONS, UserError, error_line, warn
 from .files import check_output
 from .interrupt import INTERRUPTED, end, end_at_once, ends_at_once, raise_again
 from .paths import same_path
+from .started import typed
 from .terminal import show_text_only, shown
 
 # What MPI launchers tell the processes that they start: MPICH and its relatives, Open MPI, MVAPICH.
@@ -60,10 +61,24 @@ class Parser(argparse.ArgumentParser):
 def parse_settings(settings_class, program, description, argv=None, *, package="minicap."):
     """Build an argument parser from ``settings_class``, with its options in order of definition, and parse ``argv``.
 
-    Required options come first, inherited ones last. Messages call them by their flags from now on, see
-    errors.with_flags. The help calls the program ``python -m`` package + program.
+    Messages call the options by their flags from now on, see errors.with_flags. The help calls a program of another
+    package than minicap ``python -m`` package + program.
     """
-    parser = Parser(prog=f"python -m {package}{program}", description=description)
+    name = typed(program) if package == "minicap." else f"python -m {package}{program}"
+    parser = Parser(prog=name, description=description)
+    fields = add_options(parser, settings_class)
+    OPTIONS.clear()
+    OPTIONS.update({field.name: field.name if field.metadata["positional"] else flag(field.name) for field in fields})
+    values = vars(parser.parse_args(argv))
+    settings = settings_class(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    check_bounds(settings)
+    check_outputs(settings)
+    return settings
+
+
+def add_options(parser, settings_class):
+    """Give ``parser`` the options of ``settings_class``, required ones first, inherited ones last; returns its fields.
+    """
     types_of = typing.get_type_hints(settings_class)
     fields = [field for field in dataclasses.fields(settings_class) if "help" in field.metadata]
     groups = {None: parser}
@@ -77,13 +92,7 @@ def parse_settings(settings_class, program, description, argv=None, *, package="
         if field.metadata["formerly"]:
             parser.add_argument(flag(field.metadata["formerly"]), dest=field.name,
                                 **keywords | {"help": argparse.SUPPRESS, "default": argparse.SUPPRESS})
-    OPTIONS.clear()
-    OPTIONS.update({field.name: field.name if field.metadata["positional"] else flag(field.name) for field in fields})
-    values = vars(parser.parse_args(argv))
-    settings = settings_class(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
-    check_bounds(settings)
-    check_outputs(settings)
-    return settings
+    return fields
 
 
 def flag(name):

@@ -21,11 +21,9 @@ from pathlib import Path
 from .cli import option, parse_settings, run_program
 from .cuda import checks as gpu
 from .cuda.checks import MissingError, two_parts
+from .missing import LIBRARIES, PYTHON, distribution
+from .started import as_typed
 
-PYTHON = (3, 10)
-LIBRARIES = {"scipy": "SciPy", "PIL": "Pillow", "h5py": "h5py", "safetensors": "safetensors", "tqdm": "tqdm",
-             "matplotlib": "Matplotlib"}  # import name -> usual name
-DISTRIBUTIONS = {"PIL": "pillow"}
 REINSTALL = "pip install -e . (in minicap's folder)"
 
 
@@ -49,7 +47,7 @@ class Finding:
 
     def line(self):
         cure = f": {self.cure}" if self.cure else ""
-        return f"{'ok' if self.ok else 'MISSING' if self.needed else 'missing':8} {self.name:12} {self.detail}{cure}"
+        return f"{'ok' if self.ok else 'MISSING' if self.needed else 'missing':8} {self.name:13} {self.detail}{cure}"
 
 
 # --- What the CPU needs ---------------------------------------------------------------------------------------------
@@ -94,7 +92,7 @@ def _library(name):
     except ImportError as error:
         raise MissingError(f"cannot be imported ({error})", REINSTALL) from error
     try:
-        return metadata.version(DISTRIBUTIONS.get(name, name))
+        return metadata.version(distribution(name))
     except metadata.PackageNotFoundError:
         return getattr(library, "__version__", "of unknown version")
 
@@ -194,7 +192,7 @@ def _weights(network):
 # --- The round ------------------------------------------------------------------------------------------------------
 
 CHECKS = (("Python", python, True), ("minicap", minicap, True), ("NumPy", numpy, True),
-          *((label, lambda name=name: _library(name), True) for name, label in LIBRARIES.items()),
+          *((label, lambda name=name: _library(name), True) for name, label in LIBRARIES.items() if name != "numpy"),
           ("CPU", cpu, True), ("numba", numba, False),
           *((label, check, False) for label, check in gpu.CHECKS),
           ("Flickr8k", flickr8k, False), ("VGG weights", vgg_weights, False), ("Lite weights", lite_weights, False))
@@ -209,7 +207,7 @@ def _look(name, check, needed):
     try:
         return Finding(name, True, check(), needed=needed)
     except MissingError as missing:
-        return Finding(name, False, missing.detail, missing.cure, needed)
+        return Finding(name, False, as_typed(missing.detail), as_typed(missing.cure), needed)
     except Exception as error:  # one line of the report; it must not hide the other checks
         detail = f"{type(error).__name__}: {error}".splitlines()[0]
         return Finding(name, False, detail, REINSTALL if needed else "", needed)

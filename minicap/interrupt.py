@@ -14,11 +14,6 @@ import sys
 INTERRUPTED = 130  # the exit code: 128 + the number of SIGINT
 
 
-def is_program():
-    """Whether this is ``python -m minicap...``; while Python looks for the module, argv[0] is "-m"."""
-    return sys.argv[:1] == ["-m"] and any(word.partition(".")[0] == "minicap" for word in sys.orig_argv)
-
-
 def end_at_once():
     """From now on Ctrl-C ends the program, unless it was started to ignore it (nohup, & in a script)."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -51,7 +51,7 @@ def lines(capsys):
     """({name: line}, exit code)"""
     code = main([])
     out = capsys.readouterr().out.splitlines()
-    return {line[9:21].strip(): line for line in out[:-1]} | {"last": out[-1]}, code
+    return {line[9:22].strip(): line for line in out[:-1]} | {"last": out[-1]}, code
 
 
 # --- A machine on which the CPU works -------------------------------------------------------------------------------
@@ -59,10 +59,11 @@ def lines(capsys):
 def test_one_line_each_and_exit_code_0_where_the_cpu_works(capsys):
     found, code = lines(capsys)
     assert code == 0
-    assert list(found) == ["Python", "minicap", "NumPy", "SciPy", "Pillow", "h5py", "safetensors", "tqdm", "Matplotlib",
+    assert list(found) == ["Python", "minicap", "NumPy", "SciPy", "Pillow", "threadpoolctl", "tqdm", "h5py",
+                           "safetensors", "Matplotlib",
                            "CPU", "numba", "CUDA driver", "CuPy", "CUDA libs", "GPU", "Flickr8k", "VGG weights",
                            "Lite weights", "last"]
-    assert found["Python"].startswith(f"ok       Python       {sys.version.split()[0]}")
+    assert found["Python"].startswith(f"ok       Python        {sys.version.split()[0]}")
     assert f" {np.__version__}, " in found["NumPy"] and " threads on " in found["NumPy"]
     assert metadata.version("pillow") in found["Pillow"]
     assert found["last"].startswith("The CPU path works. Absent, and not needed for it: ")

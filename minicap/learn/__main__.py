@@ -1,15 +1,19 @@
 """python -m minicap.learn: the lessons, checked as you write."""
 
-import argparse
 import sys
 
-from ..cli import run_program
+from ..cli import Parser, run_program
+from ..started import typed
 from .console import Console
 from .lessons import the_lesson
 
 
 def parser():
-    parser = argparse.ArgumentParser(prog="python -m minicap.learn", description="The lessons, checked as you write.")
+    return add_commands(Parser(prog=typed("learn"), description="The lessons, checked as you write."))
+
+
+def add_commands(parser):
+    """Give ``parser`` the commands and their options; returns it."""
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
 
     def add(name, help, number=False):

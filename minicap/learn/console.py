@@ -5,6 +5,7 @@ import re
 import sys
 import textwrap
 
+from ..started import as_typed
 from ..terminal import can_show, drawn, escape_what_is_lacking, shown
 
 COLOURS = {"right": "32", "wrong": "31", "quiet": "2", "strong": "1"}
@@ -30,12 +31,12 @@ class Console:
         return self.paint(mark, kind) if kind in COLOURS else mark
 
     def say(self, text=""):
-        parts = COLOUR.split(text)  # every other one is a colour
+        parts = COLOUR.split(as_typed(text))  # every other one is a colour
         parts[::2] = [shown(part, None, keep="\n\t") for part in parts[::2]]
         print("".join(parts), file=self.stream, flush=True)
 
     def wrapped(self, text, indent="    ", width=88):
         """Print a paragraph with line breaks; lines that end in a line break are wrapped separately."""
-        for line in text.strip("\n").splitlines():
+        for line in as_typed(text).strip("\n").splitlines():
             for part in textwrap.wrap(line, width, break_long_words=False) or [""]:
                 self.say(indent + part)

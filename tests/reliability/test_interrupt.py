@@ -71,6 +71,14 @@ def test_ctrl_c_is_130_without_a_traceback(sender, name, when):
     assert bool(done.stdout) == (when in ("threads", "exit"))
 
 
+@pytest.mark.parametrize("when", [8, "main", "exit"])
+def test_ctrl_c_is_130_in_the_command_as_well(sender, when, tmp_path):
+    (tmp_path / "minicap").write_text("from minicap.command import main\nmain()")
+    for start in ([tmp_path / "minicap"], ["-m", "minicap"])[:1 if when == 8 else 2]:
+        done = run(sender, when, *start, "score", "--help")
+        assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 def test_every_program_is_tried():
     package = ROOT / "minicap"
     programs = {path.relative_to(package).parts[0].removesuffix(".py") for path in package.rglob("*.py")
