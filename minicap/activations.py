@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .backend import array_module, fuse, op
+from .backend import Array, array_module, fuse, op
 from .layer import Cache, Layer
 
 
@@ -19,11 +19,11 @@ class ReLU(Layer):
     Derived in lesson 4, lessons/04_softmax.
     """
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         y = array_module(x).maximum(x, 0)
         return y, Cache(y=y)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         (y,) = cache.spend(self)
         return relu_backward(dy, y)
 
@@ -43,13 +43,13 @@ class ReLU6(Layer):
     of lesson 15, lessons/15_depthwise_separable.
     """
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         xp = array_module(x)
         y = xp.maximum(x, 0)
         xp.minimum(y, 6, out=y)
         return y, Cache(y=y)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         (y,) = cache.spend(self)
         return relu6_backward(dy, y)
 
@@ -57,11 +57,11 @@ class ReLU6(Layer):
 class Tanh(Layer):
     """y = tanh(x), dy/dx = 1 - y². Derived in lesson 18, lessons/18_rnn."""
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         y = array_module(x).tanh(x)
         return y, Cache(y=y)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         (y,) = cache.spend(self)
         return dy * (1 - y * y)
 
@@ -75,11 +75,11 @@ def sigmoid(x):
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)), dy/dx = y (1 - y). Derived in lesson 19, lessons/19_lstm."""
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         y = sigmoid(x)
         return y, Cache(y=y)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         (y,) = cache.spend(self)
         return dy * y * (1 - y)
 
@@ -92,27 +92,27 @@ class Dropout(Layer):
     given, is one that :meth:`sample_mask` made before. Derived in lesson 11, lessons/11_dropout_norm_init.
     """
 
-    def __init__(self, drop, *, rng):
+    def __init__(self, drop: float, *, rng: np.random.Generator | None):
         if not 0 <= drop < 1:
             raise ValueError(f"drop is a probability in [0, 1), got {drop}")
         self.drop = drop
         self.rng = rng
 
-    def forward(self, x, scaled_mask=None):
+    def forward(self, x: Array, scaled_mask: Array | None = None) -> tuple[Array, Cache]:
         if self.drop == 0:
             return x, Cache(scaled_mask=None)
         if scaled_mask is None:
             scaled_mask = self.sample_mask(x.shape, x)
         return x * scaled_mask, Cache(scaled_mask=scaled_mask)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         (scaled_mask,) = cache.spend(self)
         return dy if scaled_mask is None else dy * scaled_mask
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
         return x
 
-    def sample_mask(self, shape, like):
+    def sample_mask(self, shape: tuple[int, ...], like: Array) -> Array:
         """mask / (1 - drop), with the type and device of the array ``like``; may be used for several forward passes."""
         keep = 1 - self.drop
         mask = self.rng.random(shape, dtype=np.float32) < keep

@@ -15,9 +15,11 @@ below take them as an input, and the caller sums their gradient over the steps. 
 a batch, or beams in a search: row n is about image ``image_of[n]``, and regions and keys exist once.
 """
 
+from collections.abc import Callable
+
 from .activations import sigmoid
-from .backend import array_module, op
-from .initializers import glorot
+from .backend import Array, array_module, op
+from .initializers import Rng, glorot
 from .layer import Cache, Layer, Parameter, expect_shape
 from .linear import Linear, segment_sum
 
@@ -91,13 +93,16 @@ class SoftAttention(Layer):
     Derived in lesson 23, lessons/23_attention.
     """
 
-    def __init__(self, D, H, A, *, rng, input_gradient=True):
+    __call__: Callable[..., tuple[Array, Array]]
+
+    def __init__(self, D: int, H: int, A: int, *, rng: Rng, input_gradient: bool = True):
         self.U = Parameter(glorot(rng, (H, A)))
         self.v = Parameter(glorot(rng, (A, 1))[:, 0])
         self.gate = Linear(H, D, rng=rng)
         self.input_gradient = input_gradient
 
-    def forward(self, regions, keys, image_of, h, q=None, *, prepared=None):
+    def forward(self, regions: Array, keys: Array, image_of: Array, h: Array, q: Array | None = None, *,
+                prepared: Array | None = None) -> tuple[tuple[Array, Array], Cache]:
         _expect_inputs(self, self.gate.b.shape[0], regions, keys, image_of, h, q)
         query = h @ self.U.data if q is None else h @ self.U.data + q
         scores = attention_scores(keys, prepared_or_new(keys, prepared), query, self.v.data, image_of)
@@ -109,7 +114,8 @@ class SoftAttention(Layer):
                                               query=query, alpha=alpha, context=context, beta=beta, gate=gate_cache,
                                               has_q=q is not None)
 
-    def backward(self, dy, cache, *, dregions=None, dkeys=None):
+    def backward(self, dy: tuple[Array, Array | None], cache: Cache, *, dregions: Array | None = None,
+                 dkeys: Array | None = None) -> tuple[Array | None, ...]:
         """dy = (dL/dz, dL/dα), the second may be None; returns (dregions, dkeys, None, dh), and dq if there was a q.
 
         Arrays passed as ``dregions`` and ``dkeys`` are added to, so that the steps of a sequence fill one of each.
@@ -149,7 +155,9 @@ class AdaptiveAttention(Layer):
     Derived in lesson 23, lessons/23_attention.
     """
 
-    def __init__(self, D, E, H, A, *, rng, input_gradient=True):
+    __call__: Callable[..., tuple[Array, Array]]
+
+    def __init__(self, D: int, E: int, H: int, A: int, *, rng: Rng, input_gradient: bool = True):
         self.U = Parameter(glorot(rng, (H, A)))
         self.v = Parameter(glorot(rng, (A, 1))[:, 0])
         self.gate = Linear(E + H, H, rng=rng)
@@ -157,7 +165,8 @@ class AdaptiveAttention(Layer):
         self.value = Linear(H, D, rng=rng)
         self.input_gradient = input_gradient
 
-    def forward(self, regions, keys, image_of, h, x, c, q=None, *, prepared=None):
+    def forward(self, regions: Array, keys: Array, image_of: Array, h: Array, x: Array, c: Array,
+                q: Array | None = None, *, prepared: Array | None = None) -> tuple[tuple[Array, Array], Cache]:
         _expect_inputs(self, self.value.b.shape[0], regions, keys, image_of, h, q)
         expect_shape(self, x, "NE", "x", N=len(h), E=self.gate.W.shape[0] - h.shape[1])
         expect_shape(self, c, "NH", "c", N=len(h), H=h.shape[1])
@@ -175,7 +184,8 @@ class AdaptiveAttention(Layer):
                                  g=g, tanh_c=tanh_c, value=value, tanh_s=tanh_s, alpha=alpha, gate=gate_cache,
                                  key=key_cache, value_of_memory=value_cache, has_q=q is not None)
 
-    def backward(self, dy, cache, *, dregions=None, dkeys=None):
+    def backward(self, dy: tuple[Array, Array | None], cache: Cache, *, dregions: Array | None = None,
+                 dkeys: Array | None = None) -> tuple[Array | None, ...]:
         """As :meth:`SoftAttention.backward`; returns (dregions, dkeys, None, dh, dx, dc), and dq if there was a q."""
         dz, dalpha_outside = dy
         c = cache.spend(self)
@@ -212,15 +222,15 @@ class DoublyStochastic(Layer):
     Derived in lesson 23, lessons/23_attention.
     """
 
-    def __init__(self, weight):
+    def __init__(self, weight: float):
         self.weight = weight
 
-    def forward(self, attended, *, words):
+    def forward(self, attended: Array, *, words: int) -> tuple[Array, Cache]:
         expect_shape(self, attended, "NL", "attended")
         missing = 1 - attended
         return self.weight / words * (missing * missing).sum(), Cache(missing=missing, words=words)
 
-    def backward(self, dloss, cache):
+    def backward(self, dloss: float | Array, cache: Cache) -> Array:
         missing, words = cache.spend(self)
         return (-2 * self.weight / words) * missing * dloss
 

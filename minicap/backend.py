@@ -18,20 +18,23 @@ import importlib
 import os
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from .errors import UserError
 
+Array = np.ndarray  # in the signature of a layer: an array of NumPy or of CuPy, which has the same methods
+
 _MODULES = {np.ndarray: np}  # type of an array -> the module that computes with it
 
 
-def register_array_type(array_type, module):
+def register_array_type(array_type: type, module: ModuleType) -> None:
     """Let :func:`array_module` recognise ``array_type`` (CuPy's arrays; the strict test double)."""
     _MODULES[array_type] = module
 
 
-def array_module(*arrays):
+def array_module(*arrays: Array | None) -> ModuleType:
     """The module (``numpy`` or ``cupy``) that ``arrays`` belong to. ``None`` entries are skipped.
 
     Raises TypeError when the arrays are on different devices, or something is not an array.
@@ -144,11 +147,11 @@ class Device:
     name: str
     xp: ModuleType
 
-    def asarray(self, x, dtype=None):
+    def asarray(self, x: Any, dtype: Any = None) -> Array:
         """``x`` (a NumPy array, or one that is already on this device) as an array on this device."""
         return self.xp.asarray(x, dtype=dtype)
 
-    def synchronize(self):
+    def synchronize(self) -> None:
         """Wait until all work submitted to this device is done, before reading a clock for instance."""
         if self.name.startswith("cuda"):
             self.xp.cuda.get_current_stream().synchronize()
@@ -160,7 +163,7 @@ class Device:
 CPU = Device("cpu", np)
 
 
-def to_numpy(x):
+def to_numpy(x: Array) -> np.ndarray:
     """A NumPy array with the values of ``x``, copied from the GPU if necessary."""
     if isinstance(x, (np.ndarray, np.generic)):
         return np.asarray(x)
@@ -177,7 +180,7 @@ def pointwise(x, *others, change):
     change(x, *others)
 
 
-def get_device(name="auto"):
+def get_device(name: str | Device = "auto") -> Device:
     """The device that ``--device NAME`` means: ``auto``, ``cpu``, ``cuda`` (= ``cuda:0``) or ``cuda:N``.
 
     ``auto`` takes the first GPU if CuPy and a driver work, else the CPU. Anything else that cannot be had raises

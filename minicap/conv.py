@@ -12,9 +12,11 @@ import operator
 
 import numpy as np
 
-from .backend import array_module, op
-from .initializers import he
+from .backend import Array, array_module, op
+from .initializers import Initializer, Rng, he
 from .layer import Cache, Layer, Parameter, expect_shape
+
+Padding = int | str | tuple[tuple[int, int], tuple[int, int]]  # of a layer, see check_padding
 
 
 def output_size(H, K, S, P):
@@ -209,17 +211,18 @@ class Conv2d(Layer):
     ``padding`` may also be ((top, bottom), (left, right)), and "same" for :func:`same_padding`: P is then top and left.
     """
 
-    def __init__(self, C, F, kernel=3, *, stride=1, padding=0, input_gradient=True, rng, init=he):
+    def __init__(self, C: int, F: int, kernel: int = 3, *, stride: int = 1, padding: Padding = 0,
+                 input_gradient: bool = True, rng: Rng, init: Initializer = he):
         self.W = Parameter(init(rng, (kernel, kernel, C, F)))
         self.b = Parameter(np.zeros(F, np.float32))
         self.stride, self.padding, self.input_gradient = stride, check_padding(padding), input_gradient
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         expect_shape(self, x, "NHWC", C=self.W.shape[2])
         padded, P = _pad_where_uneven(x, padding_for(self, x))
         return conv2d(padded, self.W.data, self.b.data, self.stride, P), Cache(x=x)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array | None:
         (x,) = cache.spend(self)
         N, H, W, C = x.shape
         (top, _), (left, _) = sides = padding_for(self, x)

@@ -12,9 +12,9 @@ differs on the two sides (:func:`.same_padding`).
 
 import numpy as np
 
-from .backend import array_module, op
-from .conv import check_padding, output_size, pad, padding_for
-from .initializers import he
+from .backend import Array, array_module, op
+from .conv import Padding, check_padding, output_size, pad, padding_for
+from .initializers import Initializer, Rng, he
 from .layer import Cache, Layer, Parameter, expect_shape
 from .pooling import _taps
 
@@ -107,16 +107,17 @@ class DepthwiseConv2d(Layer):
     channels. Derived in lesson 15, lessons/15_depthwise_separable.
     """
 
-    def __init__(self, C, kernel=3, *, stride=1, padding=0, rng, init=he):
+    def __init__(self, C: int, kernel: int = 3, *, stride: int = 1, padding: Padding = 0, rng: Rng,
+                 init: Initializer = he):
         self.W = Parameter(init(rng, (kernel, kernel, 1, C)).reshape(kernel, kernel, C))  # fan-in: K² pixels, 1 channel
         self.b = Parameter(np.zeros(C, np.float32))
         self.stride, self.padding = stride, check_padding(padding)
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         expect_shape(self, x, "NHWC", C=self.W.shape[2])
         return depthwise_conv2d(x, self.W.data, self.b.data, self.stride, padding_for(self, x)), Cache(x=x)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         (x,) = cache.spend(self)
         dx, dW, db = depthwise_conv2d_backward(dy, x, self.W.data, self.stride, padding_for(self, x))
         self.W.accumulate(dW)

@@ -18,15 +18,17 @@ from .activations import Dropout, ReLU6
 from .conv import Conv2d
 from .depthwise import DepthwiseConv2d
 from .errors import UserError
+from .initializers import Rng
 from .layer import Residual, Sequential
 from .linear import Flatten, Linear
 from .networks import EFFICIENTNET_LITE as FAMILY
 from .networks import FeatureLayer, Network, NetworkFacts
 from .normalization import BatchNorm2d
+from .paths import StrPath
 from .pooling import AvgPool2d
 from .weights import WeightFile, read_weights
 from .weights.efficientnet_weights import efficientnet_file
-from .weights.preprocessing import EFFICIENTNET_LITE, convention
+from .weights.preprocessing import EFFICIENTNET_LITE, Preprocessing, convention
 from .weights.refusal import RefusalError
 
 # Table 1 of the paper, stages 2 to 8: factor of the expansion, K x K, stride of the first block, channels, blocks.
@@ -60,7 +62,8 @@ class EfficientNetLite(Network):
     :func:`.fold_batch_norm`. Built in lesson 15, lessons/15_depthwise_separable.
     """
 
-    def __init__(self, variant, *, classes=CLASSES, top=True, size=None, rng=None):
+    def __init__(self, variant: int, *, classes: int = CLASSES, top: bool = True, size: int | None = None,
+                 rng: Rng = None):
         width, depth, side, drop = VARIANTS[variant]
         size = size or side
         layers = _normalised("stem", Conv2d(3, STEM, 3, stride=2, padding="same", rng=rng), STEM)
@@ -80,12 +83,14 @@ class EfficientNetLite(Network):
         self.features = feature_table(variant)
 
     @staticmethod
-    def cells(size, stride):
+    def cells(size: int, stride: int) -> int:
         """The rows of a map with this stride, for pictures of ``size`` rows: "SAME" rounds up."""
         return -(-size // stride)
 
 
-def efficientnet_lite(variant=None, weights=None, *, top=None, preprocessing=None, features=None, size=None, rng=None):
+def efficientnet_lite(variant: int | None = None, weights: StrPath | WeightFile | None = None, *,
+                      top: bool | None = None, preprocessing: str | Preprocessing | None = None,
+                      features: str | None = None, size: int | None = None, rng: Rng = None) -> EfficientNetLite:
     """EfficientNet-Lite0, 1 or 2, with weights from a file or random ones from ``rng``.
 
     weights: a file in any format that is read, with the names of ``efficientnet-lite-pytorch`` (the files of the

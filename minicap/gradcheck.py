@@ -19,10 +19,12 @@ once, and so may cross kinks if many elements are near one: then, too, a sample 
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from .backend import array_module, to_numpy
+from .backend import Array, array_module, to_numpy
+from .layer import Buffer, Layer
 
 STEPS = (1e-5, 1e-6, 1e-4, 1e-3)  # h; the first decides, the others give a second opinion on a number that fails
 
@@ -39,7 +41,7 @@ class TensorReport:
     compared: int
     kinks: int
     error: float
-    index: tuple | None
+    index: tuple[int, ...] | None
     analytic: float
     numeric: float
     failure: str | None
@@ -48,15 +50,15 @@ class TensorReport:
 @dataclass(frozen=True)
 class GradientReport:
     layer: str
-    tensors: tuple
+    tensors: tuple[TensorReport, ...]
     tolerance: float
 
     @property
-    def worst_error(self):
+    def worst_error(self) -> float:
         return max(t.error for t in self.tensors)
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         return not any(t.failure for t in self.tensors)
 
     def __str__(self):
@@ -68,7 +70,9 @@ class GradientReport:
         return "\n".join(lines)
 
 
-def check_gradients(layer, *inputs, rng=None, tolerance=1e-6, max_elements=200, directions=3, **options):
+def check_gradients(layer: Layer, *inputs: Array | None, rng: np.random.Generator | None = None,
+                    tolerance: float = 1e-6, max_elements: int = 200, directions: int = 3,
+                    **options: Any) -> GradientReport:
     """Compare every gradient of ``layer`` with central differences; returns a :class:`GradientReport`.
 
     ``inputs`` are the arguments of ``layer.forward``. Float arrays are checked; integer arrays are passed on (their
@@ -91,7 +95,7 @@ def check_gradients(layer, *inputs, rng=None, tolerance=1e-6, max_elements=200, 
     return GradientReport(repr(layer).splitlines()[0], tuple(reports), tolerance)
 
 
-def assert_gradients(layer, *inputs, **options):
+def assert_gradients(layer: Layer, *inputs: Array | None, **options: Any) -> GradientReport:
     """:func:`check_gradients`, raising GradientError with the first failure. Returns the report otherwise."""
     report = check_gradients(layer, *inputs, **options)
     for tensor in report.tensors:
@@ -145,8 +149,6 @@ def _is_float(x):
 
 def _mutable_state(layer):
     """(owner, attribute) of everything that ``forward`` may change: arrays of buffers, and random generators."""
-    from .layer import Buffer
-
     for _, part in layer.named_layers():
         for name, value in vars(part).items():
             if isinstance(value, Buffer):

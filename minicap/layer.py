@@ -19,18 +19,23 @@ The rules:
 * two things do live on layers, both declared: :class:`Buffer` (BatchNorm's running statistics) and Dropout's ``rng``.
 """
 
-from .backend import array_module, to_numpy
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from .backend import Array, Device, array_module, to_numpy
 from .errors import UserError
 
 
 class Parameter:
     """An array that is learned: ``data``, and ``grad`` (None until a backward pass has added to it)."""
 
-    def __init__(self, data):
+    grad: Array | None
+
+    def __init__(self, data: Array):
         self.data = data
         self.grad = None
 
-    def accumulate(self, grad):
+    def accumulate(self, grad: Array) -> None:
         """Add ``grad`` (shape of ``data``) to the gradient. The array may be kept, so pass one that is yours."""
         if grad.shape != self.data.shape:
             raise ValueError(f"gradient of shape {grad.shape} for a parameter of shape {self.data.shape}")
@@ -40,11 +45,11 @@ class Parameter:
             self.grad += grad
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         return self.data.shape
 
     @property
-    def ndim(self):
+    def ndim(self) -> int:
         return self.data.ndim
 
     def __repr__(self):
@@ -54,17 +59,20 @@ class Parameter:
 class Buffer:
     """An array that belongs to a layer's state but is not learned by gradient descent."""
 
-    def __init__(self, data):
+    def __init__(self, data: Array):
         self.data = data
 
 
 class Cache:
     """What one ``forward`` leaves for its ``backward``: named values, readable as attributes, spent once."""
 
-    def __init__(self, **values):
+    def __init__(self, **values: Any):
         self.__dict__.update(values)
 
-    def spend(self, layer):
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"this cache has no value {name!r}" + " any more: it is spent" * ("spent" in vars(self)))
+
+    def spend(self, layer: "Layer") -> Any:
         """The values, for ``backward`` alone. A second call raises RuntimeError.
 
         In order, ``x, W = cache.spend(self)``, or in a layer of many parts by name, ``c = cache.spend(self)``, ``c.x``.
@@ -77,7 +85,7 @@ class Cache:
         return values
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes this cache keeps alive (views and shared arrays counted in full)."""
         return sum(_nbytes(v) for v in vars(self).values())
 
@@ -88,17 +96,15 @@ class Cache:
 class CachedValues:
     """The values of a spent cache: attributes, and in the order in which they were stored."""
 
-    def __init__(self, values):
+    def __init__(self, values: dict[str, Any]):
         self.__dict__.update(values)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(vars(self).values())
 
 
 def _nbytes(value):
-    if isinstance(value, (list, tuple)):
-        return sum(map(_nbytes, value))
-    return getattr(value, "nbytes", 0)
+    return sum(map(_nbytes, value)) if isinstance(value, (list, tuple)) else getattr(value, "nbytes", 0)
 
 
 def _describe(value):
@@ -110,23 +116,23 @@ def _describe(value):
 class Layer:
     """Base of all layers. A subclass writes ``forward`` and, right under it, ``backward``."""
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any, **options: Any) -> tuple[Any, Cache]:
         raise TypeError(f"{type(self).__name__} does not define forward")
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Any, cache: Cache) -> Any:
         raise TypeError(f"{type(self).__name__} does not define backward")
 
-    def __call__(self, *inputs, **options):
+    def __call__(self, *inputs: Any, **options: Any) -> Array:
         """Inference: the output alone; what ``forward`` would cache is freed. Layers that differ override this."""
         return self.forward(*inputs, **options)[0]
 
-    def children(self):
+    def children(self) -> Iterator[tuple[str, "Layer"]]:
         """Pairs (name, layer) of the layers this one is made of, in the order they were defined."""
         for name, value in vars(self).items():
             if isinstance(value, Layer):
                 yield name, value
 
-    def named_layers(self, prefix=""):
+    def named_layers(self, prefix: str = "") -> Iterator[tuple[str, "Layer"]]:
         """Pairs (dotted name, layer) of this layer and everything inside it, in definition order."""
         yield prefix, self
         for name, child in self.children():
@@ -138,43 +144,43 @@ class Layer:
                 if isinstance(value, kind):
                     yield f"{prefix}.{name}" if prefix else name, value
 
-    def named_parameters(self):
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Pairs such as ("conv3_2.W", Parameter), in definition order."""
         return self._named(Parameter)
 
-    def parameters(self):
+    def parameters(self) -> list[Parameter]:
         return [p for _, p in self.named_parameters()]
 
-    def named_state(self):
+    def named_state(self) -> Iterator[tuple[str, Parameter | Buffer]]:
         """Parameters and buffers: everything that has to be saved to use the layer again."""
         return self._named((Parameter, Buffer))
 
-    def parameter_groups(self):
+    def parameter_groups(self) -> dict[str, dict[str, Parameter]]:
         """{group: {name: Parameter}}, for a learning rate for each group. As a rule there is one group."""
         return {"model": dict(self.named_parameters())}
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         for p in self.parameters():
             p.grad = None
 
-    def to(self, device):
+    def to(self, device: Device) -> Self:
         """Move parameters and buffers to ``device`` (see :func:`minicap.backend.get_device`); returns the layer."""
         for _, p in self.named_state():
             here = array_module(p.data) is device.xp
             p.data = device.asarray(p.data if here else to_numpy(p.data))
         return self
 
-    def astype(self, dtype):
+    def astype(self, dtype: Any) -> Self:
         """Convert parameters and buffers to ``dtype`` (the gradient check wants float64); returns the layer."""
         for _, p in self.named_state():
             p.data = p.data.astype(dtype)
         return self
 
-    def state(self):
+    def state(self) -> dict[str, Array]:
         """A dict name -> NumPy array of every parameter and buffer: a copy, which later training does not change."""
         return {name: to_numpy(p.data).copy() for name, p in self.named_state()}
 
-    def load_state(self, tensors):
+    def load_state(self, tensors: Mapping[str, Array]) -> None:
         """Copy ``tensors`` (name -> NumPy array) into the layer, strictly: UserError lists whatever does not match."""
         own = dict(self.named_state())
         problems = [f"missing {n}" for n in own if n not in tensors]
@@ -199,25 +205,25 @@ class Sequential(Layer):
     How a gradient passes through two layers: lesson 3, lessons/03_linear.
     """
 
-    def __init__(self, *layers, **named):
+    def __init__(self, *layers: Layer, **named: Layer):
         if layers and named:
             raise ValueError("Sequential takes layers with names or without, not both")
         self.layers = named or {str(i): layer for i, layer in enumerate(layers)}
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         caches = []
         for name, layer in self.layers.items():
             x, cache = self._run(name, layer.forward, x)
             caches.append(cache)
         return x, Cache(caches=caches)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array | None:
         (caches,) = cache.spend(self)
         for layer in reversed(self.layers.values()):
             dy = layer.backward(dy, caches.pop())  # pop: the memory of a layer is free once its gradient is known
         return dy
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
         for name, layer in self.layers.items():
             x = self._run(name, layer, x)
         return x
@@ -229,10 +235,10 @@ class Sequential(Layer):
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
 
-    def children(self):
+    def children(self) -> Iterator[tuple[str, Layer]]:
         yield from self.layers.items()
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Layer:
         return self.layers[name]
 
     def __repr__(self):
@@ -247,38 +253,38 @@ class Residual(Layer):
     What is used several times: lesson 3, lessons/03_linear.
     """
 
-    def __init__(self, *layers, **named):
+    def __init__(self, *layers: Layer, **named: Layer):
         self.f = Sequential(*layers, **named)
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         y, cache = self.f.forward(x)
         return self.sum(x, y), Cache(f=cache)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         (f,) = cache.spend(self)
         return dy + self.f.backward(dy, f)
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
         return self.sum(x, self.f(x))
 
-    def sum(self, x, y):
+    def sum(self, x: Array, y: Array) -> Array:
         """x + y, where y = f(x)."""
         if y.shape != x.shape:  # NumPy would repeat a single channel
             raise ValueError(f"{self!r}: f turns x of shape {tuple(x.shape)} into {tuple(y.shape)}, and their "
                              "sum needs equal shapes")
         return x + y
 
-    def children(self):
+    def children(self) -> Iterator[tuple[str, Layer]]:
         yield from self.f.children()
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Layer:
         return self.f[name]
 
     def __repr__(self):
         return repr(self.f).replace("Sequential", "Residual", 1)
 
 
-def expect_shape(layer, x, letters, name="x", **known):
+def expect_shape(layer: Layer, x: Array, letters: str, name: str = "x", **known: int) -> None:
     """Raise ValueError unless ``x`` has one axis for each of ``letters``; ``known`` gives the sizes that are fixed.
 
         expect_shape(self, x, "NHWC", C=3)    # Conv2d(3 -> 64, 3x3) expects x of shape (N, H, W, 3), got (2, 4, 5, 5)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .backend import array_module, op
-from .initializers import glorot, normal
+from .backend import Array, array_module, op
+from .initializers import Initializer, Rng, glorot, normal
 from .layer import Cache, Layer, Parameter, expect_shape
 
 
@@ -14,19 +14,20 @@ class Linear(Layer):
     a layer that reads fixed features, backward returns None instead of dx. Derived in lesson 3, lessons/03_linear.
     """
 
-    def __init__(self, D, H, *, rng, bias=True, init=glorot, input_gradient=True):
+    def __init__(self, D: int, H: int, *, rng: Rng, bias: bool = True, init: Initializer = glorot,
+                 input_gradient: bool = True):
         self.W = Parameter(init(rng, (D, H)))
         self.b = Parameter(np.zeros(H, np.float32)) if bias else None
         self.input_gradient = input_gradient
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         expect_shape(self, x, "...D", D=self.W.shape[0])
         y = x @ self.W.data                                       # y_nh = Σ_d x_nd W_dh + b_h
         if self.b is not None:
             y += self.b.data
         return y, Cache(x=x)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array | None:
         (x,) = cache.spend(self)
         D, H = self.W.shape
         x, dy2 = x.reshape(-1, D), dy.reshape(-1, H)
@@ -57,15 +58,15 @@ class Embedding(Layer):
     Derived in lesson 17, lessons/17_words.
     """
 
-    def __init__(self, V, E, *, rng, init=None):
+    def __init__(self, V: int, E: int, *, rng: Rng, init: Initializer | None = None):
         self.W = Parameter((init or normal(0.1))(rng, (V, E)))
 
-    def forward(self, words):
+    def forward(self, words: Array) -> tuple[Array, Cache]:
         if words.dtype.kind not in "iu":
             raise ValueError(f"{self!r} expects integer words, got {words.dtype}")
         return self.W.data[words], Cache(words=words)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> None:
         (words,) = cache.spend(self)
         self.W.accumulate(segment_sum(dy, words, len(self.W.data)))
 
@@ -80,10 +81,10 @@ class Flatten(Layer):
     C, H, W: the loader of its VGG files permutes the rows of the Linear that follows.
     """
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         expect_shape(self, x, "NHWC")
         return x.reshape(len(x), -1), Cache(shape=x.shape)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         (shape,) = cache.spend(self)
         return dy.reshape(shape)

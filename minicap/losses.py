@@ -1,6 +1,6 @@
 """Softmax and cross-entropy as one layer, because their gradient together is simpler than either alone."""
 
-from .backend import array_module, op
+from .backend import Array, array_module, op
 from .layer import Cache, Layer, expect_shape
 
 
@@ -48,10 +48,11 @@ class SoftmaxCrossEntropy(Layer):
     target's place: (1 - τ) one-hot + τ q (knowledge distillation, Hinton et al. 2015, at temperature 1).
     """
 
-    def __init__(self, label_smoothing=0.0):
+    def __init__(self, label_smoothing: float = 0.0):
         self.label_smoothing = label_smoothing
 
-    def forward(self, logits, targets, mask=None, *, weight=None, soft=None):
+    def forward(self, logits: Array, targets: Array, mask: Array | None = None, *, weight: Array | None = None,
+                soft: tuple[Array, float] | None = None) -> tuple[Array, Cache]:
         expect_shape(self, logits, "MV", "logits")
         M, V = logits.shape
         expect_shape(self, targets, "M", "targets", M=M)
@@ -70,7 +71,7 @@ class SoftmaxCrossEntropy(Layer):
         losses = (1 - tau) * losses - tau * (q * log_softmax(logits)).sum(axis=1)
         return (losses * weight).sum(), Cache(p=p, targets=targets, weight=weight, soft=soft)
 
-    def backward(self, dloss, cache):
+    def backward(self, dloss: float | Array, cache: Cache) -> tuple[Array, None]:
         """dloss: the gradient of the loss itself, usually 1. Returns (dlogits, None): integers have no gradient."""
         p, targets, weight, *soft = cache.spend(self)
         dlosses = weight * dloss
@@ -80,7 +81,7 @@ class SoftmaxCrossEntropy(Layer):
         dq = (p - q) * (tau * dlosses)[:, None]
         return dq + softmax_cross_entropy_backward(p, targets, (1 - tau) * dlosses, self.label_smoothing), None
 
-    def __call__(self, logits, targets, mask=None):
+    def __call__(self, logits: Array, targets: Array, mask: Array | None = None) -> Array:
         """The loss without label smoothing, which is for training only: exp of this is the perplexity."""
         return SoftmaxCrossEntropy().forward(logits, targets, mask)[0]
 

@@ -6,12 +6,15 @@ The networks themselves are in vgg.py and efficientnet.py; pretrained_networks.p
 import functools
 import math
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import getitem
 
+from .backend import Array
 from .errors import UserError
-from .layer import Sequential
+from .layer import Layer, Sequential
 from .schema import Count, fitting
+from .weights.preprocessing import Preprocessing
 
 VGG, EFFICIENTNET_LITE, UNKNOWN = "VGG", "EfficientNet-Lite", "unknown"  # families; the last is that of own features
 
@@ -97,30 +100,33 @@ class Network(Sequential):
     digest          () -> the SHA-256 of that file
     """
 
-    features, notes, digest = {}, (), None
+    preprocessing: Preprocessing
+    features: Mapping[str, FeatureLayer] = {}
+    notes: Sequence[str] = ()
+    digest: Callable[[], str] | None = None
 
-    def __init__(self, *, facts, preprocessing, top=True, **layers):
+    def __init__(self, *, facts: NetworkFacts, preprocessing: Preprocessing, top: bool = True, **layers: Layer):
         super().__init__(**layers)
         self.facts, self.preprocessing, self.top = facts, preprocessing, top
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """The number of classes of a network with its dense layers."""
         *_, last = self.layers.values()
         return last.b.shape[0]
 
-    def keep_for(self, features):
+    def keep_for(self, features: str) -> None:
         """Drop the layers behind those that compute these features; UserError when the network does not have them."""
         feature_stages(self, features)
         names = list(self.layers)
         last = max(names.index(self.features[part].last) for part in features.split("+"))
         self.layers, self.top = self.up_to(names[last]).layers, False
 
-    def up_to(self, last):
+    def up_to(self, last: str) -> Sequential:
         """The layers from the first to ``last``, sharing their weights with this network."""
         return self.between(next(iter(self.layers)), last)
 
-    def between(self, first, last):
+    def between(self, first: str, last: str) -> Sequential:
         """The layers from ``first`` to ``last``, sharing their weights with this network."""
         for name in (first, last):
             if name not in self.layers:
@@ -128,7 +134,8 @@ class Network(Sequential):
         names = list(self.layers)
         return Sequential(**{n: self.layers[n] for n in names[names.index(first):names.index(last) + 1]})
 
-    def load(self, tensors, notes=(), digest=None):
+    def load(self, tensors: Mapping[str, Array], notes: Sequence[str] = (),
+             digest: Callable[[], str] | None = None) -> None:
         """:meth:`.Layer.load_state`, and what is known of the file that the arrays are from."""
         self.load_state(tensors)
         self.notes, self.digest = notes, digest

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .backend import array_module, fuse, op
+from .backend import Array, array_module, fuse, op
 from .layer import Buffer, Cache, Layer, Parameter, expect_shape
 
 
@@ -49,14 +49,14 @@ class BatchNorm2d(Layer):
     Derived in lesson 11, lessons/11_dropout_norm_init.
     """
 
-    def __init__(self, C, *, eps=1e-5, momentum=0.1, frozen=False):
+    def __init__(self, C: int, *, eps: float = 1e-5, momentum: float = 0.1, frozen: bool = False):
         self.gamma = Parameter(np.ones(C, np.float32))
         self.beta = Parameter(np.zeros(C, np.float32))
         self.mean = Buffer(np.zeros(C, np.float32))
         self.var = Buffer(np.ones(C, np.float32))
         self.eps, self.momentum, self.frozen = eps, momentum, frozen
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
         mean, var = (self.mean.data, self.var.data) if self.frozen else channel_moments(x)
         scale = inverse_deviation(var, self.eps)
@@ -64,14 +64,14 @@ class BatchNorm2d(Layer):
             self._track(mean, var, samples=x.size // x.shape[-1])
         return batch_norm(x, self.gamma.data, self.beta.data, mean, scale), Cache(x=x, mean=mean, scale=scale)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         x, mean, scale = cache.spend(self)
         dx, dgamma, dbeta = batch_norm_backward(dy, x, self.gamma.data, mean, scale, self.frozen)
         self.gamma.accumulate(dgamma)
         self.beta.accumulate(dbeta)
         return dx
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
         expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
         scale = inverse_deviation(self.var.data, self.eps)
         return batch_norm(x, self.gamma.data, self.beta.data, self.mean.data, scale)
@@ -93,16 +93,16 @@ class L2Normalize(Layer):
     dx = s/‖x‖ · (dy - x̂ (x̂ · dy)). Used in lesson 16, lessons/16_features.
     """
 
-    def __init__(self, scale=1.0):
+    def __init__(self, scale: float = 1.0):
         self.scale = scale
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         expect_shape(self, x, "ND")
         norm = array_module(x).sqrt((x * x).sum(axis=1, keepdims=True)) + 1e-12
         x_hat = x / norm
         return self.scale * x_hat, Cache(x_hat=x_hat, norm=norm)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         x_hat, norm = cache.spend(self)
         return self.scale / norm * (dy - x_hat * (x_hat * dy).sum(axis=1, keepdims=True))
 
@@ -117,24 +117,24 @@ class Standardize(Layer):
     batch norm with fixed statistics: lesson 11, lessons/11_dropout_norm_init.
     """
 
-    def __init__(self, D):
+    def __init__(self, D: int):
         self.mean = Buffer(np.zeros(D, np.float32))
         self.std = Buffer(np.ones(D, np.float32))
 
-    def fit(self, x):
+    def fit(self, x: Array) -> None:
         """Compute mean and standard deviation from ``x``; a channel that is constant there is not divided."""
         xp, D = array_module(x), x.shape[-1]
         x = x.reshape(-1, D)
         std = x.std(axis=0)
         self.mean.data, self.std.data = x.mean(axis=0), xp.where(std > 0, std, xp.ones_like(std))
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         expect_shape(self, x, "...D", D=len(self.mean.data))
         y = x - self.mean.data
         y *= 1 / self.std.data
         return y, Cache(std=self.std.data)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         (std,) = cache.spend(self)
         return dy / std
 

@@ -13,12 +13,16 @@ each of these lines then takes a few kernel launches.
 
 import contextlib
 import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from .backend import array_module, fuse, op, pointwise, to_numpy
+from .backend import Array, array_module, fuse, op, pointwise, to_numpy
 from .errors import UserError
 from .flat import parts
+from .layer import Parameter
+
+NamedParameters = Iterable[tuple[str, Parameter]]
 
 
 class Optimizer:
@@ -31,9 +35,9 @@ class Optimizer:
     kernel).
     """
 
-    slots = ()
+    slots: tuple[str, ...] = ()
 
-    def __init__(self, named_parameters, lr, lr_factors=None):
+    def __init__(self, named_parameters: NamedParameters, lr: float, lr_factors: Mapping[str, float] | None = None):
         self.parameters = dict(named_parameters)
         self.lr, self.lr_factors = lr, lr_factors or {}
         self.steps = 0
@@ -41,10 +45,10 @@ class Optimizer:
                        for name, p in self.parameters.items()}
         self.fused_update = fuse(self.update)
 
-    def numbers(self, lr, p):
+    def numbers(self, lr: float, p: Parameter) -> tuple[float, ...]:
         return (lr,)
 
-    def step(self, lr_factor=1.0):
+    def step(self, lr_factor: float = 1.0) -> None:
         """Update every parameter that has a gradient, with learning rate ``lr * lr_factor``."""
         self.steps += 1
         for name, p in self.parameters.items():
@@ -62,11 +66,11 @@ class Optimizer:
                 for single, part in parts(name, self.parameters[name], a):
                     yield f"{slot}/{single}", part
 
-    def state(self):
+    def state(self) -> dict[str, np.ndarray]:
         """Dict name -> NumPy array, ``steps`` among them; all are copies, which later steps do not change."""
         return {name: to_numpy(a).copy() for name, a in self._slot_arrays()} | {"steps": np.array([self.steps])}
 
-    def load_state(self, arrays):
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         if _shapes(arrays) != _shapes(self.state()):
             raise UserError(f"the saved optimiser state does not belong to {type(self).__name__} on these parameters")
         self.steps = int(arrays["steps"][0])
@@ -86,11 +90,11 @@ class SGD(Optimizer):
 
     slots = ("v",)
 
-    def __init__(self, named_parameters, lr, momentum=0.0):
+    def __init__(self, named_parameters: NamedParameters, lr: float, momentum: float = 0.0):
         super().__init__(named_parameters, lr)
         self.momentum = momentum
 
-    def update(self, theta, g, v, lr):
+    def update(self, theta: Array, g: Array, v: Array, lr: float) -> None:
         v *= self.momentum
         v += g
         theta -= lr * v
@@ -104,11 +108,11 @@ class RMSProp(Optimizer):
 
     slots = ("s",)
 
-    def __init__(self, named_parameters, lr, rho=0.99, eps=1e-8):
+    def __init__(self, named_parameters: NamedParameters, lr: float, rho: float = 0.99, eps: float = 1e-8):
         super().__init__(named_parameters, lr)
         self.rho, self.eps = rho, eps
 
-    def update(self, theta, g, s, lr):
+    def update(self, theta: Array, g: Array, s: Array, lr: float) -> None:
         s *= self.rho
         s += (1 - self.rho) * g * g
         theta -= lr * g / (array_module(s).sqrt(s) + self.eps)
@@ -127,11 +131,12 @@ class Adam(Optimizer):
 
     slots = ("m", "s")
 
-    def __init__(self, named_parameters, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, lr_factors=None):
+    def __init__(self, named_parameters: NamedParameters, lr: float, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0.0, lr_factors: Mapping[str, float] | None = None):
         super().__init__(named_parameters, lr, lr_factors)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
 
-    def numbers(self, lr, p):
+    def numbers(self, lr: float, p: Parameter) -> tuple[float, ...]:
         """m̂ / (sqrt(ŝ) + ε) with both bias corrections moved from the arrays to lr and ε (the paper, end of section 2).
         """
         beta1, beta2 = self.betas
@@ -139,7 +144,7 @@ class Adam(Optimizer):
         decay = 1 - lr * self.weight_decay if p.ndim > 1 else 1.0
         return lr * correction / (1 - beta1**self.steps), self.eps * correction, decay
 
-    def update(self, theta, g, m, s, lr, eps, decay):
+    def update(self, theta: Array, g: Array, m: Array, s: Array, lr: float, eps: float, decay: float) -> None:
         adam_(theta, g, m, s, *self.betas, lr, eps, decay)
 
 
@@ -163,13 +168,13 @@ class WeightAverage:
     ``applied()`` swaps the average in for an evaluation.
     """
 
-    def __init__(self, named_parameters, decay):
+    def __init__(self, named_parameters: NamedParameters, decay: float):
         self.parameters = dict(named_parameters)
         self.decay = decay
         self.steps = 0
         self.average = {name: p.data.copy() for name, p in self.parameters.items()}
 
-    def update(self):
+    def update(self) -> None:
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
 
@@ -177,7 +182,7 @@ class WeightAverage:
             pointwise(self.average[name], p.data, change=lambda average, data: lerp_(average, data, 1 - decay))
 
     @contextlib.contextmanager
-    def applied(self):
+    def applied(self) -> Iterator[None]:
         """Within the block the parameters hold the average, afterwards their own values again."""
         self._swap()
         try:
@@ -194,10 +199,10 @@ class WeightAverage:
         for name, p in self.parameters.items():
             yield from parts(name, p, self.average[name])
 
-    def state(self):
+    def state(self) -> dict[str, np.ndarray]:
         return {name: to_numpy(a).copy() for name, a in self._averages()} | {"steps": np.array([self.steps])}
 
-    def load_state(self, arrays):
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         if _shapes(arrays) != _shapes(self.state()):
             raise UserError("the saved average does not belong to these parameters")
         self.steps = int(arrays["steps"][0])
@@ -212,7 +217,7 @@ def lerp_(x, target, weight):
     x += weight * (target - x)
 
 
-def global_norm(parameters):
+def global_norm(parameters: Iterable[Parameter]) -> Array:
     """sqrt(Σ g²) over all gradients, as a 0-d array on the gradients' device."""
     squares = [sum_of_squares(p.grad) for p in parameters if p.grad is not None]
     if not squares:
@@ -226,7 +231,7 @@ def sum_of_squares(x):
     return (x * x).sum()
 
 
-def clip_gradients(parameters, max_norm):
+def clip_gradients(parameters: Iterable[Parameter], max_norm: float) -> Array:
     """Scale all gradients by min(1, max_norm / global norm) (Pascanu et al. 2013, algorithm 1); returns the norm."""
     parameters = list(parameters)  # iterated twice
     norm = global_norm(parameters)
@@ -241,11 +246,11 @@ def scale_(x, factor):
     x *= factor
 
 
-def constant():
+def constant() -> Callable[[int], float]:
     return lambda step: 1.0
 
 
-def warmup_cosine(warmup, total, floor=0.0):
+def warmup_cosine(warmup: int, total: int, floor: float = 0.0) -> Callable[[int], float]:
     """Factor rising linearly to 1 over ``warmup`` steps, then falling as half a cosine to ``floor`` at step ``total``.
 
     (Loshchilov and Hutter 2017, eq. 5, without restarts.)
@@ -259,6 +264,6 @@ def warmup_cosine(warmup, total, floor=0.0):
     return factor
 
 
-def step_decay(every, factor):
+def step_decay(every: int, factor: float) -> Callable[[int], float]:
     """Multiply the learning rate by ``factor`` once every ``every`` steps."""
     return lambda step: factor ** (step // every)

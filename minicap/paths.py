@@ -8,6 +8,7 @@ from pathlib import Path
 from .errors import UserError
 
 ADDRESS = re.compile("(https?|s?ftp|s3|gs|hf|file):/+", re.IGNORECASE)  # a Path has but one of its slashes
+StrPath = str | os.PathLike[str]
 
 
 def expanded(path):

@@ -6,7 +6,7 @@ x[:, kh::S, kw::S], so K² passes over whole images do what the loops do pixel b
 
 import numpy as np
 
-from .backend import array_module, op
+from .backend import Array, array_module, op
 from .conv import output_size, pad
 from .layer import Cache, Layer, expect_shape
 
@@ -77,7 +77,7 @@ def max_pool2d_backward(dy, x, y, K, S, P=0):
 class _Pool2d(Layer):
     """What max and average pooling share: the size and position of the windows."""
 
-    def __init__(self, kernel=2, *, stride=None, padding=0):
+    def __init__(self, kernel: int = 2, *, stride: int | None = None, padding: int = 0):
         self.kernel, self.stride, self.padding = kernel, stride or kernel, padding
         if padding * 2 > kernel:
             raise ValueError(f"{self!r}: padding may be at most half the kernel, else a window sees no pixel at all")
@@ -103,12 +103,12 @@ class MaxPool2d(_Pool2d):
     Derived in lesson 10, lessons/10_pooling.
     """
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         self._output_sizes(x)
         y = max_pool2d(x, self.kernel, self.stride, self.padding)
         return y, Cache(x=x, y=y)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         x, y = cache.spend(self)
         return max_pool2d_backward(dy, x, y, self.kernel, self.stride, self.padding)
 
@@ -119,7 +119,7 @@ class AvgPool2d(_Pool2d):
     x: (N, H, W, C), y: (N, OH, OW, C), with the windows and the ValueError of :class:`MaxPool2d`.
     """
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         OH, OW = self._output_sizes(x)
         first, *others = _taps(pad(x, self.padding), self.kernel, self.stride, OH, OW)
         y = first.copy()
@@ -128,7 +128,7 @@ class AvgPool2d(_Pool2d):
         y /= self.kernel**2
         return y, Cache(shape=x.shape)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         (shape,) = cache.spend(self)
         N, H, W, C = shape
         N, OH, OW, C = dy.shape

@@ -9,13 +9,14 @@
 x: (N, D); h, c: (N, H); W: (D, 4H); U: (H, 4H); b: (4H,).
 """
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from .activations import sigmoid
-from .backend import array_module, op
-from .initializers import glorot, orthogonal
+from .backend import Array, array_module, op
+from .initializers import Rng, glorot, orthogonal
 from .layer import Cache, Layer, Parameter, expect_shape
 
 
@@ -57,13 +58,15 @@ class LSTMCell(Layer):
     until the network learns otherwise (Jozefowicz et al. 2015). Derived in lesson 19, lessons/19_lstm.
     """
 
-    def __init__(self, D, H, *, rng):
+    __call__: Callable[..., tuple[Array, Array]]
+
+    def __init__(self, D: int, H: int, *, rng: Rng):
         self.W = Parameter(glorot(rng, (D, 4 * H)))
         self.U = Parameter(orthogonal(rng, (H, 4 * H)))
         self.b = Parameter(np.zeros(4 * H, np.float32))
         self.b.data[H:2 * H] = 1
 
-    def forward(self, x, h, c):
+    def forward(self, x: Array, h: Array, c: Array) -> tuple[tuple[Array, Array], Cache]:
         expect_shape(self, x, "ND", D=self.W.shape[0])
         for name, state in (("h", h), ("c", c)):
             expect_shape(self, state, "NH", name, N=len(x), H=self.U.shape[0])
@@ -73,7 +76,7 @@ class LSTMCell(Layer):
         h_next, c_next, tanh_c = gates_forward(z, c)
         return (h_next, c_next), Cache(x=x, h=h, c=c, gates=z, tanh_c=tanh_c)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: tuple[Array, Array], cache: Cache) -> tuple[Array, Array, Array]:
         dh, dc = dy
         x, h, c, gates, tanh_c = cache.spend(self)
         dz, dc = gates_backward(dh, dc, gates, c, tanh_c)
@@ -153,10 +156,13 @@ class LSTM(Layer):
     lessons 18 and 19, lessons/18_rnn and lessons/19_lstm.
     """
 
-    def __init__(self, D, H, *, rng):
+    __call__: Callable[..., tuple[Array, Array, Array]]
+
+    def __init__(self, D: int, H: int, *, rng: Rng):
         self.cell = LSTMCell(D, H, rng=rng)
 
-    def forward(self, x, h0=None, c0=None, constant=None, lengths=None):
+    def forward(self, x: Array, h0: Array | None = None, c0: Array | None = None, constant: Array | None = None,
+                lengths: Sequence[int] | np.ndarray | None = None) -> tuple[tuple[Array, Array, Array], Cache]:
         W, U, b = self.cell.W.data, self.cell.U.data, self.cell.b.data
         H, E = U.shape[0], 0 if constant is None else constant.shape[-1]
         expect_shape(self, x, "NTD", D=W.shape[0] - E)
@@ -179,7 +185,7 @@ class LSTM(Layer):
         y[at.row, at.t] = h[N:]
         return (y, h[at.last], c[at.last]), Cache(x=x, constant=constant, h=h, c=c, tanh_c=tanh_c, gates=z, at=at)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: tuple[Array, Array | None, Array | None], cache: Cache) -> tuple[Array, ...]:
         """dy = (dL/dy, dL/dh, dL/dc), the last two may be None; returns (dx, dh0, dc0), then dconstant if there is one.
         """
         dy, dh, dc = dy

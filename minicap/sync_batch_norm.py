@@ -1,8 +1,10 @@
 """Batch normalisation over a batch that several processes share (distributed.py), as one process would compute it."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from .backend import array_module, to_numpy
+from .backend import Array, array_module, to_numpy
 from .layer import Cache, Sequential, expect_shape
 from .normalization import BatchNorm2d, batch_norm, batch_norm_backward, channel_moments, inverse_deviation
 
@@ -17,18 +19,18 @@ class SyncBatchNorm2d(BatchNorm2d):
     derived in lesson 11, lessons/11_dropout_norm_init.
     """
 
-    def __init__(self, layer, sum_):
+    def __init__(self, layer: BatchNorm2d, sum_: Callable[[Array], Array]):
         self.gamma, self.beta, self.mean, self.var = layer.gamma, layer.beta, layer.mean, layer.var
         self.eps, self.momentum, self.frozen, self.sum_ = layer.eps, layer.momentum, False, sum_
 
-    def forward(self, x):
+    def forward(self, x: Array) -> tuple[Array, Cache]:
         expect_shape(self, x, "NHWC", C=self.gamma.shape[0])
         mean, var, n = self._moments(x)
         scale = inverse_deviation(var, self.eps)
         self._track(mean, var, samples=n)
         return batch_norm(x, self.gamma.data, self.beta.data, mean, scale), Cache(x=x, mean=mean, scale=scale, n=n)
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Cache) -> Array:
         x, mean, scale, n = cache.spend(self)
         dx, dgamma, dbeta = batch_norm_backward(dy, x, self.gamma.data, mean, scale, frozen=True)  # dx = γ dy scale
         self.gamma.accumulate(dgamma)
@@ -37,13 +39,13 @@ class SyncBatchNorm2d(BatchNorm2d):
         dx -= (self.gamma.data * scale) * (dbeta / n + (x - mean) * (scale * dgamma / n))
         return dx
 
-    def take_part(self):
+    def take_part(self) -> None:
         """What a process without a picture does while the others are in ``forward``."""
         C, xp = self.gamma.shape[0], array_module(self.gamma.data)
         mean, var, n = self._moments(xp.empty((0, 1, 1, C), dtype=self.gamma.data.dtype))
         self._track(mean, var, samples=n)
 
-    def take_part_backward(self):
+    def take_part_backward(self) -> None:
         """The same while they are in ``backward``."""
         self._sums(self.gamma.data * 0, self.beta.data * 0)
 

@@ -9,17 +9,21 @@ What a file means by an image (channel order, scaling, mean) and by its layouts 
 the first dense layer are put into our (H, W, C) flatten order.
 """
 
+from typing import Any
+
 import numpy as np
 
 from .activations import Dropout, ReLU
 from .conv import Conv2d
 from .errors import UserError
+from .initializers import Rng
 from .linear import Flatten, Linear
 from .networks import FeatureLayer, Network, NetworkFacts, feature_stages
 from .normalization import BatchNorm2d
+from .paths import StrPath
 from .pooling import MaxPool2d
-from .weights import vgg_weights
-from .weights.preprocessing import TORCHVISION, convention
+from .weights import WeightFile, vgg_weights
+from .weights.preprocessing import TORCHVISION, Preprocessing, convention
 
 # Table 1 of the paper, columns A, B, D and E: convolutions per block. Every block ends in 2 x 2 max-pooling.
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2),
@@ -46,7 +50,8 @@ class VGG(Network):
 
     features = FEATURES
 
-    def __init__(self, depth, *, batch_norm=False, top=True, preprocessing=TORCHVISION, rng):
+    def __init__(self, depth: int, *, batch_norm: bool = False, top: bool = True,
+                 preprocessing: Preprocessing = TORCHVISION, rng: Rng):
         layers, C = {}, 3
         for block, (count, F) in enumerate(zip(CONVOLUTIONS[depth], CHANNELS, strict=True), start=1):
             for i in range(1, count + 1):
@@ -67,7 +72,7 @@ class VGG(Network):
         self.depth, self.batch_norm = depth, batch_norm
         self.digest = None  # () -> the SHA-256 of that file
 
-    def keep_for(self, features):
+    def keep_for(self, features: str) -> None:
         """Keep what these features are computed with: all convolutions, and the dense layers up to fc7 if they read it.
 
         All, because a block of them may be fine-tuned behind the features. UserError when the network has no such
@@ -78,28 +83,30 @@ class VGG(Network):
         self.layers, self.top = kept.layers, False
 
     @staticmethod
-    def cells(size, stride):
+    def cells(size: int, stride: int) -> int:
         """The rows of a map with this stride, for pictures of ``size`` rows."""
         return size // stride
 
 
-def vgg11(weights=None, **options):
+def vgg11(weights: StrPath | WeightFile | None = None, **options: Any) -> VGG:
     return vgg(11, weights, **options)
 
 
-def vgg13(weights=None, **options):
+def vgg13(weights: StrPath | WeightFile | None = None, **options: Any) -> VGG:
     return vgg(13, weights, **options)
 
 
-def vgg16(weights=None, **options):
+def vgg16(weights: StrPath | WeightFile | None = None, **options: Any) -> VGG:
     return vgg(16, weights, **options)
 
 
-def vgg19(weights=None, **options):
+def vgg19(weights: StrPath | WeightFile | None = None, **options: Any) -> VGG:
     return vgg(19, weights, **options)
 
 
-def vgg(depth=None, weights=None, *, top=None, batch_norm=None, preprocessing=None, features=None, rng=None):
+def vgg(depth: int | None = None, weights: StrPath | WeightFile | None = None, *, top: bool | None = None,
+        batch_norm: bool | None = None, preprocessing: str | Preprocessing | None = None, features: str | None = None,
+        rng: Rng = None) -> VGG:
     """A VGG network, with weights from a file or random ones from ``rng``.
 
     weights: a file in any of the formats and under any of the names of docs/formats.md, or a WeightFile, which was read

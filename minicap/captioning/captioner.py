@@ -5,20 +5,30 @@
 """
 
 import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
-from ..backend import get_device, to_numpy
+from ..backend import Array, Device, get_device, to_numpy
 from ..errors import UserError
 from ..images import read_image, resize
+from ..layer import Layer
+from ..paths import StrPath
 from ..pretrained_networks import weights_for
 from ..weights.preprocessing import Preprocessing, convention_name
 from .checkpoint import checkpoint_folder, load_tensors, pretrained_folders, read_decoding, read_description
-from .decoding.beam_search import decode
+from .decoding.beam_search import Hypothesis, decode
 from .features.extractor import Extractor
+from .features.feature_source import FeatureSource
 from .features.inputs import pixels_to_input
 from .models.build import build_model
-from .text.vocabulary import PAD, START
+from .models.settings import ShowAttendTellSettings, ShowTellSettings
+from .models.state import DecoderState
+from .text.vocabulary import PAD, START, Vocabulary
+
+Picture = StrPath | bytes | BinaryIO | np.ndarray
+Consensus = Callable[..., Any]  # see decoding/consensus.py
 
 
 class BaseCaptioner:
@@ -35,14 +45,24 @@ class BaseCaptioner:
     descriptors(inputs)  -> (N, G), what it knows of each picture, without places
     """
 
-    def caption(self, image, **options):
+    vocabulary: Vocabulary
+    members: "tuple[BaseCaptioner, ...]"
+    decoding: dict[str, Any]
+    input_size: int | None
+    has_attention: bool
+    inputs_of: Callable[[Sequence[np.ndarray]], Any]
+    start: Callable[[Any], DecoderState]
+    step: Callable[[DecoderState, Array], tuple[DecoderState, Array]]
+    descriptors: Callable[[Any], np.ndarray]
+
+    def caption(self, image: Picture, **options: Any) -> str:
         """The best caption of one picture: a path, bytes, a file object or a uint8 array (H, W, 3).
 
         Options and errors are those of :meth:`captions`.
         """
         return self.captions([image], **options)[0][0][0]
 
-    def captions(self, images, **options):
+    def captions(self, images: Iterable[Picture], **options: Any) -> list[list[tuple[str, float]]]:
         """For each picture a list of pairs (caption, Σ log p), best first: up to ``beam`` of them, or one sample.
 
         ``options`` are those of :func:`.decode`: beam, max_length, length_penalty, no_repeat_ngram_size; temperature
@@ -53,7 +73,8 @@ class BaseCaptioner:
         """
         return self.caption_inputs(self.inputs_of([self.read(image) for image in images]), **options)
 
-    def caption_inputs(self, inputs, *, consensus=None, **options):
+    def caption_inputs(self, inputs: Any, *, consensus: Consensus | None = None,
+                       **options: Any) -> list[list[tuple[str, float]]]:
         """The same for model inputs (N, ...) from ``inputs_of``, or rows of a feature file."""
         options = self.decoding | options
         if consensus is None:
@@ -62,15 +83,15 @@ class BaseCaptioner:
             hypotheses = consensus(self, inputs, self.candidates(inputs, **options))
         return [[(self.vocabulary.decode(h.words), h.logp) for h in of_image] for of_image in hypotheses]
 
-    def candidates(self, inputs, **options):
+    def candidates(self, inputs: Any, **options: Any) -> list[list[Hypothesis]]:
         """The captions among which a consensus chooses: for each image a list of hypotheses."""
         return decode(self.step, self.start(inputs), **options)
 
-    def read(self, image):
+    def read(self, image: Picture) -> np.ndarray:
         """A picture as a uint8 array (H, W, 3), large enough for the network; an array is taken as it is."""
         return image if isinstance(image, np.ndarray) else read_image(image, at_least=self.input_size)
 
-    def expect_attention(self):
+    def expect_attention(self) -> None:
         """UserError unless it can show its attention."""
         if not self.has_attention:
             raise UserError("this captioner has no attention to show; attention= needs one checkpoint that was trained "
@@ -85,8 +106,9 @@ class Captioner(BaseCaptioner):
     (``has_attention``) if pictures can be read.
     """
 
-    def __init__(self, model, vocabulary, settings, device, *, source=None, weights=None, preprocessing=None,
-                 decoding=None):
+    def __init__(self, model: Layer, vocabulary: Vocabulary, settings: ShowTellSettings | ShowAttendTellSettings,
+                 device: Device, *, source: FeatureSource | None = None, weights: StrPath | None = None,
+                 preprocessing: str | None = None, decoding: dict[str, Any] | None = None):
         self.model, self.vocabulary, self.settings, self.device = model.to(device), vocabulary, settings, device
         self.source, self.weights, self.preprocessing = source, weights, preprocessing
         self.members, self.decoding = (self,), decoding or {}
@@ -96,7 +118,8 @@ class Captioner(BaseCaptioner):
         self._extractor = None
 
     @classmethod
-    def load(cls, folder, *, weights=None, preprocessing=None, device="auto"):
+    def load(cls, folder: StrPath, *, weights: StrPath | None = None, preprocessing: str | None = None,
+             device: str = "auto") -> Self:
         """The captioner that ``minicap.train --out folder`` has written.
 
         ``weights`` is the file of the network that it needs for pictures ("FILE,FILE" for two networks), by default the
@@ -122,7 +145,7 @@ class Captioner(BaseCaptioner):
                    weights=weights, preprocessing=preprocessing, decoding=read_decoding(folder))
 
     @classmethod
-    def pretrained(cls, name="flickr8k", *, weights=None, device="auto"):
+    def pretrained(cls, name: str = "flickr8k", *, weights: StrPath | None = None, device: str = "auto") -> Self:
         """A captioner that comes with the package: "flickr8k" for photographs, "shapes" for drawn scenes.
 
         For photographs it needs the weights of EfficientNet-Lite2, a package (extra ``photo``): UserError when they are
@@ -133,39 +156,39 @@ class Captioner(BaseCaptioner):
         return cls.load(pretrained_folders()[name], weights=weights, device=device)
 
     @property
-    def reads_own_features(self):
+    def reads_own_features(self) -> bool:
         """Whether it was trained on features of an unknown network, so that it cannot read pictures."""
         return self.source is not None and self.source.is_own
 
-    def read(self, image):
+    def read(self, image: Picture) -> np.ndarray:
         self.expect_network()
         return super().read(image)
 
-    def expect_attention(self):
+    def expect_attention(self) -> None:
         self.expect_network()
         super().expect_attention()
 
-    def expect_network(self):
+    def expect_network(self) -> None:
         """UserError unless it can read pictures."""
         if self.reads_own_features:
             raise UserError("this captioner was trained on an array of your own features, and only you know how they "
                             "are made, so it cannot read pictures; let `python -m minicap.evaluate` caption images "
                             "whose features you have, and name these with features=")
 
-    def start(self, inputs):
+    def start(self, inputs: np.ndarray) -> DecoderState:
         return self.model.start(self.device.asarray(inputs))
 
-    def step(self, state, words):
+    def step(self, state: DecoderState, words: Array) -> tuple[DecoderState, Array]:
         return self.model.step(state, words)
 
-    def inputs_of(self, pictures):
+    def inputs_of(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """A list of uint8 pictures (H, W, 3) of any size -> model inputs (N, ...) float32."""
         if self.source is None:
             return pixels_to_input(np.stack([resize(p, (self.input_size, self.input_size)) for p in pictures]))
         extractor = self.extractor()
         return extractor([extractor.prepare(p) for p in pictures]).astype(np.float16).astype(np.float32)
 
-    def descriptors(self, inputs):
+    def descriptors(self, inputs: np.ndarray) -> np.ndarray:
         """(N, G), from which neighbours are found: the global features and the means of the regions, side by side."""
         rows = inputs.reshape(len(inputs), -1)
         if self.settings.kind != "attend":
@@ -173,7 +196,7 @@ class Captioner(BaseCaptioner):
         regions, whole = np.split(rows, [rows.shape[1] - self.settings.global_size], axis=1)
         return np.hstack([whole, regions.reshape(len(rows), -1, self.settings.feature_size).mean(axis=1)])
 
-    def attention_maps(self, picture, caption):
+    def attention_maps(self, picture: np.ndarray, caption: str) -> tuple[np.ndarray, np.ndarray]:
         """The attention to a picture (H, W, 3) for each word of ``caption``: α of its regions (T, h, w) and of the
         model's memory (T,).
 
@@ -183,7 +206,8 @@ class Captioner(BaseCaptioner):
         self.expect_attention()
         return self.attention_grids(self.inputs_of([picture]), [caption])[0]
 
-    def attention_grids(self, inputs, captions):
+    def attention_grids(self, inputs: np.ndarray,
+                        captions: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
         """The same for model inputs (N, ...) and a caption of each: a list of N pairs."""
         def grid(alpha):
             side = math.isqrt(alpha.shape[1])  # a network's regions are a square grid
@@ -191,7 +215,8 @@ class Captioner(BaseCaptioner):
 
         return [(grid(alpha), memory) for alpha, memory in self.attention_of_inputs(inputs, captions)]
 
-    def attention_of_inputs(self, inputs, captions):
+    def attention_of_inputs(self, inputs: np.ndarray,
+                            captions: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray]]:
         """The same with the regions in a row: α is (T, L).
 
         Each caption is read as if the model had written it (teacher forcing), one word of all at a time.
@@ -210,7 +235,7 @@ class Captioner(BaseCaptioner):
         return [(alpha[:len(sequence), :L], alpha[:len(sequence), L:].sum(axis=1))
                 for alpha, sequence in zip(np.stack(maps, axis=1), sequences, strict=True)]
 
-    def extractor(self):
+    def extractor(self) -> Extractor:
         """The networks of this captioner, loaded when they are first needed.
 
         UserError if there are no weights, or others than it was trained with.

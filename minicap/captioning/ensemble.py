@@ -5,12 +5,16 @@
 They may be of different kinds and read features of different layers, but need the same vocabulary.
 """
 
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
 import numpy as np
 
-from ..backend import array_module
+from ..backend import Array, array_module
 from ..errors import UserError
-from .captioner import BaseCaptioner, Captioner
-from .decoding.beam_search import rescore
+from ..paths import StrPath
+from .captioner import BaseCaptioner, Captioner, Picture
+from .decoding.beam_search import Hypothesis, rescore
 from .models.state import DecoderState
 
 
@@ -19,7 +23,7 @@ class Ensemble(BaseCaptioner):
 
     has_attention = False  # each member has a different one
 
-    def __init__(self, members):
+    def __init__(self, members: Sequence[BaseCaptioner]):
         self.members = tuple(members)
         self.vocabulary, self.decoding = members[0].vocabulary, members[0].decoding
         self.input_size = max((c.input_size for c in members if c.input_size), default=None)
@@ -31,18 +35,19 @@ class Ensemble(BaseCaptioner):
                             "small pictures of one size")
 
     @classmethod
-    def load(cls, folders, *, weights=None, preprocessing=None, device="auto"):
+    def load(cls, folders: Iterable[StrPath], *, weights: StrPath | None = None, preprocessing: str | None = None,
+             device: str = "auto") -> Self | Captioner:
         """The captioner in a single folder, or an ensemble of those in several."""
         captioners = [Captioner.load(folder, weights=weights, preprocessing=preprocessing, device=device)
                       for folder in folders]
         return captioners[0] if len(captioners) == 1 else cls(captioners)
 
-    def read(self, image):
+    def read(self, image: Picture) -> np.ndarray:
         for captioner in self.members:
             captioner.expect_network()
         return super().read(image)
 
-    def inputs_of(self, pictures):
+    def inputs_of(self, pictures: Sequence[np.ndarray]) -> tuple[Any, ...]:
         """The inputs of every captioner; VGG runs once for all that read the same layer."""
         inputs = []
         for captioner in self.members:
@@ -50,7 +55,7 @@ class Ensemble(BaseCaptioner):
             inputs.append(inputs[same[0]] if same else captioner.inputs_of(pictures))
         return tuple(inputs)
 
-    def candidates(self, inputs, **options):
+    def candidates(self, inputs: tuple[Any, ...], **options: Any) -> list[list[Hypothesis]]:
         """Those of its own beam, and what the beams of its members add to them, with the probability that it gives."""
         found, scoring = super().candidates(inputs, **options), {"max_length", "length_penalty"} & options.keys()
         for captioner, x in zip(self.members, inputs, strict=True):
@@ -60,7 +65,7 @@ class Ensemble(BaseCaptioner):
             found = [of_image + of_member for of_image, of_member in zip(found, rescored, strict=True)]
         return found
 
-    def descriptors(self, inputs):
+    def descriptors(self, inputs: tuple[Any, ...]) -> np.ndarray:
         """Those of all members side by side; of members that read the same features, and of mirror images, once."""
         seen, found = [], []
         for captioner, x in zip(self.members, inputs, strict=True):
@@ -69,10 +74,10 @@ class Ensemble(BaseCaptioner):
                 found.append(captioner.descriptors(x))
         return np.hstack(found)
 
-    def start(self, inputs):
+    def start(self, inputs: tuple[Any, ...]) -> DecoderState:
         return joined([captioner.start(x) for captioner, x in zip(self.members, inputs, strict=True)])
 
-    def step(self, state, words):
+    def step(self, state: DecoderState, words: Array) -> tuple[DecoderState, Array]:
         steps = [captioner.step(part, words) for captioner, part in zip(self.members, parts(state), strict=True)]
         return joined([part for part, _ in steps]), mean_probability([log_p for _, log_p in steps])
 
@@ -94,7 +99,7 @@ class Mirror(BaseCaptioner):
         return self.captioner.inputs_of([picture[:, ::-1] for picture in pictures])
 
 
-def with_mirror(captioner):
+def with_mirror(captioner: BaseCaptioner) -> Ensemble:
     """The ensemble of a captioner (or of the members of an ensemble) and of the same one that sees mirror images.
 
     What a picture shows stays the same when it is turned over, and what a network sees nearly so: two readings of one

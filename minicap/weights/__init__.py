@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import existing_file, sha256
-from ..paths import expanded
+from ..paths import StrPath, expanded
 from .keras_h5 import read_keras_h5, read_keras_zip
 from .npy_pickle import read_npy_pickle
 from .other_frameworks import CURE
@@ -53,17 +53,17 @@ class WeightFile:
     format: str
     tensors: dict[str, np.ndarray]
     backend: str | None = None  # of Keras, where a file states it: "tensorflow", "theano", ...
-    digest: Callable | None = None  # () -> its SHA-256, read off the disk in the first call
+    digest: Callable[[], str] | None = None  # () -> its SHA-256, read off the disk in the first call
 
 
-def existing_weights(path):
+def existing_weights(path: StrPath) -> Path:
     """``path`` as a Path; UserError, with the cure, if there is no file."""
     if (expanded(path) / "saved_model.pb").is_file():
         raise UserError(f"weights file {path} is a TensorFlow SavedModel, {CURE}")
     return existing_file(path, "weights file")
 
 
-def read_weights(path):
+def read_weights(path: StrPath) -> WeightFile:
     """Read the weights file at ``path`` into a :class:`WeightFile`; UserError, with the cure, on anything wrong."""
     path = existing_weights(path)
     if (index := index_beside(path)) is not None:

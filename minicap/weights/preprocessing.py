@@ -2,7 +2,7 @@
 
 import reprlib
 from dataclasses import asdict, dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Preprocessing:
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     @classmethod
-    def from_json(cls, value):
+    def from_json(cls, value: Any) -> Self:
         """From what :meth:`to_json` has made; UserError for anything else."""
         problem = misfit(value, cls)
         if problem or len(value["mean"]) != 3 or len(value["std"]) != 3 or 0 in (value["scale"], *value["std"]):
@@ -36,13 +36,13 @@ class Preprocessing:
                             "version of minicap that wrote it")
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in value.items()})
 
-    def __call__(self, images):
+    def __call__(self, images: np.ndarray) -> np.ndarray:
         """images: (N, H, W, 3) uint8, RGB -> (N, H, W, 3) float32."""
         images = images[..., ::-1] if self.order == "BGR" else images
         images = images.astype(np.float32) / np.float32(self.scale) - np.asarray(self.mean, np.float32)
         return images / np.asarray(self.std, np.float32)
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         described = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
         if self.interpolation == "bilinear":  # which files of earlier versions do not say
             del described["interpolation"]
