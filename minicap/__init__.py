@@ -8,10 +8,12 @@ Names are imported when they are first used, so that ``import minicap`` takes al
 import importlib
 import os
 
-from . import interrupt, missing, started
+from . import interrupt, started
 
-if started.is_program():  # before the slow imports begin
-    interrupt.end_at_once()
+if started.is_program():
+    interrupt.end_at_once()  # before the slow imports begin
+    from . import missing
+
     missing.explain_at_end()
 # After a matrix product, OpenBLAS's threads keep their cores busy for 2^26 clock ticks in case another one comes, while
 # our own threads (minicap/cpu/threads.py) wait. OpenBLAS reads this when NumPy is loaded: import minicap first.

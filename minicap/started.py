@@ -6,7 +6,6 @@
 """
 
 import os
-import re
 import sys
 
 ALONE = "python -m minicap."
@@ -32,6 +31,8 @@ def typed(program=""):
 
 def as_typed(sentence):
     """``sentence`` with :func:`typed` for every program in it, which it names as python -m minicap.train."""
+    import re  # here, as this file is the first to be imported, and Ctrl-C cannot be caught yet
+
     return re.sub(re.escape(ALONE) + r"(\w+)(?!\.?\w)", lambda match: typed(match[1]), sentence)
 
 

@@ -89,7 +89,7 @@ def test_a_row_is_compared_and_then_measured_in_two_processes():
 
 def test_the_peak_memory_of_a_run_is_seen_although_it_is_freed():
     measurement = measure(Memory(), Place("cpu", 1), repeat=1)
-    assert 64 <= measurement.ours_peak_mb < 96
+    assert 63 <= measurement.ours_peak_mb < 96  # less what Python has freed since its imports
     assert measurement.peer_peak_mb < 32
 
 
