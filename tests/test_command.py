@@ -13,6 +13,7 @@ from minicap.command import FOLDERS, PROGRAMS, SHELLS, TOGETHER, load, main
 from minicap.started import as_typed
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(command.__file__).parent  # where it is installed
 WITHOUT_LIBRARIES = (sys.executable, "-S")  # a Python with nothing but its standard library
 
 
@@ -95,7 +96,7 @@ def test_a_mistyped_command_is_one_sentence_and_2(words, sentence, monkeypatch, 
 
 @pytest.mark.parametrize(("started", "begin"), [
     ("/home/ada/.venv/bin/minicap", "minicap "), ("C:/venv/Scripts/minicap.exe", "minicap "),
-    (str(ROOT / "minicap" / "__main__.py"), "python -m minicap "), (str(ROOT / "minicap" / "train.py"), None),
+    (str(PACKAGE / "__main__.py"), "python -m minicap "), (str(PACKAGE / "train.py"), None),
     ("notebook.py", None)])
 def test_programs_are_named_as_this_one_was_started(started, begin, monkeypatch):
     monkeypatch.setattr(sys, "argv", [started])
