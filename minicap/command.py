@@ -22,13 +22,14 @@ PROGRAMS = {
     "classify": "Classify photographs by ImageNet's classes.",
     "evaluate": "Caption a split of a data set and score it.",
     "score": "Score captions with BLEU, ROUGE-L and CIDEr.",
+    "demo": "Try out captioners in the browser.",
     "export": "Export a trained captioner to a small folder.",
     "download": "Download Flickr8k, or VGG's ImageNet weights: resume interrupted downloads, verify, unpack.",
     "learn": "The lessons, checked as you write.",
     "doctor": "Check what is installed and what is missing.",
     "reproduce": "Run a recorded result again and compare.",
 }
-FOLDERS = ("download", "learn")  # programs of several files, which begin in __main__.py
+FOLDERS = ("demo", "download", "learn")  # programs of several files, which begin in __main__.py
 TOGETHER = ("train", "extract")  # programs that can be several processes (distributed.py)
 SHELLS = ("bash", "zsh", "tcsh")
 
