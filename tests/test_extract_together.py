@@ -36,6 +36,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows 
 PROGRAM = """
 import os, sys, time
 import pytest, tiny_vgg
+from tqdm import tqdm
 from minicap import extract
 from minicap.captioning.features import extraction
 from minicap.captioning.features.extractor import Extractor
@@ -43,6 +44,7 @@ from minicap.cli import launched, run_program
 
 tiny_vgg.shrink(pytest.MonkeyPatch(), size=32)
 extraction.SAVE_EVERY = 2
+extraction.progress_bar = lambda **options: tqdm(file=sys.stderr, **options)  # also where stderr is no terminal
 compute, out = Extractor.__call__, os.open(os.environ["COMPUTED"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 def call(self, inputs):

@@ -244,7 +244,7 @@ def test_what_the_model_cannot_read_is_refused_in_one_sentence(data, tmp_path):
                                         "\\(pool4, conv5_4, pool5, lite0-regions, "):
         tiny_captioner.run_train(tmp_path / "run", data[0], fc7, *ATTEND)
     with pytest.raises(UserError, match=r"regions\.npy holds conv5_4 features of shape \(2, 2, 6\); model='show-tell' "
-                                        "reads fc7 or lite0-head or "):
+                                        "reads fc7 or lite0-last or lite0-head or "):
         tiny_captioner.run_train(tmp_path / "run", *data)
     with pytest.raises(UserError, match="reads regions of photographs, not data='shapes'"):
         train.main(["--model", "attend"])
