@@ -1,8 +1,10 @@
 """python -m minicap.learn: the lessons, checked as you write."""
 
+import argparse
 import sys
 
 from ..cli import Parser, run_program
+from ..errors import UserError
 from ..started import typed
 from .console import Console
 from .lessons import the_lesson
@@ -30,12 +32,31 @@ def add_commands(parser):
                                                                      help="print JSON, for another program")
     add("next", "continue with the first lesson that is not finished")
     add("start", "go to a lesson; none requires that you have finished the earlier ones", "required")
-    add("check", "check what you wrote", True)
-    add("watch", "check again whenever you save", True)
-    add("hint", "give a hint: first the idea, then the shapes, then a skeleton", True)
+    check = add("check", "check what you wrote", True)
+    check.add_argument("--all", action="store_true", help="check all lessons that something was written in")
+    check.add_argument("--json", action="store_true", help="print JSON, for another program")
+    for command in (check, add("watch", "check again whenever you save", True)):
+        command.add_argument("--seconds", type=positive, default=60, metavar="S",
+                             help="stop an exercise that takes longer (default: 60)")
+    hint = add("hint", "give a hint: first the idea, then the shapes, then a skeleton")
+    hint.add_argument("number", nargs="?", metavar="N", help="number of a lesson (default: the current one) or of an "
+                      "exercise, such as 3.2 (default: the first that is not right)")
     add("diff", "compare your code with the solution", True)
     add("solution", "show the solution", True)
     add("reset", "restore the exercise to its original state", True)
+    grade = add("grade", "check the folders of many students, whose code may do no harm; for lecturers")
+    grade.add_argument("folders", nargs="+", metavar="DIR", help="a folder that a student has made with init")
+    table = grade.add_mutually_exclusive_group()
+    table.add_argument("--csv", action="store_true", help="print a table: a row for each folder, a column for each "
+                       "exercise")
+    table.add_argument("--json", action="store_true", help="print JSON, with what is wrong with each exercise")
+    grade.add_argument("--lessons", metavar="N,N", help="only these, such as 3,4 (default: all)")
+    grade.add_argument("--seconds", type=positive, default=60, metavar="S",
+                       help="stop an exercise that takes longer (default: 60)")
+    grade.add_argument("--minutes", type=positive, default=20, metavar="M",
+                       help="of a student's folder, check no more than fits in these (default: 20)")
+    grade.add_argument("--memory", type=positive, default=4096, metavar="MB",
+                       help="what a student's code may take (default: 4096)")
     train = add("train", "train the built-in captioner with your own convolution and LSTM")
     train.add_argument("--mine", required=True, metavar="N,N", help="lessons whose functions replace the library's, "
                        "such as 09,19; all other options are passed to minicap.train")
@@ -47,12 +68,21 @@ def add_commands(parser):
     return parser
 
 
+def positive(text):
+    """The number in an option."""
+    number = float(text)
+    if not 0 < number < 1e9:
+        raise argparse.ArgumentTypeError(f"it has to be above 0 and below 1e9, not {text}")
+    return number
+
+
 def main(argv=None):
     arguments, others = parser().parse_known_args(argv)
     if others and arguments.command != "train":
         parser().error(f"unrecognized arguments: {' '.join(others)}")
     console = Console()
     from . import commands
+    from .judging import Limits
     from .progress import Progress, as_json, find_folder, make_folder
 
     if arguments.command == "init":
@@ -64,6 +94,11 @@ def main(argv=None):
         from .notebook_file import write_notebooks
 
         write_notebooks(console, arguments.name, arguments.out)
+        return 0
+    if arguments.command == "grade":
+        from . import grading
+
+        grading.main(console, arguments)
         return 0
     progress = Progress(find_folder())
     if progress.renumbered and not getattr(arguments, "json", False):
@@ -85,17 +120,25 @@ def main(argv=None):
 
         own_functions.main(console, progress, arguments.mine.split(","), others)
         return 0
-    lesson = progress.current if arguments.number is None else the_lesson(progress.lessons, arguments.number)
+    number, _, of_exercise = (arguments.number or "").partition(".")
+    lesson = the_lesson(progress.lessons, number) if number else progress.current
     if arguments.command == "start":
         commands.start(progress, console, lesson)
     elif arguments.command == "check":
-        return 0 if commands.check_lesson(progress, console, lesson) else 1
+        limits = Limits(arguments.seconds)
+        if arguments.all and number:
+            raise UserError(f"--all checks all lessons; leave out {arguments.number}, or --all")
+        if arguments.all or arguments.json:
+            from . import grading
+
+            return grading.check_own(progress, console, [] if arguments.all else [lesson], limits, arguments.json)
+        return 0 if commands.check_lesson(progress, console, lesson, limits) else 1
     elif arguments.command == "watch":
-        commands.watch(progress, console, lesson)
+        commands.watch(progress, console, lesson, Limits(arguments.seconds))
     elif arguments.command == "hint":
-        commands.hint(progress, console, lesson)
+        commands.hint(progress, console, lesson, f"{int(lesson.number)}.{of_exercise}" if of_exercise else None)
     elif arguments.command == "reset":
-        commands.reset(console, lesson)
+        commands.reset(progress, console, lesson)
     else:
         getattr(commands, arguments.command)(console, lesson)
     return 0

@@ -4,7 +4,7 @@ A lesson's check.py describes what each exercise requires, and the checker goes 
 at the first thing that is wrong:
 
     missing     it is there
-    exists      it is a function, takes these arguments, and is no longer "still to do"
+    exists      it is a function, takes these arguments, and is no longer "still to do": it is called
     shape       as many arrays as asked for, of the right shapes and type, finite, and the inputs left as they were
     example     the worked example of its docstring
     values      random inputs in float64, against the right answer
@@ -13,12 +13,17 @@ at the first thing that is wrong:
 
 When numbers are wrong, diagnosis.py looks for a known mistake that explains them. If there is none, the checker shows
 the worst number and the correct one.
+
+The learner's code is called in three functions only, check_exists, answer_of and problem_of. Where it runs in a process of
+its own, a :class:`Distant` module stands for it here.
 """
 
 import contextlib
 import copy
 import inspect
 import math
+import re
+import traceback
 
 import numpy as np
 
@@ -27,6 +32,20 @@ from .diagnosis import diagnose, difference_between, element, is_numeric
 from .exercises import CheckError
 
 MUTABLE = (np.ndarray, list, dict)
+TO_DO = re.compile(r"exercise [\d.]+ is still to do")
+
+
+class Distant:
+    """A module that is asked instead of called. Each method stands for the function that calls it."""
+
+    def missing(self, exercise):
+        raise NotImplementedError
+
+    def answer(self, exercise, inputs):
+        raise NotImplementedError
+
+    def problem(self, exercise):
+        raise NotImplementedError
 
 
 def check(exercise, module, seed=0):
@@ -44,48 +63,66 @@ def check(exercise, module, seed=0):
     if cases and not (exercise.slopes and slopes_along_direction_agree(exercise, module, cases, rng)):
         compare(exercise, module, "gradient" if exercise.slopes else "values", cases,
                 [exercise.answer(inputs) for inputs in cases], cases)
-    if exercise.learns is not None:
-        try:
-            problem = exercise.learns(module)
-        except Exception as error:
-            problem = stopped(error, module)
-        if problem:
-            raise CheckError(exercise, "learns", problem)
+    if exercise.learns is not None and (problem := problem_of(exercise, module)):
+        raise CheckError(exercise, "learns", problem)
 
 
 # ------------------------------------------------------------------------------------------------------------- exists
 
 def check_exists(exercise, module):
+    if isinstance(module, Distant):
+        return module.missing(exercise)
     for name in (*exercise.needs, exercise.name):
         function = getattr(module, name, None)
         if function is None:
             raise CheckError(exercise, "missing", f"there is no {name}")
         if not callable(function):
             raise CheckError(exercise, "exists", f"{name} is {function!r} and not a function; was its `def` replaced?")
-        if name != exercise.name and is_to_do(function):
-            raise CheckError(exercise, "exists", f"it builds on {name}, which is still to do")
-    if is_to_do(function):
-        raise CheckError(exercise, "exists", "still to do")
 
 
-def is_to_do(function):
-    """Whether the function still only raises "exercise N is still to do"."""
+def to_do(error):
+    """The name of the function that has raised "exercise N is still to do"; None for any other exception."""
+    if isinstance(error, NotImplementedError) and TO_DO.fullmatch(str(error)):
+        *_, (place, _) = traceback.walk_tb(error.__traceback__)
+        return place.f_code.co_name
+    return None
+
+
+def crashed(exercise, module, error):
+    """The CheckError about an exception in the learner's code: it stopped, or there is no code yet."""
+    if name := to_do(error):
+        return CheckError(exercise, "exists", "still to do" if name == exercise.name else
+                          f"it builds on {name}, which is still to do")
+    return CheckError(exercise, "exists", stopped(error, module))
+
+
+def problem_of(exercise, module):
+    """What ``exercise.learns`` says of the learner's module."""
+    if isinstance(module, Distant):
+        return module.problem(exercise)
     try:
-        return "is still to do" in inspect.getsource(function)
-    except (OSError, TypeError):
-        return False
+        return exercise.learns(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        failure = crashed(exercise, module, error)
+        if "still to do" in failure.message:
+            raise failure from error
+        return failure.message
 
 
 def answer_of(exercise, module, inputs):
     """What the function returns for copies of the inputs; CheckError when it raises, or changes them."""
+    if isinstance(module, Distant):
+        return module.answer(exercise, inputs)
     copies = [copy.deepcopy(x) if isinstance(x, MUTABLE) else x for x in inputs]
     try:
         with np.errstate(all="ignore"):
             answer = exercise.run(module, copies)
-    except NotImplementedError as error:
-        raise CheckError(exercise, "exists", str(error) or "still to do") from error
-    except Exception as error:
-        raise CheckError(exercise, "exists", stopped(error, module)) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # exit() is none of Exception
+        raise crashed(exercise, module, error) from error
     for given, x, name in zip(copies, inputs, argument_names(exercise, module, len(inputs)), strict=True):
         if isinstance(x, MUTABLE) and changed(given, x):
             x_name = "x" if name.startswith("number ") else name

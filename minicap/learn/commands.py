@@ -1,5 +1,6 @@
 """The commands of python -m minicap.learn, each a function of the learner's progress and a console."""
 
+import contextlib
 import difflib
 import itertools
 import shutil
@@ -8,8 +9,8 @@ from dataclasses import dataclass
 
 from ..errors import UserError
 from ..writing import create, replacing
-from .checker import CheckError, check
-from .lessons import LEVELS, BrokenFileError, load, shipped_lesson
+from .judging import AbandonedError, Limits, judge
+from .lessons import LEVELS, BrokenFileError, shipped_lesson, source_of
 from .progress import Progress
 
 FIRST_FAILURE = "This is the exercise, not a broken installation: there is no code yet."
@@ -21,7 +22,7 @@ class Wording:
 
     to_do     about a function that is still to do
     missing   behind "there is no <name>"
-    hint      how to get a hint for the function {name}
+    hint      how to get a hint for the exercise {number}, the function {name}
     """
 
     to_do: str
@@ -33,7 +34,7 @@ IN_A_FILE = Wording(
     to_do="Open exercise.py, read what the function has to return, write it, save, and check again.",
     missing=" in your file; was it renamed or deleted? `python -m minicap.learn diff` shows what changed, `reset` "
             "brings the exercise back",
-    hint="A hint: `python -m minicap.learn hint`")
+    hint="A hint: `python -m minicap.learn hint {number}`")
 
 
 def status(progress, console):
@@ -63,69 +64,87 @@ def start(progress, console, lesson):
     console.say(f"Read   {lesson.path / 'README.md'}\nEdit   {lesson.exercise}\nCheck  python -m minicap.learn check")
 
 
-def check_lesson(progress, console, lesson):
-    """Check the exercises of a lesson in order, up to the first that is wrong; returns whether all are right."""
+def check_lesson(progress, console, lesson, limits=Limits(), abandoned=lambda: False):  # noqa: B008  (it is frozen)
+    """Check the exercises of a lesson; returns whether all are right.
+
+    One that is wrong does not keep those that do not build on it from being checked.
+    """
     console.say(console.paint(f"Lesson {lesson}", "strong"))
+    wrong = {}  # names of functions
     try:
-        module = load(lesson.exercise)
+        for exercise, error, seconds in judge(lesson, limits, abandoned=abandoned):
+            waits = error is not None and wrong.keys() & {*exercise.needs}
+            progress.note(lesson, exercise, error is None)
+            if error is None:
+                console.say(f"{console.mark('right')} {exercise.number} {exercise.name}"
+                            + console.paint(f"  {seconds:.1f} s", "quiet"))
+                continue
+            if waits or (wrong and is_to_do(error)):  # once is enough
+                needed = console.paint(f"  builds on {' and '.join(sorted(waits))}", "quiet") if waits else ""
+                console.say(f"{console.mark('open')} {exercise.number} {exercise.name}{needed}")
+            else:
+                explain(console, error, IN_A_FILE)
+            wrong[exercise.name] = error
     except BrokenFileError as error:
         console.say(f"{console.mark('wrong')} {error}")
         return False
-    exercises = lesson.exercises()
-    for position, exercise in enumerate(exercises):
-        begun = time.perf_counter()
-        try:
-            check(exercise, module)
-        except CheckError as error:
-            progress.note(lesson, exercise, False)
-            explain(console, error, IN_A_FILE)
-            for other in exercises[position + 1:]:
-                console.say(f"{console.mark('open')} {other.number} {other.name}")
-            return False
-        progress.note(lesson, exercise, True)
-        console.say(f"{console.mark('right')} {exercise.number} {exercise.name}"
-                    + console.paint(f"  {time.perf_counter() - begun:.1f} s", "quiet"))
+    if wrong:
+        return False
     console.say(f"\nAll correct. Compare with the solution: `python -m minicap.learn diff {int(lesson.number)}`; "
                 "continue: `python -m minicap.learn next`.")
     return True
 
 
+def is_to_do(error):
+    """Whether there is no code yet."""
+    return error.stage == "exists" and error.message == "still to do"
+
+
 def explain(console, error, wording):
     """Show what is wrong with an exercise."""
-    still = error.stage == "exists" and "still to do" in error.message
-    console.say(f"{console.mark('open' if still else 'wrong')} {error.exercise.number} {error.exercise.name}")
-    if still and "builds on" not in error.message:
+    exercise = error.exercise
+    console.say(f"{console.mark('open' if is_to_do(error) else 'wrong')} {exercise.number} {exercise.name}")
+    if is_to_do(error):
         console.wrapped(f"still to do. {FIRST_FAILURE} {wording.to_do}")
     else:
         console.wrapped(error.message + wording.missing * (error.stage == "missing"))
-        console.wrapped(wording.hint.format(name=error.exercise.name))
+        console.wrapped(wording.hint.format(name=exercise.name, number=exercise.number))
 
 
-def watch(progress, console, lesson, poll=0.2):
-    """Check again whenever the exercise is saved, until Ctrl-C."""
-    seen = None
+def watch(progress, console, lesson, limits=Limits(), poll=0.2):  # noqa: B008  (it is frozen)
+    """Check again whenever the exercise is saved, until Ctrl-C. A check that still runs then is given up."""
+    checked = None
+
+    def state():
+        try:
+            now = lesson.exercise.stat()
+        except FileNotFoundError:  # an editor replaces the file
+            return checked
+        return now.st_mtime_ns, now.st_size
+
     console.say(f"watching {lesson.exercise}; stop with Ctrl-C")
     while True:
-        try:
-            now = lesson.exercise.stat().st_mtime_ns, lesson.exercise.stat().st_size
-        except FileNotFoundError:  # an editor replaces the file
-            now = seen
-        if now != seen:
-            seen = now
+        if (now := state()) != checked:
+            checked = now
             console.say(console.paint(time.strftime("\n%H:%M:%S"), "quiet"))
-            if check_lesson(Progress(progress.folder), console, lesson):  # with what `hint` has noted meanwhile
-                return
+            with contextlib.suppress(AbandonedError):
+                noted = Progress(progress.folder)  # with what `hint` has noted meanwhile
+                if check_lesson(noted, console, lesson, limits, abandoned=lambda: state() != checked):
+                    return
         time.sleep(poll)
 
 
-def hint(progress, console, lesson):
-    """The next hint for the first exercise that is not right yet."""
+def hint(progress, console, lesson, number=None):
+    """The next hint for an exercise, by default for the first that is not right yet."""
     passed = progress.passed(lesson)
-    exercise = next((e for e in lesson.exercises() if e.number not in passed), None)
-    if exercise is None:
+    wanted = [e for e in lesson.exercises() if e.number == number or (number is None and e.number not in passed)]
+    if not wanted and number is not None:
+        raise UserError(f"there is no exercise {number}; lesson {lesson.number} has "
+                        f"{', '.join(e.number for e in lesson.exercises())}")
+    if not wanted:
         console.say("All exercises of this lesson are correct; no hint is needed.")
         return
-    show_hint(console, lesson, exercise, progress.hint(lesson, exercise, len(LEVELS)))
+    show_hint(console, lesson, wanted[0], progress.hint(lesson, wanted[0], len(LEVELS)))
 
 
 def show_hint(console, lesson, exercise, level):
@@ -141,7 +160,7 @@ def show_hint(console, lesson, exercise, level):
 
 def diff(console, lesson):
     """Show the differences between the learner's file and the solution."""
-    mine, theirs = (path.read_text(encoding="utf-8").splitlines() for path in (lesson.exercise, the_solution(lesson)))
+    mine, theirs = (source_of(path).splitlines() for path in (lesson.exercise, the_solution(lesson)))
     lines = list(difflib.unified_diff(mine, theirs, "exercise.py (yours)", "solution.py", lineterm=""))
     for line in lines:
         console.say(console.paint(line, {"+": "right", "-": "wrong"}[line[0]]) if line[0] in "+-" else line)
@@ -159,8 +178,8 @@ def the_solution(lesson):
     return lesson.solution
 
 
-def reset(console, lesson):
-    """Restore the exercise to its original state; the present file is saved beside it."""
+def reset(progress, console, lesson):
+    """Restore the exercise to its original state; the present file is saved beside it, and nothing counts as solved."""
     fresh = shipped_lesson(lesson.topic).exercise
     if fresh.resolve() == lesson.exercise.resolve():
         raise UserError("in a clone of the project, restore the exercise with `git checkout`; reset is for a folder "
@@ -170,6 +189,7 @@ def reset(console, lesson):
     shutil.copyfile(lesson.exercise, backup)
     with replacing(lesson.exercise) as partial:
         shutil.copyfile(fresh, partial)
+    progress.forget(lesson)
     console.say(f"{lesson.exercise} is in its original state; your version is in {backup.name}")
 
 

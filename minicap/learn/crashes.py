@@ -31,6 +31,9 @@ EXPLAINED = (  # (exception, pattern of its message, what it means)
     (NameError, "", "Is it spelled as in its definition? Was it defined in another function, or is an import missing?"),
     (AttributeError, r"'NoneType'", "Something is None there. A function without a return gives that."),
     (RecursionError, "", "The function calls itself without end."),
+    (SystemExit, "", "That ends Python. To end a function, use return."),
+    (EOFError, "EOF when reading a line", "Nobody answers input() during a check: what a function needs is in its "
+     "arguments."),
 )
 
 
@@ -40,8 +43,14 @@ def stopped(error, module):
     lines = [f"line {line} of your {where}: `{source}`" if n == 0 else f"called in line {line}: `{source}`"
              for n, (line, source) in enumerate(reversed(lines_of(error, module)))]
     meaning = meaning_of(error)
-    return (f"it stopped with {type(error).__name__}: {error}" + (f" ({', '.join(lines[:3])})" if lines else "")
+    return (f"it stopped with {described(error)}" + (f" ({', '.join(lines[:3])})" if lines else "")
             + (f". {meaning}" if meaning else ""))
+
+
+def described(error):
+    """ZeroDivisionError: division by zero"""
+    words = "" if isinstance(error, SystemExit) and error.code is None else str(error)
+    return type(error).__name__ + f": {words}" * bool(words)
 
 
 def meaning_of(error):

@@ -7,12 +7,16 @@
     NN_topic/check.py       EXERCISES, what the checker requires
 """
 
+import codecs
+import contextlib
 import importlib.util
+import io
 import itertools
 import re
 import sys
+import tokenize
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypedDict
@@ -20,6 +24,7 @@ from typing import TypedDict
 from ..errors import UserError
 from ..files import decode_text, existing_file
 from ..schema import Count, fitting
+from .crashes import described, lines_of
 
 LEVELS = ("idea", "shapes", "skeleton")
 
@@ -82,12 +87,20 @@ class Lesson:
         return self.path / "solution.py"
 
     def exercises(self):
-        """The exercises for the checker, in order."""
-        return self._check.EXERCISES
+        """The exercises for the checker, in order, with the numbers that they have in this folder."""
+        return self._exercises
 
     @cached_property
-    def _check(self):
-        return load(self.path / "check.py")
+    def checked_by(self):
+        """The check.py that counts: the one that minicap came with, and not a copy, which anybody can change."""
+        shipped = next((lesson for lesson in find_lessons(shipped_lessons()) if lesson.topic == self.topic), self)
+        return shipped.path / "check.py"
+
+    @cached_property
+    def _exercises(self):
+        exercises = load(self.checked_by).EXERCISES
+        return [replace(exercise, number=f"{int(self.number)}.{exercise.number.partition('.')[2]}")
+                for exercise in exercises]
 
     def __str__(self):
         return f"{self.number} {self.title}"
@@ -130,8 +143,11 @@ def helper(topic, name):
     return load(shipped_lesson(topic).path / name)
 
 
-def load(path):
-    """The module in a file, executed anew each time; BrokenFileError states why a learner's file cannot be executed."""
+def load(path, source=None):
+    """The module in a file, executed anew each time; BrokenFileError states why a learner's file cannot be executed.
+
+    ``source`` is its text, if it was read before.
+    """
     path = Path(path)
     name = f"lesson_{re.sub(r'[^0-9a-z]', '_', path.parent.name)}_{path.stem}_{next(_numbers)}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -139,14 +155,33 @@ def load(path):
     sys.modules[name] = module  # dataclasses and inspect look up classes there
     try:
         # Compiled here, without __pycache__, where two versions saved within a second have the same time stamp.
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+        exec(compile(source_of(path) if source is None else source, str(path), "exec"), module.__dict__)
     except SyntaxError as error:
         raise BrokenFileError(f"{path.name}, line {error.lineno}: Python cannot read this: {error.msg}") from error
-    except Exception as error:
-        raise BrokenFileError(f"{path.name} stopped while it was read: {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # exit() is none of Exception
+        lines = lines_of(error, module)
+        where = f", line {lines[-1][0]}: `{lines[-1][1]}`" if lines else ""
+        raise BrokenFileError(f"{path.name}{where} stopped while the file was read: {described(error)}") from error
     finally:
         del sys.modules[name]
     return module
+
+
+def source_of(path):
+    """The text of a Python file, in the encoding that a byte order mark or its first lines name; else UTF-8."""
+    data = Path(path).read_bytes()
+    if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        with contextlib.suppress(SyntaxError, UnicodeDecodeError):
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+            return data.decode(encoding)
+    try:
+        return decode_text(data)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BrokenFileError(f"{Path(path).name}, line {line}: this is not text in UTF-8; save the file as UTF-8") \
+            from error
 
 
 class BrokenFileError(UserError):

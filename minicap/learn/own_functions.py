@@ -13,6 +13,8 @@ import numpy as np
 from .. import conv, recurrent
 from ..errors import UserError
 from ..layer import Cache
+from .checker import to_do
+from .crashes import described
 from .lessons import load, the_lesson
 from .measure import measure
 
@@ -70,28 +72,41 @@ def part_of(lesson, lessons):
 
 
 def functions_of(lesson, part):
-    """The learner's functions by name; UserError when one is missing or still to do."""
-    from .checker import is_to_do
-
+    """The learner's functions by name; UserError when one is missing."""
     module = load(lesson.exercise)
     for name in part.names:
-        if not callable(getattr(module, name, None)) or is_to_do(getattr(module, name)):
-            raise UserError(f"{name} of lesson {lesson.number} is still to do; write it first, `python -m "
-                            f"minicap.learn start {int(lesson.number)}` shows where")
+        if not callable(getattr(module, name, None)):
+            raise still_to_do(name, lesson)
     return {name: getattr(module, name) for name in part.names}
+
+
+def still_to_do(name, lesson):
+    return UserError(f"{name} of lesson {lesson.number} is still to do; write it first, `python -m minicap.learn start "
+                     f"{int(lesson.number)}` shows where")
 
 
 def check_parity(lesson, part, functions):
     """(seconds of the learner's functions, and of the library's) for the same inputs; UserError unless they agree."""
-    answers = [part.answers(which) for which in (functions, part.library)]
+    check = f"`python -m minicap.learn check {int(lesson.number)}` tells you more"
+    try:
+        yours = part.answers(functions)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # exit() is none of Exception
+        if name := to_do(error):
+            raise still_to_do(name, lesson) from error
+        raise UserError(f"{part.title} of lesson {lesson.number} stopped with {described(error)}; {check}") from error
+    answers = [yours, part.answers(part.library)]
+    if len(answers[0]) != len(answers[1]):
+        raise UserError(f"{part.title} of lesson {lesson.number} returns {len(answers[0])} arrays, and the library "
+                        f"{len(answers[1])}; {check}")
     seconds = [measure(functools.partial(part.answers, which)) for which in (functions, part.library)]
     for i, (got, right) in enumerate(zip(*answers, strict=True)):
         right = np.asarray(right)
         off = np.abs(np.asarray(got, np.float64) - right).max() if np.shape(got) == right.shape else np.inf
         if not off <= TOLERANCE * max(1.0, np.abs(right).max()):
             raise UserError(f"{part.title} of lesson {lesson.number} does not agree with the library (result "
-                            f"{i + 1} is off by {off:.2g}); `python -m minicap.learn check {int(lesson.number)}` tells "
-                            "you more")
+                            f"{i + 1} is off by {off:.2g}); {check}")
     return seconds
 
 

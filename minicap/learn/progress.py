@@ -86,8 +86,15 @@ class Progress:
         return set(self.passed(lesson)) >= {exercise.number for exercise in lesson.exercises()}
 
     def next_lesson(self):
-        """The first lesson that is not finished, or None."""
-        return next((lesson for lesson in self.lessons if not self.finished(lesson)), None)
+        """The first lesson that is not finished, from the one that was started last on, and then from 0 on; or None."""
+        topics = [lesson.topic for lesson in self.lessons]
+        here = topics.index(self.state["lesson"]) if self.state["lesson"] in topics else 0
+        return next((lesson for lesson in self.lessons[here:] + self.lessons[:here] if not self.finished(lesson)), None)
+
+    def forget(self, lesson):
+        """No exercise of the lesson counts as right any more."""
+        self.state["passed"].pop(lesson.topic, None)
+        self.save()
 
     def note(self, lesson, exercise, is_right):
         """Store the result of a check of an exercise."""

@@ -29,6 +29,8 @@ CRASHES = {  # the line as a learner writes it: a few words of what it means
     "xx": "spelled",
     "[].append(1).shape": "without a return",
     "answer(x)": "without end",
+    "exit()": "use return",
+    "(_ for _ in ()).throw(EOFError('EOF when reading a line'))": "Nobody answers input()",
     "1 / 0": None,
 }
 

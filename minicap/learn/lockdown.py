@@ -1,0 +1,154 @@
+"""What the code of somebody else may not do on this machine, as far as the system can forbid it.
+
+    Linux     namespaces (the program ``unshare``): no network, no process but its own in sight
+              Landlock (Linux 5.13): files are written in one folder alone, no program is started; since 6.7 no TCP,
+              since 6.12 no signals to other processes
+    POSIX     limits of memory (not on macOS), file sizes and time
+    anywhere  a hook of Python refuses network, processes, signals and files elsewhere. It is no wall: who knows Python
+              well enough gets around it
+
+Reading is not forbidden: whatever this user may read, their code may read, the solutions included.
+"""
+
+import contextlib
+import ctypes
+import functools
+import os
+import shutil
+import subprocess
+import sys
+
+PREFIXES = (["unshare", "--user", "--map-current-user", "--net", "--pid", "--ipc", "--fork", "--kill-child"],
+            ["unshare", "--net", "--pid", "--ipc", "--fork", "--kill-child"])  # for root where user namespaces are off
+LARGEST_FILE = 1 << 28
+FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn",
+             "os.startfile", "os.kill", "os.killpg", "pty.spawn", "socket.connect", "socket.bind", "socket.sendto",
+             "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "ctypes.dlopen",
+             "ctypes.dlsym", "gc.get_objects", "gc.get_referrers", "gc.get_referents")
+OF_PATHS = {"os.remove": 1, "os.rename": 2, "os.link": 2, "os.mkdir": 1, "os.rmdir": 1, "os.truncate": 1,
+            "os.chmod": 1, "os.chown": 1, "os.utime": 1, "os.symlink": 2}  # {event: how many paths it names}
+
+
+@functools.cache
+def prefix():
+    """The command that starts another one without network, out of sight of other processes; [] if there is none."""
+    for command in PREFIXES if sys.platform == "linux" and shutil.which("unshare") else ():
+        if subprocess.run([*command, "true"], capture_output=True).returncode == 0:
+            return command
+    return []
+
+
+def what_holds():
+    """What is kept from the code of others on this machine, as a sentence."""
+    landlock = _landlock_version()
+    network = ("no network" if prefix() else "network: refused by Python alone, UDP by nothing else" if landlock >= 4
+               else "network: refused by Python alone")
+    writes = "writing: in a temporary folder alone" if landlock else "writing elsewhere: refused by Python alone"
+    signals = "other processes: out of reach" if prefix() or landlock >= 6 else "other processes: refused by Python alone"
+    memory = "memory: limited" if sys.platform == "linux" else "memory: not limited on this system"
+    return f"{network}; {writes}; {signals}; {memory}"
+
+
+def lock(folder, memory):
+    """From now on this process writes into ``folder`` alone, and takes ``memory`` bytes more than it has."""
+    _limit(memory)
+    _landlock(folder)
+    sys.addaudithook(_hook(os.path.realpath(folder)))
+
+
+def _limit(memory):
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
+        with open("/proc/self/statm") as file:
+            memory += int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+# ----------------------------------------------------------------------------------------------------------- Landlock
+
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the system calls, on every architecture
+PATH_BENEATH, NO_NEW_PRIVS = 1, 38
+EXECUTE, WRITE_FILE, TRUNCATE = 1, 1 << 1, 1 << 14
+REMOVE_AND_MAKE = sum(1 << n for n in range(4, 13))
+TCP, SIGNALS_AND_SOCKETS = 0b11, 0b11
+
+
+class Ruleset(ctypes.Structure):
+    _fields_ = [("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scopes", ctypes.c_uint64)]
+
+
+class Beneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = [("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32)]
+
+
+def _landlock_version():
+    """0 where there is no Landlock."""
+    if sys.platform != "linux":
+        return 0
+    return max(ctypes.CDLL(None).syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1), 0)
+
+
+def _landlock(folder):
+    version = _landlock_version()
+    if version < 1:
+        return
+    libc, writing = ctypes.CDLL(None), WRITE_FILE | REMOVE_AND_MAKE | (TRUNCATE if version >= 3 else 0)
+    rules = Ruleset(EXECUTE | writing, TCP if version >= 4 else 0, SIGNALS_AND_SOCKETS if version >= 6 else 0)
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    fd = libc.syscall(CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(size), 0)
+    for path, allowed in ((folder, writing), (os.devnull, writing & (WRITE_FILE | TRUNCATE))):
+        place = os.open(path, os.O_PATH)
+        libc.syscall(ADD_RULE, fd, PATH_BENEATH, ctypes.byref(Beneath(allowed, place)), 0)
+        os.close(place)
+    libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0)
+    if libc.syscall(RESTRICT_SELF, fd, 0):
+        raise OSError("Landlock refuses its own rules")
+    os.close(fd)
+
+
+# ----------------------------------------------------------------------------------------------------------- the hook
+
+def _hook(folder):
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    allowed, forbidden, of_paths, realpath = (folder + os.sep, os.devnull), frozenset(FORBIDDEN), dict(OF_PATHS), \
+        os.path.realpath
+
+    def refuse(what):
+        raise PermissionError(f"{what} is not allowed while exercises are graded")
+
+    def check(path, folder_fd=-1):
+        if isinstance(path, int):
+            return
+        if isinstance(folder_fd, int) and folder_fd >= 0:
+            path = os.path.join(_path_of(folder_fd), os.fsdecode(path))
+        path = realpath(os.fsdecode(path))
+        if path != folder and not path.startswith(allowed):
+            refuse(f"writing to {path}")
+
+    def hook(event, arguments):
+        if event in forbidden:
+            refuse(event)
+        if event == "open" and isinstance(arguments[2], int) and arguments[2] & writing:
+            check(arguments[0])
+        elif event in of_paths:
+            count = of_paths[event]
+            # Behind the paths stand the folders that they are relative to, if any.
+            folders = [n for n in arguments[count:] if isinstance(n, int)][-count:] if event in (
+                "os.remove", "os.rename", "os.link", "os.rmdir", "os.mkdir") else []
+            for path, folder_fd in zip(arguments[:count], [*folders, *[-1] * count], strict=False):
+                if event != "os.symlink" or path is arguments[1]:
+                    check(path, folder_fd)
+
+    return hook
+
+
+def _path_of(fd):
+    if sys.platform == "darwin":
+        import fcntl
+
+        return os.fsdecode(fcntl.fcntl(fd, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+    return os.readlink(f"/proc/self/fd/{fd}")
