@@ -120,14 +120,16 @@ def main(argv=None):
 
         own_functions.main(console, progress, arguments.mine.split(","), others)
         return 0
-    number, _, of_exercise = (arguments.number or "").partition(".")
+    number, of_exercise = arguments.number, ""
+    if number and arguments.command == "hint":
+        number, _, of_exercise = number.partition(".")
     lesson = the_lesson(progress.lessons, number) if number else progress.current
     if arguments.command == "start":
         commands.start(progress, console, lesson)
     elif arguments.command == "check":
         limits = Limits(arguments.seconds)
         if arguments.all and number:
-            raise UserError(f"--all checks all lessons; leave out {arguments.number}, or --all")
+            raise UserError(f"--all checks all lessons; leave out {number}, or --all")
         if arguments.all or arguments.json:
             from . import grading
 

@@ -14,8 +14,8 @@ at the first thing that is wrong:
 When numbers are wrong, diagnosis.py looks for a known mistake that explains them. If there is none, the checker shows
 the worst number and the correct one.
 
-The learner's code is called in three functions only, check_exists, answer_of and problem_of. Where it runs in a process of
-its own, a :class:`Distant` module stands for it here.
+The learner's code is called in three functions only, check_exists, answer_of and problem_of. Where it runs in a process
+of its own, a :class:`Distant` module stands for it here.
 """
 
 import contextlib

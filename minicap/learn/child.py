@@ -23,8 +23,6 @@ from .checker import CheckError, Distant, answer_of, check, check_exists, proble
 from .crashes import stopped
 from .lessons import BrokenFileError, Lesson, load
 
-END = 1 << 20  # bytes of a traceback's file that are worth reading
-
 
 class Told(Distant):
     """A module whose answers are told, too."""
@@ -61,7 +59,7 @@ def main():
     os.dup2(2, 1)  # what they print is no answer
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     show_text_only()
-    traces = open(job["traces"], "a", encoding="utf-8")
+    traces = os.open(job["traces"], os.O_WRONLY | os.O_APPEND)
     faulthandler.enable(traces)
     exit_at_once = os._exit
 

@@ -123,13 +123,17 @@ def watch(progress, console, lesson, limits=Limits(), poll=0.2):  # noqa: B008  
         return now.st_mtime_ns, now.st_size
 
     console.say(f"watching {lesson.exercise}; stop with Ctrl-C")
+
+    def saved_since(before):
+        return lambda: state() != before
+
     while True:
         if (now := state()) != checked:
             checked = now
             console.say(console.paint(time.strftime("\n%H:%M:%S"), "quiet"))
             with contextlib.suppress(AbandonedError):
                 noted = Progress(progress.folder)  # with what `hint` has noted meanwhile
-                if check_lesson(noted, console, lesson, limits, abandoned=lambda: state() != checked):
+                if check_lesson(noted, console, lesson, limits, abandoned=saved_since(now)):
                     return
         time.sleep(poll)
 

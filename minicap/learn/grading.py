@@ -5,12 +5,12 @@ their check.py and progress.json are not looked at. judging.py runs it, with wha
 """
 
 import csv
+import functools
 import io
 import json
 import sys
 import time
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from ..errors import UserError
 from ..paths import expanded
@@ -37,6 +37,16 @@ class Result:
             self.right.append(number)
         else:
             self.wrong[number] = error
+
+    def note_all(self, exercises, verdicts, also=lambda exercise, is_right: None):
+        """Note what :func:`.judge` yields."""
+        try:
+            for exercise, (_, error, _) in zip(exercises, verdicts, strict=True):
+                also(exercise, error is None)
+                self.note(exercise.number, error and error.message)
+        except BrokenFileError as error:
+            for exercise in exercises:
+                self.note(exercise.number, str(error))
 
     @property
     def total(self):
@@ -76,15 +86,9 @@ def graded(folder, files, lessons, limits):
             for exercise in exercises:
                 result.note(exercise.number, source)
             continue
-        left = max(until - time.monotonic(), 0.0)
-        try:
-            # Exercises have the numbers of our folder, whatever theirs is called.
-            verdicts = judge(Lesson(path), replace(limits, total=left), source)
-            for exercise, (_, error, _) in zip(exercises, verdicts, strict=True):
-                result.note(exercise.number, error and error.message)
-        except BrokenFileError as error:
-            for exercise in exercises:
-                result.note(exercise.number, str(error))
+        left = replace(limits, total=max(until - time.monotonic(), 0.0))
+        # Exercises have the numbers of our folder, whatever theirs is called.
+        result.note_all(exercises, judge(Lesson(path), left, source))
     return result
 
 
@@ -106,8 +110,7 @@ def lesson_files(folder, lessons):
         except BrokenFileError as error:
             files[lesson.topic] = None, str(error)
             continue
-        untouched = source.split() == source_of(lesson.exercise).split()
-        files[lesson.topic] = (None, TO_DO) if untouched else (path, source)
+        files[lesson.topic] = (None, TO_DO) if is_untouched(source, lesson) else (path, source)
     return files
 
 
@@ -174,26 +177,24 @@ def check_own(progress, console, lessons, limits, in_json):
         return 0 if all([check_lesson(progress, console, lesson, limits) for lesson in lessons]) and lessons else 1
     result = Result(str(progress.folder))
     for lesson in lessons:
-        exercises = lesson.exercises()
-        try:
-            for exercise, error, _ in judge(lesson, limits):
-                progress.note(lesson, exercise, error is None)
-                result.note(exercise.number, error and error.message)
-        except BrokenFileError as error:
-            for exercise in exercises:
-                result.note(exercise.number, str(error))
+        result.note_all(lesson.exercises(), judge(lesson, limits), functools.partial(progress.note, lesson))
     console.say(json.dumps(as_json(result), indent=1))
     return 0 if lessons and not result.wrong else 1
 
 
 def written(lessons):
     """Those whose exercise.py is not as it came."""
-    return [lesson for lesson in lessons if not untouched(lesson)]
+    shipped = {lesson.topic: lesson for lesson in find_lessons(shipped_lessons())}
+
+    def is_written(lesson):
+        try:
+            return lesson.topic not in shipped or not is_untouched(source_of(lesson.exercise), shipped[lesson.topic])
+        except BrokenFileError:
+            return True
+
+    return list(filter(is_written, lessons))
 
 
-def untouched(lesson):
-    shipped = next((other for other in find_lessons(shipped_lessons()) if other.topic == lesson.topic), None)
-    try:
-        return shipped is not None and source_of(lesson.exercise).split() == source_of(shipped.exercise).split()
-    except BrokenFileError:
-        return False
+def is_untouched(source, shipped):
+    """Whether an exercise is as it came, but for spaces."""
+    return source.split() == source_of(shipped.exercise).split()

@@ -44,7 +44,7 @@ class AbandonedError(Exception):
     """Nobody waits for the result any more."""
 
 
-def judge(lesson, limits=Limits(), source=None, abandoned=lambda: False):  # noqa: B008  (it is frozen)
+def judge(lesson, limits=Limits(), source=None, abandoned=lambda: False):
     """Yield (exercise, CheckError or None, seconds) for each exercise; BrokenFileError if the file cannot be read.
 
     ``source`` is the text of the file, if it was read before. ``abandoned()``: whether to give up.
@@ -207,7 +207,7 @@ class Pupil(Distant):
             return f"the time for all exercises together was over{where}"
         if late:
             return f"it was stopped after {self.limits.seconds:g} seconds{where}. {LOOP}"
-        if code is not None and code < 0 or code is not None and code > 128:
+        if code is not None and not 0 <= code <= 128:  # of Python itself, or as a program that has started it says it
             number = -code if code < 0 else code - 128
             with contextlib.suppress(ValueError):
                 number = signal.Signals(number).name

@@ -162,8 +162,8 @@ def load(path, source=None):
         raise
     except BaseException as error:  # exit() is none of Exception
         lines = lines_of(error, module)
-        where = f", line {lines[-1][0]}: `{lines[-1][1]}`" if lines else ""
-        raise BrokenFileError(f"{path.name}{where} stopped while the file was read: {described(error)}") from error
+        where = f" (line {lines[-1][0]}: `{lines[-1][1]}`)" if lines else ""
+        raise BrokenFileError(f"{path.name} stopped while it was read: {described(error)}{where}") from error
     finally:
         del sys.modules[name]
     return module

@@ -44,7 +44,8 @@ def what_holds():
     network = ("no network" if prefix() else "network: refused by Python alone, UDP by nothing else" if landlock >= 4
                else "network: refused by Python alone")
     writes = "writing: in a temporary folder alone" if landlock else "writing elsewhere: refused by Python alone"
-    signals = "other processes: out of reach" if prefix() or landlock >= 6 else "other processes: refused by Python alone"
+    apart = prefix() or landlock >= 6
+    signals = "other processes: out of reach" if apart else "other processes: refused by Python alone"
     memory = "memory: limited" if sys.platform == "linux" else "memory: not limited on this system"
     return f"{network}; {writes}; {signals}; {memory}"
 

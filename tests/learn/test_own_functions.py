@@ -190,6 +190,13 @@ def test_what_cannot_be_swapped_in_is_refused_with_a_sentence(course):
     lesson.exercise.write_text(CONVOLUTION.replace("b + sum(", "sum("))
     with pytest.raises(UserError, match=r"does not agree with the library \(result 1 is off by"):
         own_functions.main(Console(io.StringIO()), course, ["09"], [])
-    lesson.exercise.write_text("def conv2d(x, W, b):\n    raise NotImplementedError('exercise 9.1 is still to do')\n")
+    stub = "def conv2d(x, W, b, S, P):\n    raise NotImplementedError('exercise 9.1 is still to do')\n"
+    lesson.exercise.write_text(f"{stub}conv2d_backward = None\n")
+    with pytest.raises(UserError, match="conv2d_backward of lesson 09 is still to do"):
+        own_functions.main(Console(io.StringIO()), course, ["09"], [])
+    lesson.exercise.write_text(CONVOLUTION.replace("CALLS.append(", "exit("))
+    with pytest.raises(UserError, match="lesson 09 stopped with SystemExit: conv2d; .*check 9` tells you more"):
+        own_functions.main(Console(io.StringIO()), course, ["09"], [])
+    lesson.exercise.write_text(stub + "def conv2d_backward(dy, x, W, S, P):\n    return 1, 2, 3\n")
     with pytest.raises(UserError, match="conv2d of lesson 09 is still to do"):
         own_functions.main(Console(io.StringIO()), course, ["09"], [])

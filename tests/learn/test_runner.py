@@ -217,7 +217,7 @@ def test_reset_brings_the_exercise_back_and_keeps_what_was_written(folder, capsy
     assert (folder / "00_how_this_works" / "exercise.before-reset-2.py").read_text() == "second try"
     monkeypatch.chdir(ROOT)
     with pytest.raises(UserError, match="git checkout"):
-        commands.reset(Console(), Progress(shipped_lessons()).lessons[0])
+        commands.reset(clone := Progress(shipped_lessons()), Console(), clone.lessons[0])
 
 
 def test_an_unknown_lesson_is_answered_with_those_there_are(folder):
