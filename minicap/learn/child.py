@@ -2,7 +2,8 @@
 
 It is told on its input what to do, in one line of JSON, and answers on its output with messages of answers.py:
 
-    ("loaded",) or ("broken", why)
+    ("started",)
+    ("loaded",) or ("broken", why)             the learner's file was read, or cannot be
     ("exercise", k)                            the k-th exercise is checked now
     ("answered", what a function returned)     for each time that checker.py has it called
     ("failed", stage, sentence, mistake)       or what went wrong there
@@ -16,6 +17,8 @@ import json
 import os
 import sys
 from pathlib import Path
+
+import numpy as np
 
 from ..terminal import show_text_only
 from .answers import to_bytes
@@ -53,6 +56,15 @@ class Told(Distant):
         return answer
 
 
+def load_libraries():
+    """Load what the fast functions load when they are first called, which is refused later."""
+    from ..conv import conv2d
+    from ..cpu.threads import thread_count
+
+    thread_count()
+    conv2d(*(np.zeros(shape, np.float32) for shape in ((1, 3, 3, 1), (3, 3, 1, 1), 1)))
+
+
 def main():
     job = json.loads(sys.stdin.buffer.readline())
     channel = os.fdopen(os.dup(1), "wb")
@@ -76,7 +88,9 @@ def main():
     if job["lock"]:
         from .lockdown import lock
 
+        load_libraries()
         lock(job["folder"], job["memory"])
+    tell(to_bytes(("started",)))
     os._exit = say_where_and_exit
     faulthandler.dump_traceback_later(job["seconds"], file=traces)  # by a thread of its own, whatever Python does
     try:

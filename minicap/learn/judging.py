@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import UserError
 from . import answers
 from .checker import CheckError, Distant, check
 from .lessons import BrokenFileError, source_of
@@ -88,7 +89,7 @@ class Pupil(Distant):
         self.traces.touch()
         own = Path(self.folder.name, "own")
         own.mkdir()
-        self.deadline, self.is_alive = time.monotonic() + BEGIN + limits.seconds, True
+        self.deadline, self.is_alive = time.monotonic() + BEGIN, True
         environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
         if limits.lock:
             environment |= {name: str(own) for name in ("HOME", "TMPDIR", "TEMP", "TMP")}
@@ -116,6 +117,10 @@ class Pupil(Distant):
 
     def load(self):
         """Wait until the file is read; BrokenFileError where it cannot be."""
+        if self._next() != ("started",):
+            raise UserError("the process for the learner's code does not start (exit code "
+                            f"{self.process.returncode}); is the machine short of memory, or very busy?")
+        self._allow(self.limits.seconds)
         kind, *rest = self._next()
         if kind != "loaded":
             name = self.lesson.exercise.name

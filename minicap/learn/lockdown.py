@@ -25,8 +25,8 @@ FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty"
              "os.startfile", "os.kill", "os.killpg", "pty.spawn", "socket.connect", "socket.bind", "socket.sendto",
              "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "ctypes.dlopen",
              "ctypes.dlsym", "gc.get_objects", "gc.get_referrers", "gc.get_referents")
-OF_PATHS = {"os.remove": 1, "os.rename": 2, "os.link": 2, "os.mkdir": 1, "os.rmdir": 1, "os.truncate": 1,
-            "os.chmod": 1, "os.chown": 1, "os.utime": 1, "os.symlink": 2}  # {event: how many paths it names}
+OF_NAMES = {"os.remove": 1, "os.rename": 2, "os.mkdir": 1, "os.rmdir": 1}  # {event: how many paths it names}
+OF_FILES = {"os.link": 2, "os.truncate": 1, "os.chmod": 1, "os.chown": 1, "os.utime": 1}  # at the end of links
 
 
 @functools.cache
@@ -115,19 +115,24 @@ def _landlock(folder):
 
 def _hook(folder):
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-    allowed, forbidden, of_paths, realpath = (folder + os.sep, os.devnull), frozenset(FORBIDDEN), dict(OF_PATHS), \
-        os.path.realpath
+    forbidden, counts, of_names = frozenset(FORBIDDEN), OF_NAMES | OF_FILES, frozenset(OF_NAMES)
+    realpath, join, split = os.path.realpath, os.path.join, os.path.split
 
     def refuse(what):
         raise PermissionError(f"{what} is not allowed while exercises are graded")
 
-    def check(path, folder_fd=-1):
+    def check(path, folder_fd=-1, follow=True):
         if isinstance(path, int):
             return
-        if isinstance(folder_fd, int) and folder_fd >= 0:
-            path = os.path.join(_path_of(folder_fd), os.fsdecode(path))
-        path = realpath(os.fsdecode(path))
-        if path != folder and not path.startswith(allowed):
+        path = os.fsdecode(path)
+        if folder_fd >= 0:  # what the path is relative to
+            path = join(_path_of(folder_fd), path)
+        if follow:
+            path = realpath(path)
+        else:  # a link itself
+            parent, name = split(path)
+            path = join(realpath(parent), name)
+        if path not in (folder, os.devnull) and not path.startswith(folder + os.sep):
             refuse(f"writing to {path}")
 
     def hook(event, arguments):
@@ -135,14 +140,13 @@ def _hook(folder):
             refuse(event)
         if event == "open" and isinstance(arguments[2], int) and arguments[2] & writing:
             check(arguments[0])
-        elif event in of_paths:
-            count = of_paths[event]
-            # Behind the paths stand the folders that they are relative to, if any.
-            folders = [n for n in arguments[count:] if isinstance(n, int)][-count:] if event in (
-                "os.remove", "os.rename", "os.link", "os.rmdir", "os.mkdir") else []
+        elif event == "os.symlink":
+            check(arguments[1], follow=False)
+        elif event in counts:
+            count = counts[event]
+            folders = [n for n in arguments[count:] if isinstance(n, int)][-count:] if event in of_names else []
             for path, folder_fd in zip(arguments[:count], [*folders, *[-1] * count], strict=False):
-                if event != "os.symlink" or path is arguments[1]:
-                    check(path, folder_fd)
+                check(path, folder_fd, follow=event not in of_names)
 
     return hook
 

@@ -195,7 +195,7 @@ def test_what_cannot_be_swapped_in_is_refused_with_a_sentence(course):
     with pytest.raises(UserError, match="conv2d_backward of lesson 09 is still to do"):
         own_functions.main(Console(io.StringIO()), course, ["09"], [])
     lesson.exercise.write_text(CONVOLUTION.replace("CALLS.append(", "exit("))
-    with pytest.raises(UserError, match="lesson 09 stopped with SystemExit: conv2d; .*check 9` tells you more"):
+    with pytest.raises(UserError, match=r"lesson 09 stopped with SystemExit: conv2d; .*check 9` tells you more"):
         own_functions.main(Console(io.StringIO()), course, ["09"], [])
     lesson.exercise.write_text(stub + "def conv2d_backward(dy, x, W, S, P):\n    return 1, 2, 3\n")
     with pytest.raises(UserError, match="conv2d of lesson 09 is still to do"):

@@ -144,7 +144,7 @@ def test_a_known_mistake_is_explained_and_the_exercises_after_it_wait(folder, ca
 
 @pytest.mark.parametrize(("source", "sentence"), [
     ("def numbers_in(H, W, C)\n    return 1\n", "line 1: Python cannot read this"),
-    ("import nothing_of_this_name\n", "stopped while it was read: ModuleNotFoundError"),
+    ("import nothing_of_this_name\n", "nothing_of_this_name' (line 1: `import"),
     ("def numbers_in(H, W):\n    return H * W\n", "takes 2 positional arguments but 3 were given"),
     ("def numbers_in(H, W, C):\n    return H / 0\n", "division by zero (line 2 of your file: `return H / 0`)"),
     ("numbers_in = 18\n", "and not a function"),
@@ -155,6 +155,72 @@ def test_a_known_mistake_is_explained_and_the_exercises_after_it_wait(folder, ca
 def test_whatever_is_in_the_file_the_answer_is_a_sentence(folder, capsys, source, sentence):
     exercise(folder).write_text(source)
     assert sentence in " ".join(said(capsys, "check", "0", code=1).split())
+
+
+def test_a_file_may_be_saved_with_a_byte_order_mark_and_in_the_encoding_that_it_names(folder, capsys):
+    right = RIGHT.encode()
+    for text in (b"\xef\xbb\xbf" + right, RIGHT.encode("utf-16"), b"# coding: latin-1\n# \xe9\n" + right):
+        exercise(folder).write_bytes(text)
+        said(capsys, "check", "0")
+        said(capsys, "diff", "0")
+    exercise(folder).write_bytes(RIGHT.encode() + b"# \xe9\n")
+    assert "exercise.py, line 3: this is not text in UTF-8" in said(capsys, "check", "0", code=1)
+
+
+def test_only_what_happens_makes_a_function_still_to_do(folder, capsys):
+    stub = 'raise NotImplementedError("exercise 0.1 is still to do")'
+    exercise(folder).write_text(f"def numbers_in(H, W, C):\n    \"\"\"It said: {stub[:29]} is still to do.\"\"\"\n"
+                                f"    # {stub}\n    return H * W * C\n    {stub}\n")
+    said(capsys, "check", "0")
+    exercise(folder).write_text(f"def numbers_in(H, W, C):\n    number = H * W\n    {stub}\n")
+    assert "This is the exercise" in said(capsys, "check", "0", code=1)
+
+
+def test_the_check_that_counts_is_the_one_of_the_package(folder, capsys):
+    for forged in ("EXERCISES = []\n", "raise SystemExit\n", ""):
+        exercise(folder).with_name("check.py").write_text(forged)
+        assert "0.1 numbers_in" in said(capsys, "check", "0", code=1)
+    assert "0/1" in said(capsys, "status").splitlines()[0]
+
+
+def test_an_exercise_does_not_wait_for_one_that_it_does_not_need(folder, capsys):
+    """Of lesson 3 the second is wrong and the third builds on it; lesson 25's others do without its first."""
+    shutil.copy(folder / "25_gpu" / "solution.py", exercise(folder, "25"))
+    text = exercise(folder, "25").read_text()
+    exercise(folder, "25").write_text(text + "\n\ndef array_module(*arrays):\n"
+                                      "    raise NotImplementedError('exercise 25.1 is still to do')\n")
+    lines = said(capsys, "check", "25", code=1).splitlines()
+    assert lines[1].startswith("· 25.1") and [line for line in lines if line.startswith("✓ 25.3")]
+    assert [line for line in lines if "25.2" in line] == ["· 25.2 softmax  builds on array_module"]
+    assert said(capsys, "hint", "25.3").startswith("25.3 ")
+    with pytest.raises(UserError, match=r"there is no exercise 25\.9; lesson 25 has 25\.1, "):
+        main(["hint", "25.9"])
+
+
+def test_next_goes_on_from_where_you_are_and_a_reset_lesson_is_not_done(folder, capsys):
+    shutil.copy(folder / "07_convolution" / "solution.py", exercise(folder, "07"))
+    said(capsys, "start", "7")
+    said(capsys, "check")
+    assert "Lesson 08" in said(capsys, "next")
+    assert "✓ 07" in said(capsys, "status")
+    said(capsys, "reset", "7")
+    assert "· 07" in said(capsys, "status")
+    said(capsys, "start", "26")
+    assert "Lesson 26" in said(capsys, "next")
+
+
+def test_all_lessons_that_something_was_written_in_are_checked_and_json_is_for_programs(folder, capsys):
+    assert "Nothing was written yet" in said(capsys, "check", "--all", code=1)
+    exercise(folder).write_text(RIGHT)
+    assert said(capsys, "check", "--all").count("Lesson") == 1
+    exercise(folder, "03").write_text("print('{}')\nexit()\n")
+    found = json.loads(said(capsys, "check", "--all", "--json", code=1))
+    assert (found["right"], found["of"]) == (1, 4)
+    assert found["exercises"]["0.1"] == {"right": True, "error": None}
+    assert "SystemExit (line 2: `exit()`)" in found["exercises"]["3.2"]["error"]
+    assert json.loads(said(capsys, "check", "0", "--json"))["of"] == 1
+    with pytest.raises(UserError, match="--all checks all lessons; leave out 3, or --all"):
+        main(["check", "3", "--all"])
 
 
 def test_two_saves_within_the_same_second_are_both_seen(folder, capsys):
