@@ -50,6 +50,7 @@ def add_commands(parser):
     table.add_argument("--csv", action="store_true", help="print a table: a row for each folder, a column for each "
                        "exercise")
     table.add_argument("--json", action="store_true", help="print JSON, with what is wrong with each exercise")
+    grade.add_argument("--exit-code", action="store_true", help="exit with 1 unless all exercises of all are right")
     grade.add_argument("--lessons", metavar="N,N", help="only these, such as 3,4 (default: all)")
     grade.add_argument("--seconds", type=positive, default=60, metavar="S",
                        help="stop an exercise that takes longer (default: 60)")
@@ -98,8 +99,7 @@ def main(argv=None):
     if arguments.command == "grade":
         from . import grading
 
-        grading.main(console, arguments)
-        return 0
+        return grading.main(console, arguments)
     progress = Progress(find_folder())
     if progress.renumbered and not getattr(arguments, "json", False):
         console.say("Some lessons have other numbers than when you were last here. What you solved counts as before: "

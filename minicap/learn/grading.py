@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import UserError
 from ..paths import expanded
 from .commands import check_lesson
-from .judging import Limits, judge
+from .judging import TIME_OVER, Limits, judge
 from .lessons import BrokenFileError, Lesson, find_lessons, shipped_lessons, source_of, the_lesson
 from .lockdown import what_holds
 
@@ -45,8 +45,11 @@ class Result:
                 also(exercise, error is None)
                 self.note(exercise.number, error and error.message)
         except BrokenFileError as error:
-            for exercise in exercises:
-                self.note(exercise.number, str(error))
+            self.note_none(exercises, str(error))
+
+    def note_none(self, exercises, why):
+        for exercise in exercises:
+            self.note(exercise.number, why)
 
     @property
     def total(self):
@@ -54,7 +57,7 @@ class Result:
 
 
 def main(console, arguments):
-    """Print what is right in each of the folders."""
+    """Print what is right in each of the folders; returns the exit code."""
     lessons = find_lessons(shipped_lessons())
     if arguments.lessons:
         lessons = [the_lesson(lessons, number.strip()) for number in arguments.lessons.split(",")]
@@ -72,6 +75,7 @@ def main(console, arguments):
     elif arguments.csv:
         numbers = [exercise.number for lesson in lessons for exercise in lesson.exercises()]
         console.say(as_csv(results, numbers))
+    return 1 if arguments.exit_code and any(result.wrong for result in results) else 0
 
 
 def graded(folder, files, lessons, limits):
@@ -83,12 +87,13 @@ def graded(folder, files, lessons, limits):
         path, source = files.get(lesson.topic, (None, NOT_THERE))
         exercises = lesson.exercises()
         if path is None:  # it cannot be read, or nothing was written: no need to run it
-            for exercise in exercises:
-                result.note(exercise.number, source)
+            result.note_none(exercises, source)
             continue
-        left = replace(limits, total=max(until - time.monotonic(), 0.0))
-        # Exercises have the numbers of our folder, whatever theirs is called.
-        result.note_all(exercises, judge(Lesson(path), left, source))
+        left = until - time.monotonic()
+        if left > 0:  # the numbers of exercises are those of our folder, whatever theirs is called
+            result.note_all(exercises, judge(Lesson(path), replace(limits, total=left), source))
+        else:
+            result.note_none(exercises, TIME_OVER)
     return result
 
 

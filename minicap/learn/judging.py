@@ -28,6 +28,7 @@ from .lockdown import prefix
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from minicap.learn.child import main; main()"
 GRACE = 1.0  # seconds in which the child can still say where it is
 BEGIN = 60.0  # seconds that Python and the library may take to start
+TIME_OVER = "the time for all exercises together was over"
 LOOP = "Is there a loop that never ends, or is something waited for that never comes?"
 
 
@@ -209,7 +210,7 @@ class Pupil(Distant):
         line = self._line()
         where = f" (line {line[0]} of your file: `{line[1]}`)" if line else ""
         if late and time.monotonic() >= self.until:
-            return f"the time for all exercises together was over{where}"
+            return f"{TIME_OVER}{where}"
         if late:
             return f"it was stopped after {self.limits.seconds:g} seconds{where}. {LOOP}"
         if code is not None and not 0 <= code <= 128:  # of Python itself, or as a program that has started it says it

@@ -9,7 +9,7 @@ import pytest
 from minicap.learn.checker import check
 from minicap.learn.diagnosis import is_numeric, ways
 from minicap.learn.exercises import CheckError, Exercise
-from minicap.learn.lessons import find_lessons, shipped_lessons
+from minicap.learn.lessons import find_lessons, load, shipped_lessons
 
 
 def module(**functions):
@@ -133,3 +133,15 @@ def test_shapes_and_types_come_before_values(function, words):
     exercise = Exercise("1.1", "double", ("y",), lambda x: 2 * x, example=((np.array([2.0]),), np.array([4.0])))
     found = failure(exercise, function)
     assert found.stage == "shape" and words in found.message
+
+
+@pytest.mark.parametrize("lesson", find_lessons(shipped_lessons()), ids=lambda lesson: lesson.path.name)
+def test_an_exercise_says_which_function_that_it_builds_on_is_still_to_do(lesson):
+    stubs = load(lesson.exercise)
+    for exercise in lesson.exercises():
+        for name in exercise.needs:
+            solution = load(lesson.solution)
+            setattr(solution, name, getattr(stubs, name))
+            with pytest.raises(CheckError) as error:
+                check(exercise, solution)
+            assert error.value.message == f"it builds on {name}, which is still to do"

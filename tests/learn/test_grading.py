@@ -4,19 +4,32 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from minicap.errors import UserError
-from minicap.learn import lockdown
-from minicap.learn.__main__ import main
+from minicap.learn import judging, lockdown
+from minicap.learn.__main__ import main, parser
 from minicap.learn.lessons import find_lessons, shipped_lessons
 
+ROOT = Path(__file__).resolve().parents[2]
 RIGHT = "def numbers_in(H, W, C):\n    return H * W * C\n"
 WRONG = "def numbers_in(H, W, C):\n    return H * W + C\n"
 LESSONS = [lesson for lesson in find_lessons(shipped_lessons()) if lesson.number in ("00", "03")]
+STUB = LESSONS[1].exercise.read_text()
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch):
+    """What does not end is given up soon."""
+    monkeypatch.setattr(judging, "GRACE", 0.4)
+
+
 HOSTILE = {
     "patches the checker": "import minicap.learn.checker as c, minicap.learn.diagnosis as d\n"
                            "c.check = c.compare = c.check_shapes = lambda *a, **k: None\n"
@@ -37,33 +50,47 @@ def folder(root, name, exercise, linear=None):
     for lesson in LESSONS:
         path = root / name / lesson.path.name
         shutil.copytree(lesson.path, path)
-        (path / "exercise.py").write_text(exercise if lesson.number == "00" else linear or lesson.solution.read_text())
+        (path / "exercise.py").write_text(exercise if lesson.number == "00" else linear or STUB)
     return root / name
 
 
-def grade(capsys, folders, *options):
+def grade(capsys, folders, *options, code=0):
     capsys.readouterr()
-    assert main(["grade", *map(str, folders), "--lessons", "0,3", *options]) == 0
+    assert main(["grade", *map(str, folders), "--lessons", "0,3", *options]) == code
     return capsys.readouterr()
 
 
 def test_five_folders_give_five_true_rows(tmp_path, capsys):
-    stub = LESSONS[1].exercise.read_text()
-    folders = [folder(tmp_path, "right", RIGHT), folder(tmp_path, "wrong", WRONG, stub),
-               folder(tmp_path, "emptied check", WRONG, stub), folder(tmp_path, "forged progress", WRONG, stub),
-               folder(tmp_path, "=endless", "def numbers_in(H, W, C):\n    while True: pass\n", stub)]
+    folders = [folder(tmp_path, "right", RIGHT, LESSONS[1].solution.read_text()), folder(tmp_path, "wrong", WRONG),
+               folder(tmp_path, "emptied check", WRONG), folder(tmp_path, "forged progress", WRONG),
+               folder(tmp_path, "=endless", "def numbers_in(H, W, C):\n    while True: pass\n")]
     for path in folders[2].rglob("check.py"):
         path.write_text("EXERCISES = []\n")
     (folders[3] / "progress.json").write_text(json.dumps(
         {"format": 2, "lesson": "linear", "passed": {"how_this_works": ["how_this_works.1"]}, "hints": {}}))
-    out, err = grade(capsys, folders, "--csv", "--seconds", "2")
+    out, err = grade(capsys, folders, "--csv", "--seconds", "1.5")
     head, *rows = csv.reader(io.StringIO(out))
     assert head == ["folder", "right", "of", "0.1", "3.1", "3.2", "3.3", "remark"]
     assert [row[1:7] for row in rows] == [["4", "4", "1", "1", "1", "1"], *[["0", "4", "0", "0", "0", "0"]] * 4]
     assert [row[0] for row in rows] == [str(path) for path in folders]
     assert not rows[0][7] and all("0.1: " in row[7] for row in rows[1:])
-    assert "it was stopped after 2 seconds (line 2 of your file: `while True: pass`)" in rows[4][7]
+    assert "it was stopped after 1.5 seconds (line 2 of your file: `while True: pass`)" in rows[4][7]
     assert err.startswith("The students' code: ") and "network" in err
+
+
+def test_the_examples_for_courses_run_commands_that_there_are(tmp_path, capsys):
+    files = [path for path in (ROOT / "examples" / "course").rglob("*") if path.is_file()]
+    commands = [line.group(1).split() for path in files if path.suffix != ".py"
+                for line in re.finditer(r"-m minicap\.learn ((?:grade|init) [^>`\n]+)", path.read_text())]
+    assert [parser().parse_args(words).command for words in commands].count("grade") == 3
+    half = folder(tmp_path, "half", RIGHT, WRONG)
+    assert main(["grade", str(half), "--lessons", "0", "--exit-code"]) == 0
+    (tmp_path / "graded.json").write_text(grade(capsys, [half], "--json", "--exit-code", code=1).out)
+    script = ROOT / "examples" / "course" / "gradescope" / "to_gradescope.py"
+    subprocess.run([sys.executable, script, "graded.json", "results.json"], cwd=tmp_path, check=True)
+    tests = json.loads((tmp_path / "results.json").read_text())["tests"]
+    assert [test["score"] for test in tests] == [1, 0, 0, 0] and tests[0]["name"] == "exercise 0.1"
+    assert "there is no linear_forward" in tests[1]["output"]
 
 
 def test_code_that_means_harm_neither_passes_nor_spoils_the_rows_of_others(tmp_path, capsys):
@@ -79,7 +106,7 @@ def test_code_that_means_harm_neither_passes_nor_spoils_the_rows_of_others(tmp_p
         folders.append(folder(tmp_path, name, source + "\n" + wrong))
     rows = json.loads(grade(capsys, [*folders, victim], "--json").out)
     assert [(row["exercises"]["0.1"]["right"], row["right"]) for row in rows] == [
-        *[(False, 3)] * len(folders), (True, 4)]
+        *[(False, 0)] * len(folders), (True, 1)]
     assert (victim / LESSONS[0].path.name / "exercise.py").read_text() == RIGHT
 
 
@@ -93,9 +120,9 @@ def test_what_is_no_folder_of_lessons_has_a_row_or_is_refused(tmp_path, capsys):
     broken = folder(tmp_path, "broken", "def numbers_in(\n")
     out = grade(capsys, [tmp_path / "empty", inside.parent, linked, broken]).out
     assert "empty: 0 of 4 exercises are right; there are no lessons in it" in out
-    assert "handed in: 4 of 4 exercises are right" in out
-    assert "linked: 3 of 4" in out and "exercise.py is a link out of the folder" in out
-    assert "broken: 3 of 4" in out and "0.1 exercise.py, line 1: Python cannot read this" in out
+    assert "handed in: 1 of 4 exercises are right" in out
+    assert "linked: 0 of 4" in out and "exercise.py is a link out of the folder" in out
+    assert "broken: 0 of 4" in out and "0.1 exercise.py, line 1: Python cannot read this" in out
     with pytest.raises(UserError, match="nowhere is not a folder; name the folders of students"):
         main(["grade", str(tmp_path / "nowhere")])
     with pytest.raises(SystemExit):
@@ -105,7 +132,9 @@ def test_what_is_no_folder_of_lessons_has_a_row_or_is_refused(tmp_path, capsys):
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
 def test_time_in_all_and_memory_are_limited(tmp_path, capsys):
     greedy = folder(tmp_path, "greedy", "def numbers_in(H, W, C):\n    return len(bytearray(1 << 33))\n")
-    endless = folder(tmp_path, "endless", RIGHT, "while True: pass\n")
-    first, second = json.loads(grade(capsys, [greedy, endless], "--json", "--minutes", "0.05").out)
-    assert "MemoryError" in first["exercises"]["0.1"]["error"] and first["right"] == 3
-    assert "the time for all exercises together was over" in second["exercises"]["3.2"]["error"]
+    endless = folder(tmp_path, "endless", "while True: pass\n", "while True: pass\n")
+    (row,) = json.loads(grade(capsys, [greedy], "--json").out)
+    assert "MemoryError" in row["exercises"]["0.1"]["error"]
+    (row,) = json.loads(grade(capsys, [endless], "--json", "--minutes", "0.01").out)
+    assert row["right"] == 0 and "the time for all exercises together was over" in row["exercises"]["0.1"]["error"]
+    assert row["exercises"]["3.2"]["error"] == "the time for all exercises together was over"
