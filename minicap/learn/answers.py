@@ -9,7 +9,7 @@ import struct
 
 import numpy as np
 
-LARGEST = 1 << 28  # bytes of one message
+LARGEST = 1 << 26  # bytes of one message
 PLAIN = (type(None), bool, int, float, str)
 COLLECTIONS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 KINDS = "biufcSUmM"  # of arrays that hold no objects
@@ -102,7 +102,7 @@ def _value(tree, arrays):
     if kind == "array":
         dtype, shape, is_scalar, begin = rest
         dtype = np.dtype(dtype)
-        if dtype.kind not in KINDS or not all(isinstance(n, int) and n >= 0 for n in shape):
+        if dtype.kind not in KINDS or not dtype.itemsize or not all(isinstance(n, int) and n >= 0 for n in shape):
             raise ValueError("an array of objects")
         array = np.ndarray(shape, dtype, arrays[begin:]) if 0 not in shape else np.zeros(shape, dtype)
         return array[()] if is_scalar else array.copy()

@@ -89,7 +89,7 @@ def main():
         from .lockdown import lock
 
         load_libraries()
-        lock(job["folder"], job["memory"])
+        lock(job["folder"], job["memory"], [job["lesson"]])
     tell(to_bytes(("started",)))
     os._exit = say_where_and_exit
     faulthandler.dump_traceback_later(job["seconds"], file=traces)  # by a thread of its own, whatever Python does

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import UserError
 from ..paths import expanded
+from ..terminal import shown
 from .commands import check_lesson
 from .judging import TIME_OVER, Limits, judge
 from .lessons import BrokenFileError, Lesson, find_lessons, shipped_lessons, source_of, the_lesson
@@ -36,7 +37,7 @@ class Result:
         if error is None:
             self.right.append(number)
         else:
-            self.wrong[number] = error
+            self.wrong[number] = shown(error, 1000)
 
     def note_all(self, exercises, verdicts, also=lambda exercise, is_right: None):
         """Note what :func:`.judge` yields."""

@@ -80,6 +80,13 @@ def judge(lesson, limits=Limits(), source=None, abandoned=lambda: False):
                 yield exercises[k], error, time.perf_counter() - begun
 
 
+def places_of_modules(lock):
+    """sys.path, without the current folder, where ``lock``: the students' folders may be in it, all of them."""
+    here = os.getcwd()
+    own = Path(here, "minicap", "learn", Path(__file__).name)
+    return [path for path in sys.path if not lock or os.path.abspath(path) != here or own.exists()]
+
+
 class Pupil(Distant):
     """The process that runs a learner's file, for the exercises with the given ``places``."""
 
@@ -95,15 +102,16 @@ class Pupil(Distant):
         if limits.lock:
             environment |= {name: str(own) for name in ("HOME", "TMPDIR", "TEMP", "TMP")}
             environment |= {"OPENBLAS_NUM_THREADS": "1", "MINICAP_NUMBA": "0"}
+        modules = json.dumps(places_of_modules(limits.lock))
         self.process = subprocess.Popen(
-            [*(prefix() if limits.lock else []), sys.executable, "-c", START, json.dumps(sys.path)],
+            [*(prefix() if limits.lock else []), sys.executable, "-c", START, modules],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if limits.lock else None,
             env=environment, cwd=own if limits.lock else None, start_new_session=True)
         job = {"lesson": str(lesson.path.resolve()), "places": places, "source": source, "traces": str(self.traces),
                "seconds": limits.seconds, "lock": limits.lock, "folder": str(own), "memory": limits.memory}
         with contextlib.suppress(OSError), self.process.stdin as stdin:
             stdin.write(json.dumps(job).encode() + b"\n")
-        self.messages = queue.Queue(maxsize=16)
+        self.messages = queue.Queue(maxsize=4)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def __enter__(self):

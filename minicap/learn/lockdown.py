@@ -1,13 +1,13 @@
 """What the code of somebody else may not do on this machine, as far as the system can forbid it.
 
     Linux     namespaces (the program ``unshare``): no network, no process but its own in sight
-              Landlock (Linux 5.13): files are written in one folder alone, no program is started; since 6.7 no TCP,
-              since 6.12 no signals to other processes
+              Landlock (Linux 5.13): files are written in one folder alone, and read where Python and the system are;
+              no program is started; since 6.7 no TCP, since 6.12 no signals to other processes
     POSIX     limits of memory (not on macOS), file sizes and time
     anywhere  a hook of Python refuses network, processes, signals and files elsewhere. It is no wall: who knows Python
               well enough gets around it
 
-Reading is not forbidden: whatever this user may read, their code may read, the solutions included.
+The solutions, which are part of minicap, can be read everywhere; without Landlock, so can everything else.
 """
 
 import contextlib
@@ -17,6 +17,9 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+from .lessons import shipped_lessons
 
 PREFIXES = (["unshare", "--user", "--map-current-user", "--net", "--pid", "--ipc", "--fork", "--kill-child"],
             ["unshare", "--net", "--pid", "--ipc", "--fork", "--kill-child"])  # for root where user namespaces are off
@@ -43,17 +46,21 @@ def what_holds():
     landlock = _landlock_version()
     network = ("no network" if prefix() else "network: refused by Python alone, UDP by nothing else" if landlock >= 4
                else "network: refused by Python alone")
-    writes = "writing: in a temporary folder alone" if landlock else "writing elsewhere: refused by Python alone"
+    files = ("files: its own, Python's and the system's alone" if landlock else
+             "files elsewhere: writing refused by Python alone, reading not refused")
     apart = prefix() or landlock >= 6
     signals = "other processes: out of reach" if apart else "other processes: refused by Python alone"
     memory = "memory: limited" if sys.platform == "linux" else "memory: not limited on this system"
-    return f"{network}; {writes}; {signals}; {memory}"
+    return f"{network}; {files}; {signals}; {memory}"
 
 
-def lock(folder, memory):
-    """From now on this process writes into ``folder`` alone, and takes ``memory`` bytes more than it has."""
+def lock(folder, memory, readable=()):
+    """From now on this process writes into ``folder`` alone, and takes ``memory`` bytes more than it has.
+
+    ``readable`` are folders to be read besides those of Python and the system.
+    """
     _limit(memory)
-    _landlock(folder)
+    _landlock(folder, readable)
     sys.addaudithook(_hook(os.path.realpath(folder)))
 
 
@@ -72,9 +79,10 @@ def _limit(memory):
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the system calls, on every architecture
 PATH_BENEATH, NO_NEW_PRIVS = 1, 38
-EXECUTE, WRITE_FILE, TRUNCATE = 1, 1 << 1, 1 << 14
+EXECUTE, WRITE_FILE, READ_FILE, TRUNCATE = 1, 1 << 1, 1 << 2, 1 << 14
 REMOVE_AND_MAKE = sum(1 << n for n in range(4, 13))
 TCP, SIGNALS_AND_SOCKETS = 0b11, 0b11
+SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/etc", "/proc", "/sys", "/dev")
 
 
 class Ruleset(ctypes.Structure):
@@ -93,18 +101,22 @@ def _landlock_version():
     return max(ctypes.CDLL(None).syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1), 0)
 
 
-def _landlock(folder):
+def _landlock(folder, readable):
     version = _landlock_version()
     if version < 1:
         return
     libc, writing = ctypes.CDLL(None), WRITE_FILE | REMOVE_AND_MAKE | (TRUNCATE if version >= 3 else 0)
-    rules = Ruleset(EXECUTE | writing, TCP if version >= 4 else 0, SIGNALS_AND_SOCKETS if version >= 6 else 0)
+    rules = Ruleset(EXECUTE | READ_FILE | writing, TCP if version >= 4 else 0,
+                    SIGNALS_AND_SOCKETS if version >= 6 else 0)
     size = 8 if version < 4 else 16 if version < 6 else 24
     fd = libc.syscall(CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(size), 0)
-    for path, allowed in ((folder, writing), (os.devnull, writing & (WRITE_FILE | TRUNCATE))):
-        place = os.open(path, os.O_PATH)
-        libc.syscall(ADD_RULE, fd, PATH_BENEATH, ctypes.byref(Beneath(allowed, place)), 0)
-        os.close(place)
+    python = (sys.prefix, sys.base_prefix, *sys.path, Path(__file__).parents[1], shipped_lessons())
+    for path, allowed in ((folder, writing | READ_FILE), (os.devnull, writing & (WRITE_FILE | TRUNCATE)),
+                          *((path, READ_FILE) for path in (*SYSTEM, *python, *readable))):
+        with contextlib.suppress(OSError):  # there is none of this name
+            place = os.open(path, os.O_PATH)
+            libc.syscall(ADD_RULE, fd, PATH_BENEATH, ctypes.byref(Beneath(allowed, place)), 0)
+            os.close(place)
     libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0)
     if libc.syscall(RESTRICT_SELF, fd, 0):
         raise OSError("Landlock refuses its own rules")

@@ -42,6 +42,7 @@ HOSTILE = {
                        "threading.Thread(target=lambda: [time.sleep(0.01) for _ in iter(int, 1)]).start()\n",
     "ends its parent": "import os, signal\nfor pid in {os.getppid(), PARENT} - {0}:\n"
                        "    try: os.kill(pid, signal.SIGKILL)\n    except OSError: pass\n",
+    "reads that of another": "try: exec(open(VICTIM).read())\nexcept OSError: pass\nelse: OTHERS = numbers_in\n",
     "writes elsewhere": "try: open(VICTIM, 'w').write('def numbers_in(H, W, C): pass')\nexcept OSError: pass\n",
 }
 
@@ -98,12 +99,14 @@ def test_code_that_means_harm_neither_passes_nor_spoils_the_rows_of_others(tmp_p
     names = {"VICTIM": repr(str(victim / LESSONS[0].path.name / "exercise.py")), "PARENT": str(os.getpid())}
     folders = []
     for name, source in HOSTILE.items():
+        if name.startswith("reads") and not lockdown._landlock_version():
+            continue
         if name == "ends its parent" and not (lockdown.prefix() or lockdown._landlock_version() >= 6):
             continue  # nothing but Python's hook is in the way there, of which a test has no right to rely
         for word, value in names.items():
             source = source.replace(word, value)
         wrong = WRONG.replace("H * W + C", "Yes()") if "class Yes" in source else WRONG
-        folders.append(folder(tmp_path, name, source + "\n" + wrong))
+        folders.append(folder(tmp_path, name, f"{source}\n{wrong}\nnumbers_in = globals().get('OTHERS', numbers_in)\n"))
     rows = json.loads(grade(capsys, [*folders, victim], "--json").out)
     assert [(row["exercises"]["0.1"]["right"], row["right"]) for row in rows] == [
         *[(False, 0)] * len(folders), (True, 1)]
@@ -134,7 +137,7 @@ def test_time_in_all_and_memory_are_limited(tmp_path, capsys):
     greedy = folder(tmp_path, "greedy", "def numbers_in(H, W, C):\n    return len(bytearray(1 << 33))\n")
     endless = folder(tmp_path, "endless", "while True: pass\n", "while True: pass\n")
     (row,) = json.loads(grade(capsys, [greedy], "--json").out)
-    assert "MemoryError" in row["exercises"]["0.1"]["error"]
+    assert "MemoryError (line 2 of your file: `return len(" in row["exercises"]["0.1"]["error"]
     (row,) = json.loads(grade(capsys, [endless], "--json", "--minutes", "0.01").out)
     assert row["right"] == 0 and "the time for all exercises together was over" in row["exercises"]["0.1"]["error"]
     assert row["exercises"]["3.2"]["error"] == "the time for all exercises together was over"

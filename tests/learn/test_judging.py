@@ -148,7 +148,7 @@ REFUSED = ["open({outside!r}, 'w')", "os.remove({victim!r})", "os.rename({victim
 TRIES = """
 import ctypes, os, shutil, socket, subprocess, sys, tempfile
 from minicap.learn import lockdown
-lockdown._landlock = lambda folder: None  # Python's own hook, as where there is nothing else
+lockdown._landlock = lambda *folders: None  # Python's own hook, as where there is nothing else
 lockdown.lock({own!r}, 1 << 30)
 with tempfile.TemporaryDirectory(dir={own!r}) as folder:
     open(os.path.join(folder, "file"), "w").close()
