@@ -230,7 +230,7 @@ def test_two_saves_within_the_same_second_are_both_seen(folder, capsys):
         said(capsys, "check", "0", code=code)
 
 
-def test_watch_checks_again_within_a_second_of_a_save(folder):
+def test_watch_checks_again_within_a_second_of_a_save_also_while_a_loop_does_not_end(folder):
     progress, out = Progress(folder), io.StringIO()
     lesson = progress.lessons[0]
     watcher = threading.Thread(target=commands.watch, args=(progress, Console(out), lesson), daemon=True)
@@ -246,6 +246,10 @@ def test_watch_checks_again_within_a_second_of_a_save(folder):
     wait_for("still to do")
     exercise(folder).write_text(RIGHT.replace("*", "+"))
     wait_for("It is a sum")
+    exercise(folder).write_text("def numbers_in(H, W, C):\n    while True: pass\n")
+    checks = out.getvalue().count("Lesson 00")
+    while out.getvalue().count("Lesson 00") == checks:  # until it is in the loop, or about to be
+        time.sleep(0.02)
     exercise(folder).write_text(RIGHT)
     wait_for("All correct")
     watcher.join(timeout=5)
