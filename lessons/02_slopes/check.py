@@ -75,14 +75,25 @@ def left_down(f, x, h):
 def rows_moved(right, f, x, h):
     if x.ndim < 2:
         return right
-    steps = [h * (np.arange(len(x)) == i)[:, None] for i in range(len(x))]
+    steps = [h * (np.arange(len(x)) == i).reshape(-1, *[1] * (x.ndim - 1)) for i in range(len(x))]
     return np.array([np.full(x[0].shape, (f(x + step) - f(x - step)) / (2 * h)) for step in steps])
 
 
+def in_float32(f, x, h):
+    return numerical_gradient(f, x.astype(np.float32), h)
+
+
+def from_float32(f, x, h):
+    return numerical_gradient(f, x.astype(np.float32).astype(np.float64), h)
+
+
 def hills(rng):
-    a, b = rng.standard_normal((3, 4)), rng.uniform(0.2, 0.5, (3, 4))
-    return (lambda x: float((a * np.sin(2 * x)).sum() + (b * x).sum() ** 3), rng.uniform(0.5, 1.5, (3, 4)),
-            float(rng.uniform(0.1, 0.3)))
+    """Three axes; one number is so large that in float32 a step from it ends somewhere else."""
+    shape = (3, 2, 2)
+    a, b, origin = rng.standard_normal(shape), rng.uniform(0.2, 0.5, shape), np.zeros(shape)
+    origin[int(rng.integers(3)), 1, 0] = 1e5
+    return (lambda x: float((a * np.sin(2 * (x - origin))).sum() + (b * (x - origin)).sum() ** 3),
+            origin + rng.uniform(0.5, 1.5, shape), float(rng.uniform(0.1, 0.3)))
 
 
 NUMERICAL_GRADIENT = Exercise(
@@ -107,6 +118,8 @@ NUMERICAL_GRADIENT = Exercise(
          "by 2 * h.", lambda right, h: 2 * h * right),
         ("brackets around 2h are missing", NO_BRACKETS, lambda right, h: right * h * h),
         ("another step than h", STEP_OF_ITS_OWN, lambda f, x: numerical_gradient(f, x, SMALL)),
+        ("computed in float32", "x, or a copy of it, was made float32. Its seven digits are too few for small steps: "
+         "np.array(x, float), or x.copy(), keeps all of them.", (in_float32, from_float32)),
         ("flat", "The slopes are right, but in one long row. The gradient has the shape of x: reshape it.",
          lambda right, x: right.ravel() if x.ndim > 1 else right),
     ])
@@ -197,9 +210,24 @@ PROBLEMS = {
 TWO = {name: PROBLEMS[name] for name in ("x²", "x² without the 2")}
 
 
+def weights_drawn(module, x, seed):
+    """The dy that the learner's function hands to backward when its rng has this seed."""
+    drawn = []
+
+    def backward(x, dy):
+        drawn.append(np.array(dy))
+        return 2 * x * dy
+
+    module.passes(lambda x: x * x, backward, x, np.random.default_rng(seed))
+    return drawn
+
+
 def passed(module, problems, x):
-    return accepted({name: module.passes(forward, backward, x, np.random.default_rng(0))
-                     for name, (forward, backward, _) in problems.items()}, "passes")
+    found = accepted({name: module.passes(forward, backward, x, np.random.default_rng(0))
+                      for name, (forward, backward, _) in problems.items()}, "passes")
+    once, again = weights_drawn(module, x, 1), weights_drawn(module, x, 1)
+    same = len(once) == len(again) and all(map(np.array_equal, once, again))
+    return found, "the rng that is given" if same else "others"
 
 
 def also(*names, without=()):
@@ -207,11 +235,15 @@ def also(*names, without=()):
     return lambda right, problems: [name for name in problems if name in (*right, *names) and name not in without]
 
 
+def those_that_pass(problems, x):
+    return [name for name, (*_, passes) in problems.items() if passes], "the rng that is given"
+
+
 PASSES = Exercise(
-    "2.4", "passes", ("accepted",), lambda problems, x: [name for name, (*_, passes) in problems.items() if passes],
-    example=((TWO, np.array([[1.0, 2.0], [3.0, 0.5]])), ["x²"]),
+    "2.4", "passes", ("accepted", "where dy comes from"), those_that_pass,
+    example=((TWO, np.array([[1.0, 2.0], [3.0, 0.5]])), (["x²"], "the rng that is given")),
     cases=lambda rng: (PROBLEMS, rng.uniform(0.5, 2, (4, 3)).astype(np.float32)), call=passed,
-    mistakes=[
+    mistakes={"accepted": [
         ("output weights of 1", "A backward pass that always answers 0 got through, because its outputs sum to 0. Draw "
          "dy at random instead of ones.", also("x beside -x, always 0")),
         ("computed in float32", "Right ones are refused when x is float32. Seven digits are too few for a step of "
@@ -230,6 +262,8 @@ PASSES = Exercise(
          "eight digits: ask for 1e-6.", also("x², 1 % too much")),
         ("one wrong number is overlooked", "A gradient with one wrong number got through. Compare every number; the "
          "worst decides.", also("x², one number wrong")),
-    ])
+    ], "where dy comes from": [
+        ("random numbers of its own", known.own_random_numbers("dy"), lambda: "others"),
+    ]})
 
 EXERCISES = (SLOPE, NUMERICAL_GRADIENT, RELATIVE_ERROR, PASSES)

@@ -16,8 +16,8 @@ def slope(f, x, h):
 def numerical_gradient(f, x, h):
     """The slope of f for every number of x: each moved up and down by h, while all others stay where they are.
 
-    f: a function from an array shaped like x to one number; x: an array with any number of axes. Returns an array
-    shaped like x. x itself has to be unchanged at the end.
+    f: a function from an array shaped like x to one number; x: an array of floats with any number of axes. Returns
+    an array shaped like x. x itself has to be unchanged at the end.
 
         f(x) = x[0]² · x[1], x = [3, 2], h = 0.1:    numerical_gradient(f, x, h) = [12, 9]
     """

@@ -46,17 +46,30 @@ def quotients(summed):
     return [lambda z, subtracted=subtracted: quotient(z, subtracted, summed) for subtracted in ("nothing", None, 0, 1)]
 
 
+def quotients_above_minimum(z):
+    e = np.exp(z - z.min(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def far_rows(rng):
+    """Rows of the same spread, far up and far down; in the last, numbers so far apart that exp(largest - smallest) is
+    too large, and exp(smallest - largest) is not yet 0."""
+    z = rng.standard_normal((5, 3)) + np.array([[0], [1000], [-1000], [30], [0]])
+    return (z + np.array([[0, 0, 0]] * 4 + [[0, 725, 690]]),)
+
+
 SOFTMAX = Exercise(
     "4.2", "softmax", ("p",), softmax,
     example=((np.array([LOGS, [7.0, 7, 7]]),), np.array([[0.125, 0.25, 0.625], [1 / 3, 1 / 3, 1 / 3]])),
-    # rows of the same spread, far up and far down
-    cases=lambda rng: (rng.standard_normal((4, 3)) + np.array([[0], [1000], [-1000], [30]]),),
+    cases=far_rows,
     mistakes=[
         ("nothing is subtracted", "exp(1000) is inf and exp(-1000) is 0, so inf / inf and 0 / 0 are nan. Subtract the "
          "maximum of each row before exp.", lambda z: quotient(z, "nothing", 1)),
         ("one maximum for all rows", known.one_maximum(), lambda z: quotient(z, None, 1)),
         ("the maximum of the columns", "The maximum of each column was subtracted. Within a row all must move alike: "
          "z.max(axis=1, keepdims=True).", lambda z: quotient(z, 0, 1)),
+        ("the minimum is subtracted", "The minimum of each row was subtracted, so what is left may be as large as "
+         "before: exp(725) is inf. After subtracting the maximum nothing is above 0.", quotients_above_minimum),
         ("summed over the samples", known.softmax_axis("exp(z)"), quotients(0)),
         ("summed over everything", known.softmax_everything("exp(z)"), quotients(None)),
         ("not divided by the sum", known.not_divided_by_sum("exp(z)"),

@@ -154,16 +154,18 @@ ADAM_STEP = Exercise(
 
 # ------------------------------------------------------------------------------------------------------------ batches
 
-EPOCH = ("sizes", "every number once", "in random order", "another order each time")
+EPOCH = ("what is returned", "sizes", "every number once", "in random order", "another order each time",
+         "the same order for rngs of the same seed")
 
 
 def facts_about(module, N, size, seed):
     """What is true of the batches whatever the order: their sizes, and whether the rest is as asked for."""
-    rng = np.random.default_rng(seed)
-    first, second = module.batches(N, size, rng), module.batches(N, size, rng)
+    rng, twin = np.random.default_rng(seed), np.random.default_rng(seed)
+    first, second, repeated = (module.batches(N, size, generator) for generator in (rng, rng, twin))
     if first is None:
         raise TypeError("batches gave None; is there a `return` at the end?")
-    first, second = [np.asarray(batch) for batch in first], [np.asarray(batch) for batch in second]
+    returned = "a list" if isinstance(first, (list, tuple)) else f"a {type(first).__name__}"
+    first, second, repeated = ([np.asarray(batch) for batch in found] for found in (first, second, repeated))
     if not first:
         raise TypeError("the list of batches is empty")
     for batch in first:
@@ -176,19 +178,31 @@ def facts_about(module, N, size, seed):
             raise TypeError(f"a batch holds the number {number}; for N = {N} they go from 0 to {N - 1}")
     few = N < 10  # then chance alone may have left them in order
     neighbours = sum(b == a + 1 for a, b in itertools.pairwise(order))
-    facts = sorted(order) == list(range(N)), few or neighbours < N / 2, few or order != other
-    return [len(batch) for batch in first], *("yes" if fact else "no" for fact in facts)
+    facts = (sorted(order) == list(range(N)), few or neighbours < N / 2, few or order != other,
+             order == np.concatenate(repeated).tolist())
+    complete, shuffled, another, same = ("yes" if fact else "no" for fact in facts)
+    if not few and complete == "yes" and all(batch.max() - batch.min() < len(batch) for batch in first):
+        shuffled = shuffled if shuffled == "no" else "within the batches"
+    return returned, [len(batch) for batch in first], complete, shuffled, another, same
 
 
 def sizes(N, size):
     return [min(size, N - i) for i in range(0, N, size)]
 
 
+def an_epoch(rng):
+    """Some batches of size 7 or 9, and a rest of 3."""
+    size = int(rng.choice([7, 9]))
+    return int(rng.integers(60, 66)) * size + 3, size, int(rng.integers(1000))
+
+
 BATCHES = Exercise(
-    "5.3", "batches", EPOCH, lambda N, size, seed: (sizes(N, size), "yes", "yes", "yes"),
-    example=((5, 2, 0), ([2, 2, 1], "yes", "yes", "yes")),
-    cases=lambda rng: (int(rng.integers(60, 66)) * 7 + 3, 7, int(rng.integers(1000))), call=facts_about,
-    mistakes={"sizes": [
+    "5.3", "batches", EPOCH, lambda N, size, seed: ("a list", sizes(N, size), *["yes"] * 4),
+    example=((5, 2, 0), ("a list", [2, 2, 1], *["yes"] * 4)), cases=an_epoch, call=facts_about,
+    mistakes={"what is returned": [
+        ("a generator instead of a list", "It returns a generator, which is empty after one epoch and has no length. "
+         "Write [...] around it, or collect the batches in a list and return that.", lambda: "a generator"),
+    ], "sizes": [
         ("the rest is lost", "The last, smaller batch is missing, so some samples are never seen in this epoch: "
          "range(0, N, size) includes it.", lambda N, size: [size] * (N // size)),
         ("the last batch is as large as the others", "The last batch has `size` numbers too, more than are left. "
@@ -206,9 +220,14 @@ BATCHES = Exercise(
     ], "in random order": [
         ("not shuffled", "Neighbours are still neighbours: shuffle the samples, not the batches. rng.permutation(N), "
          "then cut.", lambda: "no"),
+        ("shuffled within the batches only", "Each batch holds the same samples in every epoch; only their order "
+         "within it changes, which does not matter. First shuffle all N numbers, then cut.",
+         lambda: "within the batches"),
     ], "another order each time": [
         ("the same order every time", "Two calls with the same rng gave the same order. Use the rng that is given, and "
          "no generator of your own.", lambda: "no"),
+    ], "the same order for rngs of the same seed": [
+        ("random numbers of its own", known.own_random_numbers("orders"), lambda: "no"),
     ]})
 
 

@@ -60,10 +60,20 @@ def sure(x, targets, V):
     return logits
 
 
+def towards_the_target(targets, V, times):
+    """Logits whose loss is ``times`` log V: the target's probability is V to the power of -times."""
+    p = float(V)**-times
+    return np.log(np.where(np.eye(V, dtype=bool)[targets], p, (1 - p) / (V - 1)))
+
+
 # name: (x, targets, V) -> logits, and whether that is how a network should start
 STARTS = {
     "all logits 0": (lambda x, targets, V: np.zeros((len(x), V)), True),
     "small logits": (lambda x, targets, V: 0.02 * np.cumsum(x, axis=1)[:, :V], True),
+    "9.5 % above log V": (lambda x, targets, V: towards_the_target(targets, V, 1.095), True),
+    "9.5 % below log V": (lambda x, targets, V: towards_the_target(targets, V, 0.905), True),
+    "10.5 % above log V": (lambda x, targets, V: towards_the_target(targets, V, 1.105), False),
+    "10.5 % below log V": (lambda x, targets, V: towards_the_target(targets, V, 0.895), False),
     "large logits": (lambda x, targets, V: 30 * x[:, :V], False),
     "sure of class 0": (sure, False),
     "knows the answers": (lambda x, targets, V: 6.0 * np.eye(V)[targets], False),
@@ -88,9 +98,9 @@ def right_ones(networks):
     return [name for name, (_, verdict) in networks.items() if verdict]
 
 
-def also(*names):
-    """Who gets through when these do as well."""
-    return lambda right, networks: [name for name in networks if name in (*right, *names)]
+def also(*names, without=()):
+    """Who gets through when these do as well, and those ``without`` do not."""
+    return lambda right, networks: [name for name in networks if name in (*right, *names) and name not in without]
 
 
 def the_others(right, networks):
@@ -105,9 +115,16 @@ STARTS_RIGHT = Exercise(
     call=started,
     mistakes=[
         ("too small a loss is let through", "A network that knows the answers untrained got through: the labels are in "
-         "its input. abs(loss - log V).", also("knows the answers")),
+         "its input. abs(loss - log V).", also("knows the answers", "10.5 % below log V")),
         ("too large a loss is let through", "Networks that start far above log V got through. They have wrong answers "
-         "to unlearn first: abs(loss - log V).", also("large logits", "sure of class 0", "three outputs too many")),
+         "to unlearn first: abs(loss - log V).", also("large logits", "sure of class 0", "three outputs too many",
+                                                    "10.5 % above log V")),
+        ("0.1 instead of 10 %", "The loss may be 0.1 away from log V, however large that is. 10 % of log V is 0.1 * "
+         "np.log(V).", also(without=("9.5 % above log V", "9.5 % below log V"))),
+        ("more than 10 %", "Networks that start 10.5 % above or below log V got through: 10 % of log V is 0.1 * "
+         "np.log(V).", also("10.5 % above log V", "10.5 % below log V")),
+        ("10 % of the loss", "The difference was compared with 10 % of the loss. It is 10 % of log V.",
+         also("10.5 % above log V", without=("9.5 % below log V",))),
         ("V is taken from the logits", "A network with three outputs too many got through. The width of its logits may "
          "be what is wrong: use the V given.", also("three outputs too many")),
         ("nothing starts right", "All are refused, even one whose logits are 0 and whose loss is log V. Is it the "
@@ -222,11 +239,12 @@ class Fit:
     """Stands in for a training: keeps what it was given, and predicts well only where pictures and labels are pairs."""
 
     def __init__(self, x, targets, x_dev, targets_dev):
-        self.data, self.kinds = (x, targets, x_dev, targets_dev), []
+        self.data, self.kinds, self.labels = (x, targets, x_dev, targets_dev), [], []
 
     def __call__(self, x, targets):
         kind = self.kind_of(np.asarray(x), np.asarray(targets))
         self.kinds.append(kind)
+        self.labels.append(np.array(targets))
         is_right = kind != "shuffled" and not kind.startswith("other")
 
         def predict(x):
@@ -254,10 +272,13 @@ class Fit:
 
 
 def shuffled(module, x, targets, x_dev, targets_dev, seed):
-    fit, given = Fit(x, targets, x_dev, targets_dev), targets.copy()
-    answer = things(module.with_shuffled_labels(fit, x.copy(), given, x_dev.copy(), targets_dev.copy(),
-                                                np.random.default_rng(seed)),
-                    "with_shuffled_labels", "accuracy", "accuracy_shuffled")
+    def run(fit, given):
+        return things(module.with_shuffled_labels(fit, x.copy(), given, x_dev.copy(), targets_dev.copy(),
+                                                  np.random.default_rng(seed)),
+                      "with_shuffled_labels", "accuracy", "accuracy_shuffled")
+
+    (fit, again), given = (Fit(x, targets, x_dev, targets_dev) for _ in range(2)), targets.copy()
+    answer = run(fit, given)
     if len(fit.kinds) != 2:
         raise TypeError(f"fit was called {len(fit.kinds)} times; it has to be twice, with the labels as they are and "
                         "with the labels shuffled")
@@ -266,14 +287,17 @@ def shuffled(module, x, targets, x_dev, targets_dev, seed):
         raise TypeError("fit never got the labels as they are; are they shuffled before the first fit?")
     if not all(isinstance(number, (int, float, np.number)) for number in answer):
         raise TypeError(f"with_shuffled_labels has to return two numbers, and not {answer!r}")
+    run(again, targets.copy())
+    same = len(again.labels) == 2 and all(map(np.array_equal, fit.labels, again.labels))
     return (second[0] if second else "as they are", "the same" if np.array_equal(given, targets) else "changed",
-            *map(float, answer))
+            *map(float, answer), "the rng that is given" if same else "elsewhere")
 
 
 def right_shuffled(x, targets, x_dev, targets_dev, seed):
     by_chance = np.arange(len(x_dev)) % 3
     by_chance[0] = (targets_dev[0] + 1) % 3
-    return ("shuffled", "the same", (len(x_dev) - 1) / len(x_dev), float((by_chance == targets_dev).mean()))
+    return ("shuffled", "the same", (len(x_dev) - 1) / len(x_dev), float((by_chance == targets_dev).mean()),
+            "the rng that is given")
 
 
 def train_and_dev(rng):
@@ -284,9 +308,10 @@ def train_and_dev(rng):
 
 WITH_SHUFFLED_LABELS = Exercise(
     "6.4", "with_shuffled_labels",
-    ("labels of the second fit", "targets afterwards", "accuracy", "accuracy_shuffled"), right_shuffled,
+    ("labels of the second fit", "targets afterwards", "accuracy", "accuracy_shuffled", "where the order comes from"),
+    right_shuffled,
     example=((np.arange(24.0).reshape(12, 2), np.array([0, 1, 2, 2, 1, 0, 0, 0, 2, 1, 2, 1]), -np.ones((4, 2)),
-              np.array([1, 1, 0, 2]), 0), ("shuffled", "the same", 0.75, 0.25)),
+              np.array([1, 1, 0, 2]), 0), ("shuffled", "the same", 0.75, 0.25, "the rng that is given")),
     cases=train_and_dev, call=shuffled,
     mistakes={"labels of the second fit": [
         ("nothing is shuffled", "Both times fit got the labels as they are. rng.permutation returns a new array: pass "
@@ -308,6 +333,8 @@ WITH_SHUFFLED_LABELS = Exercise(
     ], "accuracy": [
         ("measured on train", "It is the accuracy on train, where what was learned by heart is right. Call predict "
          "with x_dev.", lambda: 1.0),
+    ], "where the order comes from": [
+        ("random numbers of its own", known.own_random_numbers("orders"), lambda: "elsewhere"),
     ]})
 
 EXERCISES = (BASELINES, STARTS_RIGHT, CAN_OVERFIT, WITH_SHUFFLED_LABELS)

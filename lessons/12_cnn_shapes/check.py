@@ -38,16 +38,33 @@ def computed_by(net, weights, x):
 
 
 def right_network(side, classes, weights, x):
-    return shapes_of(side, classes), computed_by(network(side, classes), weights, x)
+    return shapes_of(side, classes), computed_by(network(side, classes), weights, x), FROM_RNG
+
+
+FROM_RNG = "the rng that is given"
+
+
+def where_weights_come_from(make):
+    """make(rng) -> a network: do its first weights depend on the rng, and on nothing else?"""
+    once, again, other = ([parameter.data for parameter in make(np.random.default_rng(seed)).parameters()]
+                          for seed in (1, 1, 2))
+    if not all(map(np.array_equal, once, again)):
+        return "elsewhere"
+    drawn = [not np.array_equal(a, b) for a, b in zip(once, other, strict=True) if a.ndim > 1]
+    return FROM_RNG if all(drawn) else "nowhere"
 
 
 def network_of(module, side, classes, weights, x):
-    net = module.make_cnn(side, classes, np.random.default_rng(0))
+    def make(rng):
+        return module.make_cnn(side, classes, rng)
+
+    net = make(np.random.default_rng(0))
     if not isinstance(net, minicap.Layer):
         raise TypeError(f"make_cnn has to return a Sequential, and not {type(net).__name__}: is there a `return`?")
     shapes = [tuple(parameter.shape) for parameter in net.parameters()]
     fits = shapes == [data.shape for data in weights]
-    return shapes, computed_by(net, weights, x) if fits else "not tried, as the parameters have other shapes"
+    computed = computed_by(net, weights, x) if fits else "not tried, as the parameters have other shapes"
+    return shapes, computed, where_weights_come_from(make)
 
 
 def weights_and_pictures(rng, side, classes):
@@ -77,12 +94,15 @@ class Behind(minicap.Layer):
 EXAMPLE = weights_and_pictures(np.random.default_rng(0), 8, 5)
 
 MAKE_CNN = Exercise(
-    "12.1", "make_cnn", ("the list of its parameters' shapes", "what it computes"), right_network,
+    "12.1", "make_cnn", ("the list of its parameters' shapes", "what it computes", "where its weights come from"),
+    right_network,
     example=(EXAMPLE, right_network(*EXAMPLE)), call=network_of,
-    cases=lambda rng: weights_and_pictures(rng, int(rng.choice([12, 16, 20])), int(rng.integers(3, 7))),
+    cases=lambda rng: weights_and_pictures(rng, int(rng.choice([12, 24, 28])), int(rng.integers(3, 7))),
     mistakes={"the list of its parameters' shapes": [
         ("no padding", "Linear reads what is left without padding. A 3 x 3 window costs two pixels of height and width "
          "each time: padding=1.", reads(lambda side: max(((side - 2) // 2 - 2) // 2, 0)**2 * 16)),
+        ("the number of the example is written in", "Linear reads 64 numbers, which is right for side = 8 alone. What "
+         "is left of each side is side // 4: (side // 4)² · 16.", reads(lambda side: 64)),
         ("no pooling is counted", "Linear reads side · side · 16 numbers. Each pooling halves height and width: side "
          "// 4 is left.", reads(lambda side: side**2 * 16)),
         ("one pooling is counted", "Linear reads what is left after one pooling. There are two, and each halves height "
@@ -106,6 +126,9 @@ MAKE_CNN = Exercise(
          reads(lambda side: (side // 2)**2 * 8, filters=(3, 8))),
         ("the second convolution reads the picture", "The second convolution is made for 3 channels. It reads the 8 "
          "that the first one makes.", lambda right: [*right[:2], (3, 3, 3, 16), *right[3:]]),
+        ("the weights of Linear are transposed", "Linear was made for `classes` numbers in and all pixels out. It reads "
+         "the pixels: Linear((side // 4)**2 * 16, classes).",
+         lambda right: [*right[:-2], right[-2][::-1], right[-2][:1]]),
     ], "what it computes": [
         ("no ReLU after the first convolution", "ReLU is missing after the first convolution. Without it the two "
          "convolutions are one larger convolution.", instead(act=(None, minicap.ReLU))),
@@ -124,6 +147,10 @@ MAKE_CNN = Exercise(
          "second see twice as far, for less work.", instead(pools_at_end=True)),
         ("tanh for ReLU", known.in_place_of("tanh", "ReLU"), instead(act=(minicap.Tanh, minicap.Tanh))),
         ("a sigmoid for ReLU", known.in_place_of("a sigmoid", "ReLU"), instead(act=(minicap.Sigmoid, minicap.Sigmoid))),
+    ], "where its weights come from": [
+        ("random numbers of its own", known.own_random_numbers("weights"), lambda: "elsewhere"),
+        ("rng is not used", "Rngs of different seeds gave the same weights in at least one layer. Pass the rng that is "
+         "given to every layer with weights.", lambda: "nowhere"),
     ]})
 
 
@@ -175,7 +202,7 @@ COUNT_PARAMETERS = Exercise(
 # --------------------------------------------------------------------------------------------------------------- 12.3
 
 def after_steps(step, x, targets, W, b):
-    """The losses that three calls of ``step`` return, and W and b afterwards."""
+    """The losses that three calls of ``step`` return, and W, b and the gradients afterwards."""
     net, loss = minicap.Linear(*W.shape, rng=None), minicap.SoftmaxCrossEntropy()
     net.W.data, net.b.data = W.copy(), b.copy()
     optimizer, losses = minicap.SGD(net.named_parameters(), lr=1.0), []
@@ -184,11 +211,14 @@ def after_steps(step, x, targets, W, b):
         if value is None or np.ndim(value) != 0:
             raise TypeError(f"training_step has to return the loss, one number, and not {type(value).__name__}")
         losses.append(float(value))
-    return np.array(losses), net.W.data, net.b.data
+    cleared = all(parameter.grad is None or not parameter.grad.any() for parameter in net.parameters())
+    return np.array(losses), net.W.data, net.b.data, "cleared" if cleared else "left"
 
 
-def a_step(net, loss, optimizer, x, targets, *, clear=True, move=1, dloss=lambda value, N: 1.0, late=False):
+def a_step(net, loss, optimizer, x, targets, *, clear=True, clear_first=False, move=1, dloss=lambda value, N: 1.0, late=False):
     """One step, with mistakes on request."""
+    if clear_first:
+        net.zero_grad()
     logits, cache = net.forward(x)
     value, loss_cache = loss.forward(logits, targets)
     net.backward(loss.backward(dloss(value, len(x)), loss_cache)[0], cache)
@@ -219,12 +249,13 @@ def learns_a_handful(module):
 ZEROS = np.ones((1, 1)), np.array([0]), *floats([[0, 0]], [0, 0])
 
 TRAINING_STEP = Exercise(
-    "12.3", "training_step", ("the loss of three steps", "W after them", "b after them"), three_steps(),
+    "12.3", "training_step", ("the loss of three steps", "W after them", "b after them", "the gradients after them"),
+    three_steps(),
     example=(ZEROS, three_steps()(*ZEROS)),
     cases=lambda rng: (rng.standard_normal((5, 4)), rng.integers(3, size=5), *normal((4, 3), 3)(rng)),
     call=lambda module, *inputs: after_steps(module.training_step, *inputs), needs=("make_cnn",),
     learns=learns_a_handful,
-    mistakes=[
+    mistakes={"the loss of three steps": [
         ("nothing moves", known.nothing_moves(), three_steps(move=0)),
         ("gradients are not cleared", known.never_cleared(), three_steps(clear=False)),
         ("the loss as its own gradient", "loss.backward got the value of the loss. It asks for the gradient of the "
@@ -237,6 +268,9 @@ TRAINING_STEP = Exercise(
          "already, its 1/N comes with dlogits.", three_steps(dloss=lambda value, N: 1 / N)),
         ("the gradient is multiplied by the batch", "Every step is N times too large. The loss is a mean over the "
          "batch: use its gradient as it is.", three_steps(dloss=lambda value, N: float(N))),
-    ])
+    ], "the gradients after them": [
+        ("gradients are cleared first", "The steps are right, and the gradients of the last one are left. They have to "
+         "be cleared after the step: net.zero_grad() belongs at the end.", lambda: "left"),
+    ]})
 
 EXERCISES = (MAKE_CNN, COUNT_PARAMETERS, TRAINING_STEP)

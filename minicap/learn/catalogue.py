@@ -45,6 +45,8 @@ brackets = says("It is {formula}: Python divides before it subtracts. Put bracke
 made_with = says("{array} is made with {wrong}. A {one} affects an output by the {other} it is multiplied by: {right}.")
 divided_by = says("{array} is divided by {wrong}. Divide by {right}.")
 multiplied = says("{x} was multiplied by {by}: divide.")
+own_random_numbers = says("Two calls with rngs of the same seed gave different {things}, so an experiment cannot be "
+                          "repeated: draw from the rng that is given, not from np.random or a generator of your own.")
 not_used = says("{name} is not used. {why}.")
 
 # ------------------------------------------------------------------------------------------------------- linear and RNN
