@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+import tracemalloc
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from minicap.learn.exercises import Exercise
 WEIGHTS = ("weights: the first byte", "weights: the last byte")
 SETTINGS = ("preprocessing: the order of the channels", "preprocessing: a digit of the mean",
             "preprocessing: an entry more")
-IMAGES = ("images: one name", "images: how many", "images: their order", "images: where a name ends")
+IMAGES = ("images: one name", "images: how many", "images: their order", "images: where a name ends",
+          "images: a comma or a space in a name")
+BETWEEN = (",", ", ", ";", " ")  # what may stand in a name, and may have been used to join names
 HARMLESS = ("the weights in another place", "the preprocessing in another order", "nothing at all",
             "Python started anew")
 
@@ -50,6 +53,8 @@ def what_the_key_sees(module, contents, layer, preprocessing, images):
             IMAGES[2]: {"images": [images[1], images[0], *images[2:]]},
             IMAGES[3]: {"images": [images[0][:-1], images[0][-1] + images[1], *images[2:]]}}
         unseen = [what for what, other in others.items() if key(**other) == before]
+        if before in [key(images=[between.join(images[:2]), *images[2:]]) for between in BETWEEN]:
+            unseen.append(IMAGES[4])
         needless = {HARMLESS[0]: {"path": copy}, HARMLESS[2]: {},
                     HARMLESS[1]: {"preprocessing": dict(reversed(preprocessing.items()))}}
         needless = [what for what in HARMLESS[:3] if key(**needless[what]) != before]
@@ -104,11 +109,14 @@ CACHE_KEY = Exercise(
         ("the images are missing", "Features of other pictures have the same key: include the list of images.",
          lambda: [*IMAGES]),
         ("only the number of the images", "Other pictures, if there are as many, have the same key: include the names, "
-         "not len(images).", lambda: [IMAGES[0], *IMAGES[2:]]),
+         "not len(images).", lambda: [IMAGES[0], *IMAGES[2:4]]),
         ("the images are sorted", "The images in another order have the same key. But row 0 belongs to the first of "
          "them: keep the list's order, no set.", lambda: [IMAGES[2]]),
         ("names run into each other", "\"10.jpg\", \"1.jpg\" and \"10.jp\", \"g1.jpg\" have the same key: names were "
          "joined without a separator. Use json.dumps.", lambda: [IMAGES[3]]),
+        ("names are joined by a comma", "The two pictures \"a.jpg\", \"b.jpg\" and the one picture \"a.jpg,b.jpg\" have "
+         "the same key: what stands between the names may stand in a name, too. Use json.dumps.",
+         lambda: [IMAGES[4]]),
         ("the key is always the same", "Whatever changes, the key does not.",
          lambda: ["the layer", *SETTINGS, *IMAGES, *WEIGHTS]),
     ], "what changes it without need": [
@@ -141,9 +149,30 @@ def emptied(folder):
     return [file.name for file in files]
 
 
+@contextlib.contextmanager
+def renaming():
+    """Gives a list of the folders out of which files are renamed within the block."""
+    folders, names = [], ("replace", "rename")
+    originals = [getattr(os, name) for name in names]
+
+    def noted(original):
+        def rename(source, target, **options):
+            folders.append(Path(source).resolve().parent)
+            return original(source, target, **options)
+        return rename
+
+    for name, original in zip(names, originals, strict=True):
+        setattr(os, name, noted(original))
+    try:
+        yield folders
+    finally:
+        for name, original in zip(names, originals, strict=True):
+            setattr(os, name, original)
+
+
 def what_happens(function, old, pieces):
     """What others see of a file while it is written, twice: to the end, and until something fails."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, renaming() as folders:
         path, reader, meanwhile = Path(folder, "features.json"), Path(folder, "a reader"), []
         path.write_bytes(old)
         os.link(path, reader)  # whoever has opened the old file goes on reading what this link leads to
@@ -154,9 +183,9 @@ def what_happens(function, old, pieces):
                 yield piece
             meanwhile.append(content(path))
 
-        def broken():
+        def broken(error=BrokenOffError):
             yield from pieces[:-1]
-            raise BrokenOffError
+            raise error
 
         function(path, watched())
         seen, end = content(reader), content(path)
@@ -176,10 +205,15 @@ def what_happens(function, old, pieces):
             after.append(content(path))
             path.unlink(missing_ok=True)
             left += emptied(folder)
-    return end, meanwhile, seen, after, "nothing" if not left else "a file", failure
+        with contextlib.suppress(KeyboardInterrupt):
+            function(path, broken(KeyboardInterrupt))
+        interrupted = emptied(folder)
+        elsewhere = any(renamed != Path(folder).resolve() for renamed in folders)
+    return (end, meanwhile, seen, after, "nothing" if not left else "a file", failure,
+            "nothing" if not interrupted else "a file", "another folder" if elsewhere else "the same folder")
 
 
-def whole(path, pieces, *, keep=False, always=False, quiet=False, rename=True, empty_first=False, anew=False):
+def whole(path, pieces, *, keep=False, caught=BaseException, always=False, quiet=False, rename=True, empty_first=False, anew=False):
     """As the docstring says, or with one of these mistakes."""
     partial_path = path.with_name(path.name + ".part")
     if empty_first:
@@ -190,7 +224,7 @@ def whole(path, pieces, *, keep=False, always=False, quiet=False, rename=True, e
                 if anew:
                     file.seek(file.truncate(0))
                 file.write(piece)
-    except Exception:
+    except caught:
         if always:
             os.replace(partial_path, path)
         elif not keep:
@@ -222,7 +256,8 @@ def happening(function, **how):
 
 
 OUTCOMES = ("what path holds in the end", "what it holds meanwhile", "what a reader of the old file sees",
-            "what path holds after a failure", "what else is left", "what became of the failure")
+            "what path holds after a failure", "what else is left", "what became of the failure",
+            "what is left after Ctrl-C", "where the new bytes are written first")
 OWN_NAME = ("The new bytes were written into the old file itself, which is empty or half written for a while, and "
             "stays so when something fails: write under another name, and rename at the end.")
 IN_PLACE = ("The complete bytes were written into the old file itself. Whoever is reading it sees it change, and for a "
@@ -231,9 +266,10 @@ IN_PLACE = ("The complete bytes were written into the old file itself. Whoever i
 WRITE_WHOLE = Exercise(
     "16.2", "write_whole", OUTCOMES,
     lambda old, pieces: (b"".join(pieces), [old] * (len(pieces) + 1), old, [old, "no file"], "nothing",
-                         ["it came through"] * 2),
+                         ["it came through"] * 2, "nothing", "the same folder"),
     example=((b"old", [b"abc", b"def"]),
-             (b"abcdef", [b"old"] * 3, b"old", [b"old", "no file"], "nothing", ["it came through"] * 2)),
+             (b"abcdef", [b"old"] * 3, b"old", [b"old", "no file"], "nothing", ["it came through"] * 2, "nothing",
+              "the same folder")),
     # the bytes of an older file, and the pieces of the new one
     cases=lambda rng: (bytes(rng.integers(97, 123, 3).astype(np.uint8)),
                        [bytes(rng.integers(97, 123, 3).astype(np.uint8)) for _ in range(3)]),
@@ -259,6 +295,14 @@ WRITE_WHOLE = Exercise(
     ], OUTCOMES[5]: [
         ("the failure is swallowed", "Something failed, and the caller is not told. After cleaning up, a bare `raise` "
          "passes the exception on.", happening(whole, quiet=True)),
+    ], OUTCOMES[6]: [
+        ("Ctrl-C leaves the temporary file", "After Ctrl-C the temporary file is still there. KeyboardInterrupt is no "
+         "Exception: `except BaseException:`, or a `finally`, cleans up after it as well.",
+         happening(whole, caught=Exception)),
+    ], OUTCOMES[7]: [
+        ("the temporary file is in another folder", "The temporary file is in another folder, which may be on another "
+         "disk; a file cannot be renamed from one disk to another. Write it into path's own folder: path.parent.",
+         lambda: "another folder"),
     ]})
 
 
@@ -293,22 +337,40 @@ class Disk(np.ndarray):
 
 
 def read_from_disk(module, array, row_of, names):
-    disk = array.view(Disk)
+    disk, row_of, names = array.view(Disk), dict(row_of), list(names)
     disk.read = []
-    answer = module.features_of(disk, dict(row_of), list(names))
+    with memory_used() as used:
+        answer = module.features_of(disk, row_of, names)
     if answer is None:
         return None, "", ""
     answer = np.asarray(answer)
-    needed = len(names) * array[0].size
-    return answer, str(answer.dtype), "rows" if sum(disk.read) <= needed else "more than the rows"
+    # np.array(disk) copies all of it past Disk; that shows in the memory, if the file is large
+    whole_file = array.nbytes > 50_000 and max(used) > array.nbytes / 2
+    as_asked = sum(disk.read) <= len(names) * array[0].size and not whole_file
+    return answer, str(answer.dtype), "rows" if as_asked else "more than the rows"
+
+
+@contextlib.contextmanager
+def memory_used():
+    """Gives a list that holds, after the block, the bytes that were in use at most."""
+    used, tracing = [], tracemalloc.is_tracing()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    try:
+        yield used
+    finally:
+        used.append(tracemalloc.get_traced_memory()[1] - before)
+        if not tracing:
+            tracemalloc.stop()
 
 
 def asked(rng):
-    """20 pictures, of which 5 are wanted, one of them twice, not in the order of the file."""
-    array = rng.standard_normal((20, 2, 3)).astype(np.float16)
-    names = [f"{n}.jpg" for n in rng.permutation(900)[:20]]
-    row_of = {names[row]: row for row in rng.permutation(20)}
-    wanted = list(rng.permutation(np.arange(1, 20))[:4])
+    """60 pictures, of which 5 are wanted, one of them twice, not in the order of the file."""
+    array = rng.standard_normal((60, 40, 30)).astype(np.float16)
+    names = [f"{n}.jpg" for n in rng.permutation(900)[:60]]
+    row_of = {names[row]: row for row in rng.permutation(60)}
+    wanted = list(rng.permutation(np.arange(1, 60))[:4])
     wanted = [max(wanted), min(wanted), *wanted[:2], max(wanted)]
     return array, row_of, [names[row] for row in wanted]
 

@@ -29,8 +29,8 @@ def write_whole(path, pieces):
 
     path: pathlib.Path of the file, which may exist already; pieces: an iterable that yields bytes, one piece after the
     other, and may raise an exception at any time. Write the pieces under another name in the same folder, and rename
-    that file to ``path`` when it is complete. If anything fails, delete the unfinished file, leave ``path`` as it was,
-    and let the exception through.
+    that file to ``path`` when it is complete. If anything fails, or Ctrl-C interrupts it, delete the unfinished file,
+    leave ``path`` as it was, and let the exception through.
 
         write_whole(path, [b"abc", b"def"])    path holds b"abcdef"; until then it holds its old contents
 

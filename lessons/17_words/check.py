@@ -111,6 +111,13 @@ def with_end(right, captions):
     return right
 
 
+def without_unknown(captions, vocabulary, narrower=True):
+    """Unknown words left out; the arrays are as narrow as that makes them, or as wide as they would have been."""
+    found = batch_of([[word for word in caption if word in vocabulary] for caption in captions], vocabulary)
+    missing = 0 if narrower else max(map(len, captions)) + 1 - found[0].shape[1]
+    return tuple(np.pad(array, ((0, 0), (0, missing))) for array in found)
+
+
 def captions_and_vocabulary(rng):
     """4 captions of different lengths, the longest last or first or between, with words that are not in the list."""
     animals = [str(word) for word in rng.permutation(["ant", "bee", "cow", "dog", "elk", "fox", "gnu"])]
@@ -142,9 +149,7 @@ MAKE_BATCH = Exercise(
         ("no <start>", "The rows of tokens begin with the caption's first word. Something has to be read before it, "
          "too: <start>.", partial(batch_of, start=False)),
         ("an unknown word is left out", "A word that is not in the vocabulary was skipped, and its neighbours were "
-         "joined. Put <unk> in its place.",
-         lambda captions, vocabulary:
-             batch_of([[word for word in caption if word in vocabulary] for caption in captions], vocabulary)),
+         "joined. Put <unk> in its place.", (without_unknown, partial(without_unknown, narrower=False))),
         ("an unknown word is <pad>", PAD_FOR_UNK, partial(batch_of, unknown=PAD)),
         ("an unknown word is -1", "An unknown word became -1, which NumPy reads as the last row of the table, another "
          "word's. It is <unk>, 3.", partial(batch_of, unknown=-1)),
@@ -177,10 +182,10 @@ MAKE_BATCH = Exercise(
 # --------------------------------------------------------------------------------------------------------- 17.3
 
 def words_table_dy(rng):
-    """Words that occur twice in a caption, twice at one step, and not at all; V = 7."""
+    """Words that occur twice in a caption, twice at one step, and not at all, the last one of V = 8 among these."""
     names = np.array([0, *(1 + rng.permutation(6))])
     words = names[np.array([[4, 5, 4, 0, 0], [4, 1, 5, 3, 0], [5, 1, 3, 3, 4]])]
-    return words, rng.standard_normal((7, 2)), rng.standard_normal((3, 5, 2))
+    return words, rng.standard_normal((8, 2)), rng.standard_normal((3, 5, 2))
 
 
 def lost_in(groups):
@@ -239,6 +244,9 @@ EMBEDDING_BACKWARD = gradient_exercise(
          "and came with dy.", lambda right, words: right / words.size),
         ("the row of <pad> is left out", "Row 0 got nothing. Padding is up to the mask, where dy is 0 already. The "
          "table treats all words alike.", lambda right: np.where(np.arange(len(right))[:, None] == 0, 0, right)),
+        ("no rows for words that do not occur", "The words at the end of the vocabulary that do not occur in this batch "
+         "have no row. W has V rows, whatever words are in the batch: np.zeros((V, E)).",
+         lambda right, words: right[:words.max() + 1]),
         ("every row has the sum of everything", "All V rows are the sum over all places. A row was only read at the "
          "places of its own word.", lambda W, dy: np.broadcast_to(dy.sum(axis=(0, 1)), W.shape)),
         ("dy is returned", "It is dy. The gradient has the shape of W, a row for each of V words, not for each place "

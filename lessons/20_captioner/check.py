@@ -156,8 +156,16 @@ def chosen(values, targets, lengths):
 
 
 def logits_case(rng):
+    """One place where exp is too large for a float, and one whose target is all but impossible."""
     _, targets, lengths = batch_of([rng.integers(4, 7, n).tolist() for n in rng.permutation([1, 2, 4])])
-    return 2 * rng.standard_normal((3, 5, 7)), targets, lengths
+    logits = 2 * rng.standard_normal((3, 5, 7))
+    logits[0, 0] += 800
+    logits[1, 0, targets[1, 0]] -= 800
+    return logits, targets, lengths
+
+
+def with_a_small_number(small):
+    return lambda logits, targets, lengths: -chosen(np.log(np.exp(log_softmax(logits)) + small), targets, lengths)
 
 
 MASKED_LOSS = Exercise(
@@ -166,6 +174,11 @@ MASKED_LOSS = Exercise(
              (np.log(2), np.array([[[0.5, -0.5], [0.0, 0.0]]]))),
     cases=logits_case,
     mistakes={"loss": [
+        ("softmax and logarithm in two steps", "exp(800) is inf, and the log of a probability that was rounded to 0 is "
+         "-inf. log_softmax subtracts the maximum before exp, and needs no p.", (lambda: np.inf, lambda: np.nan)),
+        ("a small number is added to p", "A small number was added to p before its logarithm, which changes the loss "
+         "where it matters most. log_softmax needs nothing of the kind.",
+         [with_a_small_number(10.0**-digits) for digits in (6, 7, 8, 9, 10, 12, 15, 16, 20, 30, 100, 300)]),
         ("padding counts", "The padding counts, as if PAD were a target. The model soon learns it, and the loss looks "
          "good for the wrong reason. Only the first lengths[n] columns of row n count.", every),
         ("divided by all places", known.divided_by_places("The sum", "Σ lengths"),
@@ -205,6 +218,7 @@ MASKED_LOSS = Exercise(
 
 # ------------------------------------------------------------------------------------------------------ training_step
 
+LEFT, CLEARED = "left in the parameters", "cleared again"
 GIVES = ("output.b", "output.W", "lstm.cell.b", "lstm.cell.W", "lstm.cell.U", "embedding.W", "encoder.b", "encoder.W")
 
 
@@ -245,11 +259,14 @@ def step(model, features, tokens, targets, lengths, *, reads=None, image="first"
 
 
 def answer_of(take_step, seed, captions, features, **options):
-    """The loss, and the gradients of GIVES; zeros where nothing has arrived."""
+    """The loss, whether gradients are left, and those of GIVES; zeros where nothing has arrived."""
     model = model_of(seed, features.shape[1], zero=seed == 0)
+    passed, backward = [], model.output.backward
+    model.output.backward = lambda *inputs: passed.append(True) or backward(*inputs)
     loss = take_step(model, features, *batch_of(captions), **options)
     parameters = parameters_of(model)
-    return loss, *(np.zeros_like(parameters[name].data) if parameters[name].grad is None else parameters[name].grad
+    left = any(parameter.grad is not None and parameter.grad.any() for parameter in parameters.values())
+    return loss, CLEARED if passed and not left else LEFT, *(np.zeros_like(parameters[name].data) if parameters[name].grad is None else parameters[name].grad
                    for name in GIVES)
 
 
@@ -285,7 +302,7 @@ def overfits(module):
 EXAMPLE = 0, CAPTIONS, np.array([[1.0, 2, 3], [3, 1, 2]])
 
 TRAINING_STEP = Exercise(
-    "20.4", "training_step", ("loss", *GIVES), with_step(), example=(EXAMPLE, with_step()(*EXAMPLE)),
+    "20.4", "training_step", ("loss", "gradients", *GIVES), with_step(), example=(EXAMPLE, with_step()(*EXAMPLE)),
     cases=lambda rng: (int(rng.integers(1, 1000)), random_captions(rng), rng.standard_normal((4, 3))),
     call=learner_s, learns=overfits, needs=("masked_loss",),
     mistakes={("loss", *GIVES): [
@@ -301,6 +318,9 @@ TRAINING_STEP = Exercise(
          "words. It reads it first.", with_step(image="zeros")),
         ("the image is added to every word", "The image was added to the words. It is a step of its own, in front of "
          "them.", with_step(image="added")),
+    ], "gradients": [
+        ("the gradients are cleared at the end", "All gradients are gone when training_step returns: they were cleared "
+         "at the end. The optimizer still needs them; whoever calls it clears them.", lambda: CLEARED),
     ], ("lstm.cell.b", "lstm.cell.W", "lstm.cell.U"): [
         ("dy is one step off", "The outputs' gradient was put one step too early. The loss is about y[:, 1:], so it "
          "goes to dy[:, 1:].", with_step(back_says=slice(None, -1))),

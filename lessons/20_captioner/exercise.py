@@ -36,8 +36,9 @@ def log_frequencies(targets, lengths, V):
 def masked_loss(logits, targets, lengths):
     """The mean cross-entropy of the real targets, and its gradient.
 
-    logits: (N, T, V), targets: (N, T), lengths: (N,): in row n the columns 0 ... lengths[n] - 1 count. Returns (loss,
-    dlogits): the mean, over all M = Σ lengths real targets, of -log softmax(logits)[target]; its gradient (N, T, V).
+    logits: (N, T, V), any finite numbers; targets: (N, T), lengths: (N,): in row n the columns 0 ... lengths[n] - 1
+    count. Returns (loss, dlogits): the mean, over all M = Σ lengths real targets, of -log softmax(logits)[target]; its
+    gradient (N, T, V).
 
         V = 2    logits = [[[0, 0], [log 3, 0]]]    targets = [[1, 0]]    lengths = [1]
 

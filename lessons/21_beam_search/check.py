@@ -25,21 +25,23 @@ def table_step(state, words):
 
 
 def model(rng, V=9, H=4):
-    """(step, state) of a small network with a memory; PAD, START and UNK come last of all."""
-    U, E, W = rng.standard_normal((H, H)), rng.standard_normal((V, H)), 2 * rng.standard_normal((H, V))
+    """(step, state) of a small network that remembers two arrays, as an LSTM; PAD, START and UNK come last of all."""
+    U, E, W = rng.standard_normal((2, H, H)), rng.standard_normal((V, H)), 2 * rng.standard_normal((H, V))
     b = np.zeros(V)
     b[[PAD, START, UNK]] = -30
 
     def step(state, words):
-        (h,), words = state, np.asarray(words)
-        if words.shape != (len(h),):
-            raise ValueError(f"step was given words of shape {words.shape} and a state of {len(h)} rows: each word "
-                             "needs its row, what was remembered before it")
-        h = np.tanh(h @ U + E[words])
+        (h, c), words = state, np.asarray(words)
+        for array in (h, c):
+            if words.shape != (len(array),):
+                raise ValueError(f"step was given words of shape {words.shape} and a state of {len(array)} rows: each "
+                                 "word needs its row, what was remembered before it, in every array of the state")
+        c = np.tanh(c @ U[0] + E[words])
+        h = np.tanh(h @ U[1] + c)
         e = np.exp(h @ W + b)
-        return (h,), np.log(e / e.sum(axis=1, keepdims=True))
+        return (h, c), np.log(e / e.sum(axis=1, keepdims=True))
 
-    return step, (rng.standard_normal((1, H)),)
+    return step, (rng.standard_normal((1, H)), rng.standard_normal((1, H)))
 
 
 def arranged(found):
@@ -219,7 +221,7 @@ BEST_CAPTION = Exercise(
 # -------------------------------------------------------------------------------------------------------- beam_search
 
 def beam_search(step, state, B, max_length, alpha, *, first_end=False, cut=True, shrinks=False, goes_on=False,
-                start_counts=False, use_alpha=True, shared=None):
+                shifted=False, start_counts=False, use_alpha=True, shared=None):
     """As the docstring says, or with one of these mistakes. The beginnings are as many rows as there are."""
     captions, sums, finished, fed = [[START]], np.zeros(1), [], [START]
     since = 0 if start_counts else 1
@@ -239,7 +241,7 @@ def beam_search(step, state, B, max_length, alpha, *, first_end=False, cut=True,
             break
         onward = np.arange(len(words)) if goes_on else np.nonzero(stopped != END)[0]
         captions, sums, fed = [captions[i] for i in onward], sums[onward], read[onward]
-        state = tuple(array[parents[onward]] for array in state)
+        state = tuple(array[parents[:len(onward)] if shifted else parents[onward]] for array in state)
         if not captions or (shrinks and len(finished) >= B):
             break
     if cut and not (first_end and finished):
@@ -247,8 +249,11 @@ def beam_search(step, state, B, max_length, alpha, *, first_end=False, cut=True,
     return best_caption(finished, alpha if use_alpha else 0) if finished else ([], -np.inf)
 
 
-def beam_search_in_B_rows(step, state, B, max_length, alpha, *, others=-np.inf, move_state=True, move_words=True):
-    """The same with always B rows: of those that have ended, or have not begun, the sum is -inf."""
+def beam_search_in_B_rows(step, state, B, max_length, alpha, *, others=-np.inf, move_state=2, move_words=True):
+    """The same with always B rows: of those that have ended, or have not begun, the sum is -inf.
+
+    ``move_state``: as many arrays of the state move with their words.
+    """
     captions, sums, finished = [[] for _ in range(B)], np.full(B, others), []
     sums[0] = 0.0
     words, state = np.full(B, START), tuple(np.repeat(array, B, axis=0) for array in state)
@@ -257,7 +262,7 @@ def beam_search_in_B_rows(step, state, B, max_length, alpha, *, others=-np.inf, 
         sums, parents, words = best_continuations(sums, log_p, B)
         captions = [[*captions[p if move_words else row], int(word)]
                     for row, (p, word) in enumerate(zip(parents, words, strict=True))]
-        state = tuple(array[parents] for array in state) if move_state else state
+        state = tuple(array[parents] if i < move_state else array for i, array in enumerate(state))
         finished += [(captions[i], sums[i]) for i in np.nonzero((words == END) & np.isfinite(sums))[0]]
         sums = np.where(words == END, -np.inf, sums)
         if not np.isfinite(sums).any():
@@ -267,9 +272,12 @@ def beam_search_in_B_rows(step, state, B, max_length, alpha, *, others=-np.inf, 
 
 
 def beam_problems(rng):
-    """Searches that come out another way if one of the rules is left out, and in which something ends."""
-    problems = []
-    for rule in ({"first_end": True}, {"shrinks": True}, {"goes_on": True}, {"cut": False}):
+    """Searches that come out another way if one of the rules is left out, and in which something ends.
+
+    One of them asks for more hypotheses than there are words, so the first turn has fewer continuations than B.
+    """
+    problems = [(*model(rng), 11, 4, 1.0)]
+    for rule in ({"first_end": True}, {"shrinks": True}, {"goes_on": True}, {"cut": False}, {"shifted": True}):
         while True:
             problem = (*model(rng), 3, int(rng.integers(4, 10)), float(rng.uniform(0.5, 1.2)))
             something_ends = np.isfinite(beam_search(*problem, cut=False)[1])
@@ -304,7 +312,11 @@ BEAM_SEARCH = Exercise(
     needs=("best_continuations", "best_caption"),
     mistakes={"score": [
         ("the states are not their parents'", "The words move between the rows and the states do not. Take "
-         "state[parents], for every array in it.", every(beam_search_in_B_rows, move_state=False)),
+         "state[parents], for every array in it.", every(beam_search_in_B_rows, move_state=0)),
+        ("only the first array of the state moves", "Only state[0] is that of the parents. The state is a tuple of "
+         "arrays, h and c of an LSTM: array[parents] for each of them.", every(beam_search_in_B_rows, move_state=1)),
+        ("the states of the wrong rows go on", "When a caption ends, the states of the others get into other rows. Take "
+         "parents of the rows that go on, parents[onward], and not the first ones.", every(beam_search, shifted=True)),
         ("all rows begin alike", "All B rows begin with sum 0, so they all find the same word: greedy search at B "
          "times the cost. Begin with one row (or give the others the sum -inf).",
          every(beam_search_in_B_rows, others=0.0)),

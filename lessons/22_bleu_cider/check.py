@@ -237,14 +237,23 @@ GRASS = (words_of("a dog runs on the grass"),
 
 
 def nothing_in_common(module):
-    """None, or what is wrong when no 4-gram matches."""
+    """None, or what is wrong when no 4-gram matches, and when there is none."""
     try:
         with np.errstate(all="ignore"):
             score = module.bleu(*GRASS, 4)
     except Exception as error:
         return (f"when no 4-gram matches, it stops with {type(error).__name__}: {error}. BLEU-4 is 0 then: look at the "
                 "precisions before you take their logarithm, or take a root of their product.")
-    return None if abs(score) < 1e-9 else f"when no 4-gram matches BLEU-4 is 0; yours is {score:.6g}."
+    if not abs(score) < 1e-9:
+        return f"when no 4-gram matches BLEU-4 is 0; yours is {score:.6g}."
+    try:
+        with np.errstate(all="ignore"):
+            score = module.bleu(words_of("a dog"), [words_of("a dog runs")], 4)
+    except Exception as error:
+        return (f"when every caption has fewer than N words, it stops with {type(error).__name__}: {error}. There are no "
+                "N-grams then, and so no matches: BLEU-N is 0.")
+    return None if abs(score) < 1e-9 else (f"when every caption has fewer than N words, BLEU-N is 0; yours is "
+                                           f"{score:.6g}. Is 0 divided by 0?")
 
 
 BLEU = Exercise(

@@ -43,8 +43,10 @@ def data_with_leaks(rng):
     for split, own in kinds.items():
         for place, name in enumerate({"train": train, "dev": dev, "test": test}[split]):
             captions[name] = [[own[place % len(own)], "runs"], [own[(place + 1) % len(own)]]]
+    captions[train[2]][1].append("stands")  # what only a second caption says, and a third
+    captions[train[4]].append(["sits"])
     captions[names[12]] = [[words[8], "runs"]]  # of a picture that is in train as well: train has shown it
-    vocabulary = [*SPECIAL, *(str(word) for word in rng.permutation([*words[:4], *words[5:12], "runs"]))]
+    vocabulary = [*SPECIAL, *(str(word) for word in rng.permutation([*words[:4], *words[5:12], "runs", "stands", "sits"]))]
     return splits, captions, vocabulary
 
 
@@ -86,6 +88,10 @@ LEAKS = Exercise(
          "has to be new to the model.", partial(leaked_words, of=("train", "dev"))),
         ("every caption counts as seen", "Words that only dev or test has are not found. Only captions of pictures in "
          "train count.", partial(leaked_words, of=("train", "dev", "test"))),
+        ("only the first caption", "Words that stand only in another than the first caption of a picture are named. All "
+         "of its captions train the model.",
+         lambda splits, captions, vocabulary:
+             leaked_words(splits, {name: of_it[:1] for name, of_it in captions.items()}, vocabulary)),
         ("only words of dev and test", "Only words that dev or test has are found. A word that nobody has came from "
          "other data, and has to be named as well.", partial(leaked_words, among=("dev", "test"))),
         ("what the vocabulary lacks", "These are words of dev and test that the vocabulary does *not* have, as it "
@@ -192,12 +198,17 @@ def share(sums):
     return sums[0] / sums[1]
 
 
-def scores_of(statistics, score, draws):
-    return [score(statistics[rows].sum(axis=0)) for rows in draws]
+def smoothed_share(sums):
+    """A score for which means in place of sums are not the same."""
+    return (sums[0] + 1) / (sums[1] + 20)
 
 
-def interval(statistics, score, draws, low=0.025, high=0.975, of_draws=lambda draws: draws):
-    return tuple(np.quantile(scores_of(statistics, score, of_draws(draws)), [low, high]))
+def scores_of(statistics, score, draws, total=np.sum):
+    return [score(total(statistics[rows], axis=0)) for rows in draws]
+
+
+def interval(statistics, score, draws, low=0.025, high=0.975, of_draws=lambda draws: draws, **options):
+    return tuple(np.quantile(scores_of(statistics, score, of_draws(draws), **options), [low, high]))
 
 
 def some_statistics(rng, N=9):
@@ -226,6 +237,8 @@ def picked(at):
     return wrong
 
 
+MEANS = ("The score was computed from the means of the pictures' numbers. It is a function of their sums: "
+         ".sum(axis=0).")
 PICKED = ("These are two of the R scores, picked from the sorted list. np.quantile interpolates between two of them "
           "where that is meant.")
 
@@ -233,7 +246,7 @@ BOOTSTRAP_INTERVAL = Exercise(
     "26.3", "bootstrap_interval", ("low", "high"), interval,
     example=((np.array([[1.0, 2.0], [3.0, 4.0]]), share, np.array([[0, 1], [0, 0], [1, 1]])),
              (0.5 + 0.05 * (2 / 3 - 0.5), 2 / 3 + 0.95 * (0.75 - 2 / 3))),
-    cases=lambda rng: (some_statistics(rng), share, rng.integers(0, 9, (60, 9))),
+    cases=lambda rng: (some_statistics(rng), smoothed_share, rng.integers(0, 9, (60, 9))),
     mistakes={("low", "high"): [
         ("low and high changed places", "The larger one comes first: (low, high).",
          lambda *inputs: interval(*inputs)[::-1]),
@@ -243,6 +256,7 @@ BOOTSTRAP_INTERVAL = Exercise(
          partial(interval, low=0.005, high=0.995)),
         ("percent and fractions", "np.percentile takes percent, 2.5 and 97.5; np.quantile takes fractions.",
          partial(interval, low=0.00025, high=0.00975)),
+        ("means instead of sums", MEANS, partial(interval, total=np.mean)),
         ("the smallest and the largest", "These are the smallest and the largest scores. More draws move them apart; "
          "quantiles stay where they are.", partial(interval, low=0, high=1)),
         ("a mean of scores", known.mean_of_scores("It averaged the scores of single pictures"), means_of_scores),
@@ -270,8 +284,8 @@ def swapped_differences(a, b, score, swaps, both=True):
     return [score(a.sum(axis=0) + gain) - score(b.sum(axis=0) - gain * both) for gain in gained]
 
 
-def real_difference(a, b, score):
-    return score(a.sum(axis=0)) - score(b.sum(axis=0))
+def real_difference(a, b, score, total=np.sum):
+    return score(total(a, axis=0)) - score(total(b, axis=0))
 
 
 def share_as_large(a, b, score, swaps, *, compare=lambda d, real: abs(d) >= abs(real), one=1, below=1, **options):
@@ -295,7 +309,7 @@ def two_captioners(rng):
         swaps = rng.random((50, 11)) < 0.5
         swaps[3], swaps[7] = False, True
         if real_difference(a, b, share) < 0 and 0.1 < share_as_large(a, b, share, swaps) < 0.9:
-            return a, b, share, swaps
+            return a, b, smoothed_share, swaps
 
 
 PAIRED_TEST = Exercise(
@@ -307,6 +321,7 @@ PAIRED_TEST = Exercise(
     mistakes={"difference": [
         ("the size of the difference", "The difference has lost its sign, which says who was better. Only p uses its "
          "size.", lambda right: abs(right)),
+        ("means instead of sums", MEANS, partial(real_difference, total=np.mean)),
         ("B minus A", "It is the score of B minus that of A.", lambda right: -right),
         ("a mean of scores", known.mean_of_scores("It averaged the differences of single pictures"), means_of_pictures),
     ], "p": [

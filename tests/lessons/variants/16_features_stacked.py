@@ -18,7 +18,7 @@ def write_whole(path, pieces):
         for piece in pieces:
             with open(partial, "ab") as file:
                 file.write(piece)
-    except Exception:
+    except BaseException:
         partial.unlink()
         raise
     os.rename(partial, path)
