@@ -174,8 +174,6 @@ MASKED_LOSS = Exercise(
              (np.log(2), np.array([[[0.5, -0.5], [0.0, 0.0]]]))),
     cases=logits_case,
     mistakes={"loss": [
-        ("softmax and logarithm in two steps", "exp(800) is inf, and the log of a probability that was rounded to 0 is "
-         "-inf. log_softmax subtracts the maximum before exp, and needs no p.", (lambda: np.inf, lambda: np.nan)),
         ("a small number is added to p", "A small number was added to p before its logarithm, which changes the loss "
          "where it matters most. log_softmax needs nothing of the kind.",
          [with_a_small_number(10.0**-digits) for digits in (6, 7, 8, 9, 10, 12, 15, 16, 20, 30, 100, 300)]),
@@ -200,6 +198,8 @@ MASKED_LOSS = Exercise(
          lambda logits, targets, lengths: -chosen(np.exp(log_softmax(logits)), targets, lengths)),
         ("the minus is missing", "It is the mean of log p, which is negative. The loss is -log p.",
          lambda *inputs: -masked(*inputs)[0]),
+        ("softmax and logarithm in two steps", "exp(800) is inf, and the log of a probability that was rounded to 0 is "
+         "-inf. log_softmax subtracts the maximum before exp, and needs no p.", (lambda: np.inf, lambda: np.nan)),
     ], "dlogits": [
         ("the target is not subtracted", "dlogits is the probabilities, divided. Subtract 1 at the target first: p - "
          "one_hot.", partial(masked, hot=0.0)),

@@ -29,9 +29,9 @@ def masked_loss(logits, targets, lengths):
     loss, dlogits = 0.0, np.zeros(logits.shape)
     for n in range(len(logits)):
         for t in range(lengths[n]):
-            p = np.exp(logits[n, t] - logits[n, t].max())
-            p /= p.sum()
-            loss -= np.log(p[targets[n, t]]) / M
+            z = logits[n, t] - logits[n, t].max()
+            p = np.exp(z) / np.exp(z).sum()
+            loss += (np.log(np.exp(z).sum()) - z[targets[n, t]]) / M
             dlogits[n, t] = p / M
             dlogits[n, t, targets[n, t]] -= 1 / M
     return loss, dlogits
