@@ -74,7 +74,7 @@ def pads_by_nothing(module):
 
 
 PAD = Exercise(
-    "7.2", "pad", ("x",), conv.pad, inputs=("x", "P", "value"),
+    "7.2", "pad", ("the padded x",), conv.pad, inputs=("x", "P", "value"),
     example=((picture([1, 2], [3, 4]), 1, 0), picture([0, 0, 0, 0], [0, 1, 2, 0], [0, 3, 4, 0], [0, 0, 0, 0])),
     cases=lambda rng: (rng.standard_normal((6, 4, 5, 3)), int(rng.integers(1, 4)), float(rng.integers(5, 9))),
     learns=pads_by_nothing,
@@ -142,6 +142,7 @@ CONV2D_LOOPS = Exercise(
         ("the bias is subtracted", known.bias_subtracted("the sum"), lambda right, b: right - 2 * b),
         ("the bias is in every product", "The bias is added to every one of the K · K · C products. Add it once to "
          "each output, after the sum.", lambda right, W, b: right + (W[..., 0].size - 1) * b),
+        ("K instead of the stride", known.side_by_side(), lambda x, W, b, S, P: conv.conv2d(x, W, b, len(W), P)),
         ("the stride is ignored", known.stride(), with_strides(lambda S: (1, 1))),
         ("the stride is missing in the rows", "The columns of windows are S apart, the rows are not: the window begins "
          "at row S·oh.", with_strides(lambda S: (1, S))),

@@ -1,5 +1,7 @@
 """What lesson 10 asks for."""
 
+import itertools
+
 import numpy as np
 
 from minicap import pooling
@@ -24,9 +26,23 @@ def places(x, K, S):
     return [x[:, kh:kh + S * OH:S, kw:kw + S * OW:S] for kh in range(K) for kw in range(K)]
 
 
+# (K, S, P); of three cases in a row both are among them. The stride of the examples is 2, too
+SIZES = itertools.cycle(((3, 2, 1), (4, 3, 1)))
+
+
+def of_axes(pool, first, second):
+    """The pooling where these axes are taken for rows and columns."""
+    def wrong(x, K, S, P):
+        moved = np.moveaxis(x, (first, second), (1, 2))
+        return np.moveaxis(pool(moved, K, S, P), (1, 2), (first, second))
+    return wrong
+
+
 def of_windows(pool):
     """Mistakes with the windows of a pooling."""
-    return [("the stride is ignored", known.stride(), lambda right, x, K, P: as_many(right, pool(x, K, 1, P))),
+    return [("channels are taken for columns", "Axes 2 and 3 were taken for rows and columns, as in PyTorch's (N, C, "
+             "H, W). Here x is (N, H, W, C): windows lie on axes 1 and 2.", of_axes(pool, 2, 3)),
+            ("the stride is ignored", known.stride(), lambda right, x, K, P: as_many(right, pool(x, K, 1, P))),
             ("K instead of the stride", known.side_by_side(), lambda x, K, P: pool(x, K, K, P)),
             ("no padding", known.no_padding(), lambda x, K, S: pool(x, K, S, 0))]
 
@@ -39,7 +55,7 @@ def max_pool(x, K, S, P):
 
 MAX_POOL2D = Exercise(
     "10.1", "max_pool2d", ("y",), max_pool, example=((PICTURE, 2, 2, 0), picture([4, 2], [5, 2])),
-    cases=lambda rng: (whole_numbers(rng), 3, 2, 1),
+    cases=lambda rng: (whole_numbers(rng), *next(SIZES)),
     mistakes=[
         ("the padding wins", "Where all pixels of a window at the edge are negative, the padding of 0 is the largest. "
          "Use pad(x, P, -np.inf).", lambda x, K, S, P: max_pool(pad(x, P), K, S, 0)),
@@ -104,8 +120,9 @@ def spread_in(dy, x, y, K, S, P, **how):
 
 
 def backward_case(rng):
-    x = whole_numbers(rng)
-    return rng.standard_normal((4, 4, 3, 3)), x, max_pool(x, 3, 2, 1), 3, 2, 1
+    x, (K, S, P) = whole_numbers(rng), next(SIZES)
+    y = max_pool(x, K, S, P)
+    return rng.standard_normal(y.shape), x, y, K, S, P
 
 
 LAST_WINDOW = ("windows overwrite each other", known.overwritten("Only the last window of each pixel is left"))
@@ -153,7 +170,7 @@ def pixels_of_the_picture(shape, K, S, P):
 
 AVG_POOL2D = Exercise(
     "10.3", "avg_pool2d", ("y",), avg_pool, example=((PICTURE, 2, 2, 0), picture([2.5, 1], [2, 1.5])),
-    cases=lambda rng: (rng.standard_normal((4, 7, 6, 3)), 3, 2, 1),
+    cases=lambda rng: (rng.standard_normal((4, 7, 6, 3)), *next(SIZES)),
     mistakes=[
         ("the sum", "It is the sum of each window. The mean divides it by the number of pixels, K · K.",
          lambda right, K: right * K**2),
@@ -186,11 +203,16 @@ def spread_to_first(dy, shape, K, S, P):
     return dx
 
 
+def dy_and_shape(rng):
+    shape, (K, S, P) = (4, 6, 5, 3), next(SIZES)
+    return rng.standard_normal(avg_pool(np.zeros(shape), K, S, P).shape), shape, K, S, P
+
+
 AVG_POOL2D_BACKWARD = Exercise(
     "10.4", "avg_pool2d_backward", ("dx",), avg_pool_backward,
     example=((picture([4, 8], [12, 16]), (1, 4, 4, 1), 2, 2, 0),
              picture([1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4])),
-    cases=lambda rng: (rng.standard_normal((4, 3, 2, 3)), (4, 6, 4, 3), 3, 2, 1),
+    cases=dy_and_shape,
     mistakes=[
         ("not divided", "Every pixel gets all of dy. A pixel is one of K · K in a mean, and moves it by a share of 1 / "
          "K².", cropped(spread, whole=True)),

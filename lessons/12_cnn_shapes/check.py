@@ -117,6 +117,8 @@ MAKE_CNN = Exercise(
          "channels; by now they are 16.", reads(lambda side: (side // 4)**2 * 3)),
         ("the channels of the first convolution are counted", "Linear reads (side // 4)² · 8 numbers. 8 channels come "
          "out of the first convolution, 16 out of the second.", reads(lambda side: (side // 4)**2 * 8)),
+        ("the picture is counted", "Linear reads side · side · 3 numbers, those of the picture. It comes last, and "
+         "reads what two poolings and 16 kernels make of it: (side // 4)² · 16.", reads(lambda side: side**2 * 3)),
         ("only the channels are counted", "Linear reads 16 numbers. Flatten keeps all pixels: (side // 4)² · 16.",
          reads(lambda side: 16)),
         ("5 x 5 kernels", "The kernels are 5 x 5; 3 x 3 is asked for.", reads(lambda side: None, kernel=5)),
@@ -126,8 +128,8 @@ MAKE_CNN = Exercise(
          reads(lambda side: (side // 2)**2 * 8, filters=(3, 8))),
         ("the second convolution reads the picture", "The second convolution is made for 3 channels. It reads the 8 "
          "that the first one makes.", lambda right: [*right[:2], (3, 3, 3, 16), *right[3:]]),
-        ("the weights of Linear are transposed", "Linear was made for `classes` numbers in and all pixels out. It reads "
-         "the pixels: Linear((side // 4)**2 * 16, classes).",
+        ("the weights of Linear are transposed", "Linear was made for `classes` numbers in and all pixels out. It "
+         "reads the pixels: Linear((side // 4)**2 * 16, classes).",
          lambda right: [*right[:-2], right[-2][::-1], right[-2][:1]]),
     ], "what it computes": [
         ("no ReLU after the first convolution", "ReLU is missing after the first convolution. Without it the two "
@@ -215,10 +217,8 @@ def after_steps(step, x, targets, W, b):
     return np.array(losses), net.W.data, net.b.data, "cleared" if cleared else "left"
 
 
-def a_step(net, loss, optimizer, x, targets, *, clear=True, clear_first=False, move=1, dloss=lambda value, N: 1.0, late=False):
+def a_step(net, loss, optimizer, x, targets, *, clear=True, move=1, dloss=lambda value, N: 1.0, late=False):
     """One step, with mistakes on request."""
-    if clear_first:
-        net.zero_grad()
     logits, cache = net.forward(x)
     value, loss_cache = loss.forward(logits, targets)
     net.backward(loss.backward(dloss(value, len(x)), loss_cache)[0], cache)

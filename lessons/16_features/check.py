@@ -114,8 +114,8 @@ CACHE_KEY = Exercise(
          "them: keep the list's order, no set.", lambda: [IMAGES[2]]),
         ("names run into each other", "\"10.jpg\", \"1.jpg\" and \"10.jp\", \"g1.jpg\" have the same key: names were "
          "joined without a separator. Use json.dumps.", lambda: [IMAGES[3]]),
-        ("names are joined by a comma", "The two pictures \"a.jpg\", \"b.jpg\" and the one picture \"a.jpg,b.jpg\" have "
-         "the same key: what stands between the names may stand in a name, too. Use json.dumps.",
+        ("names are joined by a comma", "The two pictures \"a.jpg\", \"b.jpg\" and the one picture \"a.jpg,b.jpg\" "
+         "have the same key: what stands between the names may stand in a name, too. Use json.dumps.",
          lambda: [IMAGES[4]]),
         ("the key is always the same", "Whatever changes, the key does not.",
          lambda: ["the layer", *SETTINGS, *IMAGES, *WEIGHTS]),
@@ -213,7 +213,8 @@ def what_happens(function, old, pieces):
             "nothing" if not interrupted else "a file", "another folder" if elsewhere else "the same folder")
 
 
-def whole(path, pieces, *, keep=False, caught=BaseException, always=False, quiet=False, rename=True, empty_first=False, anew=False):
+def whole(path, pieces, *, keep=False, caught=BaseException, always=False, quiet=False, rename=True, empty_first=False,
+          anew=False):
     """As the docstring says, or with one of these mistakes."""
     partial_path = path.with_name(path.name + ".part")
     if empty_first:

@@ -244,8 +244,8 @@ EMBEDDING_BACKWARD = gradient_exercise(
          "and came with dy.", lambda right, words: right / words.size),
         ("the row of <pad> is left out", "Row 0 got nothing. Padding is up to the mask, where dy is 0 already. The "
          "table treats all words alike.", lambda right: np.where(np.arange(len(right))[:, None] == 0, 0, right)),
-        ("no rows for words that do not occur", "The words at the end of the vocabulary that do not occur in this batch "
-         "have no row. W has V rows, whatever words are in the batch: np.zeros((V, E)).",
+        ("no rows for words that do not occur", "The words at the end of the vocabulary that do not occur in this "
+         "batch have no row. W has V rows, whatever words are in the batch: np.zeros((V, E)).",
          lambda right, words: right[:words.max() + 1]),
         ("every row has the sum of everything", "All V rows are the sum over all places. A row was only read at the "
          "places of its own word.", lambda W, dy: np.broadcast_to(dy.sum(axis=(0, 1)), W.shape)),

@@ -266,8 +266,9 @@ def answer_of(take_step, seed, captions, features, **options):
     loss = take_step(model, features, *batch_of(captions), **options)
     parameters = parameters_of(model)
     left = any(parameter.grad is not None and parameter.grad.any() for parameter in parameters.values())
-    return loss, CLEARED if passed and not left else LEFT, *(np.zeros_like(parameters[name].data) if parameters[name].grad is None else parameters[name].grad
-                   for name in GIVES)
+    found = [np.zeros_like(parameters[name].data) if parameters[name].grad is None else parameters[name].grad
+             for name in GIVES]
+    return loss, CLEARED if passed and not left else LEFT, *found
 
 
 def with_step(**mistake):

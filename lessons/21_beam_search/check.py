@@ -52,8 +52,12 @@ def arranged(found):
 
 def answers(name, second):
     """Call the learner's function for every problem."""
-    return lambda module, problems: arranged([things(getattr(module, name)(*problem), name, "words", second)
-                                              for problem in problems])
+    def answer(module, problem):
+        words, number = things(getattr(module, name)(*problem), name, "words", second)
+        if isinstance(number, (list, tuple)):
+            raise TypeError(f"{name} has to return the words first, and then the number: `return words, {second}`")
+        return words, number
+    return lambda module, problems: arranged([answer(module, problem) for problem in problems])
 
 
 def every(function, **options):
@@ -62,6 +66,14 @@ def every(function, **options):
 
 def ends(words):
     return bool(words) and words[-1] == END
+
+
+def last_cut_off(function, **options):
+    """Its captions without their last word."""
+    def shorter(*problem):
+        words, number = function(*problem, **options)
+        return words[:-1], number
+    return every(shorter)
 
 
 # ------------------------------------------------------------------------------------------------------------- greedy
@@ -93,11 +105,11 @@ def greedy_problems(rng):
 
 
 GREEDY = Exercise(
-    "21.1", "greedy", ("logp", "words"), every(greedy),
+    "21.1", "greedy", ("logp of call", "words of call"), every(greedy),
     example=(([(table_step, NOTHING, 10), (table_step, NOTHING, 2)],),
              (np.log([0.55 * 0.4 * 0.6, 0.55 * 0.4]), [[4, 6, 7], [4, 6]])),
     cases=lambda rng: (greedy_problems(rng),), call=answers("greedy", "logp"),
-    mistakes={"logp": [
+    mistakes={"logp of call": [
         ("the state is not handed on", "Every call of step got the initial state, so the model forgets its words. Pass "
          "on the state that step returns.", every(greedy, forgets=True)),
         ("the word is not read back", "Every call of step read START. The word that was chosen is what step reads "
@@ -112,9 +124,13 @@ GREEDY = Exercise(
          "logarithm is the sum of log p.", every(greedy, add=np.exp)),
         ("one word too few", "It stops one call of step before max_length. `for _ in range(max_length)` makes "
          "max_length calls.", every(greedy, early=1)),
-    ], "words": [
+        ("one call too many", "step is called max_length + 1 times. `for _ in range(max_length)` makes max_length "
+         "calls.", every(greedy, early=-1)),
+    ], "words of call": [
         ("END is among the words", "The words still hold END, which is no word of the caption: leave the loop before "
          "it is appended.", every(greedy, keep_end=True)),
+        ("the last word is cut off", "The last word is missing, also where it is not END: a caption that was cut ends "
+         "with a word.", (last_cut_off(greedy), last_cut_off(greedy, keep_end=True))),
         ("START is among the words", "The words begin with START, which the model reads first and never predicts.",
          every(greedy, keep_start=True)),
     ]})
@@ -194,10 +210,10 @@ def finished_problems(rng):
 TWO = [([5, 9, 2], -1.5017), ([5, 9, 12, 2], -1.7024)]
 
 BEST_CAPTION = Exercise(
-    "21.3", "best_caption", ("score", "words"), every(best_caption),
+    "21.3", "best_caption", ("score of call", "words of call"), every(best_caption),
     example=(([(TWO, 0), (TWO, 1)],), (np.array([-1.5017, -1.7024 / 4]), [[5, 9], [5, 9, 12]])),
     cases=lambda rng: (finished_problems(rng),), call=answers("best_caption", "score"),
-    mistakes={"score": [
+    mistakes={"score of call": [
         ("END is not counted", "The length is that without END. Ending was a choice too, whose log p is in the sum: "
          "one more than its words.", scored(lambda logp, words, alpha: logp / (len(words) - ends(words))**alpha)),
         ("END is counted twice", "The length is one too many where a caption ended. The list still holds END: take its "
@@ -212,9 +228,11 @@ BEST_CAPTION = Exercise(
          "nearest to 0: max.", every(best_caption, best=min)),
         ("chosen by the plain sum", "The score is that of its caption, but the caption is the one with the largest "
          "sum. Compare the scores.", every(best_caption, key=lambda logp, words, alpha: logp)),
-    ], "words": [
+    ], "words of call": [
         ("END is among the words", "The score is right, and the words still hold END: leave it out.",
          every(best_caption, keep_end=True)),
+        ("the last word is cut off", "The last word of a caption that was cut is missing: words[:-1] takes it for END. "
+         "Leave out END alone.", (last_cut_off(best_caption, keep_end=True), last_cut_off(best_caption))),
     ]})
 
 
@@ -304,24 +322,27 @@ def nothing_ends(module):
 
 
 BEAM_SEARCH = Exercise(
-    "21.4", "beam_search", ("score", "words"), every(beam_search),
+    "21.4", "beam_search", ("score of call", "words of call"), every(beam_search),
     example=(([(table_step, NOTHING, 1, 10, 0), (table_step, NOTHING, 2, 10, 0), (table_step, NOTHING, 2, 10, 1)],),
              (np.array([np.log(0.132), np.log(0.45 * 0.9 * 0.55), np.log(0.45 * 0.9 * 0.45) / 4]),
               [[4, 6, 7], [5, 9], [5, 9, 12]])),
     cases=lambda rng: (beam_problems(rng),), call=answers("beam_search", "score"), learns=nothing_ends,
     needs=("best_continuations", "best_caption"),
-    mistakes={"score": [
+    mistakes={"score of call": [
         ("the states are not their parents'", "The words move between the rows and the states do not. Take "
          "state[parents], for every array in it.", every(beam_search_in_B_rows, move_state=0)),
         ("only the first array of the state moves", "Only state[0] is that of the parents. The state is a tuple of "
          "arrays, h and c of an LSTM: array[parents] for each of them.", every(beam_search_in_B_rows, move_state=1)),
-        ("the states of the wrong rows go on", "When a caption ends, the states of the others get into other rows. Take "
-         "parents of the rows that go on, parents[onward], and not the first ones.", every(beam_search, shifted=True)),
+        ("the states of the wrong rows go on", "When a caption ends, the states of the others get into other rows. "
+         "Take the parents of the rows that go on, parents[onward], and not the first ones.", every(beam_search, shifted=True)),
         ("all rows begin alike", "All B rows begin with sum 0, so they all find the same word: greedy search at B "
          "times the cost. Begin with one row (or give the others the sum -inf).",
          every(beam_search_in_B_rows, others=0.0)),
         ("it goes on after END", "Captions that ended went on. Nothing follows END: put them aside, and go on with the "
          "others.", every(beam_search, goes_on=True)),
+        ("one turn too many", "It makes max_length + 1 turns. `for _ in range(max_length)` makes max_length.",
+         lambda problems: arranged([beam_search(step, state, B, max_length + 1, alpha)
+                                    for step, state, B, max_length, alpha in problems])),
         ("the first to end wins", "It stops as soon as a caption ends. Others may still get a higher score: keep the "
          "one that ended and go on.", every(beam_search, first_end=True)),
         ("the beam shrinks", "Every caption that ended reduced the beam. (Some programs do that.) Here it is B ways in "
@@ -336,7 +357,7 @@ BEAM_SEARCH = Exercise(
         ("two beginnings share one list", "The words of two captions are in one list. When two ways come from the same "
          "parent, `captions[parent].append(word)` writes into the same list twice: `captions[parent] + [word]`.",
          [every(beam_search, shared=shared) for shared in itertools.product((False, True), repeat=3)]),
-    ], "words": [
+    ], "words of call": [
         ("the words are not their parents'", "The scores are right, and the words are those of other captions. Append "
          "a new word to the words of its parent.", every(beam_search_in_B_rows, move_words=False)),
     ]})

@@ -60,10 +60,10 @@ def beam_search(step, state, B, max_length, alpha):
     """The best caption that beam search finds.
 
     ``state`` has one row. At first there is one hypothesis, [START], whose sum is 0. Each iteration calls step once,
-    with the last word of every hypothesis, and takes the B best of all continuations (best_continuations), or all of them
-    if there are fewer than B. Those whose word is END are finished captions; the others are the hypotheses of the next iteration. The search stops when none
-    is left. After ``max_length`` iterations the unfinished ones are cut and count as finished as they are. Returns
-    (words, score) of the best_caption of all finished ones.
+    with the last word of every hypothesis, and takes the B best of all continuations (best_continuations), or all of
+    them if there are fewer than B. Those whose word is END are finished captions; the others are the hypotheses of the
+    next iteration. The search stops when none is left. After ``max_length`` iterations the unfinished ones are cut and
+    count as finished as they are. Returns (words, score) of the best_caption of all finished ones.
 
         With the table of the lesson, where 4 is "a", 5 is "two", 6 is "dog", 7 is "runs", 9 is "dogs", 12 is "run":
 

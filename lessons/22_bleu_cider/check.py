@@ -72,11 +72,11 @@ def match_problems(rng):
 DOGS = (*words_of("a dog and a dog and a dog"), words_of("a dog and a cat", "the dog"))
 
 CLIPPED_MATCHES = Exercise(
-    "22.1", "clipped_matches", ("matches", "total"),
+    "22.1", "clipped_matches", ("matches of call", "total of call"),
     lambda problems: (every(clipped)(problems), every(total)(problems)),
     example=(([(*DOGS, 1), (*DOGS, 2)],), (np.array([4.0, 3.0]), np.array([8.0, 7.0]))),
     cases=lambda rng: (match_problems(rng),), call=numbers("clipped_matches", "matches", "total"),
-    mistakes={"matches": [
+    mistakes={"matches of call": [
         ("not clipped", "Every n-gram in a reference counts each time it occurs, so \"dog dog dog dog\" is perfect. "
          "Limit it to the reference that has most of it.", every(unclipped)),
         ("the references are added up", "An n-gram may match as often as in all references together. The limit is the "
@@ -95,7 +95,7 @@ CLIPPED_MATCHES = Exercise(
          every(lambda candidate, references, n: max(clipped(candidate, [reference], n) for reference in references))),
         ("the last n-gram is lost", "The n-gram at the end of a caption is missing. There are len(words) - n + 1 of "
          "them.", every(clipped, lost=1)),
-    ], "total": [
+    ], "total of call": [
         ("the total is the number of words", "total is the length of the caption. It has n - 1 fewer n-grams.",
          every(lambda candidate, references, n: len(candidate))),
         ("the total counts different n-grams", "total is the number of different n-grams. Count each as often as it "
@@ -155,7 +155,7 @@ SHORT = (words_of("a dog", "two cats sleep"), [words_of("a dog runs", "a dog run
                                                words_of("cats", "two cats sleep on a bed", "a bed")])
 
 BREVITY_PENALTY = Exercise(
-    "22.2", "brevity_penalty", ("penalty",), every(brevity),
+    "22.2", "brevity_penalty", ("penalty of call",), every(brevity),
     example=(([SHORT, (SHORT[0][:1], SHORT[1][:1])],), np.array([1, math.exp(-0.5)])),
     cases=lambda rng: (length_problems(rng),), call=numbers("brevity_penalty", "penalty"),
     mistakes=[
@@ -237,7 +237,7 @@ GRASS = (words_of("a dog runs on the grass"),
 
 
 def nothing_in_common(module):
-    """None, or what is wrong when no 4-gram matches, and when there is none."""
+    """None, or what is wrong when no n-gram matches, when there is none, and when there is one."""
     try:
         with np.errstate(all="ignore"):
             score = module.bleu(*GRASS, 4)
@@ -250,14 +250,16 @@ def nothing_in_common(module):
         with np.errstate(all="ignore"):
             score = module.bleu(words_of("a dog"), [words_of("a dog runs")], 4)
     except Exception as error:
-        return (f"when every caption has fewer than N words, it stops with {type(error).__name__}: {error}. There are no "
-                "N-grams then, and so no matches: BLEU-N is 0.")
-    return None if abs(score) < 1e-9 else (f"when every caption has fewer than N words, BLEU-N is 0; yours is "
-                                           f"{score:.6g}. Is 0 divided by 0?")
+        return (f"when every caption has fewer than N words, it stops with {type(error).__name__}: {error}. There are "
+                "no N-grams then, and so no matches: BLEU-N is 0.")
+    if not abs(score) < 1e-9:
+        return f"when every caption has fewer than N words, BLEU-N is 0; yours is {score:.6g}. Is 0 divided by 0?"
+    score = module.bleu(words_of("a dog"), [words_of("a dog")], 2)
+    return None if abs(score - 1) < 1e-9 else f"BLEU-2 of \"a dog\" with the reference \"a dog\" is 1, not {score:.6g}"
 
 
 BLEU = Exercise(
-    "22.3", "bleu", ("score",), every(of_set),
+    "22.3", "bleu", ("score of call",), every(of_set),
     example=(([(*GRASS, 1), (*GRASS, 2), (*GRASS, 3)],), np.array([1, 0.8**(1 / 2), 0.4**(1 / 3)])),
     cases=lambda rng: (corpora(rng),), call=numbers("bleu", "score"), learns=nothing_in_common,
     needs=("clipped_matches", "brevity_penalty"),

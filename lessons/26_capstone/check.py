@@ -46,7 +46,8 @@ def data_with_leaks(rng):
     captions[train[2]][1].append("stands")  # what only a second caption says, and a third
     captions[train[4]].append(["sits"])
     captions[names[12]] = [[words[8], "runs"]]  # of a picture that is in train as well: train has shown it
-    vocabulary = [*SPECIAL, *(str(word) for word in rng.permutation([*words[:4], *words[5:12], "runs", "stands", "sits"]))]
+    known_words = [*words[:4], *words[5:12], "runs", "stands", "sits"]
+    vocabulary = [*SPECIAL, *(str(word) for word in rng.permutation(known_words))]
     return splits, captions, vocabulary
 
 
@@ -88,8 +89,8 @@ LEAKS = Exercise(
          "has to be new to the model.", partial(leaked_words, of=("train", "dev"))),
         ("every caption counts as seen", "Words that only dev or test has are not found. Only captions of pictures in "
          "train count.", partial(leaked_words, of=("train", "dev", "test"))),
-        ("only the first caption", "Words that stand only in another than the first caption of a picture are named. All "
-         "of its captions train the model.",
+        ("only the first caption", "Words that stand only in another than the first caption of a picture are named. "
+         "All of its captions train the model.",
          lambda splits, captions, vocabulary:
              leaked_words(splits, {name: of_it[:1] for name, of_it in captions.items()}, vocabulary)),
         ("only words of dev and test", "Only words that dev or test has are found. A word that nobody has came from "

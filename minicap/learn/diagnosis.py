@@ -18,7 +18,7 @@ def is_numeric(x):
 def difference_between(name, got, right):
     """What is wrong, in words: the number that is farthest off, or both values if not numbers; None if they agree."""
     if not is_numeric(right):
-        return None if got == right else f"{name} is {got!r}, and should be {right!r}"
+        return None if got == right else difference_of_lists(name, got, right)
     got, right = np.asarray(got), np.asarray(right)
     if right.size == 0:
         return None
@@ -34,7 +34,26 @@ def difference_between(name, got, right):
     return words + (f" ± {band:.1g}" if right.dtype.kind == "f" else "")  # counts have to be exact
 
 
+def difference_of_lists(name, got, right):
+    """What is wrong about something that is no number: the first entry that differs, or else both in brief."""
+    if isinstance(got, list) and isinstance(right, list) and len(got) == len(right):
+        i = next(i for i, pair in enumerate(zip(got, right, strict=True)) if pair[0] != pair[1])
+        return difference_of_lists(element(name, (i,)), got[i], right[i])
+    if isinstance(got, dict) and isinstance(right, dict) and got.keys() == right.keys():
+        key = next(key for key in right if got[key] != right[key])
+        return difference_of_lists(element(name, (repr(key),)), got[key], right[key])
+    return f"{name} is {brief(got)}, and should be {brief(right)}"
+
+
+def brief(x, most=150):
+    text = repr(x)
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def element(name, index):
+    """How to name a number of an array. Where the entries are answers of as many calls, the call is what counts."""
+    if name.endswith(" of call") and len(index) == 1:
+        return f"{name} {int(index[0]) + 1}"
     return name + (f"[{', '.join(map(str, index))}]" if len(index) else "")
 
 
@@ -43,8 +62,10 @@ def diagnose(exercise, name, inputs, given, right):
     of_it = [mistake for mistake in exercise.mistakes if name in mistake.of]
     general = GENERAL if is_numeric(right[0]) else ()
     with np.errstate(all="ignore"):
-        return next((mistake for mistake in (*of_it, *general) for wrong in ways(mistake)
-                     if explains(exercise, wrong, name, inputs, given, right)), None)
+        for mistake in (*of_it, *general, *of_results(exercise, name), *two_at_once(exercise, of_it, name, right[0])):
+            if any(explains(exercise, wrong, name, inputs, given, right) for wrong in ways(mistake)):
+                return mistake
+    return None
 
 
 def ways(mistake):
@@ -75,6 +96,52 @@ def explains(exercise, wrong_way, name, inputs, given, right):
     return different
 
 
+def of_results(exercise, name):
+    """Mistakes that follow from what else the exercise returns, and from what it is given."""
+    place = exercise.gives.index(name)
+    in_their_order = exercise.call is None or name in exercise.slopes  # a call of the lesson's own may arrange them
+    for other, its_name in enumerate(exercise.gives):
+        if other != place and in_their_order:
+            yield Mistake("the results are in another order", f"{name} is what {its_name} has to be. Return the "
+                          f"results in this order: {', '.join(exercise.gives)}.", _result(exercise, other))
+    if "dy" in exercise.inputs:
+        for kept, which in ((slice(-1, None), "last"), (slice(0, 1), "first")):
+            yield Mistake(f"only the {which} sample counts", f"{name} has the contribution of the {which} sample alone: "
+                          f"is it made anew for each sample, set with = instead of +=, or returned too early?",
+                          _result(exercise, place, kept))
+
+
+def _result(exercise, place, kept=slice(None)):
+    """(*inputs) -> one of the right results, where only the kept samples have a gradient."""
+    def result(*inputs):
+        inputs = list(inputs)
+        if kept != slice(None):
+            at = exercise.inputs.index("dy")
+            dy = np.zeros_like(inputs[at])
+            dy[kept] = inputs[at][kept]
+            inputs[at] = dy
+        answer = exercise.answer(inputs)[place]
+        return np.asarray(answer) if is_numeric(answer) else answer  # a tuple would be taken for all of the results
+    return result
+
+
+def two_at_once(exercise, of_it, name, right):
+    """Each mistake of an array together with a general one that is a factor."""
+    if not is_numeric(right):
+        return
+    for mistake in of_it:
+        for second in GENERAL[:1] + GENERAL[2:6]:
+            yield Mistake(f"{mistake.name}; {second.name}", f"Two things at once. {mistake.sentence} {second.sentence}",
+                          [_both(exercise, name, first, second.wrong) for first in ways(mistake)])
+
+
+def _both(exercise, name, first, second):
+    def wrong(right, *inputs):
+        found = exercise.mistaken(first, name, right, inputs)
+        return None if found is None else exercise.mistaken(second, name, np.asarray(found), inputs)
+    return wrong
+
+
 # ------------------------------------------------------------------------------- mistakes that any function may have
 
 def _times(factor):
@@ -88,6 +155,10 @@ def _batch(inputs):
 
 def _swapped(right):
     return right.T if right.ndim == 2 else None
+
+
+def _channels_first(right):
+    return right.transpose(0, 3, 1, 2) if right.ndim == 4 else None
 
 
 def _over_batch(power):
@@ -116,4 +187,6 @@ GENERAL = (
     Mistake("transposed",
             "It is the transpose of what it should be: rows and columns are swapped. In a product A @ B that "
             "happens when both factors are transposed and swapped.", _swapped),
+    Mistake("channels before rows and columns",
+            "Its axes are (N, C, H, W), as in PyTorch. Here channels come last: (N, H, W, C).", _channels_first),
 )

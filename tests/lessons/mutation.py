@@ -1,9 +1,11 @@
-"""Do the checks see every small change of a solution? ``python tests/lessons/mutation.py [NN ...]`` lists those they miss.
+"""Do the checks see every small change of a solution?
+
+    python tests/lessons/mutation.py [NN ...]    lists the changes they miss
 
 Each operator, comparison, constant, index, axis and keyword of a lesson's solution.py is changed, one at a time, and
-each statement is left out. A lesson's checks have to refuse what comes out. Whatever they accept survives, and is either
-a gap in the check, or makes no difference; the latter are in survivors.txt, each with the reason why. With --write the
-figures go to results/mutation.md. A whole run takes some minutes for each lesson, so it is not among the quick tests.
+each statement is left out. A lesson's checks have to refuse what comes out. What they accept survives, and is either a
+gap in the check, or makes no difference; the latter are in survivors.txt, each with the reason why. With --write the
+figures go to results/mutation.md. All lessons take some minutes, so this is not among the quick tests.
 """
 
 import argparse
@@ -37,7 +39,7 @@ class SlowError(BaseException):
 
 def other_constants(value):
     """What may stand in place of a constant."""
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):
         return [value + 1, value - 1]
@@ -67,7 +69,8 @@ def changes(node):
                 yield swapped(name, None)
     elif isinstance(node, ast.Call):
         for i in range(len(node.keywords)):
-            yield swapped("keywords", node.keywords[:i] + node.keywords[i + 1:])
+            if node.keywords[i].arg != "strict":  # zip's, which sees to it that faults show
+                yield swapped("keywords", node.keywords[:i] + node.keywords[i + 1:])
     elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
         for i in range(len(node.value.elts) - 1):
             found = list(node.value.elts)
@@ -86,7 +89,11 @@ def mutants(source):
         for statement in ast.walk(function):  # outer ones first, so that the innermost one stays
             if isinstance(statement, ast.stmt) and statement is not function:
                 statement_of |= dict.fromkeys(ast.walk(statement), statement)
+        strict = {keyword.value for node in statement_of for keyword in getattr(node, "keywords", ())
+                  if keyword.arg == "strict"}
         for node, statement in statement_of.items():
+            if node in strict:
+                continue
             for change in changes(node):
                 yield made(tree, function, node, statement, change)
             if node is statement and isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr, ast.Return, ast.If)):
@@ -108,7 +115,21 @@ def made(tree, function, node, statement, change):
             if isinstance(block, list) and statement in block:
                 block[block.index(statement)] = ast.Pass()
         wrong = ""
-    return function.name, f"{right} -> {wrong}".strip(), ast.unparse(ast.fix_missing_locations(tree))
+    return function.name, around_the_difference(right, wrong), ast.unparse(ast.fix_missing_locations(tree))
+
+
+def around_the_difference(right, wrong, around=25):
+    """"right -> wrong" without what is the same further away than so many characters."""
+    before = in_common(right, wrong)
+    after = in_common(right[before:][::-1], wrong[before:][::-1])
+    begin = max(0, before - around) if wrong else 0
+    shown = [text[begin:len(text) - max(0, after - around)] if wrong else text for text in (right, wrong)]
+    return " -> ".join(shown).strip()
+
+
+def in_common(a, b):
+    """How many characters at their beginnings are the same."""
+    return next((i for i, pair in enumerate(zip(a, b, strict=False)) if pair[0] != pair[1]), min(len(a), len(b)))
 
 
 def headline(statement):
@@ -183,8 +204,8 @@ def main():
 
 def write(table):
     text = ["# Mutants of the lessons' solutions", "",
-            "`python tests/lessons/mutation.py --write` changes the solutions, one operator, constant or statement at a",
-            "time, and counts what the lessons' checks accept. Why the explained ones make no difference is in",
+            "`python tests/lessons/mutation.py --write` changes the solutions, one operator, constant or statement at",
+            "a time, and counts what the lessons' checks accept. Why the explained ones make no difference is in",
             "tests/lessons/survivors.txt.", "",
             "| lesson | mutants | refused | explained | unexplained |", "|---|---|---|---|---|", *table, ""]
     (ROOT / "results" / "mutation.md").write_text("\n".join(text), encoding="utf-8")
