@@ -178,28 +178,30 @@ NETS = {
 
 
 class WatchedAdam(Adam):
-    """Notices when gradients were not cleared since the step before: they are the same arrays then."""
+    """Counts its steps, and notices gradients not cleared since the step before: they are the same arrays then."""
 
     def __init__(self, model):
         super().__init__(model.named_parameters(), lr=0.04)
-        self.seen, self.added_up = [], False
+        self.seen, self.added_up, self.steps = [], False, 0
 
     def step(self, lr_factor=1.0):
         gradients = [p.grad for p in self.parameters.values()]
         self.added_up |= any(g is not None and g is old for g, old in zip(gradients, self.seen, strict=False))
         self.seen = gradients
+        self.steps += 1
         super().step(lr_factor)
 
 
 def overfitted(module, nets, x, targets, seed):
-    found, gradients = {}, "cleared"
+    found, gradients, steps = {}, "cleared", set()
     for name, ((make, becomes), _) in nets.items():
         model = make(np.random.default_rng(seed))
         optimizer = WatchedAdam(model)
         found[name] = module.can_overfit(model, optimizer, becomes(x), targets)
         if optimizer.added_up:
             gradients = "added up"
-    return gradients, verdicts(found, "can_overfit")
+        steps.add(optimizer.steps)
+    return gradients, verdicts(found, "can_overfit"), sorted(steps)
 
 
 def eight(rng):
@@ -216,9 +218,10 @@ LINES = {
 }
 
 CAN_OVERFIT = Exercise(
-    "6.3", "can_overfit", ("gradients", "let through"),
-    lambda networks, x, targets, seed: ("cleared", right_ones(networks)),
-    example=((LINES, np.array([[30.0, 0], [0, 30]]), np.array([0, 1]), 0), ("cleared", ["different samples"])),
+    "6.3", "can_overfit", ("gradients", "let through", "the numbers of steps"),
+    lambda networks, x, targets, seed: ("cleared", right_ones(networks), [50]),
+    example=((LINES, np.array([[30.0, 0], [0, 30]]), np.array([0, 1]), 0),
+             ("cleared", ["different samples"], [50])),
     cases=eight, call=overfitted,
     mistakes={"gradients": [
         ("the gradients are never cleared", known.never_cleared(), lambda: "added up"),
@@ -230,6 +233,9 @@ CAN_OVERFIT = Exercise(
         ("nothing can overfit", "All are refused, the sound one too. 50 steps, each with both backwards, step() and "
          "zero_grad()? The *last* loss?", lambda: []),
         ("the answer is upside down", known.upside_down("loss", "below 0.05"), the_others),
+    ], "the numbers of steps": [
+        ("one step too many", "It is 51 steps. `for _ in range(50)` makes 50.", lambda: [51]),
+        ("one step too few", "It is 49 steps. `for _ in range(50)` makes 50.", lambda: [49]),
     ]})
 
 

@@ -213,11 +213,18 @@ def masked(factor):
     return lambda x, dy, noise, drop: (x * factor(noise >= drop, drop), dy * factor(noise >= drop, drop))
 
 
+def noisy(rng):
+    """x, dy, the noise, one number of which is drop itself, and drop."""
+    drop, noise = float(rng.uniform(0.2, 0.45)), rng.random((4, 7))
+    noise[2, 3] = drop
+    return rng.standard_normal((4, 7)), rng.standard_normal((4, 7)), noise, drop
+
+
 DROPOUT = Exercise(
     "11.4", "dropout", ("y", "dx"), masked(lambda kept, drop: kept / (1 - drop)),
     example=((np.array([[10.0, 20.0, 30.0]]), np.array([[1.0, 2.0, 3.0]]), np.array([[0.9, 0.1, 0.5]]), 0.2),
              (np.array([[12.5, 0, 37.5]]), np.array([[1.25, 0, 3.75]]))),
-    cases=lambda rng: (rng.standard_normal((4, 7)), rng.standard_normal((4, 7)), rng.random((4, 7)), 0.3),
+    cases=noisy,
     mistakes={"y": [
         ("everything is kept", "Nothing was dropped.", lambda x: x),
         ("the noise itself is the mask", "x was multiplied by the noise. The noise only decides whether an element is "
@@ -228,6 +235,9 @@ DROPOUT = Exercise(
         ("x is in the gradient", "dx is dy times y. y is x times the mask, so the slope is the mask alone.",
          lambda right, x: right * x),
     ], ("y", "dx"): [
+        ("what equals drop is dropped", "An element whose noise is exactly drop was dropped. Those are dropped whose "
+         "noise is less than drop: noise >= drop is kept.",
+         lambda x, dy, noise, drop: tuple(a * (noise > drop) / (1 - drop) for a in (x, dy))),
         ("not divided by what is kept", "It is not divided by 1 - drop, and is smaller on average than before: divide "
          "what is kept by the share that is kept.", masked(lambda kept, drop: kept)),
         ("divided by drop", "What is kept was divided by drop. The share that is kept is 1 - drop.",

@@ -334,7 +334,8 @@ BEAM_SEARCH = Exercise(
         ("only the first array of the state moves", "Only state[0] is that of the parents. The state is a tuple of "
          "arrays, h and c of an LSTM: array[parents] for each of them.", every(beam_search_in_B_rows, move_state=1)),
         ("the states of the wrong rows go on", "When a caption ends, the states of the others get into other rows. "
-         "Take the parents of the rows that go on, parents[onward], and not the first ones.", every(beam_search, shifted=True)),
+         "Take the parents of the rows that go on, parents[onward], and not the first ones.",
+         every(beam_search, shifted=True)),
         ("all rows begin alike", "All B rows begin with sum 0, so they all find the same word: greedy search at B "
          "times the cost. Begin with one row (or give the others the sum -inf).",
          every(beam_search_in_B_rows, others=0.0)),

@@ -106,8 +106,8 @@ def of_results(exercise, name):
                           f"results in this order: {', '.join(exercise.gives)}.", _result(exercise, other))
     if "dy" in exercise.inputs:
         for kept, which in ((slice(-1, None), "last"), (slice(0, 1), "first")):
-            yield Mistake(f"only the {which} sample counts", f"{name} has the contribution of the {which} sample alone: "
-                          f"is it made anew for each sample, set with = instead of +=, or returned too early?",
+            yield Mistake(f"only the {which} sample counts", f"{name} has the contribution of the {which} sample "
+                          "alone: is it made anew for each sample, set with = instead of +=, or returned too early?",
                           _result(exercise, place, kept))
 
 

@@ -96,7 +96,9 @@ def mutants(source):
                 continue
             for change in changes(node):
                 yield made(tree, function, node, statement, change)
-            if node is statement and isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr, ast.Return, ast.If)):
+            is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            if node is statement and isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr, ast.Return, ast.If)) \
+                    and not is_text:
                 yield made(tree, function, node, statement, None)
 
 
