@@ -182,13 +182,13 @@ class WatchedAdam(Adam):
 
     def __init__(self, model):
         super().__init__(model.named_parameters(), lr=0.04)
-        self.seen, self.added_up, self.steps = [], False, 0
+        self.seen, self.added_up, self.calls = [], False, 0
 
     def step(self, lr_factor=1.0):
         gradients = [p.grad for p in self.parameters.values()]
         self.added_up |= any(g is not None and g is old for g, old in zip(gradients, self.seen, strict=False))
         self.seen = gradients
-        self.steps += 1
+        self.calls += 1
         super().step(lr_factor)
 
 
@@ -200,7 +200,7 @@ def overfitted(module, nets, x, targets, seed):
         found[name] = module.can_overfit(model, optimizer, becomes(x), targets)
         if optimizer.added_up:
             gradients = "added up"
-        steps.add(optimizer.steps)
+        steps.add(optimizer.calls)
     return gradients, verdicts(found, "can_overfit"), sorted(steps)
 
 
@@ -234,8 +234,8 @@ CAN_OVERFIT = Exercise(
          "zero_grad()? The *last* loss?", lambda: []),
         ("the answer is upside down", known.upside_down("loss", "below 0.05"), the_others),
     ], "the numbers of steps": [
-        ("one step too many", "It is 51 steps. `for _ in range(50)` makes 50.", lambda: [51]),
-        ("one step too few", "It is 49 steps. `for _ in range(50)` makes 50.", lambda: [49]),
+        ("another number of steps", "optimizer.step() is not called 50 times. `for _ in range(50)` makes 50 steps.",
+         [lambda n=n: [n] for n in range(201) if n != 50]),
     ]})
 
 
