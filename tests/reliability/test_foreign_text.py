@@ -210,7 +210,7 @@ def test_everybody_who_draws_is_known():
                           if re.search(pattern, path.read_text("utf-8")))
              for name, pattern in (("bars", "import tqdm"), ("streams", r"\bdrawn\(|sys\.__std|std\w+\.buffer"))}
     assert using == {"bars": ["terminal.py"],
-                     "streams": ["learn/console.py", "terminal.py", "train.py", "weights/child.py"]}
+                     "streams": ["learn/child.py", "learn/console.py", "terminal.py", "train.py", "weights/child.py"]}
 
 
 @pytest.mark.parametrize("path", [path for path in PACKAGE.rglob("*.py") if "parse_settings(" in path.read_text("utf-8")
