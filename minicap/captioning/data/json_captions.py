@@ -140,14 +140,18 @@ def _refuse_two_groups(value, where):
              and word not in SPLIT_WORDS}
     if len(lists) < 2:
         return
-    groups = [word for word, part in lists.items() if _is_label(word, part) or (key(word) in WRAPPERS and all(
-        isinstance(record, dict) and all(_fields(record)) for record in part[:1]))]
-    if len(groups) > 1:
-        groups = [word for word in groups if all(isinstance(record, dict) and all(_fields(record))
-                                                 for record in lists[word])]
+    groups = [word for word, part in lists.items() if _is_label(word, part)
+              or (key(word) in WRAPPERS and _is_complete(part[0]))]
+    if len(groups) > 1:  # only then is it worth looking at all of them
+        groups = [word for word in groups if all(map(_is_complete, lists[word]))]
     if len(groups) > 1:
         raise UserError(f"{where} has captions in {groups[0]!r} and in {groups[1]!r}; write each of them to a file of "
                         "its own")
+
+
+def _is_complete(record):
+    """Whether a record names both its image and its caption."""
+    return isinstance(record, dict) and all(_fields(record))
 
 
 def _is_label(name, records):
