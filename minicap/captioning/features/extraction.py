@@ -6,11 +6,10 @@ import time
 
 from ...errors import UserError, warning
 from ...images import read_batches
-from ...networks import name_and_size
 from ...paths import same_path
 from ...terminal import print_above, progress_bar
 from ...weights.preprocessing import Preprocessing, convention_name
-from .extractor import Extractor
+from .extractor import Extractor, named
 from .feature_file import is_up_to_date, open_features
 from .feature_paths import array_path, shard_path
 from .feature_shards import check_index, index_of, rows_of_shard, write_index
@@ -146,7 +145,7 @@ def earlier_features(path, weights, layer, out, device, preprocessing=None, host
     if any(same_path(written, array_path(file.path))
            for written in [array_path(out), *([shard_path(out, *host)] if host else [])]):
         raise UserError(f"out= {out} would replace the features it is computed from; name another file")
-    (_, size), (_, wanted) = name_and_size(file.source.layer), name_and_size(layer.split("+")[0])
+    (_, size), (_, wanted) = named(file.source.layer), named(layer)
     if size != wanted:
         raise UserError(f"{file.path} holds {file.source.layer}, of pictures of {file.source.picture_size} pixels; "
                         f"name the layer {'with' if size else 'without'} @{size or wanted}")
