@@ -180,30 +180,36 @@ def _scene_tab(gr, page, of_scenes):
 
     def shown(drawing):
         """What all events return."""
-        selected = drawing.objects[drawing.selected]
         captions, seconds = of_scenes.describe(drawing)
         side = of_scenes.captioner.input_size
         return (drawing, scenes.canvas(drawing), scenes.best(captions),
-                scenes.details(drawing, captions, seconds, side), selected.shape, selected.colour, selected.size)
+                scenes.details(drawing, captions, seconds, side))
+
+    def selected(drawing):
+        """The same, and what the object is that has been selected."""
+        o = drawing.objects[drawing.selected]
+        return *shown(drawing), o.shape, o.colour, o.size
 
     def surprise():
-        return shown(scenes.surprise(np.random.default_rng()))
+        return selected(scenes.surprise(np.random.default_rng()))
 
     def click(drawing, event: gr.EventData):
         x, y = (min(1.0, max(0.0, float(place))) for place in (event.x, event.y))
-        return shown(scenes.click(drawing, x, y))
+        return selected(scenes.click(drawing, x, y))
 
     def move(drawing, event: gr.EventData):
         dx, dy = (STEP * min(1.0, max(-1.0, float(step))) for step in (event.dx, event.dy))
         return shown(scenes.move(drawing, dx, dy))
 
-    def change(drawing, *facts):
-        return shown(scenes.change(drawing, *facts))
+    def change(fact):
+        return lambda drawing, choice: shown(scenes.change(drawing, **{fact: choice}))
 
-    outputs = [kept, canvas, result, details, shape, colour, size]
-    in_turn = {"concurrency_id": "scenes", "show_progress": "hidden", "api_visibility": "private"}
-    page.load(surprise, None, outputs, **in_turn)
-    another.click(surprise, None, outputs, **in_turn)
-    canvas.select(click, kept, outputs, **in_turn)
-    canvas.input(move, kept, outputs, **in_turn)
-    gr.on([shape.input, colour.input, size.input], change, [kept, shape, colour, size], outputs, **in_turn)
+    drawn, chosen = [kept, canvas, result, details], {"shape": shape, "colour": colour, "size": size}
+    in_turn = {"concurrency_id": "scenes", "show_progress": "hidden", "api_visibility": "private",
+               "trigger_mode": "multiple"}  # none of several clicks is left out
+    for event in (page.load, another.click):
+        event(surprise, None, [*drawn, *chosen.values()], **in_turn)
+    canvas.select(click, kept, [*drawn, *chosen.values()], **in_turn)
+    canvas.input(move, kept, drawn, **in_turn)
+    for fact, choice in chosen.items():  # which the answer must not set: it would undo a later choice
+        choice.input(change(fact), [kept, choice], drawn, **in_turn)

@@ -63,9 +63,10 @@ def move(drawing, dx, dy):
     return with_selected(drawing, x=o.x + dx, y=o.y + dy)
 
 
-def change(drawing, shape, colour, size):
-    """Give the selected object another shape, colour and size."""
-    return with_selected(drawing, shape=shape, colour=colour, size=size, radius=RADIUS[size])
+def change(drawing, **facts):
+    """Give the selected object another shape, colour or size."""
+    size = facts.get("size", drawing.objects[drawing.selected].size)
+    return with_selected(drawing, **facts, radius=RADIUS[size])
 
 
 def with_selected(drawing, **facts):

@@ -40,13 +40,13 @@ def test_a_click_on_an_object_selects_it_and_one_elsewhere_moves_it():
 
 @given(PLACES, PLACES, st.sampled_from(SIZES), st.floats(-1, 1), st.floats(-1, 1))
 def test_an_object_never_leaves_the_picture(x, y, size, dx, dy):
-    for o in move(change(click(BESIDE, x, y), "cross", "green", size), dx, dy).objects:
+    for o in move(change(click(BESIDE, x, y), shape="cross", colour="green", size=size), dx, dy).objects:
         edge = MARGIN + o.radius
         assert edge <= o.x <= 1 - edge and edge <= o.y <= 1 - edge
 
 
 def test_only_the_selected_object_is_changed():
-    other = change(Drawing(BESIDE.objects, 1), "cross", "green", "big")
+    other = change(Drawing(BESIDE.objects, 1), shape="cross", colour="green", size="big")
     first, second = other.objects
     assert first == BESIDE.objects[0]
     assert (second.shape, second.colour, second.size, second.radius) == ("cross", "green", "big", RADIUS["big"])
@@ -55,7 +55,7 @@ def test_only_the_selected_object_is_changed():
 def test_the_same_drawing_has_the_same_pixels_and_another_one_others():
     pixels = scenes.picture_of(BESIDE, 32)
     np.testing.assert_array_equal(pixels, scenes.picture_of(Drawing(BESIDE.objects, 1), 32))
-    changed = scenes.picture_of(change(BESIDE, "heart", "red", "small"), 32) != pixels
+    changed = scenes.picture_of(change(BESIDE, shape="heart", colour="red", size="small"), 32) != pixels
     assert changed[:, :16].any() and not changed[:, 16:].any()
 
 
