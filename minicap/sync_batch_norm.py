@@ -36,7 +36,8 @@ class SyncBatchNorm2d(BatchNorm2d):
         self.gamma.accumulate(dgamma)
         self.beta.accumulate(dbeta)
         dgamma, dbeta = self._sums(dgamma, dbeta)
-        dx -= (self.gamma.data * scale) * (dbeta / n + (x - mean) * (scale * dgamma / n))
+        factor = self.gamma.data * scale / n
+        dx -= batch_norm(x, factor * dgamma, factor * dbeta, mean, scale)  # γ scale (x̂ dγ + dβ) / n
         return dx
 
     def take_part(self) -> None:
