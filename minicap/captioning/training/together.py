@@ -1,7 +1,8 @@
 """A step of training by several processes (distributed.py), each with a part of the batch, as one would make it.
 
 Every process draws the same shuffle and so knows the whole batch. It takes some of the images, with all of their
-captions in the batch, so that an image is encoded once. Dropout draws the numbers for the whole batch as well and uses
+captions in the batch, so that an image is encoded once, and of the images that are left over some of the captions.
+Dropout draws the numbers for the whole batch as well and uses
 those of its rows: the result does not depend on how many processes there are. Gradients are weighted by words.
 """
 
@@ -34,7 +35,7 @@ class TrainingTogether:
         """The captions of a batch that this process learns from; random numbers from now on are those for them."""
         if self.group.size == 1:
             return batch
-        rows = rows_of_rank(batch, self.group.rank, self.group.size)
+        rows = rows_of_rank(batch, self.group.rank, self.group.size, divide=not self.norms)
         drawn = draws_for(batch, rows) if len(rows) else {}
         for order, generator in self.generators:
             generator.shape, generator.index = drawn.get(order, (None, None))
@@ -98,14 +99,24 @@ class EveryNth:
         return self.inputs(self.rows[rows])
 
 
-def rows_of_rank(batch, rank, size):
-    """The rows of a :class:`.CaptionBatch` that belong to a process: images dealt out by their number of words."""
+def rows_of_rank(batch, rank, size, divide=True):
+    """The rows of a :class:`.CaptionBatch` that belong to a process: images dealt out by their number of words.
+
+    Of the last images, of which there is none for every process, the captions are dealt out if ``divide``. It must not
+    be where moments of the batch are computed, as an image would count twice.
+    """
     images, image_of = np.unique(batch.image_index, return_inverse=True)
-    words = np.bincount(image_of, weights=batch.lengths)
-    turn = np.arange(len(images)) % (2 * size)
-    owner = np.empty(len(images), np.int64)
-    owner[np.argsort(-words, kind="stable")] = np.minimum(turn, 2 * size - 1 - turn)  # 0 1 2, 2 1 0, 0 1 2, ...
-    return np.flatnonzero(owner[image_of] == rank)
+    order = np.argsort(-np.bincount(image_of, weights=batch.lengths), kind="stable")
+    if divide:
+        order = order[:len(order) // size * size]
+    turn, owner_of_image = np.arange(len(order)) % (2 * size), np.full(len(images), -1)
+    owner_of_image[order] = np.minimum(turn, 2 * size - 1 - turn)  # 0 1 2, 2 1 0, 0 1 2, ...
+    owner = owner_of_image[image_of]
+    words = np.bincount(owner[owner >= 0], weights=batch.lengths[owner >= 0], minlength=size)
+    for row in sorted(np.flatnonzero(owner < 0), key=lambda row: -batch.lengths[row]):
+        owner[row] = words.argmin()
+        words[owner[row]] += batch.lengths[row]
+    return np.flatnonzero(owner == rank)
 
 
 def part_of(batch, rows):
