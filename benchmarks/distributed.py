@@ -4,8 +4,10 @@
 
 Strong scaling: the same batch, by one process of one thread and by two; efficiency is the first time over twice the
 second. Weak scaling: two processes with twice the batch against one with the batch. "Two threads" is one process with
-two threads on the same batch. "Exchange" is the part of a step of two processes spent in summing gradients, waiting for
-the other one included; "alone" is that sum by itself, repeated when nobody has to wait.
+two threads on the same batch. "Two runs at once" are two processes that know nothing of each other: what they lose is
+lost to smaller batches and to the memory that both cores share, and scaling cannot be better. "Exchange" is the part of
+a step of two processes spent in summing gradients, waiting for the other one included; "alone" is that sum by itself,
+repeated when nobody has to wait.
 """
 
 import itertools
@@ -43,36 +45,40 @@ def main(argv=None):
         raise UserError("there is no mpiexec; pip install 'minicap[mpi]'")
     options = ["--data", "shapes"] if settings.features is None else [*ATTEND, "--features", settings.features]
     runs = {"one process, one thread": (1, 1, 64), "one process, two threads": (1, 2, 64),
-            "two processes": (2, 1, 64), "two processes, twice the batch": (2, 1, 128)}
+            "two processes": (2, 1, 64), "two processes, twice the batch": (2, 1, 128),
+            "two runs at once, half the batch each": (1, 1, 32, 2), "two runs at once, the batch each": (1, 1, 64, 2)}
     found = {name: [] for name in runs}
     for _ in range(settings.repeat):
-        for name, (size, threads, batch) in runs.items():
-            found[name].append(measured(mpiexec, size, threads, settings.steps, [*options, "--batch-size", batch]))
+        for name, (size, threads, batch, *at_once) in runs.items():
+            found[name] += measured(mpiexec, size, threads, settings.steps, [*options, "--batch-size", batch], *at_once)
     if settings.json:
         return print(json.dumps(found))
     table(found)
 
 
-def measured(mpiexec, size, threads, steps, options):
-    """{"step", "exchange", "alone", "bytes"} of a run: milliseconds, and the size of what is summed."""
+def measured(mpiexec, size, threads, steps, options, runs=1):
+    """[{"step", "exchange", "alone", "bytes"}] of ``runs`` at once: milliseconds, and the size of what is summed."""
     words = [mpiexec, "-n", size, sys.executable, "-m", "benchmarks.distributed", "worker", steps, *options]
-    done = subprocess.run(list(map(str, words)), env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-                          capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UserError(f"{size} processes failed: {done.stderr.strip()[-500:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    started = [subprocess.Popen(list(map(str, words)), env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(runs)]
+    printed = [(*run.communicate(), run.returncode) for run in started]
+    for _, complaint, code in printed:
+        if code:
+            raise UserError(f"{size} processes failed: {complaint.strip()[-500:]}")
+    return [json.loads(lines.splitlines()[-1]) for lines, *_ in printed]
 
 
 def table(found):
     step = {name: statistics.median(run["step"] for run in runs) for name, runs in found.items()}
-    one, threads, two, weak = step.values()
+    one, threads, two, weak, halves, wholes = step.values()
     together = found["two processes"]
     exchange = statistics.median(run["exchange"] / run["step"] for run in together)
     alone = statistics.median(run["alone"] / run["step"] for run in together)
     print("| run | ms a step |\n|---|---|")
     for name, ms in step.items():
         print(f"| {name} | {ms:.1f} |")
-    print(f"\nstrong scaling {one / (2 * two):.0%}, weak scaling {one / weak:.0%}, two processes against two threads "
+    print(f"\nstrong scaling {one / (2 * two):.0%} (of two runs at once {one / (2 * halves):.0%}), weak scaling "
+          f"{one / weak:.0%} (of two runs at once {one / wholes:.0%}), two processes against two threads "
           f"{threads / two:.2f} times as fast; exchange {exchange:.1%} of a step, alone {alone:.1%} of it "
           f"({together[0]['bytes'] / 1e6:.1f} MB)")
 
