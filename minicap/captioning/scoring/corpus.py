@@ -10,6 +10,7 @@ The n-grams of COCO's 590,000 captions are 25 million, 5 million of them differe
 caption they take 5 GB; here a number of four bytes each, and only while they are counted.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from .ngrams import ORDERS
 
 WORD_BITS = 31    # of an n-gram's code: see NgramTable
-AT_ONCE = 1 << 16  # n-grams that are looked up together
+AT_ONCE = 1 << 18  # n-grams that are looked up together
 
 
 class WordNumbers(dict):
@@ -85,7 +86,7 @@ class Counts(NamedTuple):
 
 
 class NgramTable:
-    """The different n-grams of a corpus, and in how many documents (groups of its captions) each occurs.
+    """The different n-grams of a corpus, and in how many documents each occurs: captions in a row.
 
     codes       {n: (G,)} for n = 2, 3, 4: the code of each n-gram, ascending; its place is its number. The code is made
                 of the number of its first n - 1 words and the number of its last word, n-gram · 2³¹ + word.
@@ -95,7 +96,12 @@ class NgramTable:
     def __init__(self, corpus, document_of):
         self.codes, self.documents = {}, {}
         for n, caption, number in _ngrams(corpus, self._add):
-            once = distinct(document_of[caption] << WORD_BITS | number)
+            document = document_of[caption]
+            pairs = document << WORD_BITS | number
+            parts = np.searchsorted(document, document[::AT_ONCE]).tolist()  # of whole documents, which are in order
+            for begin, end in itertools.pairwise([*parts, len(pairs)]):
+                pairs[begin:end].sort()
+            once = without_repetition(pairs)
             self.documents[n] = np.bincount(once & ((1 << WORD_BITS) - 1)).astype(np.int32)
 
     def _add(self, n, codes):
@@ -142,8 +148,14 @@ def _ngrams(corpus, number_of):
 
 def distinct(codes):
     """As np.unique, which has come to hash; for millions of such codes that takes ten times as long as to sort them."""
-    codes = np.sort(codes)
-    return codes[np.diff(codes, prepend=-1) > 0]
+    return without_repetition(np.sort(codes))
+
+
+def without_repetition(codes):
+    """Each of these sorted codes once."""
+    differs = np.ones(len(codes), bool)
+    np.not_equal(codes[1:], codes[:-1], out=differs[1:])
+    return codes[differs]
 
 
 def _counts(caption, number):
