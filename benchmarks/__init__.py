@@ -5,7 +5,7 @@
     compare.py    results compared, then both sides timed in turns
     worker.py     one side in a process of its own: threads, clock, memory (memory.py)
     pytorch.py    PyTorch's settings and layouts; its models in pytorch_models.py, its search in pytorch_search.py
-    engines.py    ONNX Runtime and OpenVINO, further peers of inference; the network is in pytorch_efficientnet.py
+    engines.py    ONNX Runtime and OpenVINO, further peers of inference (inference_row.py)
     ladder.py     one convolution from plain loops to Winograd (``--ladder``)
     parity.py     does training on a GPU go as on the CPU? (python -m benchmarks.parity)
     launches.py   a training step on a GPU, kernel by kernel (python -m benchmarks.launches)

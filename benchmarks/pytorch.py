@@ -5,6 +5,8 @@ The differences between the two libraries are all here: images are (N, H, W, C) 
 (H, D), an LSTM's gates i, f, o, g and i, f, g, o.
 """
 
+import warnings
+
 import numpy as np
 import torch
 
@@ -96,3 +98,11 @@ def load(module, state):
 def gradients(module, names):
     """{"d" + name: gradient in our layout} for our parameter ``names``."""
     return {f"d{name}": our_layout(name, module.get_parameter(their_name(name)).grad.cpu().numpy()) for name in names}
+
+
+def export(module, x, path):
+    """Write ``module`` for inputs of the shape of ``x`` (N, 3, side, side) as an ONNX file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter that needs no further package
+        torch.onnx.export(module, (x,), path, dynamo=False, input_names=["x"], output_names=["y"])
+    return path

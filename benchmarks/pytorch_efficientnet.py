@@ -1,8 +1,5 @@
-"""EfficientNet-Lite as the peers run it: in PyTorch, and from there as an ONNX file for engines of inference alone."""
+"""EfficientNet-Lite in PyTorch."""
 
-import warnings
-
-import torch
 from torch import nn
 
 from minicap.activations import ReLU6
@@ -68,11 +65,3 @@ def _convolution(layer, side):
     conv = nn.Conv2d(C, F, K, S, before if even else 0, groups=C if depthwise else 1)
     load(conv, {"W": W, "b": state["b"]})
     return conv if even else nn.Sequential(nn.ZeroPad2d((before, after, before, after)), conv)
-
-
-def export(module, x, path):
-    """Write ``module`` for inputs of the shape of ``x`` (N, 3, side, side) as an ONNX file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter that needs no further package
-        torch.onnx.export(module, (x,), path, dynamo=False, input_names=["x"], output_names=["y"])
-    return path

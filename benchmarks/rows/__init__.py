@@ -6,15 +6,15 @@ from minicap.errors import UserError
 
 from . import captioner, convolution, decoding, efficientnet, extraction, layers, optimizer
 
-ROWS = (*convolution.ROWS[:3], *efficientnet.ROWS[:-1], *extraction.ROWS, *convolution.ROWS[3:],
-        *efficientnet.ROWS[-1:], *layers.ROWS, *optimizer.ROWS, *captioner.ROWS, *decoding.ROWS)
+ROWS = (*convolution.INFERENCE, *efficientnet.INFERENCE, *extraction.ROWS, *convolution.TRAINING,
+        *efficientnet.TRAINING, *layers.ROWS, *optimizer.ROWS, *captioner.ROWS, *decoding.ROWS)
 
 # On a GPU also, beside the others, with both sides' products in TF32, which has 10 bits of mantissa; reported without a
 # target. (In FP16 there is nothing to compare: minicap's layers compute in float32 and, for the gradient check, in
 # float64.)
 CUDA_ROWS = tuple(row for plain in ROWS for row in (
     (plain, replace(plain, name=f"{plain.name}_tf32", tf32=True, cuda_target=None, tolerance=2e-2))
-    if plain in convolution.ROWS else (plain,)) if not plain.cpu_only)
+    if plain in (*convolution.INFERENCE, *convolution.TRAINING) else (plain,)) if not plain.cpu_only)
 
 
 def choose(only, rows):

@@ -9,14 +9,14 @@ from minicap.conv import Conv2d
 from minicap.cpu.inference import InferencePlan
 from minicap.vgg import VGG
 
+from ..inference_row import InferenceRow, with_engines
 from ..row import Row, Work, gradients, normal
 
 
 @dataclass(frozen=True, kw_only=True)
-class VGGInference(Row):
+class VGGInference(InferenceRow):
     """The 13 convolutions and 5 pools of VGG-16 on N pictures, random weights."""
 
-    N: int
     side: int = 224
     tolerance: float = 1e-3  # thirteen layers deep, and Winograd's rounding is 1e-5 in each
     small: ClassVar[dict] = {"N": 2, "side": 32}
@@ -31,21 +31,12 @@ class VGGInference(Row):
         model.load_state(data["weights"])
         x = device.asarray(data["x"])
         infer = InferencePlan(model) if device.name == "cpu" else model.to(device)
-        return Work(lambda: infer(x), lambda: {"pool5": infer(x)})
+        return Work(lambda: infer(x), lambda: {"y": infer(x)})
 
-    def peer(self, data, place):
-        import torch
-
-        from .. import pytorch
+    def module(self, data):
         from ..pytorch_models import VGG
 
-        model = VGG(data["weights"]).to(place.device, memory_format=torch.channels_last)
-        x = pytorch.images(data["x"], place)
-
-        def run():
-            with torch.inference_mode():
-                return model.features(x)
-        return Work(run, lambda: {"pool5": pytorch.ours(run())})
+        return VGG(data["weights"]).eval()
 
 
 def random_vgg(depth, rng, top):
@@ -121,11 +112,11 @@ class ConvTrain(Row):
         return Work(run, results)
 
 
-ROWS = (
-    *(VGGInference(name=f"vgg16_inference_b{N}", target=0.75, cuda_target=1.5, unit=f"batch of {N}", N=N)
-      for N in (1, 8, 32)),
-    *(ConvTrain(name=f"conv_train_3x3_{C}_{side}", target=1.0, cuda_target=1.5, C=C, F=C, side=side)
-      for C, side in ((64, 56), (256, 28), (512, 14))),
-    ConvTrain(name="conv_train_7x7_s2", target=1.0, cuda_target=1.5, C=3, F=64, side=224, kernel=7, stride=2,
+INFERENCE = tuple(row for N, target in ((1, 0.55), (8, 0.45), (32, 0.45)) for row in with_engines(
+    VGGInference(name=f"vgg16_inference_b{N}", target=target, cuda_target=1.5, unit=f"batch of {N}", N=N)))
+TRAINING = (
+    *(ConvTrain(name=f"conv_train_3x3_{C}_{side}", target=target, cuda_target=1.5, C=C, F=C, side=side)
+      for C, side, target in ((64, 56, 0.7), (256, 28, 0.6), (512, 14, 0.6))),
+    ConvTrain(name="conv_train_7x7_s2", target=0.85, cuda_target=1.5, C=3, F=64, side=224, kernel=7, stride=2,
               padding=3, input_gradient=False),
 )

@@ -9,24 +9,17 @@ from minicap.depthwise import DepthwiseConv2d
 from minicap.efficientnet import VARIANTS, EfficientNetLite
 from minicap.inference import inference
 
-from ..engines import ENGINES
-from ..engines import name as engine_name
+from ..inference_row import InferenceRow, with_engines
 from ..row import Row, Work, gradients, normal
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiteInference(Row):
-    """The whole network on N pictures, random weights; ``engine``: the peer, if it is not PyTorch."""
+class LiteInference(InferenceRow):
+    """The whole network on N pictures, random weights."""
 
-    N: int
     variant: int = 2
-    engine: str | None = None
     tolerance: float = 1e-3  # fifty layers deep
     small: ClassVar[dict] = {"N": 1, "variant": 0}
-
-    @property
-    def packages(self):
-        return ENGINES[self.engine].packages if self.engine else super().packages
 
     def data(self):
         rng = np.random.default_rng(0)
@@ -37,30 +30,12 @@ class LiteInference(Row):
         device, model = place.minicap(), EfficientNetLite(self.variant, rng=None)
         model.load_state(data["weights"])
         infer, x = inference(model, device), device.asarray(data["x"])
-        return Work(lambda: infer(x), lambda: {"logits": infer(x)})
+        return Work(lambda: infer(x), lambda: {"y": infer(x)})
 
-    def peer(self, data, place):
-        import torch
+    def module(self, data):
+        from ..pytorch_efficientnet import efficientnet
 
-        from .. import pytorch
-        from ..pytorch_efficientnet import efficientnet, export
-
-        module, _ = efficientnet(self.variant, data["weights"])
-        if self.engine:
-            x = np.ascontiguousarray(data["x"].transpose(0, 3, 1, 2))  # the order in which they expect axes
-            path = export(module, torch.from_numpy(x), place.folder / f"{self.name}.onnx")
-            infer = ENGINES[self.engine].load(path, place.threads)
-            return Work(lambda: infer(x), lambda: {"logits": infer(x)})
-        module.to(place.device, memory_format=torch.channels_last)
-        x = pytorch.images(data["x"], place)
-
-        def run():
-            with torch.inference_mode():
-                return module(x)
-        return Work(run, lambda: {"logits": run()})
-
-    def start_peer(self, place):
-        return engine_name(self.engine) if self.engine else super().start_peer(place)
+        return efficientnet(self.variant, data["weights"])[0]
 
 
 def random_lite(variant, rng):
@@ -125,10 +100,6 @@ class DepthwiseTrain(Row):
         return Work(run, results)
 
 
-ROWS = (
-    *(LiteInference(name=f"lite2_inference_b{N}", target=1.0, cuda_target=1.5, unit=f"batch of {N}", N=N)
-      for N in (1, 8)),
-    *(LiteInference(name=f"lite2_inference_b{N}_{engine}", unit=f"batch of {N}", N=N, engine=engine, cpu_only=True)
-      for engine in ENGINES for N in (1, 8)),
-    DepthwiseTrain(name="depthwise_train", target=1.0, cuda_target=1.5),
-)
+INFERENCE = tuple(row for N in (1, 8) for row in with_engines(
+    LiteInference(name=f"lite2_inference_b{N}", target=1.0, cuda_target=1.5, unit=f"batch of {N}", N=N)))
+TRAINING = (DepthwiseTrain(name="depthwise_train", target=1.0, cuda_target=1.5),)

@@ -15,7 +15,9 @@ from minicap.captioning.features.extractor import Extractor
 from minicap.images import METHODS
 from minicap.weights.preprocessing import TORCHVISION
 
-from ..row import Row, Work
+from ..engines import ENGINES
+from ..inference_row import EngineRow, with_engines
+from ..row import Work
 from .convolution import random_vgg
 from .efficientnet import random_lite
 
@@ -24,7 +26,7 @@ READERS = 2  # threads that decode the next batch while this one is computed, on
 
 
 @dataclass(frozen=True, kw_only=True)
-class Extract(Row):
+class Extract(EngineRow):
     """``units`` photographs of 500 x 375 through VGG-19; times are per image."""
 
     units: int = 64
@@ -70,33 +72,22 @@ class Extract(Row):
         return Work(run, results)
 
     def peer(self, data, place):
-        import torch
-
-        from .. import pytorch
-
         with np.load(place.folder / "weights.npz") as weights:
             model, preprocessing = self.peer_network(dict(weights))
-        model.to(place.device, memory_format=torch.channels_last)
+        infer = self.inference_by(model, preprocessing, place)
         paths = sorted((place.folder / "pictures").iterdir())
         side, method = preprocessing.size, METHODS[preprocessing.interpolation]
-        mean, std = (torch.tensor(v, device=place.device).view(1, 3, 1, 1)
-                     for v in (preprocessing.mean, preprocessing.std))
         out = place.folder / "peer.npy"
 
         def read(path):
             with Image.open(path) as image:
                 return np.asarray(image.convert("RGB").resize((side, side), method))
 
-        def compute(pictures):
-            x = pytorch.images(np.stack(pictures), place).float().div_(preprocessing.scale).sub_(mean).div_(std)
-            with torch.inference_mode():
-                return model(x).half().cpu().numpy()
-
         def run():
             features = None
             with ThreadPoolExecutor(READERS) as pool:
                 for begin, pictures in _read_ahead(pool, read, paths):
-                    values = compute(pictures)
+                    values = infer(np.stack(pictures))
                     if features is None:
                         features = np.lib.format.open_memmap(out, "w+", np.float16, (len(paths), *values.shape[1:]))
                     features[begin:begin + len(values)] = values
@@ -106,6 +97,31 @@ class Extract(Row):
             run()
             return {"features": np.load(out)}
         return Work(run, results)
+
+    def inference_by(self, model, preprocessing, place):
+        """A function (N, side, side, 3) uint8 -> the peer's features in float16."""
+        import torch
+
+        from .. import pytorch
+
+        mean, std = preprocessing.mean, preprocessing.std
+        if self.engine:
+            x = torch.zeros(min(BATCH, self.units), 3, preprocessing.size, preprocessing.size)
+            infer = ENGINES[self.engine].load(pytorch.export(model, x, place.folder / f"{self.name}.onnx"),
+                                              place.threads)
+
+            def compute(pictures):
+                x = (pictures / np.float32(preprocessing.scale) - np.float32(mean)) / np.float32(std)
+                return infer(np.ascontiguousarray(x.transpose(0, 3, 1, 2))).astype(np.float16)
+            return compute
+        model.to(place.device, memory_format=torch.channels_last)
+        mean, std = (torch.tensor(v, device=place.device).view(1, 3, 1, 1) for v in (mean, std))
+
+        def compute(pictures):
+            x = pytorch.images(pictures, place).float().div_(preprocessing.scale).sub_(mean).div_(std)
+            with torch.inference_mode():
+                return model(x).half().cpu().numpy()
+        return compute
 
 
 def _read_ahead(pool, read, paths):
@@ -133,5 +149,5 @@ class LiteExtract(Extract):
         return efficientnet(self.variant, weights, up_to="flatten")
 
 
-ROWS = (Extract(name="vgg19_extract", target=0.75, cuda_target=1.5, unit="image"),
-        LiteExtract(name="lite2_extract", target=1.0, cuda_target=1.5, unit="image"))
+ROWS = (*with_engines(Extract(name="vgg19_extract", target=0.42, cuda_target=1.5, unit="image")),
+        *with_engines(LiteExtract(name="lite2_extract", target=1.0, cuda_target=1.5, unit="image")))

@@ -60,4 +60,4 @@ class AdamStep(Row):
         return Work(adam.step, results)
 
 
-ROWS = (AdamStep(name="adam_step", target=1.5, cuda_target=1.3, unit="step"),)
+ROWS = (AdamStep(name="adam_step", target=1.0, cuda_target=1.3, unit="step"),)
