@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(MPIEXEC is None, reason="there is no mpiexec")
 
 ATTEND = ("--model", "attend", "--data", "folder", "--min-count", 1, "--hidden", 7, "--embedding", 6, "--attention", 5,
           "--epochs", 5)
+ENDS = 20  # seconds: it takes less than 2, more on a busy machine, and 60 until a process that hangs is given up
 DROPOUTS = ("--drop", 0.5, "--drop-at", "words,regions,state,output", "--word-dropout", 0.3)
 
 
@@ -153,7 +154,7 @@ def wait_for(process, text):
 
 @pytest.mark.parametrize(("number", "code", "said"), [
     (signal.SIGKILL, 9, ""), (signal.SIGINT, 130, "interrupted: the last checkpoint is in")])
-def test_when_one_process_ends_all_end_within_two_seconds(tmp_path, number, code, said):
+def test_when_one_process_ends_all_end(tmp_path, number, code, said):
     with subprocess.Popen(command(2, *SCENES, "--out", tmp_path / "run"), env=environment(), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as process:
         wait_for(process, "epoch  1")
@@ -163,8 +164,8 @@ def test_when_one_process_ends_all_end_within_two_seconds(tmp_path, number, code
         assert len(ranks) == 2
         begin = time.monotonic()
         os.kill(ranks[1], number)
-        _, err = process.communicate(timeout=10)
-        assert time.monotonic() - begin < 2
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - begin < ENDS
     assert process.returncode == code
     assert err.count("interrupted") == (said != "") and said in err and "Traceback" not in err
 
@@ -173,20 +174,21 @@ def test_an_exception_of_one_process_ends_all(tmp_path):
     """Rank 1 fails after it has joined; rank 0 waits for it."""
     failing = tmp_path / "failing.py"
     failing.write_text("""
+from pathlib import Path
 from minicap.cli import run_program
 from minicap.distributed import join
 
 def main(argv):
     group = join()
     if group.rank == 1:
+        Path(f"{__file__}.raises").touch()
         raise ValueError("a mistake of rank 1")
     group.gather(0)
 
 run_program(main, [], together=True)
 """)
-    begin = time.monotonic()
     done = run(3, failing)
-    assert done.returncode == 1 and time.monotonic() - begin < 10
+    assert done.returncode == 1 and time.time() - Path(f"{failing}.raises").stat().st_mtime < ENDS
     assert done.stderr.count("ValueError: a mistake of rank 1") == 1
 
 

@@ -300,8 +300,8 @@ def test_when_a_rank_is_killed_all_end_and_another_number_of_ranks_goes_on(world
     wait_until(lambda: Path(f"{out}.computed").exists() and len(computed(out)) == 3)
     begin = time.monotonic()
     os.kill(int(max(computed(out))), signal.SIGKILL)
-    process.communicate(timeout=30)
-    assert process.returncode == 9 and time.monotonic() - begin < 5
+    process.communicate(timeout=60)
+    assert process.returncode == 9 and time.monotonic() - begin < 20  # more than 60 if one waited for it
     world.run(out, size=2, seconds=0)
     assert written(out) == whole
     assert_nothing_else(tmp_path, "f.npy", "f.json")
