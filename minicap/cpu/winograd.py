@@ -17,7 +17,7 @@ of the kernel comes from the three lines in reverse:
 
     dM = (Aᵀ⊗Aᵀ)ᵀ @ dY          dU[p] = V[p]ᵀ @ dM[p]          dW = (G⊗G)ᵀ @ dU
 
-Tiles are processed in blocks that stay in the cache. The transforms amplify rounding errors: float32 results differ
+Tiles are processed in blocks. The transforms amplify rounding errors: float32 results differ
 from the direct sum by less than 1e-5 of the largest output in layers like VGG's, and by less than 2e-5 where a sum has
 only a few terms (measured in tests/cpu/test_winograd.py).
 """
@@ -46,7 +46,9 @@ AT = np.array([[1, 1, 1, 1, 1, 0],
                [0, 1, -1, 8, -8, 1]], dtype=np.float64)
 BT2, G2, AT2 = (np.kron(M, M).astype(np.float32) for M in (BT, G, AT))
 
-BLOCK_BYTES = 4 << 20  # of transformed tiles at a time: with input, products and output this fits a shared L3 cache
+BLOCK_BYTES = 3 << 19         # of transformed tiles at a time, which with their products stay near a core
+LARGE_KERNEL = 8 << 20        # bytes of U: from there on, it does not stay in the cache that all cores share,
+LARGE_BLOCK_BYTES = 16 << 20  # and a block, which reads all of it, needs enough tiles to be worth that
 
 
 def transform_kernel(W):
@@ -71,7 +73,7 @@ def winograd_conv(x, U, b, limits=NOTHING, pool=False, empty=np.empty):
         M = np.matmul(V.reshape(36, -1, C), U, out=scratch().empty("M", (36, V[0].size // C, F)))
         transform_output(M.reshape(*V.shape[:4], F), rows.start, b, limits, pool, y[images])
 
-    run_blocks(block, _blocks(N, H, W, max(C, F)))
+    run_blocks(block, _blocks(N, H, W, C, F))
     return y
 
 
@@ -89,7 +91,7 @@ def winograd_kernel_gradient(x, dy):
         d = dy[images, 4 * rows.start:4 * rows.stop].reshape(-1, F)
         db.matmul(np.ones(len(d), np.float32), d)
 
-    run_blocks(block, _blocks(N, H, W, max(C, F)))
+    run_blocks(block, _blocks(N, H, W, C, F))
     return (G2.T @ dU.total().reshape(36, C * F)).reshape(3, 3, C, F), db.total()
 
 
@@ -150,6 +152,7 @@ def _take_every_fourth(x, row, col, out):
     out[:, r0:r1, c0:c1] = x[:, row + 4 * r0:row + 4 * r1:4, col + 4 * c0:col + 4 * c1:4]
 
 
-def _blocks(N, H, W, channels):
+def _blocks(N, H, W, C, F):
     """(images, rows), slices of images and of rows of tiles."""
-    return image_blocks(N, -(-H // 4), 36 * 4 * -(-W // 4) * channels, BLOCK_BYTES)
+    budget = BLOCK_BYTES if 36 * 4 * C * F < LARGE_KERNEL else LARGE_BLOCK_BYTES
+    return image_blocks(N, -(-H // 4), 36 * 4 * -(-W // 4) * max(C, F), budget)

@@ -68,10 +68,12 @@ def test_activation_and_pooling_inside_are_the_same_as_after_it(N, H, W, C, F, l
 
 
 @pytest.mark.parametrize("tiles", [1, 3, 6, 30, 1000])
-def test_blocks_of_any_size_give_the_same(monkeypatch, tiles):
+@pytest.mark.parametrize(("name", "largest"), [("BLOCK_BYTES", 1 << 40), ("LARGE_BLOCK_BYTES", 0)])
+def test_blocks_of_any_size_give_the_same(monkeypatch, tiles, name, largest):
     x, W, b = case(3, 29, 10, 8, 16)  # 8 x 3 tiles each
     dy = case(3, 29, 10, 16, 1, seed=1)[0]
-    monkeypatch.setattr(winograd, "BLOCK_BYTES", tiles * 36 * 4 * 16)
+    monkeypatch.setattr(winograd, "LARGE_KERNEL", largest)
+    monkeypatch.setattr(winograd, name, tiles * 36 * 4 * 16)
     assert_close(run(x, W, b), truth(conv2d, x, W, b))
     for gradient, expected in zip(winograd_kernel_gradient(x, dy), truth(conv2d_backward, dy, x, W)[1:], strict=True):
         assert_close(gradient, expected)
