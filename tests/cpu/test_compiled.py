@@ -105,6 +105,24 @@ def test_vectors_are_sixteen_numbers_that_may_begin_anywhere():
         assert (np.delete(y, np.s_[i:i + 16]) == 9).all()
 
 
+def test_vectors_are_added_subtracted_and_compared():
+    from minicap.cpu.compiled import vectors
+    from minicap.cpu.compiled.arithmetic import kernel
+
+    @kernel
+    def compute(a, b, y):
+        v, w = vectors.load(a, 0), vectors.load(b, 0)
+        vectors.store(y, 0, vectors.add(v, w))
+        vectors.store(y, 16, vectors.subtract(v, w))
+        vectors.store(y, 32, vectors.largest(v, w))
+
+    a, b = np.random.default_rng(0).standard_normal((2, 16)).astype(np.float32)
+    a[[3, 5]] = b[[4, 5]] = np.nan
+    y = np.empty(48, np.float32)
+    compute(a, b, y)
+    np.testing.assert_array_equal(y.reshape(3, 16), [a + b, a - b, np.maximum(a, b)])  # NaN wins, as in NumPy
+
+
 def test_scratch_arrays_begin_with_a_line_of_the_cache():
     scratch = threads.Scratch()
     for dtype in (np.float32, bool, np.float64):

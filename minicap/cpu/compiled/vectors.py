@@ -3,7 +3,9 @@
     v = load(a, i)                 a[i], ..., a[i + 15] of the array a, (n,) float32
     store(a, i, v)                 the way back
     v = repeat(x)                  sixteen times the number x
+    v = add(a, b)                  a + b; and subtract(a, b)
     v = multiply_add(a, b, v)      a · b + v, in one instruction where the processor has it
+    v = largest(a, b)              NaN where one of them is NaN
     v = limit(v, low, high)        min(max(v, low), high), and NaN stays NaN
 
 Elsewhere the compiler finds the vectors by itself, in a loop over c with indices of the form base + c. But it keeps no
@@ -71,12 +73,35 @@ def repeat(typing, x):
 
 
 @intrinsic
+def add(typing, a, b):
+    def write(context, builder, signature, arguments):
+        return builder.fadd(*arguments)
+    return vector(vector, vector), write
+
+
+@intrinsic
+def subtract(typing, a, b):
+    def write(context, builder, signature, arguments):
+        return builder.fsub(*arguments)
+    return vector(vector, vector), write
+
+
+@intrinsic
 def multiply_add(typing, a, b, v):
     def write(context, builder, signature, arguments):
         a, b, v = arguments
         together = ("contract",)  # with one rounding for both, as in `kernel` of arithmetic.py
         return builder.fadd(builder.fmul(a, b, flags=together), v, flags=together)
     return vector(vector, vector, vector), write
+
+
+@intrinsic
+def largest(typing, a, b):
+    def write(context, builder, signature, arguments):
+        a, b = arguments
+        v = builder.select(builder.fcmp_ordered(">", a, b), a, b)  # b where a is NaN
+        return builder.select(builder.fcmp_unordered("uno", a, a), a, v)
+    return vector(vector, vector), write
 
 
 @intrinsic
@@ -99,8 +124,17 @@ if config.DISABLE_JIT:  # kernels are then plain Python, for a debugger, and vec
     def repeat(x):
         return np.full(LANES, x, np.float32)
 
+    def add(a, b):
+        return a + b
+
+    def subtract(a, b):
+        return a - b
+
     def multiply_add(a, b, v):
         return a * b + v
+
+    def largest(a, b):
+        return np.maximum(a, b)
 
     def limit(v, low, high):
         return np.minimum(np.maximum(v, low), high)
