@@ -22,11 +22,13 @@ from the direct sum by less than 1e-5 of the largest output in layers like VGG's
 only a few terms (measured in tests/cpu/test_winograd.py).
 """
 
+import itertools
+
 import numpy as np
 
 from ..backend import op
 from .activations import NOTHING, add_and_limit
-from .threads import Accumulator, image_blocks, run_blocks, scratch
+from .threads import Accumulator, image_blocks, run_blocks, scratch, thread_count
 
 BT = np.array([[4, 0, -5, 0, 1, 0],
                [0, -4, -4, 1, 1, 0],
@@ -49,6 +51,7 @@ BT2, G2, AT2 = (np.kron(M, M).astype(np.float32) for M in (BT, G, AT))
 BLOCK_BYTES = 3 << 19         # of transformed tiles at a time, which with their products stay near a core
 LARGE_KERNEL = 8 << 20        # bytes of U: from there on, it does not stay in the cache that all cores share,
 LARGE_BLOCK_BYTES = 16 << 20  # and a block, which reads all of it, needs enough tiles to be worth that
+FEW_TILES = 64                # of all images together, which are not worth to be divided then
 
 
 def transform_kernel(W):
@@ -70,10 +73,19 @@ def winograd_conv(x, U, b, limits=NOTHING, pool=False, empty=np.empty):
 
     def block(images, rows):
         V = _input_tiles(x, images, rows)
-        M = np.matmul(V.reshape(36, -1, C), U, out=scratch().empty("M", (36, V[0].size // C, F)))
-        transform_output(M.reshape(*V.shape[:4], F), rows.start, b, limits, pool, y[images])
+        M = scratch().empty("M", (*V.shape[:4], F))
+        factors, products = V.reshape(36, -1, C), M.reshape(36, -1, F)
 
-    run_blocks(block, _blocks(N, H, W, C, F))
+        def multiply(points):
+            np.matmul(factors[points], U[points], out=products[points])
+
+        run_blocks(multiply, _points())
+        transform_output(M, rows.start, b, limits, pool, y[images])
+
+    if 4 * U.size >= LARGE_KERNEL and N * -(-H // 4) * -(-W // 4) <= FEW_TILES:
+        block(slice(0, N), slice(0, -(-H // 4)))  # each core multiplies at some of the points, and reads that part of U
+    else:
+        run_blocks(block, _blocks(N, H, W, C, F))
     return y
 
 
@@ -150,6 +162,12 @@ def _take_every_fourth(x, row, col, out):
                           for first, count, size in ((row, out.shape[1], x.shape[1]), (col, out.shape[2], x.shape[2])))
     out[:, :r0], out[:, r1:], out[:, :, :c0], out[:, :, c1:] = 0, 0, 0, 0
     out[:, r0:r1, c0:c1] = x[:, row + 4 * r0:row + 4 * r1:4, col + 4 * c0:col + 4 * c1:4]
+
+
+def _points():
+    """Slices of the 36 points, one for each core; in a block that runs on one core they follow each other."""
+    bounds = np.linspace(0, 36, min(36, thread_count()) + 1).astype(int)
+    return [(slice(*pair),) for pair in itertools.pairwise(bounds)]
 
 
 def _blocks(N, H, W, C, F):
