@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import UserError
+from ..mapped import pieces
 from .raw import all_finite
 from .refusal import shown
 
@@ -18,7 +19,7 @@ def check_array(theirs, array, ours):
         count = int(np.count_nonzero(~np.isfinite(array)))
         raise UserError(f"{shown(theirs)} has {count:,} of {array.size:,} numbers that are not finite (NaN or "
                         "infinity), so nothing can be computed with it; use another file")
-    if ours.endswith(".W") and array.size and not array.any():
+    if ours.endswith(".W") and array.size and not any(part.any() for part in pieces(array)):
         raise UserError(f"{shown(theirs)} holds nothing but zeros, as a download that was not finished does; "
                         "download or copy the file again")
     if ours.endswith(".var") and array.size and array.min() < 0:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..mapped import pieces
 from .refusal import RefusalError, shown
 
 BFLOAT16 = "bfloat16"  # the upper half of a float32; NumPy has no such type
@@ -39,8 +40,10 @@ def all_finite(array):
     if array.dtype.kind != "f":
         return True
     if array.flags.c_contiguous and array.dtype == np.float32:
-        flat = array.reshape(-1)
-        with np.errstate(all="ignore"):
-            if np.isfinite(np.dot(flat, flat)):
-                return True
-    return bool(np.isfinite(array).all())  # a large sum may overflow by itself
+        return all(map(_finite_sum, pieces(array.reshape(-1))))
+    return bool(np.isfinite(array).all())
+
+
+def _finite_sum(numbers):
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.dot(numbers, numbers)) or np.isfinite(numbers).all())  # a sum may overflow by itself

@@ -11,6 +11,8 @@ Rows of fc6 for neighbouring pixels of pool5 are alike: in VGG-19 they correlate
 
 import numpy as np
 
+from ..mapped import pieces
+
 CELLS = 7  # rows and columns of pool5
 ALIKE = 0.2  # mean correlation above which rows belong to neighbours; random ones reach 0.05
 
@@ -70,7 +72,7 @@ def _our_rows(fc6, channels_first):
     """(D, H) with the rows in H, W, C order."""
     if fc6.ndim != 2 or fc6.size == 0 or fc6.shape[0] % CELLS**2:
         return fc6
-    sample = np.asarray(fc6[:, :64], np.float32)
+    sample = np.concatenate([piece[:, :64].astype(np.float32) for piece in pieces(fc6)])
     if sample.shape[1] > 8:
         C = len(sample) // CELLS**2
         neighbours_in_rows, neighbours_in_channels = _likeness(sample, 1), _likeness(sample, C)
