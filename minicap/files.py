@@ -6,6 +6,8 @@ import gc
 import hashlib
 import json
 import os
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 from .errors import UserError
@@ -130,6 +132,23 @@ def decoded(data, where):
         return decode_text(data)
     except UnicodeDecodeError as error:
         raise UserError(f"{where} is not text in UTF-8 or UTF-16 ({error}); use another copy") from error
+
+
+def begun(function, *arguments):
+    """Start ``function(*arguments)`` in a thread. Returns a function that waits for the result, or raises what it has.
+
+    A program that ends does not wait for it.
+    """
+    future = Future()
+
+    def run():
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="minicap-begun", daemon=True).start()
+    return future.result
 
 
 def sha256(path):

@@ -36,7 +36,7 @@ def load_network(weights, *, features=None, preprocessing=None, size=None):
 
     Raises UserError when the file cannot be read, is of another network, or has no such layer.
     """
-    file = read_weights(weights)
+    file = read_weights(weights, digest=features is not None)  # which the description of features contains
     if _is_lite(file):
         return efficientnet_lite(weights=file, features=features, preprocessing=preprocessing, size=size)
     return vgg(weights=file, features=features, preprocessing=preprocessing)

@@ -3,16 +3,39 @@
 import errno
 import hashlib
 import os
+import threading
 
 import pytest
 
 from minicap.errors import UserError
-from minicap.files import check_output, existing_file, is_json_of_ours, read_json, sha256, write_json, write_text
+from minicap.files import (
+    begun,
+    check_output,
+    existing_file,
+    is_json_of_ours,
+    read_json,
+    sha256,
+    write_json,
+    write_text,
+)
 from minicap.writing import replacing
 
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+# ------------------------------------------------------------------------------------------------------- in a thread
+
+def test_what_was_begun_goes_on_meanwhile_and_says_its_result_or_error_whenever_it_is_asked():
+    go_on = threading.Event()
+    result = begun(lambda a, b: go_on.wait(60) and a + b, 1, 2)  # were it done at once, nobody would let it go on
+    go_on.set()
+    assert result() == result() == 3
+    error = begun(sha256, "gone.h5")
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            error()
 
 
 # --------------------------------------------------------------------------------------------------------- writing

@@ -196,7 +196,7 @@ def test_one_part_of_several_is_refused_with_the_name_of_the_index(model, tmp_pa
     before = read_weights(index).digest()
     second = tmp_path / "part-00002-of-00002.safetensors"
     save_file({name: array + 1 for name, array in load_file(second).items()}, second)
-    assert read_weights(index).digest() != before
+    assert read_weights(index).digest() == read_weights(index, digest=True).digest() != before
     save_file({"x": np.ones(3)}, second)
     with pytest.raises(UserError, match=r"is in part-00002-of-00002.safetensors, which does not hold it"):
         vgg(weights=index)
