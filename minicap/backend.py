@@ -13,6 +13,7 @@ Where that one line is not the fastest way, an :func:`op` has a twin for the dev
 its caches and cores, in ``minicap/cpu/`` or ``minicap/cuda/``.
 """
 
+import contextlib
 import functools
 import importlib
 import os
@@ -86,6 +87,31 @@ FOLDERS = {"numpy": (".cpu.compiled", ".cpu"), "cupy": (".cuda",)}  # array modu
 # Read once: a lookup in the environment takes as long as a small op.
 plain_only = bool(os.environ.get("MINICAP_PLAIN"))
 without_numba = os.environ.get("MINICAP_NUMBA") == "0"
+always_numba = os.environ.get("MINICAP_NUMBA") == "1"
+
+FEW = 5       # pictures for which no preparation pays, see few_pictures
+_few = False  # are there so few?
+
+
+@contextlib.contextmanager
+def few_pictures(count: int):
+    """For the time of a ``with``: a program looks at ``count`` pictures, and ends. Up to FEW, it starts quicker.
+
+    What pays off over many pictures is left out then: loading numba (0.6 s, which save 0.1 s a picture), transforming
+    kernels in advance (cpu/inference.py), and copying weights from the file into memory of our own (mapped.py).
+    MINICAP_NUMBA=1 in the environment loads numba nevertheless.
+    """
+    global _few
+    before, _few = _few, count <= FEW
+    try:
+        yield
+    finally:
+        _few = before
+
+
+def for_few() -> bool:
+    """Whether this is inside of :func:`few_pictures` for so few that no preparation pays."""
+    return _few
 
 
 def _twins(name, module):
@@ -102,8 +128,9 @@ def _find_twins(name, module, compiled):
 
 
 def compiles():
-    """Whether inner loops on the CPU are compiled: if numba is installed, unless MINICAP_NUMBA=0."""
-    return not without_numba and has_numba()
+    """Whether inner loops on the CPU are compiled: if numba is installed, unless MINICAP_NUMBA=0 or for few pictures.
+    """
+    return not without_numba and (always_numba or not _few) and has_numba()
 
 
 @functools.cache

@@ -1,9 +1,11 @@
 """python -m minicap.caption: describe photographs."""
 
 import json
+import math
 import sys
 from dataclasses import MISSING, dataclass
 
+from .backend import few_pictures
 from .captioning.checkpoint import checkpoint_folders
 from .captioning.ensemble import Ensemble, with_mirror
 from .captioning.reporting.plots import is_plot, save_attention
@@ -56,14 +58,19 @@ def caption(settings):
             raise UserError("--attention is for a single picture; name one image")
         captioner.expect_attention()
     settings = settings.resolved(captioner.decoding)
-    views = with_mirror(captioner) if settings.mirror else captioner
     search = settings.search()
     if settings.mbr_samples or settings.neighbours:
         runs = [training_settings(folder, data_dir=settings.data_dir) for folder in folders]
         search["consensus"] = make_consensus(settings, captioner,
                                              trained_dataset(runs[0], settings.data_dir, pictures=False),
                                              feature_files(settings.features, runs))
-    failed = 0
+    with few_pictures(math.inf if "consensus" in search else len(settings.images)):
+        return caption_each(settings, captioner, search)
+
+
+def caption_each(settings, captioner, search):
+    """Caption one photograph after the other; returns the exit code."""
+    views, failed = with_mirror(captioner) if settings.mirror else captioner, 0
     for path in settings.images:
         try:
             picture = captioner.read(path)

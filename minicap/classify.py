@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .backend import CPU, get_device, to_numpy
+from .backend import CPU, few_pictures, get_device, to_numpy
 from .cli import option, parse_settings, run_program
 from .download.catalogue import data_folder
 from .errors import UserError, error_line, warn
@@ -158,6 +158,12 @@ def default_weights():
 
 def main(argv=None):
     settings = parse_settings(ClassifySettings, "classify", "Classify photographs by ImageNet's classes.", argv)
+    with few_pictures(len(settings.images)):
+        return classify(settings)
+
+
+def classify(settings):
+    """Name the classes of the photographs; returns the exit code."""
     weights = settings.weights or default_weights()
     classifier = Classifier(weights, settings.classes, preprocessing=settings.preprocessing, resize=settings.resize,
                             crop=settings.crop, device=get_device(settings.device))

@@ -180,8 +180,9 @@ class Layer:
         """A dict name -> NumPy array of every parameter and buffer: a copy, which later training does not change."""
         return {name: to_numpy(p.data).copy() for name, p in self.named_state()}
 
-    def load_state(self, tensors: Mapping[str, Array]) -> None:
-        """Copy ``tensors`` (name -> NumPy array) into the layer, strictly: UserError lists whatever does not match."""
+    def load_state(self, tensors: Mapping[str, Array], copy: bool = True) -> None:
+        """Copy ``tensors`` (name -> NumPy array) into the layer, strictly: UserError lists whatever does not match.
+        Without ``copy``, for inference alone, arrays of the layer's own type are taken themselves."""
         own = dict(self.named_state())
         problems = [f"missing {n}" for n in own if n not in tensors]
         problems += [f"unexpected {n}" for n in tensors if n not in own]
@@ -192,7 +193,7 @@ class Layer:
             raise UserError(f"the weights do not fit this {type(self).__name__}: {shown}")
         for name, p in own.items():
             xp = array_module(p.data)
-            p.data = xp.array(tensors[name], dtype=p.data.dtype)
+            p.data = (xp.array if copy else xp.asarray)(tensors[name], dtype=p.data.dtype)
 
     def __repr__(self):
         return f"{type(self).__name__}()"

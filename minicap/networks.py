@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import getitem
 
-from .backend import Array
+from .backend import Array, for_few
 from .errors import UserError
 from .layer import Layer, Sequential
 from .schema import Count, fitting
@@ -136,8 +136,11 @@ class Network(Sequential):
 
     def load(self, tensors: Mapping[str, Array], notes: Sequence[str] = (),
              digest: Callable[[], str] | None = None) -> None:
-        """:meth:`.Layer.load_state`, and what is known of the file that the arrays are from."""
-        self.load_state(tensors)
+        """:meth:`.Layer.load_state`, and what is known of the file that the arrays are from.
+
+        For a few pictures (:func:`.few_pictures`) they stay in the file.
+        """
+        self.load_state(tensors, copy=not for_few())
         self.notes, self.digest = notes, digest
 
     def __repr__(self):

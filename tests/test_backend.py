@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from minicap import backend
-from minicap.backend import CPU, array_module, cuda_problem, get_device, installed_cupy_wheels, to_numpy
+from minicap.backend import (
+    CPU,
+    FEW,
+    array_module,
+    compiles,
+    cuda_problem,
+    few_pictures,
+    for_few,
+    get_device,
+    installed_cupy_wheels,
+    to_numpy,
+)
 from minicap.errors import UserError
 
 # -------------------------------------------------------------------------------------------------- array modules
@@ -25,6 +36,21 @@ def test_the_module_of_an_array_is_that_of_its_device(device):
 def test_numpy_scalars_and_memory_maps_belong_to_numpy(tmp_path):
     mapped = np.memmap(tmp_path / "a", np.float32, "w+", shape=3)
     assert array_module(np.float32(1), mapped, np.zeros(2)) is np
+
+
+def test_numba_is_left_out_for_a_few_pictures_unless_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(backend, "has_numba", lambda: True)
+    monkeypatch.setattr(backend, "without_numba", False)
+    monkeypatch.setattr(backend, "always_numba", False)
+    with few_pictures(FEW):
+        assert for_few() and not compiles()
+        with few_pictures(FEW + 1):
+            assert not for_few() and compiles()
+        monkeypatch.setattr(backend, "always_numba", True)
+        assert for_few() and compiles()
+    with pytest.raises(UserError), few_pictures(1):
+        raise UserError("ends early")
+    assert not for_few()
 
 
 def test_what_is_no_array_is_refused():

@@ -11,7 +11,7 @@ import tiny_captioner
 from PIL import Image
 
 from minicap import caption
-from minicap.backend import CPU
+from minicap.backend import CPU, FEW, for_few
 from minicap.captioning.captioner import Captioner
 from minicap.captioning.ensemble import Ensemble, with_mirror
 from minicap.captioning.models.build import build_model
@@ -70,7 +70,20 @@ def test_options_of_the_search_reach_it(run, photos, folder):
             *(((flag, 1), {"no_repeat_ngram_size": 1}) for flag in ("--no-repeat-ngram-size", "--no-repeat"))):
         _, (line,), _ = run(photos[0], "--json", *options)
         (beams,) = captioner.captions([photos[0]], **expected)
-        assert json.loads(line)["beams"] == [{"caption": text, "logp": round(logp, 4)} for text, logp in beams]
+        found = json.loads(line)["beams"]
+        assert [beam["caption"] for beam in found] == [text for text, _ in beams]
+        assert [beam["logp"] for beam in found] == pytest.approx([logp for _, logp in beams], abs=1e-3)
+
+
+def test_numba_is_not_loaded_for_a_few_photographs_that_need_no_more_than_a_beam(run, photos, monkeypatch):
+    found = []
+    monkeypatch.setattr(caption, "caption_each", lambda *_: found.append(for_few()) or 0)
+    monkeypatch.setattr(caption, "make_consensus", lambda *_: "chooses")
+    monkeypatch.setattr(caption, "training_settings", lambda *_, **__: {"features": None})
+    monkeypatch.setattr(caption, "trained_dataset", lambda *_, **__: None)
+    for arguments in (photos[:1], FEW * photos[:1], (FEW + 1) * photos[:1], [photos[0], "--mbr-samples", "5"]):
+        run(*arguments)
+    assert found == [True, True, False, False] and not for_few()
 
 
 def test_an_unreadable_picture_is_named_and_the_others_are_captioned(run, photos, tmp_path):

@@ -90,6 +90,22 @@ def test_json_has_one_object_a_line_with_the_most_likely_classes_first(capsys, w
         np.testing.assert_allclose([best["p"] for best in answer["top"]], p[order], atol=2e-5)
 
 
+def test_the_weights_of_a_few_pictures_stay_in_the_file(capsys, monkeypatch, weights, pictures):
+    found = []
+    made = program.Classifier.__init__
+
+    def keep(classifier, *arguments, **options):
+        made(classifier, *arguments, **options)
+        found.append([array.base is None for array in (p.data for _, p in classifier.model.named_state())])
+
+    monkeypatch.setattr(program.Classifier, "__init__", keep)
+    answers = [run(capsys, *paths, "--weights", weights, "--json", *SIZES)[1][0]
+               for paths in (pictures[:1], [*pictures, *pictures])]
+    assert not any(found[0]) and all(found[1])  # of the first all are views, of the others copies
+    few, many = ([best["p"] for best in json.loads(answer)["top"]] for answer in answers)
+    assert few == pytest.approx(many, abs=2e-6)
+
+
 def test_probabilities_of_all_classes_add_up_to_one(capsys, weights, pictures):
     _, out, _ = run(capsys, pictures[0], "--weights", weights, "--json", "--top", 999, *SIZES)
     top = json.loads(out[0])["top"]

@@ -109,6 +109,17 @@ def test_loaded_arrays_are_copied_and_take_the_layers_type(rng):
     assert layer.W.data.dtype == np.float32 and (layer.W.data == 1).all()
 
 
+def test_arrays_that_need_not_be_copied_are_taken_themselves_if_they_are_of_our_type(rng):
+    layer = Linear(2, 2, rng=rng)
+    for W, is_ours in ((np.ones((2, 2), np.float32), True), (np.array([[1, 2], [3, 4]], np.float32).T, True),
+                       (np.ones((2, 2)), False)):
+        W.setflags(write=False)
+        layer.load_state({"W": W, "b": np.ones(2, np.float32)}, copy=False)
+        assert (layer.W.data is W) == is_ours
+        np.testing.assert_array_equal(layer.W.data, W)
+        assert layer.W.data.dtype == np.float32
+
+
 def test_loading_lists_everything_that_does_not_match_and_changes_nothing(rng):
     layer = Affine(rng)
     before = layer.state()

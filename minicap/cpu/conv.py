@@ -4,12 +4,14 @@ import numpy as np
 
 from ..conv import padding_of
 from ..depthwise import output_sizes
+from ..pooling import max_pool2d
 from .activations import NOTHING, add_and_limit
 from .strips import window_strip
 from .threads import Accumulator, image_blocks, run_blocks, scratch, thread_count
 from .winograd import transform_kernel, winograd_conv, winograd_kernel_gradient
 
 WINOGRAD_MIN_CHANNELS = 16  # with fewer, the transforms cost more than they save
+WINOGRAD_MIN_PIXELS = 1024   # of all images, if the kernel was not transformed in advance
 BLOCK_BYTES = 1 << 20       # of windows at a time
 PIXELS = 256                # at a time, of a 1 x 1 convolution: enough for BLAS, and few enough for the cache
 
@@ -78,6 +80,18 @@ def _conv_1x1_backward(dy, x, W, input_gradient):
     x2, dy2 = x.reshape(-1, C), dy.reshape(-1, F)
     dx = (dy2 @ W[0, 0].T).reshape(x.shape) if input_gradient else None
     return dx, (x2.T @ dy2).reshape(W.shape), np.ones(len(dy2), np.float32) @ dy2
+
+
+def conv_once(x, W, b, limits=NOTHING, pool=False, empty=np.empty):
+    """:func:`.winograd_conv` with a kernel W (3, 3, C, F) that is used only this time, and so is not prepared.
+
+    Transformed, it is four times as large: for a map of few pixels, writing it takes longer than it saves.
+    """
+    if x.size // x.shape[-1] >= WINOGRAD_MIN_PIXELS:
+        return winograd_conv(x, transform_kernel(W), b, limits, pool, empty)
+    if pool:
+        return max_pool2d(im2col_conv(x, W, b, 1, 1, limits), 2, 2)
+    return im2col_conv(x, W, b, 1, 1, limits, empty)
 
 
 def im2col_conv(x, W, b, S, P, limits=NOTHING, empty=np.empty):

@@ -12,13 +12,15 @@ import itertools
 import numpy as np
 
 from ..activations import ReLU, ReLU6
+from ..backend import for_few
 from ..conv import Conv2d, padding_for, padding_of
 from ..depthwise import DepthwiseConv2d
 from ..layer import Residual, Sequential, expect_shape
-from ..linear import Flatten
+from ..linear import Flatten, Linear
+from ..mapped import pieces
 from ..pooling import MaxPool2d
 from .activations import NOTHING, RELU, RELU6
-from .conv import algorithm, conv_1x1, im2col_conv
+from .conv import algorithm, conv_1x1, conv_once, im2col_conv
 from .depthwise import limited_depthwise
 from .separable import separable_conv
 from .threads import scratch
@@ -32,14 +34,16 @@ class InferencePlan:
     """``plan(x)`` equals ``model(x)`` up to rounding; x: (N, H, W, C) float32. Make a new plan when weights change.
 
     Layers up to the first Flatten take ``CHUNK`` images at a time, the dense layers the whole batch: their weights are
-    large, and reading them is most of their cost.
+    large, and reading them is most of their cost. A plan for a few pictures (:func:`.few_pictures`) transforms no
+    kernel in advance, and reads the weights of dense layers where they are, in the file.
     """
 
     def __init__(self, model):
         layers = [*_unpacked(model)]
         split = next((i for i, layer in enumerate(layers) if isinstance(layer, Flatten)), len(layers))
         self.per_chunk = _steps(layers[:split])
-        self.per_batch = layers[split:]
+        self.per_batch = [LinearInPieces(layer) if for_few() and isinstance(layer, Linear) else layer
+                          for layer in layers[split:]]
         _share_buffers(self.per_chunk)
         last = [step for step in self.per_chunk if isinstance(step, PreparedConv)][-1:]
         for step in last:  # its result may be returned, so it gets memory of its own
@@ -63,6 +67,25 @@ class PreparedConv:
         padding_for(self.widest, x)
         empty = np.empty if self.buffer is None else functools.partial(scratch().empty, self.buffer)
         return self.compute(x, empty=empty)
+
+
+class LinearInPieces:
+    """A Linear whose W is in a file, which is read a part at a time (mapped.py): y = Σ x[part] W[part] + b."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def __call__(self, x):
+        W, b, begin = self.layer.W.data, self.layer.b, 0
+        expect_shape(self.layer, x, "...D", D=len(W))
+        if W.flags.f_contiguous:  # as in PyTorch's files, which have it transposed
+            y = np.concatenate([x @ part.T for part in pieces(W.T)], axis=-1)
+        else:
+            y = np.zeros((*x.shape[:-1], W.shape[1]), np.result_type(x, W))
+            for part in pieces(W):
+                y += x[..., begin:begin + len(part)] @ part
+                begin += len(part)
+        return y if b is None else y + b.data
 
 
 class PreparedResidual:
@@ -164,6 +187,8 @@ def _step(group):
         compute = functools.partial(conv_1x1, W=W, b=b)
     elif letters == "d":
         compute = functools.partial(limited_depthwise, W=W, b=b, S=layer.stride, padding=layer.padding)
+    elif for_few():
+        compute = functools.partial(conv_once, W=W, b=b, pool=letters == "wm")
     else:
         compute = functools.partial(winograd_conv, U=transform_kernel(W), b=b, pool=letters == "wm")
     return PreparedConv([layer], functools.partial(compute, limits=limits))

@@ -1,3 +1,4 @@
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from minicap.activations import Dropout, ReLU, ReLU6, Tanh
+from minicap.backend import few_pictures
 from minicap.conv import Conv2d
 from minicap.cpu import inference
 from minicap.cpu.activations import NOTHING, RELU, RELU6
@@ -28,6 +30,12 @@ def conv(C, F, kernel=3, **options):
     return layer
 
 
+def linear(D, H):
+    layer = Linear(D, H, rng=np.random.default_rng(D))
+    layer.b.data = np.random.default_rng(H).standard_normal(H).astype(np.float32)
+    return layer
+
+
 def images(*shape):
     return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
 
@@ -39,7 +47,8 @@ def assert_equals_model(model, x):
 
 
 def kinds(model):
-    """The steps of a plan: W(inograd), I(m2col), P(ointwise), D(epthwise), S(eparable), R(esidual), or "." for a layer.
+    """The steps of a plan: W(inograd), O(nce, with a kernel that is not prepared), I(m2col), P(ointwise), D(epthwise),
+    S(eparable), R(esidual), or "." for a layer.
 
     r, 6 and p where a ReLU, ReLU6 and pooling are fused with it, + where x is added to it.
     """
@@ -52,11 +61,12 @@ def kind(step):
     if not isinstance(step, inference.PreparedConv):
         return "."
     options = step.compute.keywords
-    letter = {inference.winograd_conv: "W", inference.im2col_conv: "I", inference.conv_1x1: "P",
-              inference.limited_depthwise: "D", inference.separable_conv: "S"}[step.compute.func]
+    letters = {inference.winograd_conv: "W", inference.conv_once: "O", inference.im2col_conv: "I",
+               inference.conv_1x1: "P", inference.limited_depthwise: "D", inference.separable_conv: "S"}
     stages = [(None, None, options["limits"])] if "limits" in options else [options["depthwise"], options["project"]]
     activations = "".join({NOTHING: "", RELU: "r", RELU6: "6"}[limits] for *_, limits in stages)
-    return letter + activations + "p" * options.get("pool", False) + "+" * options.get("residual", False)
+    return (letters[step.compute.func] + activations + "p" * options.get("pool", False)
+            + "+" * options.get("residual", False))
 
 
 @pytest.mark.parametrize("depth, batch_norm", [(11, False), (16, True), (19, False)])
@@ -65,6 +75,32 @@ def test_a_whole_vgg_equals_the_model(monkeypatch, rng, depth, batch_norm):
     monkeypatch.setattr("minicap.cpu.conv.WINOGRAD_MIN_CHANNELS", 5)
     model = tiny_vgg.random_vgg(depth, rng, batch_norm=batch_norm)
     assert_equals_model(model, images(3, 224, 224, 3))
+
+
+@pytest.mark.parametrize("side", [30, 64, 65])
+@pytest.mark.parametrize("least", [1, 1024, 10**6], ids=lambda pixels: f"winograd from {pixels} pixels")
+def test_a_plan_for_a_few_pictures_equals_the_model_and_prepares_nothing(monkeypatch, side, least):
+    monkeypatch.setattr("minicap.cpu.conv.WINOGRAD_MIN_PIXELS", least)
+    monkeypatch.setattr("minicap.mapped.PIECE", 1000)  # bytes
+    side_of_last = side // 4
+    model = Sequential(conv(3, 16), ReLU(), conv(16, 20), ReLU(), MaxPool2d(2), conv(20, 16), MaxPool2d(2),
+                       conv(16, 24), ReLU6(), Flatten(), linear(side_of_last**2 * 24, 90), ReLU(), linear(90, 50))
+    model["12"].W.data = np.asfortranarray(model["12"].W.data)
+    with few_pictures(1):
+        plan, found = InferencePlan(model), kinds(model)
+    assert found == ["Ir", "Orp", "Op", "O6"]
+    assert not any("U" in step.compute.keywords for step in plan.per_chunk)
+    x = images(1, side, side, 3)
+    expected = model(x)
+    for _ in range(2):
+        assert np.abs(plan(x) - expected).max() <= 2e-5 * np.abs(expected).max()
+
+
+def test_a_plan_for_a_few_pictures_refuses_what_the_layer_does():
+    with few_pictures(1):
+        plan = InferencePlan(Sequential(Flatten(), linear(48, 3)))
+    with pytest.raises(ValueError, match=re.escape("Linear(48 -> 3) expects x of shape (..., 48), got (1, 75)")):
+        plan(images(1, 5, 5, 3))
 
 
 def test_a_part_that_ends_before_the_dense_layers_equals_the_model(monkeypatch, rng):
