@@ -10,6 +10,7 @@
     parity.py     does training on a GPU go as on the CPU? (python -m benchmarks.parity)
     launches.py   a training step on a GPU, kernel by kernel (python -m benchmarks.launches)
     bounds.py     what bounds the extraction of features (python -m benchmarks.bounds)
+    cold.py       programs for one photograph, from their start to their end (``--cold``), timed by clock.py
     scaling.py    how cost grows with batch, threads, image side and vocabulary (``--scaling``)
 
 PyTorch is imported in the peer's process alone, and its profiler by launches.py.

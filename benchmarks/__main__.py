@@ -27,12 +27,13 @@ class BenchmarkSettings:
     ladder: bool = option(False, "one convolution from plain loops to Winograd instead of the rows")
     scaling: bool = option(False, "how cost grows with batch, threads, image side, vocabulary and the number of images "
                            "in a data set instead of the rows")
+    cold: bool = option(False, "whole programs for one photograph, from their start to their end, instead of the rows")
     small: bool = option(False, "sizes of a second: tries everything out, the times mean nothing")
 
 
 def chosen_rows(settings):
     """(the rows that ``settings`` ask for, a sentence about them). UserError for what cannot be asked."""
-    from . import ladder, rows, scaling, stages
+    from . import cold, ladder, rows, scaling, stages
 
     for name in ("repeat", "threads"):
         value = getattr(settings, name)
@@ -40,15 +41,17 @@ def chosen_rows(settings):
             raise UserError(f"--{name} has to be at least 1, got {value}")
     if settings.threads is not None and settings.threads > available_cores():
         raise UserError(f"--threads is {settings.threads}, but there are only {available_cores()} cores")
-    if settings.ladder and settings.scaling:
-        raise UserError("--ladder and --scaling are two tables; ask for one at a time")
-    if settings.device != "cpu" and (settings.ladder or settings.scaling):
-        raise UserError("--ladder and --scaling are tables of the CPU; leave out --device")
+    if settings.ladder + settings.scaling + settings.cold > 1:
+        raise UserError("--ladder, --scaling and --cold are three tables; ask for one at a time")
+    if settings.device != "cpu" and (settings.ladder or settings.scaling or settings.cold):
+        raise UserError("--ladder, --scaling and --cold are tables of the CPU; leave out --device")
     table, note = rows.ROWS if settings.device == "cpu" else rows.CUDA_ROWS, ""
     if settings.ladder:
         table, note = ladder.LADDER, ladder.NOTE
     if settings.scaling:
         table, note = (*scaling.SCALING, *stages.STAGES), scaling.NOTE
+    if settings.cold:
+        table = cold.STARTS
     chosen = rows.choose(settings.only, table)
     return [row.reduced() for row in chosen] if settings.small else chosen, note
 
@@ -68,11 +71,20 @@ def line(name, width, values):
 def main(argv=None):
     settings = parse_settings(BenchmarkSettings, "benchmarks", "Compare minicap with PyTorch.", argv, package="")
     rows, note = chosen_rows(settings)
+    if settings.cold:
+        return show_starts(rows, settings)
     with_peer = [row for row in rows if isinstance(row, Row)]
     failed = compare_rows(with_peer, settings, note) if with_peer else 0
     if alone := [row for row in rows if row not in with_peer]:
         show_stages(alone, settings)
     return failed
+
+
+def show_starts(chosen, settings):
+    """The programs of ``--cold``, line by line."""
+    from . import cold
+
+    cold.show(chosen, settings.repeat, settings.threads or available_cores(), settings.json, line)
 
 
 def show_stages(chosen, settings):

@@ -191,8 +191,8 @@ def test_differences_within_the_tolerance_are_returned():
     (["--repeat", "0"], r"--repeat has to be at least 1, got 0"),
     (["--threads", "0"], r"--threads has to be at least 1, got 0"),
     (["--threads", "9999"], r"--threads is 9999, but there are only \d+ cores"),
-    (["--ladder", "--scaling"], r"--ladder and --scaling are two tables.*"),
-    (["--ladder", "--device", "cuda"], r"--ladder and --scaling are tables of the CPU.*"),
+    (["--ladder", "--scaling"], r"--ladder, --scaling and --cold are three tables.*"),
+    (["--ladder", "--device", "cuda"], r"--ladder, --scaling and --cold are tables of the CPU.*"),
     (["--only", "adam_step_tf32", "--device", "cuda"], r"there is no benchmark 'adam_step_tf32'; choose from .*"),
     (["--only", "conv_train_7x7_s2_tf32"], r"there is no benchmark 'conv_train_7x7_s2_tf32'; choose from .*"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
