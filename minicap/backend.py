@@ -17,7 +17,9 @@ import contextlib
 import functools
 import importlib
 import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -266,7 +268,8 @@ def installed_cupy_wheels():
     """Names of the installed distributions that provide the module ``cupy``."""
     from importlib import metadata
 
-    names = {(d.metadata["Name"] or "").lower() for d in metadata.distributions()}
+    folders = {folder for place in sys.path for folder in Path(place).glob("cupy*-info")}  # all would take 30 ms
+    names = {(metadata.Distribution.at(folder).metadata["Name"] or "").lower() for folder in folders}
     return sorted(n for n in names if n == "cupy" or n.startswith(("cupy-cuda", "cupy-rocm")))
 
 
