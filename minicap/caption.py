@@ -44,7 +44,8 @@ class CaptionSettings(CheckpointSettings):
 
 def main(argv=None):
     settings = parse_settings(CaptionSettings, "caption", "Describe photographs.", argv)
-    with locked(settings.attention):
+    many = settings.mbr_samples or settings.neighbours  # captions, to choose from
+    with locked(settings.attention), few_pictures(math.inf if many else len(settings.images)):
         return caption(settings)
 
 
@@ -58,19 +59,14 @@ def caption(settings):
             raise UserError("--attention is for a single picture; name one image")
         captioner.expect_attention()
     settings = settings.resolved(captioner.decoding)
+    views = with_mirror(captioner) if settings.mirror else captioner
     search = settings.search()
     if settings.mbr_samples or settings.neighbours:
         runs = [training_settings(folder, data_dir=settings.data_dir) for folder in folders]
         search["consensus"] = make_consensus(settings, captioner,
                                              trained_dataset(runs[0], settings.data_dir, pictures=False),
                                              feature_files(settings.features, runs))
-    with few_pictures(math.inf if "consensus" in search else len(settings.images)):
-        return caption_each(settings, captioner, search)
-
-
-def caption_each(settings, captioner, search):
-    """Caption one photograph after the other; returns the exit code."""
-    views, failed = with_mirror(captioner) if settings.mirror else captioner, 0
+    failed = 0
     for path in settings.images:
         try:
             picture = captioner.read(path)

@@ -77,10 +77,7 @@ def test_options_of_the_search_reach_it(run, photos, folder):
 
 def test_numba_is_not_loaded_for_a_few_photographs_that_need_no_more_than_a_beam(run, photos, monkeypatch):
     found = []
-    monkeypatch.setattr(caption, "caption_each", lambda *_: found.append(for_few()) or 0)
-    monkeypatch.setattr(caption, "make_consensus", lambda *_: "chooses")
-    monkeypatch.setattr(caption, "training_settings", lambda *_, **__: {"features": None})
-    monkeypatch.setattr(caption, "trained_dataset", lambda *_, **__: None)
+    monkeypatch.setattr(caption, "caption", lambda settings: found.append(for_few()))
     for arguments in (photos[:1], FEW * photos[:1], (FEW + 1) * photos[:1], [photos[0], "--mbr-samples", "5"]):
         run(*arguments)
     assert found == [True, True, False, False] and not for_few()

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
-from ..backend import Array, Device, get_device, to_numpy
+from ..backend import Array, Device, for_few, get_device, to_numpy
 from ..errors import UserError
 from ..images import read_image, resize
 from ..layer import Layer
@@ -135,7 +135,7 @@ class Captioner(BaseCaptioner):
         check_sizes(described.settings, tensors, folder)
         try:
             model = build_model(described.settings, rng=None)  # zeros, which take no memory while they are not touched
-            model.load_state(tensors)
+            model.load_state(tensors, copy=not for_few())
         except UserError as error:
             raise UserError(f"{folder}/best.safetensors: {error}") from error
         except (MemoryError, ValueError) as error:  # from NumPy
