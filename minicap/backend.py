@@ -99,7 +99,7 @@ _few = False  # are there so few?
 def few_pictures(count: int):
     """For the time of a ``with``: a program looks at ``count`` pictures, and ends. Up to FEW, it starts quicker.
 
-    What pays off over many pictures is left out then: loading numba (0.6 s, which save 0.1 s a picture), transforming
+    What pays off over many pictures is left out then: loading numba (0.5 s; it saves 0.03 s a picture), transforming
     kernels in advance (cpu/inference.py), and copying weights from the file into memory of our own (mapped.py).
     MINICAP_NUMBA=1 in the environment loads numba nevertheless.
     """
