@@ -89,18 +89,22 @@ class VGG(Network):
 
 
 def vgg11(weights: StrPath | WeightFile | None = None, **options: Any) -> VGG:
+    """VGG-11, column A of the paper's table: 8 convolutions, 3 dense layers. For the options see :func:`vgg`."""
     return vgg(11, weights, **options)
 
 
 def vgg13(weights: StrPath | WeightFile | None = None, **options: Any) -> VGG:
+    """VGG-13, column B of the paper's table: 10 convolutions, 3 dense layers. For the options see :func:`vgg`."""
     return vgg(13, weights, **options)
 
 
 def vgg16(weights: StrPath | WeightFile | None = None, **options: Any) -> VGG:
+    """VGG-16, column D of the paper's table: 13 convolutions, 3 dense layers. For the options see :func:`vgg`."""
     return vgg(16, weights, **options)
 
 
 def vgg19(weights: StrPath | WeightFile | None = None, **options: Any) -> VGG:
+    """VGG-19, column E of the paper's table: 16 convolutions, 3 dense layers. For the options see :func:`vgg`."""
     return vgg(19, weights, **options)
 
 

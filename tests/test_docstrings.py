@@ -71,6 +71,10 @@ def test_every_reference_leads_somewhere(module):
     assert not lost
 
 
+def test_every_public_name_has_a_docstring():
+    assert [name for name in minicap.__all__ if not getattr(minicap, name).__doc__] == []
+
+
 @pytest.mark.parametrize(("kind", "target"), [
     ("meth", "draw"), ("func", "sample_mask"), ("meth", ".Dropout.draw"), ("class", "sigmoid"), ("func", ".Dropout"),
     ("mod", "minicap.activation"), ("func", "minicap.layer.array"), ("meth", "sigmoid")])

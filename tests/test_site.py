@@ -50,6 +50,8 @@ def test_every_public_name_and_every_layer_has_a_page_in_the_reference():
     assert all(groups.values())
     rows = dict(re.findall(r"^\| \[`(\w+)`\]\(\1\.md\) \| (.+) \|$", reference.index(), re.MULTILINE))
     assert rows.keys() == set(pages) and not [text for text in rows.values() if ":`" in text or "``" in text]
+    with_options = [name for name, thing in reference.names().items() if "What it calls" in reference.page(name, thing)]
+    assert with_options == ["assert_gradients", "vgg11", "vgg13", "vgg16", "vgg19"]
 
 
 def test_every_page_in_the_repository_is_in_the_navigation():

@@ -70,14 +70,15 @@ def index():
     return "\n".join(lines) + "\n"
 
 
-def documented(thing):
-    """What has the docstring: vgg19 hands its arguments to vgg, where they are explained."""
-    return thing if thing.__doc__ else thing.__globals__[thing.__code__.co_names[0]]
+def explained_by(thing):
+    """The function to which one hands on its ``**options``, as vgg19 does to vgg, and which explains them; or None."""
+    hands_on = inspect.isfunction(thing) and "options" in inspect.signature(thing).parameters
+    return thing.__globals__.get(thing.__code__.co_names[0]) if hands_on else None
 
 
 def first_sentence(thing):
     """The first sentence of a docstring, safe in a table of Markdown."""
-    paragraph = " ".join(documented(thing).__doc__.split("\n\n")[0].split())
+    paragraph = " ".join(thing.__doc__.split("\n\n")[0].split())
     sentence = re.split(r"(?<=[.:]) +(?=[A-Z])", paragraph)[0].rstrip(":")
     return re.sub(r":\w+:`\.?(\w+)`", r"`\1`", sentence.replace("``", "`")).replace("|", "\\|").replace("<", "&lt;")
 
@@ -87,8 +88,8 @@ def page(name, thing):
     from minicap import Layer
 
     inherits = isinstance(thing, type) and not issubclass(thing, Layer)
-    source = documented(thing)
-    more = f"\nWhat it calls, `{source.__name__}`:\n\n{inspect.getdoc(source)}\n" if source is not thing else ""
+    called = explained_by(thing)
+    more = f"\nWhat it calls, `{called.__name__}`:\n\n{inspect.getdoc(called)}\n" if called else ""
     return (f"---\ntitle: {name}\nhide: [toc]\n---\n\n::: {thing.__module__}.{thing.__name__}\n"
             f"    options:\n      inherited_members: {str(inherits).lower()}\n{more}")
 
