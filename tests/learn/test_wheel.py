@@ -1,6 +1,7 @@
 """The installed package is the library with its lessons, and nothing else; an sdist is the whole clone."""
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -27,9 +28,9 @@ def source(tmp_path_factory):
     return folder
 
 
-def setup(source, *words):
+def setup(source, *words, **variables):
     done = subprocess.run([sys.executable, "setup.py", "-q", *map(str, words)], cwd=source, capture_output=True,
-                          text=True)
+                          text=True, env=os.environ | {"MINICAP_REPOSITORY": ""} | variables)
     assert done.returncode == 0, done.stderr
 
 
@@ -55,3 +56,18 @@ def test_a_build_holds_the_lessons_and_installs_only_minicap(source, tmp_path):
     done = subprocess.run([sys.executable, "-m", "minicap.learn", "init", course], cwd=tmp_path, text=True,
                           capture_output=True, env=os.environ | {"PYTHONPATH": str(built)})
     assert done.returncode == 0 and (course / "progress.json").exists(), done.stderr
+
+
+def test_links_of_the_readme_lead_to_the_repository_where_its_address_is_given(source, tmp_path):
+    address = "https://example.com/ada/minicap"
+    for name, given in (("without", ""), ("with", f"{address}/")):
+        (tmp_path / name).mkdir()
+        setup(source, "egg_info", "-e", tmp_path / name, MINICAP_REPOSITORY=given)
+    without, named = ((tmp_path / name / "minicap.egg-info" / "PKG-INFO").read_text("utf-8")
+                      for name in ("without", "with"))
+    assert "Project-URL" not in without and without.endswith((source / "README.md").read_text("utf-8"))
+    assert f"Project-URL: Repository, {address}\n" in named
+    assert f"]({address}/raw/HEAD/docs/pictures/dog.jpg) |" in named
+    links = re.findall(r"\]\(([^)]+)\)", named)
+    assert len(links) > 8 and all((source / link.removeprefix(f"{address}/").split("/", 2)[2]).exists()
+                                  and link.split("/")[5] in ("raw", "blob") for link in links)
