@@ -89,12 +89,16 @@ def drawn(stream):
 
 
 def progress_bar(*steps, desc, **options):
-    """A progress bar of tqdm on stderr, which shows nothing where that is no terminal: a log would keep all its states.
-    """
+    """A progress bar of tqdm on stderr, in terminals and notebooks: a log would keep all its states."""
     from tqdm import tqdm
 
     stream = drawn(sys.stderr)
-    return tqdm(*steps, desc=shown(desc), file=stream, disable=stream is None or not stream.isatty(), **options)
+    return tqdm(*steps, desc=shown(desc), file=stream, disable=not obeys_returns(stream), **options)
+
+
+def obeys_returns(stream):
+    """Whether a carriage return in ``stream`` begins the line anew: a terminal, or the cell of a notebook."""
+    return stream is not None and (stream.isatty() or type(stream).__module__.partition(".")[0] == "ipykernel")
 
 
 def print_above(bar, sentence):

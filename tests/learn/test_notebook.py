@@ -247,17 +247,19 @@ def execute(notebook, folder, built, monkeypatch):
             for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_in_a_real_kernel_a_crash_is_shown_with_its_line_and_a_missing_function_with_what_to_do(
+def test_in_a_real_kernel_crashes_missing_functions_and_progress_are_shown(
         nbformat, written, built, tmp_path, monkeypatch):
     notebook = written["07_convolution"].copy()
     crashing = 'def pad(x, P, value=0):\n    x = x + 0\n    return x @ x[:0]\n\nlesson.check("pad")'
+    bar = 'from minicap.terminal import progress_bar\nlist(progress_bar(range(3), desc="images"))'
     cells = [crashing, crashing.replace("x @ x[:0]", "x").replace("x = x + 0", "x += 1"),
-             'lesson.check("conv2d_loops")', "print(minicap.__file__)"]
+             'lesson.check("conv2d_loops")', bar, "print(minicap.__file__)"]
     notebook.cells = [notebook.cells[1], *map(nbformat.v4.new_code_cell, cells)]
-    _, crash, changed, missing, file = execute(notebook, tmp_path, built, monkeypatch)
+    _, crash, changed, missing, progress, file = execute(notebook, tmp_path, built, monkeypatch)
     assert "(line 3 of your cell: `return x @ x[:0]`)" in flat(crash)
     assert "it changed its input x in place" in flat(changed)
     assert "there is no output_size in this notebook: run the cell with its `def`, then this one" in flat(missing)
+    assert re.search(r"\rimages: 100%\|.*\| 3/3 ", progress)
     assert file.startswith(str(built))
 
 
