@@ -12,11 +12,18 @@ from pathlib import Path
 import pytest
 
 import minicap
+from minicap.captioning.data import CaptionDataset, load_dataset
+from minicap.captioning.data.shapes import ShapesDataset
+from minicap.captioning.models.build import build_model, word_embedding
+from minicap.captioning.models.state import DecoderState
+from minicap.captioning.scoring.metrics import score_captions
+from minicap.captioning.text.batches import BatchesByImage, CaptionBatch, CaptionBatches, ImageBatches, make_batch
+from minicap.captioning.text.vocabulary import Vocabulary
 from minicap.layer import Layer
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "tests" / "annotations"
-OWN = ("__init__", "__call__")  # public methods in spite of their names
+OWN = ("__init__", "__call__", "__iter__", "__len__")  # public methods in spite of their names
 
 
 def classes_of(base):
@@ -26,17 +33,22 @@ def classes_of(base):
 
 
 def public():
-    """{name: function or class} of the names of the package, their base classes, and all layers in minicap/*.py."""
+    """{name: function or class} of the names of the package, all layers, and what else one trains a captioner with, and
+    of their base classes.
+    """
     for module in pkgutil.iter_modules(minicap.__path__):
         if not module.ispkg and module.name != "__main__":
             importlib.import_module(f"minicap.{module.name}")
     named = [getattr(minicap, name) for name in minicap.__all__]
-    layers = [cls for cls in classes_of(Layer) if cls.__module__.rpartition(".")[0] == "minicap"]
+    layers = [cls for cls in classes_of(Layer) if cls.__module__.startswith("minicap.")]
     returned = [minicap.backend.Device, minicap.captioning.ensemble.Ensemble, minicap.gradcheck.GradientReport,
-                minicap.weights.preprocessing.Preprocessing, minicap.weights.WeightFile]
-    bases = [base for cls in (*named, *layers, *returned) if inspect.isclass(cls) for base in cls.__mro__
+                minicap.weights.preprocessing.Preprocessing, minicap.weights.WeightFile, DecoderState, CaptionBatch]
+    others = [load_dataset, CaptionDataset, ShapesDataset, Vocabulary, CaptionBatches, ImageBatches, BatchesByImage,
+              make_batch, build_model, word_embedding, score_captions]
+    things = (*named, *layers, *returned, *others)
+    bases = [base for cls in things if inspect.isclass(cls) for base in cls.__mro__
              if base.__module__.startswith("minicap")]
-    return {thing.__qualname__: thing for thing in (*named, *layers, *returned, *bases)}
+    return {thing.__qualname__: thing for thing in (*things, *bases)}
 
 
 def functions(name, thing):
@@ -63,7 +75,8 @@ def lacking(function):
 
 def test_every_public_signature_is_annotated():
     assert {"vgg19", "LSTM.forward", "Captioner.load", "BaseCaptioner.captions", "Layer.to", "Adam.__init__",
-            "SoftAttention.backward", "Network.up_to", "Sequential.__call__"} <= FUNCTIONS.keys()
+            "SoftAttention.backward", "Network.up_to", "Sequential.__call__", "ShowAttendTell.step",
+            "FineTuned.forward", "CaptionBatches.__iter__", "Vocabulary.decode", "load_dataset"} <= FUNCTIONS.keys()
     assert {name: found for name, function in FUNCTIONS.items() if (found := lacking(function))} == {}
 
 
@@ -90,5 +103,5 @@ def test_a_users_script_passes_mypy_strict_and_gets_real_types(tmp_path):
     assert all(found), done.stdout + done.stderr
     source = (SCRIPTS / "revealed.py").read_text(encoding="utf-8").splitlines()
     wanted = {number: line.partition("  # ")[2] for number, line in enumerate(source, start=1)
-              if line.startswith("reveal_type(")}
+              if line.strip().startswith("reveal_type(")}
     assert {int(match[1]): match[2] for match in found} == wanted

@@ -8,10 +8,15 @@
 """
 
 import os
+from typing import TYPE_CHECKING
 
 from ...errors import UserError
 from ...files import many_objects
+from ...paths import StrPath
 from .caption_dataset import CaptionDataset
+
+if TYPE_CHECKING:
+    from .shapes import ShapesDataset
 
 __all__ = ["DATASETS", "PHOTOGRAPHS", "CaptionDataset", "load_dataset"]
 
@@ -19,7 +24,8 @@ DATASETS = ("shapes", "flickr8k", "flickr30k", "coco", "folder")
 PHOTOGRAPHS = DATASETS[1:]
 
 
-def load_dataset(name, data_dir=None, *, splits=None, split_seed=None, pictures=True):
+def load_dataset(name: str, data_dir: StrPath | None = None, *, splits: StrPath | None = None,
+                 split_seed: int | None = None, pictures: bool = True) -> "CaptionDataset | ShapesDataset":
     """The data set called ``name``.
 
     ``data_dir``     its folder. For flickr8k the default is the environment variable MINICAP_DATA, or else

@@ -27,17 +27,17 @@ class CaptionDataset:
     all_images: tuple[str, ...]
     read: Callable[[str, int | None], np.ndarray]
 
-    def image(self, name, at_least=None):
+    def image(self, name: str, at_least: int | None = None) -> np.ndarray:
         """The picture as a uint8 array (H, W, 3), RGB. UserError when the file is damaged."""
         return self.read(name, at_least)
 
     @property
-    def images(self):
+    def images(self) -> tuple[str, ...]:
         """The names of all pictures in a split: train, then dev, then test."""
         return tuple(name for names in self.splits.values() for name in names)
 
     @property
-    def outside_splits(self):
+    def outside_splits(self) -> tuple[str, ...]:
         """The captioned pictures that are in no split, in file order. In Flickr8k these are 91 of 8,091."""
         inside = set(self.images)
         return tuple(name for name in self.captions if name not in inside)

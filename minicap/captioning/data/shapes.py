@@ -97,7 +97,7 @@ class ShapesDataset:
 
     name = "shapes"
 
-    def __init__(self, train=6000, dev=400, test=1000, side=32, seed=0):
+    def __init__(self, train: int = 6000, dev: int = 400, test: int = 1000, side: int = 32, seed: int = 0):
         self.side, self.seed = side, seed
         sizes = {"train": train, "dev": dev, "test": test}
         self.splits = {split: tuple(f"{split}-{k:05d}" for k in range(n)) for split, n in sizes.items()}
@@ -105,14 +105,14 @@ class ShapesDataset:
         self.scenes = {name: draw_scene(self._rng("scene", name), _pairs_of(name)) for name in names}
         self.captions = {name: captions_of(self.scenes[name], self._rng("words", name)) for name in names}
 
-    def image(self, name, at_least=None):
+    def image(self, name: str, at_least: int | None = None) -> np.ndarray:
         """The picture, uint8 RGB of shape ``(side, side, 3)``. Not cached: the same call draws the same pixels again.
 
         ``at_least`` is for photographs (see :class:`.CaptionDataset`) and has no effect here.
         """
         return draw_picture(self.scenes[name], self.side, self._rng("pixels", name))
 
-    def unseen(self, name):
+    def unseen(self, name: str) -> bool:
         """Whether these two objects never occur together in train."""
         return _pairs_of(name) is not PAIRS["train"]
 

@@ -8,10 +8,12 @@ Captions end one after another. So that nothing is computed for those that have 
 are the first n of those before.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...attention import AdaptiveAttention, SoftAttention, prepare_keys
-from ...backend import array_module
+from ...backend import Array, array_module
+from ...initializers import Rng
 from ...layer import Cache, Layer, expect_shape
 from ...linear import Linear
 from ...recurrent import LSTMCell, gates_backward, gates_forward, pack_by_time, steps_of
@@ -20,7 +22,7 @@ from ...recurrent import LSTMCell, gates_backward, gates_forward, pack_by_time, 
 class PackedCaptions:
     """The M real words of N captions, packed by time (:func:`minicap.recurrent.pack_by_time`)."""
 
-    def __init__(self, image_of, words, lengths):
+    def __init__(self, image_of: Array, words: Array, lengths: Array):
         xp = array_module(words)
         rows, columns, self.batch_sizes = pack_by_time(lengths)
         self.M, self.at = len(rows), (xp.asarray(rows), xp.asarray(columns))  # x[at]: (N, T, ...) -> (M, ...)
@@ -33,9 +35,9 @@ class Step(NamedTuple):
     """What backward needs of one step: the cache of attention, the state before it, and tanh of the memory after it."""
 
     attention: Cache
-    h: object
-    c: object
-    tanh_c: object
+    h: Array
+    c: Array
+    tanh_c: Array
 
 
 class AttentionLSTM(Layer):
@@ -52,14 +54,16 @@ class AttentionLSTM(Layer):
     The attention is derived in lesson 23, lessons/23_attention, the LSTM in lesson 19, lessons/19_lstm.
     """
 
-    def __init__(self, E, D, H, A, *, rng, sentinel=False, query_word=False, input_gradient=True):
+    def __init__(self, E: int, D: int, H: int, A: int, *, rng: Rng, sentinel: bool = False, query_word: bool = False,
+                 input_gradient: bool = True):
         self.attention = (AdaptiveAttention(D, E, H, A, rng=rng, input_gradient=input_gradient) if sentinel
                           else SoftAttention(D, H, A, rng=rng, input_gradient=input_gradient))
         self.cell = LSTMCell(E + D, H, rng=rng)
         self.query_of_word = Linear(E, A, rng=rng, bias=False) if query_word else None
         self.sentinel, self.input_gradient = sentinel, input_gradient
 
-    def forward(self, x, regions, keys, image_of, h, c, *, batch_sizes):
+    def forward(self, x: Array, regions: Array, keys: Array, image_of: Array, h: Array, c: Array, *,
+                batch_sizes: Sequence[int]) -> tuple[tuple[Array, Array, Array], Cache]:
         W, U, b = self.cell.W.data, self.cell.U.data, self.cell.b.data
         H, D, L = len(U), regions.shape[2], regions.shape[1]
         expect_shape(self, x, "ME", M=sum(batch_sizes), E=len(W) - D)
@@ -87,7 +91,7 @@ class AttentionLSTM(Layer):
                       query=query_cache)
         return (y, z, attended), cache
 
-    def backward(self, dy, cache):
+    def backward(self, dy: tuple[Array, Array | None, Array | None], cache: Cache) -> tuple[Array | None, ...]:
         """dy = (dL/dy, dL/dz, dL/dattended), the last two may be None; returns the gradients of all six inputs."""
         dy, dz_outside, dattended = dy
         saved = cache.spend(self)
@@ -123,7 +127,8 @@ class AttentionLSTM(Layer):
             dx += self.query_of_word.backward(dq, saved.query)
         return dx + gates @ W[:E].T, dregions, dkeys, None, dh, dc
 
-    def step(self, x, regions, keys, image_of, h, c, *, prepared=None):
+    def step(self, x: Array, regions: Array, keys: Array, image_of: Array, h: Array, c: Array, *,
+             prepared: Array | None = None) -> tuple[Array, Array, Array, Array]:
         """One word per row, at inference: (h, c, z, α) after it."""
         xp = array_module(x)
         q = None if self.query_of_word is None else self.query_of_word(x)

@@ -3,14 +3,18 @@
 import numpy as np
 
 from ...errors import UserError
+from ...initializers import Rng
+from ...layer import Layer, Parameter
 from .fine_tune import FineTuned
+from .settings import ShowAttendTellSettings, ShowTellSettings
 from .show_attend_tell import ShowAttendTell
 from .show_tell import ShowTell
 
 MODELS = {"show-tell": ShowTell, "attend": ShowAttendTell}
 
 
-def build_model(settings, rng, log_frequencies=None):
+def build_model(settings: ShowTellSettings | ShowAttendTellSettings, rng: Rng,
+                log_frequencies: np.ndarray | None = None) -> ShowTell | ShowAttendTell | FineTuned:
     """The model described by ``settings`` (settings.py), with weights initialised from ``rng``; None gives zeros.
 
     All its dropout layers share a separate generator. ``log_frequencies`` (V,) is the initial bias of the output.
@@ -24,7 +28,7 @@ def build_model(settings, rng, log_frequencies=None):
         raise UserError(f"no model can be built with {settings}, or only on a larger machine ({error})") from error
 
 
-def word_embedding(model):
+def word_embedding(model: Layer) -> Parameter:
     """The Parameter (V, E) of a model with the vectors of its words."""
     (W,) = (p for name, p in model.named_parameters() if f".{name}".endswith(".embedding.W"))
     return W

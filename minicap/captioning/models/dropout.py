@@ -1,6 +1,7 @@
 """Dropout of words, and dropout with masks that are sampled in advance, for captioners."""
 
-from ...backend import array_module
+from ...backend import Array, array_module
+from ...initializers import Rng
 from ...layer import Cache, Layer
 from ..text.vocabulary import UNK
 
@@ -11,19 +12,19 @@ class WordDropout(Layer):
     A model that cannot rely on the previous word has to use the image. As with dropout, it is off at inference.
     """
 
-    def __init__(self, drop, *, rng):
+    def __init__(self, drop: float, *, rng: Rng):
         self.drop, self.rng = drop, rng
 
-    def forward(self, words):
+    def forward(self, words: Array) -> tuple[Array, Cache]:
         if self.drop == 0:
             return words, Cache()
         xp = array_module(words)
         return xp.where(xp.asarray(self.rng.random(words.shape) < self.drop), UNK, words), Cache()
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array | None, cache: Cache) -> None:
         cache.spend(self)
 
-    def __call__(self, words):
+    def __call__(self, words: Array) -> Array:
         return words
 
     def __repr__(self):

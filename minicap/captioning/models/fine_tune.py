@@ -9,21 +9,25 @@ would forget in an epoch what it learned from a million images.
 """
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
-from ...backend import array_module
-from ...layer import Cache, Layer
+from ...backend import Array, array_module
+from ...layer import Cache, Layer, Parameter, Sequential
 from ...networks import feature_stages
 from ...vgg import FINE_TUNED, VGG
+from .show_attend_tell import ShowAttendTell
+from .state import DecoderState
 
 
-def fine_tuned_block(name, model=None):
+def fine_tuned_block(name: str, model: VGG | None = None) -> Sequential:
     """The layers of a block of VGG-19 that can be fine-tuned, of ``model`` or with weights of zero."""
     reads, makes = FINE_TUNED[name]
     (block,) = feature_stages(model or VGG(19, top=False, rng=None), makes, after=reads)
     return block
 
 
-def channels_made(name):
+def channels_made(name: str) -> int:
     """The number of channels of the regions that the block computes."""
     return fine_tuned_block(name)[VGG.features[FINE_TUNED[name][1]].channels].b.shape[0]
 
@@ -36,52 +40,53 @@ class FineTuned(Layer):
     gradient of its regions.
     """
 
-    def __init__(self, name, captioner):
+    def __init__(self, name: str, captioner: ShowAttendTell):
         self.block = fine_tuned_block(name)
         first, *_ = self.block.layers.values()
         first.input_gradient = False  # its input is fixed
         self.captioner = captioner
         self.dropout_rng = captioner.dropout_rng
 
-    def forward(self, images, *about_words, **options):
+    def forward(self, images: Array, *about_words: Array, **options: Any) -> tuple[Array, Cache]:
         before, global_features = self.split(images)
         regions, block = self.block.forward(before)
         loss, captioner = self.captioner.forward(joined(regions, global_features), *about_words, **options)
         return loss, Cache(block=block, captioner=captioner, shape=regions.shape)
 
-    def backward(self, dloss, cache):
+    def backward(self, dloss: float | Array, cache: Cache) -> tuple[Array | None, ...]:
         c = cache.spend(self)
         dimages, *of_words = self.captioner.backward(dloss, c.captioner)
         dregions = dimages.reshape(c.shape[0], -1)[:, :math.prod(c.shape[1:])].reshape(c.shape)
         return self.block.backward(dregions, c.block), *of_words
 
-    def __call__(self, images, *about_words):
+    def __call__(self, images: Array, *about_words: Array) -> Array:
         return self.captioner(self.run_block(images), *about_words)
 
-    def probabilities(self, images, *about_words):
+    def probabilities(self, images: Array, *about_words: Array) -> Array:
         return self.captioner.probabilities(self.run_block(images), *about_words)
 
-    def start(self, images):
+    def start(self, images: Array) -> DecoderState:
         return self.captioner.start(self.run_block(images))
 
-    def step(self, state, words, masks=None):
+    def step(self, state: DecoderState, words: Array,
+             masks: dict[str, Array] | None = None) -> tuple[DecoderState, Array]:
         return self.captioner.step(state, words, masks)
 
-    def sample_masks(self, N, T):
+    def sample_masks(self, N: int, T: int) -> dict[str, Array] | None:
         return self.captioner.sample_masks(N, T)
 
-    def draws(self):
+    def draws(self) -> dict[str, list[Layer]]:
         return self.captioner.draws()
 
-    def attention_maps(self, image, words):
+    def attention_maps(self, image: Array, words: Iterable[int]) -> Array:
         return self.captioner.attention_maps(self.run_block(image), words)
 
-    def run_block(self, images):
+    def run_block(self, images: Array) -> Array:
         """The captioner's inputs for these images."""
         before, global_features = self.split(images)
         return joined(self.block(before), global_features)
 
-    def split(self, images):
+    def split(self, images: Array) -> tuple[Array, Array | None]:
         """(the input of the block (I, H, W, C), the global features of the images (I, G) or None)."""
         if images.ndim == 4:
             return images, None
@@ -90,7 +95,7 @@ class FineTuned(Layer):
         side = math.isqrt((images.shape[1] - G) // C)
         return images[:, :-G].reshape(len(images), side, side, C), images[:, -G:]
 
-    def parameter_groups(self):
+    def parameter_groups(self) -> dict[str, dict[str, Parameter]]:
         """{"captioner": {name: Parameter}, "block": ...}: the block has its own learning rate."""
         return {name: {f"{name}.{of_part}": p for of_part, p in part.named_parameters()}
                 for name, part in (("captioner", self.captioner), ("block", self.block))}

@@ -17,17 +17,22 @@ Not implemented: the "hard" attention of section 4.1, which samples one region p
 from two networks whose depth is not stated; here each is one layer.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from ...attention import DoublyStochastic, prepare_keys
-from ...backend import array_module
+from ...backend import Array, array_module
+from ...initializers import Rng
 from ...layer import Cache, Layer
 from ...linear import segment_sum
 from ...losses import SoftmaxCrossEntropy, log_softmax
 from ..text.vocabulary import START
 from .attend_parts import DeepOutput, RegionEncoder, WordEncoder
 from .attention_lstm import AttentionLSTM, PackedCaptions
-from .settings import DROPOUT_LOCATIONS
+from .settings import DROPOUT_LOCATIONS, ShowAttendTellSettings
 from .state import DecoderState
 
 
@@ -40,7 +45,8 @@ class ShowAttendTell(Layer):
     in lessons 20 and 23, lessons/20_captioner and lessons/23_attention.
     """
 
-    def __init__(self, settings, *, rng, dropout_rng, log_frequencies=None):
+    def __init__(self, settings: ShowAttendTellSettings, *, rng: Rng, dropout_rng: Rng,
+                 log_frequencies: np.ndarray | None = None):
         V, E, H = settings.vocabulary, settings.embedding, settings.hidden
         D, G, A = settings.feature_size, settings.global_size, settings.attention
         drop = {at: settings.drop if at in settings.dropout_at else 0.0 for at in DROPOUT_LOCATIONS}
@@ -60,7 +66,9 @@ class ShowAttendTell(Layer):
         self.loss = SoftmaxCrossEntropy(settings.label_smoothing)
         self.doubly_stochastic = DoublyStochastic(settings.doubly_stochastic)
 
-    def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None, soft=None):
+    def forward(self, images: Array, image_of: Array, words: Array, targets: Array, lengths: np.ndarray, *,
+                advantage: Array | None = None, masks: dict[str, Array] | None = None,
+                soft: tuple[Array, float] | None = None) -> tuple[Array, Cache]:
         packed = PackedCaptions(image_of, words, lengths)  # M words in all, of N captions
         masks = {name: mask[packed.at] for name, mask in (masks or {}).items()}
         weight = None if advantage is None else advantage[packed.at[0]] / packed.M
@@ -78,7 +86,7 @@ class ShowAttendTell(Layer):
                                      regions=region_cache, words=word_cache, lstm=lstm_cache, output=output_cache,
                                      loss=loss_cache, penalty=penalty_cache)
 
-    def backward(self, dloss, cache):
+    def backward(self, dloss: float | Array, cache: Cache) -> tuple[Array | None, None, None, None, None]:
         """Returns the gradient of the images (None unless a block is fine-tuned), and None for the integer inputs."""
         c = cache.spend(self)
         I, xp = c.images_shape[0], array_module(c.image_of)
@@ -95,12 +103,12 @@ class ShowAttendTell(Layer):
             dregions = xp.concatenate([dregions.reshape(I, -1), dglobal], axis=1)
         return None if dregions is None else dregions.reshape(c.images_shape), None, None, None, None
 
-    def __call__(self, images, image_of, words, targets, lengths):
+    def __call__(self, images: Array, image_of: Array, words: Array, targets: Array, lengths: np.ndarray) -> Array:
         """The mean cross-entropy per word, without dropout, label smoothing and doubly stochastic term."""
         packed = PackedCaptions(image_of, words, lengths)
         return self.loss(self._logits(images, packed), targets[packed.at])
 
-    def probabilities(self, images, image_of, words, lengths):
+    def probabilities(self, images: Array, image_of: Array, words: Array, lengths: np.ndarray) -> Array:
         """Those of every next word, without dropout: (M, V), in the order of the logits of :meth:`forward`."""
         packed = PackedCaptions(image_of, words, lengths)
         return array_module(images).exp(log_softmax(self._logits(images, packed)))
@@ -112,20 +120,21 @@ class ShowAttendTell(Layer):
                             batch_sizes=packed.batch_sizes)
         return self.output(x, y, z)
 
-    def encode(self, images):
+    def encode(self, images: Array) -> "tuple[EncodedImages, Array]":
         """Everything that is computed once for each image: (EncodedImages, [h_0, c_0] (I, 2H))."""
         regions, global_features = self.split(images)
         a, keys, state = self.regions(regions)
         return EncodedImages(a, keys, prepare_keys(keys), self.words.global_vector(global_features)), state
 
-    def start(self, images):
+    def start(self, images: Array) -> DecoderState:
         """The state before the first word: rows h (I, H), c (I, H), image_of (I,), α (I, L); shared EncodedImages."""
         encoded, state = self.encode(images)
         xp, (I, L, D) = array_module(state), encoded.regions.shape
         alpha = xp.zeros((I, L + self.lstm.sentinel), dtype=state.dtype)
         return DecoderState((*halves(state), xp.arange(I), alpha), encoded)
 
-    def step(self, state, words, masks=None):
+    def step(self, state: DecoderState, words: Array,
+             masks: dict[str, Array] | None = None) -> tuple[DecoderState, Array]:
         """Read one word per row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
 
         The α of the next state is the attention for the word that is predicted here.
@@ -136,7 +145,7 @@ class ShowAttendTell(Layer):
         h, c, z, alpha = self.lstm.step(x, encoded.regions, encoded.keys, image_of, h, c, prepared=encoded.prepared)
         return DecoderState((h, c, image_of, alpha), encoded), log_softmax(self.output(x, h, z, masks))
 
-    def sample_masks(self, N, T):
+    def sample_masks(self, N: int, T: int) -> dict[str, Array] | None:
         """As :meth:`.ShowTell.sample_masks`: {location: (N, T, ...)}, for words, state and output."""
         H, E = self.output.hidden_to_output.W.shape
         layers = {"words": (self.words.dropout, E), "state": (self.output.drop_state, H),
@@ -144,12 +153,12 @@ class ShowAttendTell(Layer):
         return {name: layer.sample_mask((N, T, size), self.output.vocabulary.W.data)
                 for name, (layer, size) in layers.items() if layer.drop} or None
 
-    def draws(self):
+    def draws(self) -> dict[str, list[Layer]]:
         """As :meth:`.ShowTell.draws`."""
         return {"steps": [self.words.word_dropout, self.words.dropout, self.output.drop_state, self.output.drop_output],
                 "images": [self.regions.dropout]}
 
-    def attention_maps(self, image, words):
+    def attention_maps(self, image: Array, words: Iterable[int]) -> Array:
         """The attention for each of ``words`` and then for <end>: α (T + 1, L), with a sentinel (T + 1, L + 1).
 
         image: (1, ..., D); words: the indices of a caption. Regions are in the order of their grid, row by row.
@@ -161,11 +170,11 @@ class ShowAttendTell(Layer):
             maps.append(alpha[0])
         return array_module(image).stack(maps)
 
-    def fit(self, images):
+    def fit(self, images: Array) -> None:
         """Compute mean and standard deviation of every channel from some images, for normalize "channels"."""
         self.regions.scale.fit(self.split(images)[0])
 
-    def split(self, images):
+    def split(self, images: Array) -> tuple[Array, Array | None]:
         """(the regions (I, L, D), the global features of the images (I, G) or None)."""
         I = len(images)
         if self.G == 0:
@@ -185,10 +194,10 @@ class ShowAttendTell(Layer):
 class EncodedImages:
     """Everything that is the same for all captions, or beams, of an image."""
 
-    regions: object        # a (I, L, D')
-    keys: object           # (I, L, A)
-    prepared: object       # the result of prepare_keys
-    global_vector: object  # (I, E), what is added to each word; None without global features
+    regions: Array               # a (I, L, D')
+    keys: Array                  # (I, L, A)
+    prepared: Any                # the result of prepare_keys
+    global_vector: Array | None  # (I, E), what is added to each word; None without global features
 
 
 def halves(state):

@@ -18,9 +18,9 @@ features needs the shorter path for its gradient, and on frozen features of Flic
 import numpy as np
 
 from ...activations import Dropout, ReLU
-from ...backend import array_module
+from ...backend import Array, array_module
 from ...conv import Conv2d
-from ...initializers import normal
+from ...initializers import Rng, normal
 from ...layer import Cache, Layer, Sequential
 from ...linear import Embedding, Flatten, Linear, segment_sum
 from ...losses import SoftmaxCrossEntropy, log_softmax
@@ -28,6 +28,7 @@ from ...normalization import BatchNorm2d, L2Normalize
 from ...pooling import MaxPool2d
 from ...recurrent import LSTM
 from .dropout import masked
+from .settings import ShowTellSettings
 from .state import DecoderState
 
 FEATURE_LENGTH = 20.0  # fc7 has lengths around 100 and many zeros; scaled to 20, its elements are of order 0.3
@@ -48,7 +49,8 @@ class ShowTell(Layer):
     Derived in lesson 20, lessons/20_captioner.
     """
 
-    def __init__(self, settings, *, rng, dropout_rng, log_frequencies=None, encoder=None):
+    def __init__(self, settings: ShowTellSettings, *, rng: Rng, dropout_rng: Rng,
+                 log_frequencies: np.ndarray | None = None, encoder: Layer | None = None):
         V, E, H = settings.vocabulary, settings.embedding, settings.hidden
         self.image_every_step, self.dropout_rng = settings.image_every_step, dropout_rng
         self.encoder = image_encoder(settings, rng) if encoder is None else encoder
@@ -61,7 +63,9 @@ class ShowTell(Layer):
             self.output.b.data[...] = log_frequencies  # predict word frequencies at first (as in neuraltalk)
         self.loss = SoftmaxCrossEntropy(settings.label_smoothing)
 
-    def forward(self, images, image_of, words, targets, lengths, *, advantage=None, masks=None, soft=None):
+    def forward(self, images: Array, image_of: Array, words: Array, targets: Array, lengths: np.ndarray, *,
+                advantage: Array | None = None, masks: dict[str, Array] | None = None,
+                soft: tuple[Array, float] | None = None) -> tuple[Array, Cache]:
         masks = masks or {}
         real = real_words(words, lengths)
         encoded, encoder = self.encoder.forward(images)                                        # (1) the image
@@ -78,7 +82,7 @@ class ShowTell(Layer):
                            embedding=embedding, drop_words=drop_words, lstm=lstm, drop_hidden=drop_hidden,
                            output=output, loss=loss_cache)
 
-    def backward(self, dloss, cache):
+    def backward(self, dloss: float | Array, cache: Cache) -> tuple[Array | None, None, None, None, None]:
         """Returns the gradient of the images (None for pixels), and None for each of the four integer inputs."""
         c = cache.spend(self)
         dlogits, _ = self.loss.backward(dloss, c.loss)                                         # (5)
@@ -92,12 +96,12 @@ class ShowTell(Layer):
         dencoded = segment_sum(dimage, c.image_of, c.images)  # summed over the captions of an image
         return self.encoder.backward(dencoded, c.encoder), None, None, None, None              # (1)
 
-    def __call__(self, images, image_of, words, targets, lengths):
+    def __call__(self, images: Array, image_of: Array, words: Array, targets: Array, lengths: np.ndarray) -> Array:
         """The loss without dropout and label smoothing; its exponential is the perplexity per word."""
         real = real_words(words, lengths)
         return self.loss(self._logits(images, image_of, words, lengths, real), targets[real])
 
-    def probabilities(self, images, image_of, words, lengths):
+    def probabilities(self, images: Array, image_of: Array, words: Array, lengths: np.ndarray) -> Array:
         """Those of every next word, without dropout: (M, V), in the order of the logits of :meth:`forward`."""
         logits = self._logits(images, image_of, words, lengths, real_words(words, lengths))
         return array_module(logits).exp(log_softmax(logits))
@@ -106,7 +110,7 @@ class ShowTell(Layer):
         y, _, _ = self.lstm(**self._lstm_inputs(self.encoder(images)[image_of], self.embedding(words), lengths))
         return self.output(self._word_outputs(y)[real])
 
-    def start(self, images):
+    def start(self, images: Array) -> DecoderState:
         """The state before the first word: rows h (N, H), c (N, H) and the encoded image (N, E)."""
         image = self.encoder(images)
         h = c = array_module(image).zeros((len(image), self.lstm.cell.U.shape[0]), dtype=image.dtype)
@@ -114,7 +118,8 @@ class ShowTell(Layer):
             h, c = self.lstm.cell(image, h, c)
         return DecoderState((h, c, image))
 
-    def step(self, state, words, masks=None):
+    def step(self, state: DecoderState, words: Array,
+             masks: dict[str, Array] | None = None) -> tuple[DecoderState, Array]:
         """Read one word per row: (state, words (N,)) -> (next state, log p of each next word (N, V)).
 
         ``masks``: those of :meth:`sample_masks` for this word, (N, ...); without them there is no dropout.
@@ -126,7 +131,7 @@ class ShowTell(Layer):
         h, c = self.lstm.cell(x, h, c)
         return DecoderState((h, c, image)), log_softmax(self.output(masked(h, masks, "hidden")))
 
-    def sample_masks(self, N, T):
+    def sample_masks(self, N: int, T: int) -> dict[str, Array] | None:
         """Dropout masks for N captions of T words, (N, T, ...) each, or None without dropout.
 
         With them, :meth:`step` samples captions with the same dropout with which :meth:`forward` learns from them.
@@ -137,7 +142,7 @@ class ShowTell(Layer):
         return {"words": self.drop_words.sample_mask((N, T, self.embedding.W.shape[1]), W),
                 "hidden": self.drop_hidden.sample_mask((N, T, len(W)), W)}
 
-    def draws(self):
+    def draws(self) -> dict[str, list[Layer]]:
         """The layers that draw random numbers, by the order of their rows: {order: [layers]} (training/together.py)."""
         return {"captions": [self.drop_words], "words": [self.drop_hidden]}
 
@@ -164,19 +169,19 @@ def real_words(words, lengths):
     return tuple(xp.asarray(index) for index in np.nonzero(inside))
 
 
-def image_encoder(settings, rng):
+def image_encoder(settings: ShowTellSettings, rng: Rng) -> Sequential:
     """The encoder described by :class:`.ShowTellSettings`."""
     if settings.input == "pixels":
         return small_cnn(settings.side, settings.embedding, rng=rng)
     return feature_encoder(settings.feature_size, settings.embedding, rng=rng)
 
 
-def feature_encoder(D, E, *, rng):
+def feature_encoder(D: int, E: int, *, rng: Rng) -> Sequential:
     """For features of a frozen network, (N, D) -> (N, E)."""
     return Sequential(scale=L2Normalize(FEATURE_LENGTH), project=Linear(D, E, rng=rng))
 
 
-def small_cnn(side, E, *, channels=(16, 32, 64), rng):
+def small_cnn(side: int, E: int, *, channels: tuple[int, ...] = (16, 32, 64), rng: Rng) -> Sequential:
     """For small pictures (N, side, side, 3), trained from scratch: blocks of convolution, norm, ReLU and pooling."""
     layers, C = {}, 3
     for i, F in enumerate(channels, start=1):

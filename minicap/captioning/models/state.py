@@ -1,6 +1,9 @@
 """The state of a captioner between two words, in the form that all decoding works on."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from ...backend import Array
 
 
 @dataclass(frozen=True)
@@ -11,12 +14,12 @@ class DecoderState:
     shared   what is the same for all captions, such as the regions of the images, or None
     """
 
-    rows: tuple
-    shared: object = None
+    rows: tuple[Array, ...]
+    shared: Any = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows[0])
 
-    def select(self, index):
+    def select(self, index: Array) -> "DecoderState":
         """The captions ``index`` (an integer array on the device), where some may occur twice, others not at all."""
         return DecoderState(tuple(array[index] for array in self.rows), self.shared)

@@ -10,11 +10,15 @@ Targets are indices. One-hot vectors would take V times the memory: all of Flick
 and 3.7 GB as one-hot float32 vectors.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .vocabulary import END, PAD, START
+
+Captions = Sequence[tuple[Any, ...]]  # of (image index, word indices), or (..., ..., weight)
 
 BATCHES_PER_CHUNK = 50
 
@@ -40,7 +44,7 @@ class CaptionBatch:
     weights: np.ndarray | None = None
 
 
-def make_batch(captions, max_length=None):
+def make_batch(captions: Captions, max_length: int | None = None) -> CaptionBatch:
     """A :class:`CaptionBatch` of ``captions``, a sequence of (image index, word indices) or (..., ..., weight).
 
     A caption with more than ``max_length`` words is truncated to the first ``max_length``, without an <end>: the
@@ -93,18 +97,19 @@ class CaptionBatches:
     templates have the same length if they have the same template, and a batch should have all templates.
     """
 
-    def __init__(self, captions, batch_size, rng, max_length=40, one_per_image=False):
+    def __init__(self, captions: Captions, batch_size: int, rng: np.random.Generator, max_length: int | None = 40,
+                 one_per_image: bool = False):
         if batch_size < 1 or (max_length is not None and max_length < 1):
             raise ValueError(f"batch_size and max_length are at least 1, got {batch_size} and {max_length}")
         self.captions, self.batch_size, self.rng, self.max_length = captions, batch_size, rng, max_length
         self.one_per_image = one_per_image
         self.size = len({image for image, *_ in captions}) if one_per_image else len(captions)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """The number of batches in an epoch."""
         return -(-self.size // self.batch_size)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[CaptionBatch]:
         rows_of_batches = self._shuffle()  # now and not at the first next(): an epoch uses rng only here
         return (make_batch([self.captions[row] for row in rows], self.max_length) for rows in rows_of_batches)
 
@@ -127,13 +132,13 @@ class CaptionBatches:
 class ImageBatches:
     """Each iteration is an epoch: the rows of ``images`` images in random order, ``batch_size`` at a time."""
 
-    def __init__(self, images, batch_size, rng):
+    def __init__(self, images: int, batch_size: int, rng: np.random.Generator):
         self.images, self.batch_size, self.rng = images, batch_size, rng
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-self.images // self.batch_size)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         order = self.rng.permutation(self.images)
         return (order[begin:begin + self.batch_size] for begin in range(0, self.images, self.batch_size))
 
@@ -144,7 +149,7 @@ class BatchesByImage:
     What depends only on the image is then computed once per epoch.
     """
 
-    def __init__(self, captions, batch_size, rng, max_length=40):
+    def __init__(self, captions: Captions, batch_size: int, rng: np.random.Generator, max_length: int | None = 40):
         self.captions_of = {}
         for caption in captions:
             image, *_ = caption
@@ -153,10 +158,10 @@ class BatchesByImage:
         images = max(1, round(batch_size * len(self.captions_of) / len(captions)))
         self.batches = ImageBatches(len(self.captions_of), images, rng)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[CaptionBatch]:
         of_image = list(self.captions_of.values())
         return (make_batch([caption for row in rows for caption in of_image[row]], self.max_length)
                 for rows in self.batches)

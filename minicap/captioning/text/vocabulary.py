@@ -12,7 +12,8 @@ model would depend on data it was not supposed to see.
 
 import hashlib
 from collections import Counter
-from typing import NotRequired, TypedDict
+from collections.abc import Iterable
+from typing import Any, NotRequired, Self, TypedDict
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class Vocabulary:
     ``tokenizer``, "words" or "characters", says how captions become these words.
     """
 
-    def __init__(self, words, counts, tokenizer="words"):
+    def __init__(self, words: Iterable[str], counts: Iterable[int], tokenizer: str = "words"):
         words, counts = tuple(words), tuple(int(count) for count in counts)
         if words[:len(SPECIAL)] != SPECIAL or len(set(words)) != len(words) or len(counts) != len(words):
             raise ValueError(f"Vocabulary expects {', '.join(SPECIAL)}, then different words, and a count for each; "
@@ -53,7 +54,7 @@ class Vocabulary:
         self._index = {word: index for index, word in enumerate(words) if index >= len(SPECIAL)}
 
     @classmethod
-    def from_captions(cls, captions, min_count=5, tokenizer="words"):
+    def from_captions(cls, captions: Iterable[Iterable[str]], min_count: int = 5, tokenizer: str = "words") -> Self:
         """The words that occur at least ``min_count`` times in train's ``captions``, an iterable of lists of tokens.
 
         Words with the same count are in alphabetical order, so the order of the captions does not matter.
@@ -68,7 +69,7 @@ class Vocabulary:
         unknown = sum(count_of.values()) - sum(counts)
         return cls((*SPECIAL, *words), (0, 0, len(captions), unknown, *counts), tokenizer)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.words)
 
     def __contains__(self, word):
@@ -77,15 +78,15 @@ class Vocabulary:
     def __repr__(self):
         return f"Vocabulary({len(self)} words: {', '.join(self.words[len(SPECIAL):][:5])}, ...)"
 
-    def tokenize(self, text):
+    def tokenize(self, text: str) -> list[str]:
         """The words of ``text``, as the captions were split that this vocabulary was made of."""
         return TOKENIZERS[self.tokenizer](text)
 
-    def encode(self, tokens):
+    def encode(self, tokens: Iterable[str]) -> list[int]:
         """The indices of ``tokens``; a word that is not in the vocabulary is <unk>. Adds no <start> and no <end>."""
         return [self._index.get(token, UNK) for token in tokens]
 
-    def decode(self, indices):
+    def decode(self, indices: Iterable[int]) -> str:
         """The caption up to <end>, as text. <pad> and <start> are left out, <unk> is shown."""
         words = []
         for index in map(int, indices):
@@ -95,7 +96,7 @@ class Vocabulary:
                 words.append(self.words[index])
         return join(words, self.tokenizer)
 
-    def log_frequencies(self):
+    def log_frequencies(self) -> np.ndarray:
         """(V,) float32: the log of each word's relative frequency in the training targets; :data:`NEVER` for zero.
 
         As the initial output bias it makes an untrained model predict word frequencies, which saves the steps in which
@@ -106,17 +107,17 @@ class Vocabulary:
             return np.maximum(np.log(counts / counts.sum()), NEVER).astype(np.float32)
 
     @property
-    def digest(self):
+    def digest(self) -> str:
         """16 hex digits, equal for two vocabularies if every index means the same word in both."""
         text = "\n".join(self.words if self.tokenizer == "words" else (self.tokenizer, *self.words))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         """A dict for ``json.dump``; :meth:`from_json` reverses it."""
         return {"words": list(self.words), "counts": list(self.counts), "tokenizer": self.tokenizer}
 
     @classmethod
-    def from_json(cls, value, where="the vocabulary"):
+    def from_json(cls, value: object, where: str = "the vocabulary") -> Self:
         """The vocabulary from the output of :meth:`to_json`; UserError, naming ``where``, for anything else."""
         if problem := misfit(value, StoredVocabulary):
             raise UserError(f"{where} is not a vocabulary of minicap ({problem})")
