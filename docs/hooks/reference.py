@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ASIDE = ("minicap.cpu", "minicap.cuda", "minicap.learn", "minicap.lessons")  # fast twins, and no part of the library
 ROLE = re.compile(r":(?:class|func|meth|mod|data):<code>~?\.?([\w.]+)</code>")
+FUNCTION = re.compile(r":func:`(\w+)`")
 LESSON = re.compile(r"lessons/\d\d_\w+")
 SOURCE = '<details class="mkdocstrings-source"'
 HEAD = """# Reference
@@ -71,9 +72,10 @@ def index():
 
 
 def explained_by(thing):
-    """The function to which one hands on its ``**options``, as vgg19 does to vgg, and which explains them; or None."""
+    """The function that one hands its ``**options`` to, and that its docstring names, as vgg19 does vgg; or None."""
     hands_on = inspect.isfunction(thing) and "options" in inspect.signature(thing).parameters
-    return thing.__globals__.get(thing.__code__.co_names[0]) if hands_on else None
+    named = hands_on and FUNCTION.search(thing.__doc__)
+    return thing.__globals__.get(named[1]) if named else None
 
 
 def first_sentence(thing):
