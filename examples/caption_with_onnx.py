@@ -5,6 +5,7 @@
 """
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,15 +34,13 @@ def beam_search(image, beam, length_penalty, no_repeat_ngram_size, max_length):
     for length in range(1, max_length + 1):
         words = np.array([caption[-1] for _, caption in captions])
         after = run("decoder", image | {"word": words, "image_of": np.zeros_like(words)})
-        log_p = after["log_p"].astype(float)
-        log_p[:, told["never"]] = -np.inf
-        for row, (_, caption) in enumerate(captions):
-            for i in range(len(caption) - n + 1) if n else ():  # no n words twice
-                if caption[i:i + n - 1] == caption[len(caption) - n + 1:]:
-                    log_p[row, caption[i + n - 1]] = -np.inf
-        totals = np.array([[total] for total, _ in captions]) + log_p
+        totals = np.array([[total] for total, _ in captions]) + after["log_p"].astype(float)
+        for row, (_, caption) in enumerate(captions):  # no n words twice
+            again = [caption[i + n - 1] for i in range(len(caption) - n + 1)
+                     if n and caption[i:i + n - 1] == caption[len(caption) - n + 1:]]
+            totals[row, told["never"] + again] = -np.inf
         order = np.argsort(-totals, axis=None, kind="stable")[:2 * beam].tolist()
-        best = [(totals.flat[k], *divmod(k, log_p.shape[1])) for k in order]
+        best = [(totals.flat[k], *divmod(k, totals.shape[1])) for k in order]
         ended += [(total / length**power, captions[row][1] + [word]) for total, row, word in best[:beam]
                   if word == told["end"] or length == max_length]
         ended = sorted(ended, key=lambda scored: -scored[0])[:beam]
@@ -57,8 +56,6 @@ for photo in photos:
     values = {name: read(photo, **wanted) for name, wanted in told["pictures"].items()}
     for model in list(sessions)[:-1]:  # the network and the encoder; some captioners have the encoder alone
         values |= run(model, values)
-    text, before = "", None
-    for word in beam_search(values, **told["decoding"]):
-        text += " " * (before is not None and not {before, word} & set(told["unspaced"])) + told["words"][word]
-        before = word
-    print(f"{photo}: {text}")
+    words = pairwise([told["start"], *beam_search(values, **told["decoding"])])
+    text = "".join(" " * {before, word}.isdisjoint(told["unspaced"]) + told["words"][word] for before, word in words)
+    print(f"{photo}: {text.strip()}")
