@@ -13,8 +13,8 @@ from .scenes import Scenes
 from .server import HERE, listen, serve
 
 PHOTOGRAPHS, DRAWN = "flickr8k", "shapes"  # captioners of the package
-ABOUT = ("This captioner has learned from 6,000 photographs of people and dogs in the open (Flickr8k), and describes "
-         "everything else as if it were one of them.")
+ABOUT = ("This captioner has learned from 6,000 photographs, mostly of people and dogs outdoors (Flickr8k), and "
+         "describes everything else as if it were one of them.")
 
 
 @dataclass(frozen=True, kw_only=True)

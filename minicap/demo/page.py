@@ -25,8 +25,8 @@ HEADER = """<h1>minicap</h1>
 <p>Image captioning by hand: every layer, its gradient and the beam search in NumPy. Photographs and captions
 stay on the computer that serves this page.</p>"""
 EMPTY = '<p class="quiet">The photograph and its captions will be here.</p>'
-DRAWING = """<p>Click an object to select it, and another place to move it there; the arrow keys move it, too. What
-you choose here changes it.</p>"""
+DRAWING = """<p>Click an object to select it, then click anywhere else to move it there; the arrow keys move it, too.
+What you choose below changes the selected object.</p>"""
 COLOUR_DOTS = "\n".join(f"#colour label:nth-of-type({n}) span::before {{ background: rgb{RGB[colour]} }}"
                         for n, colour in enumerate(COLOURS, start=1))
 CSS = STYLE + """
