@@ -42,9 +42,9 @@ def public():
     named = [getattr(minicap, name) for name in minicap.__all__]
     layers = [cls for cls in classes_of(Layer) if cls.__module__.startswith("minicap.")]
     returned = [minicap.backend.Device, minicap.captioning.ensemble.Ensemble, minicap.gradcheck.GradientReport,
-                minicap.weights.preprocessing.Preprocessing, minicap.weights.WeightFile, DecoderState, CaptionBatch]
+                minicap.weights.preprocessing.Preprocessing, minicap.weights.WeightFile]
     others = [load_dataset, CaptionDataset, ShapesDataset, Vocabulary, CaptionBatches, ImageBatches, BatchesByImage,
-              make_batch, build_model, word_embedding, score_captions]
+              CaptionBatch, make_batch, build_model, word_embedding, DecoderState, score_captions]
     things = (*named, *layers, *returned, *others)
     bases = [base for cls in things if inspect.isclass(cls) for base in cls.__mro__
              if base.__module__.startswith("minicap")]

@@ -72,6 +72,13 @@ def test_all_commands_can_be_pasted_in_order_into_one_shell(lite, tmp_path, monk
         assert (clone / made).exists(), made
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/lecturers.md", "lessons/14_vgg/README.md",
+                                  "lessons/26_capstone/README.md"])
+def test_commands_have_no_comments_which_zsh_takes_for_arguments(page):
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert blocks and not [line for block in blocks for line in block.splitlines() if re.search(r"(^|\s)#", line)]
+
+
 def test_the_commands_call_python_in_one_way_and_nothing_is_replaced_unseen():
     commands = [line for block in BLOCKS for line in re.sub(r"\\\n", "", block).splitlines()]
     parts = [part for line in commands for part in line.split(" && ")]
