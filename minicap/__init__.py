@@ -31,6 +31,7 @@ _HOMES = {
     "efficientnet": ("efficientnet_lite",),
     "errors": ("UserError",),
     "gradcheck": ("assert_gradients", "check_gradients"),
+    "gradcheck_layers": ("check_layers",),
     "layer": ("Buffer", "Cache", "Layer", "Parameter", "Residual", "Sequential"),
     "linear": ("Embedding", "Flatten", "Linear"),
     "losses": ("SoftmaxCrossEntropy",),

@@ -16,6 +16,7 @@ from .efficientnet import efficientnet_lite as efficientnet_lite
 from .errors import UserError as UserError
 from .gradcheck import assert_gradients as assert_gradients
 from .gradcheck import check_gradients as check_gradients
+from .gradcheck_layers import check_layers as check_layers
 from .layer import Buffer as Buffer
 from .layer import Cache as Cache
 from .layer import Layer as Layer

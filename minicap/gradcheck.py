@@ -86,11 +86,11 @@ def check_gradients(layer: Layer, *inputs: Array | None, rng: np.random.Generato
     difference quotients never are.
     """
     rng = rng or np.random.default_rng(0)
-    probe = _Probe(layer, inputs, options, rng)
+    probe = Probe(layer, inputs, options, rng)
     analytic = probe.gradients()
     reports = []
     for name, (values, gradient) in analytic.items():
-        check = _TensorCheck(name, values, gradient, probe.loss, tolerance, rng)
+        check = TensorCheck(name, values, gradient, probe.loss, tolerance, rng)
         reports.append(check.run(max_elements, directions))
     return GradientReport(repr(layer).splitlines()[0], tuple(reports), tolerance)
 
@@ -104,12 +104,12 @@ def assert_gradients(layer: Layer, *inputs: Array | None, **options: Any) -> Gra
     return report
 
 
-class _Probe:
+class Probe:
     """The layer as a function from all its tensors to one number."""
 
     def __init__(self, layer, inputs, options, rng):
         self.layer = copy.deepcopy(layer).astype(np.float64)
-        self.inputs = [x.astype(np.float64) if _is_float(x) else x for x in inputs]
+        self.inputs = [x.astype(np.float64) if is_float(x) else x for x in inputs]
         self.options = options
         self.memory = [(owner, name, copy.deepcopy(vars(owner)[name])) for owner, name in _mutable_state(self.layer)]
         outputs, _ = self._forward()
@@ -135,15 +135,15 @@ class _Probe:
         gradients = {}
         wanted = all(getattr(part, "input_gradient", True) for _, part in self.layer.named_layers())
         for i, (x, d) in enumerate(zip(self.inputs, dx, strict=True)):
-            if _is_float(x) and (wanted or d is not None):
+            if is_float(x) and (wanted or d is not None):
                 gradients["x" if len(dx) == 1 else f"x[{i}]"] = x, d
-            elif not _is_float(x) and x is not None and d is not None:
+            elif not is_float(x) and x is not None and d is not None:
                 raise GradientError(f"{self.layer!r}: input {i} is not a float array, its gradient has to be None")
         gradients.update((name, (p.data, p.grad)) for name, p in self.layer.named_parameters())
         return gradients
 
 
-def _is_float(x):
+def is_float(x):
     return hasattr(x, "dtype") and x.dtype.kind == "f"
 
 
@@ -157,7 +157,7 @@ def _mutable_state(layer):
                 yield part, name
 
 
-class _TensorCheck:
+class TensorCheck:
     """Compares one gradient. ``values`` is the array that the loss depends on: it is perturbed and restored."""
 
     def __init__(self, name, values, gradient, loss, tolerance, rng):

@@ -42,6 +42,7 @@ def public():
     named = [getattr(minicap, name) for name in minicap.__all__]
     layers = [cls for cls in classes_of(Layer) if cls.__module__.startswith("minicap.")]
     returned = [minicap.backend.Device, minicap.captioning.ensemble.Ensemble, minicap.gradcheck.GradientReport,
+                minicap.gradcheck_layers.LayersReport,
                 minicap.weights.preprocessing.Preprocessing, minicap.weights.WeightFile]
     others = [load_dataset, CaptionDataset, ShapesDataset, Vocabulary, CaptionBatches, ImageBatches, BatchesByImage,
               CaptionBatch, make_batch, build_model, word_embedding, DecoderState, score_captions]

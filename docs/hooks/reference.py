@@ -24,7 +24,7 @@ GROUPS = {  # headings, and the modules whose names stand below them; a name bel
     "Captioners": ("minicap.captioning",),
     "Networks and weights": ("minicap.networks", "minicap.vgg", "minicap.efficientnet", "minicap.weights"),
     "Losses and optimisers": ("minicap.losses", "minicap.optim"),
-    "Gradient check": ("minicap.gradcheck",),
+    "Gradient check": ("minicap.gradcheck", "minicap.gradcheck_layers"),
     "Devices and errors": ("minicap.backend", "minicap.errors"),
     "Layers": ("minicap",),
 }
