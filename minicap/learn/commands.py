@@ -1,5 +1,6 @@
 """The commands of python -m minicap.learn, each a function of the learner's progress and a console."""
 
+import ast
 import contextlib
 import difflib
 import itertools
@@ -59,8 +60,7 @@ def start(progress, console, lesson):
     needs = lesson.facts["needs"]
     if needs:
         titles = [str(other) for other in progress.lessons if other.number in needs]
-        console.say(f"It builds on {'; '.join(titles)}. The code of those is in minicap: you do not need to have "
-                    "written it.")
+        console.say(f"It builds on {'; '.join(titles)}. It does not need the code you wrote there.")
     console.say(f"Read   {lesson.path / 'README.md'}\nEdit   {lesson.exercise}\nCheck  python -m minicap.learn check")
 
 
@@ -164,13 +164,30 @@ def show_hint(console, lesson, exercise, level):
 
 
 def diff(console, lesson):
-    """Show the differences between the learner's file and the solution."""
-    mine, theirs = (source_of(path).splitlines() for path in (lesson.exercise, the_solution(lesson)))
+    """Show the differences between the learner's code and ours, without docstrings: only the exercise has them."""
+    mine, theirs = (without_docstrings(source_of(path)) for path in (lesson.exercise, the_solution(lesson)))
     lines = list(difflib.unified_diff(mine, theirs, "exercise.py (yours)", "solution.py", lineterm=""))
     for line in lines:
         console.say(console.paint(line, {"+": "right", "-": "wrong"}[line[0]]) if line[0] in "+-" else line)
     if not lines:
-        console.say("Your file is identical to the solution.")
+        console.say("Your code is identical to the solution.")
+
+
+def without_docstrings(source):
+    """The lines of a Python file but for those that hold docstrings alone; all of them where Python cannot read it."""
+    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # as Python counts them
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return lines
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            text = node.body[0]
+            around = lines[text.lineno - 1].encode()[:text.col_offset] + lines[text.end_lineno - 1].encode()[
+                text.end_col_offset:]
+            if not around.strip():
+                lines[text.lineno - 1:text.end_lineno] = [None] * (text.end_lineno - text.lineno + 1)
+    return "\n".join(line for line in lines if line is not None).strip("\n").split("\n")
 
 
 def solution(console, lesson):

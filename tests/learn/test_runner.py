@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -274,6 +275,27 @@ def test_diff_and_solution_show_ours(folder, capsys):
     assert "-    return H * W " in out and "+    return H * W * C" in out
     shutil.copy(folder / "00_how_this_works" / "solution.py", exercise(folder))
     assert "identical to the solution" in said(capsys, "diff", "0")
+
+
+def test_diff_shows_code_and_no_docstrings(folder, capsys):
+    out = said(capsys, "diff", "3")
+    assert '"""' not in out and "- x = [[1, 2]]" not in out and "+    return x @ W + b, (x, W)" in out
+    source = exercise(folder, "03").read_text()
+    (folder / "03_linear" / "exercise.py").write_text(
+        re.sub("    raise .*3.1.*", "    return x @ W + b, (x, W)", source).replace("\n", "\r\n"), newline="")
+    changed = {line[1:].strip() for line in said(capsys, "diff", "3").splitlines() if line[:1] in "+-"}
+    assert "return x @ W + b, (x, W)" not in changed and "return dx, dW1, db1, dW2, db2" in changed
+    exercise(folder).write_text('def numbers_in(H, W, C): "H W C"; return H + W\n')  # no line holds the docstring alone
+    assert '-def numbers_in(H, W, C): "H W C"; return H + W' in said(capsys, "diff", "0")
+    exercise(folder).write_text('def numbers_in(H, W, C)\n    """H W C"""\n')
+    assert '-    """H W C"""' in said(capsys, "diff", "0")
+
+
+def test_start_says_what_a_lesson_builds_on_and_asks_for_no_code_from_there(folder, capsys):
+    assert "builds on" not in said(capsys, "start", "0")
+    out = " ".join(said(capsys, "start", "7").split())
+    assert "It builds on 01 Arrays, and the gradient of broadcasting; 03 A linear layer" in out
+    assert "It does not need the code you wrote there." in out
 
 
 def test_reset_brings_the_exercise_back_and_keeps_what_was_written(folder, capsys, monkeypatch):
