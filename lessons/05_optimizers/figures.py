@@ -13,6 +13,7 @@ matplotlib.rcParams["svg.hashsalt"] = "minicap"
 
 NAMES = ("SGD", "momentum", "Adam")
 COLOURS = {"SGD": "#c0392b", "momentum": "#e59a2f", "Adam": "#2c6fbb"}
+HAPPENS = ("across the valley, then creeping along it", "past the minimum, and back", "past it by less")
 ARMS = ("#c0392b", "#2c6fbb", "#3a9a4b")
 
 
@@ -37,13 +38,18 @@ def draw_valley():
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     x, y = np.meshgrid(np.linspace(-11, 4, 120), np.linspace(-3, 3, 80))
-    for ax, kind, lr in zip(figure.subplots(3, 1, sharex=True), NAMES, (0.07, 0.01, 0.5), strict=True):
+    axes = figure.subplots(3, 1, sharex=True)
+    for ax, kind, lr, what in zip(axes, NAMES, (0.07, 0.01, 0.5), HAPPENS, strict=True):
         ax.contour(x, y, 0.5 * (x * x + 25 * y * y), levels=[1, 5, 15, 35, 70, 120], colors="0.8", linewidths=0.8)
-        ax.plot(*path(kind, lr, 41).T, marker=".", color=COLOURS[kind])
+        way = path(kind, lr, 41)
+        ax.plot(*way.T, marker=".", color=COLOURS[kind])
         ax.plot(0, 0, marker="+", color="black", markersize=10)
-        ax.text(3.9, 2.1, f"{kind}, lr {lr:g}", fontsize=12, ha="right")
+        ax.text(3.9, 2.1, f"{kind}, lr {lr:g}: {what}", fontsize=12, ha="right")
+        ax.annotate("step 40", way[-1], (way[-1, 0] + 0.4, -1.9), ha="left", arrowprops={"arrowstyle": "-"})
+        ax.set_ylabel("$\\theta_1$")
         ax.set(ylim=(-2.9, 2.9), xlim=(-10.8, 4))
         ax.tick_params(labelsize=9)
+    axes[-1].set_xlabel("$\\theta_0$")
     figure.savefig("valley.svg", metadata={"Date": None})
 
 
