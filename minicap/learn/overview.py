@@ -3,6 +3,7 @@
 Graphviz draws the graph (its program ``dot``).
 """
 
+import ast
 import re
 import subprocess
 import textwrap
@@ -12,7 +13,10 @@ from ..cli import run_program
 from ..errors import UserError
 from ..files import write_text
 from .lessons import find_lessons
+from .readme import FENCE
 
+WORDS, LINES = 100, 4                 # of text and of code, read in a minute
+FORMULA, EXERCISE, WRITTEN = 2, 4, 1  # minutes for a formula on a line of its own, an exercise, a line of its solution
 HEAD = """# The lessons
 
 From an array to a captioner whose convolution and LSTM are your own code: {count} lessons, about {hours:.0f} hours.
@@ -30,9 +34,16 @@ In the end `python -m minicap.learn train --mine 09,19` trains the library's cap
 LSTM in place of its own. `python -m minicap.learn notebook 7` makes a notebook of a lesson, for Jupyter, Colab or
 Kaggle, and `notebook flickr8k` one that goes from photographs to captions and scores, start to end.
 
+The minutes are estimates; no learner has been timed. They are computed from each lesson: {WORDS} words or {LINES} lines
+of code a minute, {FORMULA} minutes for a formula, {EXERCISE} for an exercise and {WRITTEN} more for each line of our
+solution, rounded to 5 minutes. The time that training takes is not included.
+
 | | lesson | minutes | builds on |
 |---|---|---|---|
 """
+COUNTED = {"WORDS": WORDS, "LINES": LINES, "FORMULA": FORMULA, "EXERCISE": EXERCISE,
+           "WRITTEN": {1: "one"}.get(WRITTEN, WRITTEN)}
+NOTEBOOK_ONLY = re.compile(r"<!--notebook.*?-->", re.DOTALL)
 GRAPH = """
 ## What builds on what
 
@@ -47,12 +58,25 @@ LOOK = """    bgcolor=transparent; ranksep=0.35; nodesep=0.12
 """
 
 
+def estimated_minutes(lesson):
+    """How long a lesson takes, counted from its text and its solution as the page says, rounded to 5 minutes."""
+    text = NOTEBOOK_ONLY.sub("", (lesson.path / "README.md").read_text(encoding="utf-8"))
+    code = sum(fence[2].count("\n") for fence in FENCE.finditer(text) if fence[1] != "text")
+    prose, formulas = FENCE.sub("", text), text.count("$$") // 2
+    functions = [node for node in ast.parse(lesson.solution.read_text(encoding="utf-8")).body
+                 if isinstance(node, ast.FunctionDef)]
+    written = sum(function.end_lineno - function.body[0].lineno + 1 for function in functions)
+    minutes = (len(prose.split()) / WORDS + code / LINES + formulas * FORMULA
+               + len(lesson.facts["hints"]) * EXERCISE + written * WRITTEN)
+    return 5 * round(minutes / 5)
+
+
 def page(lessons):
     """The text of lessons/README.md."""
     rows = "".join(f"| {lesson.number} | [{lesson.title}]({lesson.path.name}/README.md) | {lesson.facts['minutes']} | "
                    f"{', '.join(lesson.facts['needs'])} |\n" for lesson in lessons)
     hours = sum(lesson.facts["minutes"] for lesson in lessons) / 60
-    return HEAD.format(count=len(lessons), hours=hours) + rows + GRAPH
+    return HEAD.format(count=len(lessons), hours=hours, **COUNTED) + rows + GRAPH
 
 
 def graph(lessons):

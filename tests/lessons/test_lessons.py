@@ -22,7 +22,7 @@ from minicap.learn import readme
 from minicap.learn.checker import check
 from minicap.learn.exercises import CheckError
 from minicap.learn.lessons import LEVELS, find_lessons, load
-from minicap.learn.overview import direct, page
+from minicap.learn.overview import direct, estimated_minutes, page
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -183,6 +183,12 @@ def test_a_known_mistake_is_named(lesson, one, run_planted):
 
 
 # ------------------------------------------------------------------------------------------------------------ the path
+
+@every_lesson
+def test_the_minutes_are_those_that_the_page_says_how_to_compute(lesson):
+    """A few sentences more or less do not change them."""
+    assert abs(lesson.facts["minutes"] - estimated_minutes(lesson)) <= 5 and lesson.facts["minutes"] % 5 == 0
+
 
 def test_the_page_of_all_lessons_is_up_to_date():
     """`python -m minicap.learn.overview` writes it."""
