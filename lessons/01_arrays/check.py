@@ -41,8 +41,9 @@ NORMALIZE_COLUMNS = Exercise(
          lambda x: x / x.std(axis=0) - x.mean(axis=0)),
         ("only the mean is divided", known.brackets("x - mean / deviation", "x - mean"),
          lambda x: x - x.mean(axis=0) / x.std(axis=0)),
-        ("stretched between the smallest and the largest", "The columns now run from 0 to 1, from smallest to largest. "
-         "Asked for is mean 0 and deviation 1.", lambda x: (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0))),
+        ("stretched between the smallest and the largest", "The columns now run from 0 to 1, from smallest to "
+         "largest. The exercise asks for mean 0 and deviation 1.",
+         lambda x: (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0))),
     ])
 
 
@@ -57,7 +58,7 @@ SQUARED_DISTANCES = Exercise(
     example=(floats([[0, 0], [3, 4]], [[0, 0], [3, 0], [0, 8]]), np.array([[0.0, 9, 64], [25, 16, 25]])),
     cases=normal((4, 3), (5, 3)),
     mistakes=[
-        ("the root was taken", "These are the distances. Asked for are their squares: no root.",
+        ("the root was taken", "These are the distances. The exercise asks for their squares: no root.",
          lambda right: np.sqrt(right)),
         ("a and b changed places", "Row m, column n holds the distance of a[n] and b[m]. The rows belong to a and the "
          "columns to b: (N, M).", lambda right: right.T),
@@ -65,7 +66,8 @@ SQUARED_DISTANCES = Exercise(
          "negative ones cancel.", lambda a, b: differences(a, b).sum(axis=2)),
         ("squared after the sum", "The differences were added first, then squared. Square each difference, then add.",
          lambda a, b: differences(a, b).sum(axis=2) ** 2),
-        ("absolute values instead of squares", "It is the sum of the absolute differences. Asked for are squares.",
+        ("absolute values instead of squares", "It is the sum of the absolute differences. The exercise asks for "
+         "squares.",
          lambda a, b: np.abs(differences(a, b)).sum(axis=2)),
         ("a mean over the D numbers", known.mean("It", "the D numbers of a row"), lambda right, a: right / a.shape[1]),
         ("not summed", "These are the squared differences, and each pair still has its D numbers: sum over the last "

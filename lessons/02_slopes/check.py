@@ -167,16 +167,17 @@ RELATIVE_ERROR = Exercise(
          lambda a, b: errors(a, b, np.minimum).max()),
         ("a mean over all places", "It is the mean of the relative errors. One wrong number among a million would not "
          "show: take the largest.", lambda a, b: errors(a, b).mean()),
-        ("a sum over all places", "It is the sum of the relative errors, and grows with the number of places. Take the "
-         "largest.", lambda a, b: errors(a, b).sum()),
-        ("one for each place", "These are the relative errors of all places. Asked for is the largest.", errors),
-        ("the largest numbers of all places are compared", "The largest difference is divided by the largest number, "
-         "from another place. Divide place by place, then take the max.",
+        ("a sum over all places", "It is the sum of the relative errors, and grows with the number of elements. Take "
+         "the largest.", lambda a, b: errors(a, b).sum()),
+        ("one for each place", "These are the relative errors of all elements. The exercise asks for the largest.",
+         errors),
+        ("the largest numbers of all elements are compared", "The largest difference is divided by the largest number, "
+         "of another element. Divide element by element, then take the max.",
          lambda a, b: np.abs(a - b).max() / max(np.abs(a).max(), np.abs(b).max())),
         ("lengths of whole arrays", "It is |a - b| / max(|a|, |b|) of whole arrays, where large numbers hide small "
-         "ones. Divide place by place.",
+         "ones. Divide element by element.",
          lambda a, b: np.linalg.norm(a - b) / max(np.linalg.norm(a), np.linalg.norm(b))),
-        ("the sign of the difference counts", "Only places where a is larger than b count: the difference needs its "
+        ("the sign of the difference counts", "Only elements where a is larger than b count: the difference needs its "
          "absolute value.", lambda a, b: ratio(a - b, np.maximum(np.abs(a), np.abs(b))).max()),
         ("the sign of the numbers counts", "It is divided by max(a, b) with signs, below 0 the smaller one: "
          "np.maximum(np.abs(a), np.abs(b)).", lambda a, b: ratio(np.abs(a - b), np.maximum(a, b)).max()),
@@ -250,7 +251,7 @@ PASSES = Exercise(
          "1e-5: x.astype(np.float64) first.", lambda right, x: [] if x.dtype == np.float32 else right),
         ("nothing gets through", "Right ones are refused too. Is dy drawn anew for each loss? Draw it once. Else look "
          "at h, and the step to both sides.", lambda: []),
-        ("everything gets through", "Wrong ones get through too. Is what backward(x, dy) gives compared with the "
+        ("everything gets through", "Wrong ones get through too. Is the result of backward(x, dy) compared with the "
          "slopes at all?", lambda problems: list(problems)),
         ("the answer is upside down", known.upside_down("error", "below 1e-6"),
          lambda right, problems: [name for name in problems if name not in right]),

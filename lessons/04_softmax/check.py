@@ -78,7 +78,7 @@ SOFTMAX = Exercise(
          "sum.", lambda right, z: right * z.shape[1]),
         ("exp is missing", "It is z / (sum of z), and z may be negative. The exponential comes first: it makes "
          "everything positive.", lambda z: z / z.sum(axis=1, keepdims=True)),
-        ("the logarithm of p", "It is log p, which is useful for the loss. Here p itself is asked for.",
+        ("the logarithm of p", "It is log p, which is useful for the loss. The exercise asks for p itself.",
          lambda right: np.log(right)),
         ("each class for itself", "It is the sigmoid, class by class. Classes that exclude each other have "
          "probabilities that sum to 1: divide by the sum.", lambda z: 0.5 * np.tanh(0.5 * z) + 0.5),
@@ -169,7 +169,8 @@ CROSS_ENTROPY = Exercise(
          "log Σ exp(z) - z[target] needs nothing of the kind.", [with_a_small_number(10.0**-digits) for digits in
                                                                  (6, 7, 8, 9, 10, 12, 15, 16, 20, 30, 100, 300)]),
         ("summed over the samples", known.sum_for_mean("the losses of the samples"), lambda right, z: right * len(z)),
-        ("one loss for each sample", "These are the losses of all samples. Asked for is their mean, one number.",
+        ("one loss for each sample", "These are the losses of all samples. The exercise asks for their mean, one "
+         "number.",
          lambda z, targets: -of_target(log_softmax(z), targets)),
         ("every row with every target", "z[:, targets] takes all targets' columns from every row, (M, M). Name both "
          "indices: z[np.arange(M), targets].", lambda z, targets: -log_softmax(z)[:, targets].mean()),

@@ -317,11 +317,11 @@ TRAIN = Exercise(
         ("all samples in every step", "Every step saw all of x. Take x[batch] and targets[batch].",
          partial(train, batch_of=lambda a, batch: a)),
         ("the loss after the step", known.loss_after_step(), partial(train, note="after")),
-        ("the mean so far", "Each is the mean of all losses so far. Asked for is the loss of each batch.",
+        ("the mean so far", "Each is the mean of all losses so far. The exercise asks for the loss of each batch.",
          lambda right: np.cumsum(right) / np.arange(1, len(right) + 1)),
-        ("the sum so far", "Each is the sum of all losses so far. Asked for is the loss of each batch.",
+        ("the sum so far", "Each is the sum of all losses so far. The exercise asks for the loss of each batch.",
          lambda right: np.cumsum(right)),
-        ("only the last loss", "It is the last loss alone. Asked for is a list with the loss of each batch.",
+        ("only the last loss", "It is the last loss alone. The exercise asks for a list with the loss of each batch.",
          lambda right: right[-1]),
     ])
 

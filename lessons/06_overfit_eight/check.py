@@ -35,20 +35,20 @@ BASELINES = Exercise(
         ("the number of samples", "It is log N. One guesses among V classes, however many samples there are.",
          lambda targets: np.log(len(targets))),
     ], "frequencies": [
-        ("0 times log 0", "A class that never occurs has the share 0, and 0 · log 0 is nan. Leave such classes out, "
-         "they cost nothing.", lambda: np.nan),
-        ("every class counts the same", "The -log of the shares are averaged over the classes. Weight each by how "
-         "often it occurs: Σ share · -log share.", lambda targets: -np.log(shares(targets)).mean()),
-        ("not weighted by the shares", "The -log of the shares are summed. Weight each by how often it occurs: Σ share "
-         "· -log share.", lambda targets: -np.log(shares(targets)).sum()),
-        ("a mean over the classes", "share · -log share is averaged over V classes. The shares are weights already, "
-         "with the sum 1: add up.", lambda right, V: right / V),
+        ("0 times log 0", "A class that never occurs has the frequency 0, and 0 · log 0 is nan. Leave such classes "
+         "out, they cost nothing.", lambda: np.nan),
+        ("every class counts the same", "The -log of the frequencies are averaged over the classes. Weight each by "
+         "how often it occurs: Σ frequency · -log frequency.", lambda targets: -np.log(shares(targets)).mean()),
+        ("not weighted by the shares", "The -log of the frequencies are summed. Weight each by how often it occurs: Σ "
+         "frequency · -log frequency.", lambda targets: -np.log(shares(targets)).sum()),
+        ("a mean over the classes", "frequency · -log frequency is averaged over V classes. The frequencies are "
+         "weights already, and sum to 1: add up.", lambda right, V: right / V),
         ("counts instead of shares", "It is made of the counts. A probability is a count divided by the number of "
          "samples.", lambda targets: -sum(n * np.log(n) for n in np.bincount(targets) if n)),
-        ("only the most frequent class", "It is -log of the largest share, what a sample of that class costs. Take the "
-         "mean over all samples.", lambda targets: -np.log(shares(targets).max())),
-        ("errors instead of loss", "It is the share of wrong answers. The loss is about probabilities: -Σ share · log "
-         "share.", lambda targets: 1 - shares(targets).max()),
+        ("only the most frequent class", "It is -log of the largest frequency, what a sample of that class costs. "
+         "Take the mean over all samples.", lambda targets: -np.log(shares(targets).max())),
+        ("errors instead of loss", "It is the fraction of wrong answers. The loss is about probabilities: -Σ "
+         "frequency · log frequency.", lambda targets: 1 - shares(targets).max()),
     ]})
 
 
@@ -330,15 +330,15 @@ WITH_SHUFFLED_LABELS = Exercise(
         ("targets is changed", "targets was shuffled in place, by rng.shuffle, so the caller's labels are wrong now: "
          "rng.permutation(targets).", lambda: "changed"),
     ], ("accuracy", "accuracy_shuffled"): [
-        ("errors instead of accuracy", "It is the share that is wrong. Accuracy is the share that is right: ==, and "
-         "not !=.", lambda right: 1 - right),
-        ("percent", "It is a hundred times too large. Asked for is a share, between 0 and 1.",
+        ("errors instead of accuracy", "It is the fraction that is wrong. Accuracy is the fraction that is right: ==, "
+         "and not !=.", lambda right: 1 - right),
+        ("percent", "It is a hundred times too large. The exercise asks for a fraction, between 0 and 1.",
          lambda right: 100 * right),
         ("a number instead of a share", "It is the number of right answers. Divide by the number of dev samples, or "
          "take the mean.", lambda right, x_dev: right * len(x_dev)),
     ], "accuracy": [
-        ("measured on train", "It is the accuracy on train, where what was learned by heart is right. Call predict "
-         "with x_dev.", lambda: 1.0),
+        ("measured on train", "It is the accuracy on train, where what was memorised is right. Call predict with "
+         "x_dev.", lambda: 1.0),
     ], "where the order comes from": [
         ("random numbers of its own", known.own_random_numbers("orders"), lambda: "elsewhere"),
     ]})

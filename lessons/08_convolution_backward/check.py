@@ -40,8 +40,8 @@ CONV1D_BACKWARD = Exercise(
         ("windows overwrite each other", known.overwritten("In dx only the last window of each pixel is left"),
          spread1d(lambda dy, w, window: dy * w, overwrite=True)),
         ("the kernel lies the wrong way round in dx", "In dx the kernel points the wrong way: the first pixel of each "
-         "window has to get w[0] times dy. (It is turned round only if each pixel collects from the outputs around "
-         "it.)", lambda dy, w: np.convolve(dy, w[::-1])),
+         "window has to get w[0] times dy. (It is flipped only if each pixel gathers from the outputs around it.)",
+         lambda dy, w: np.convolve(dy, w[::-1])),
         ("x instead of w in dx", known.made_with("dx", "x", "pixel", "weight", "dy[i] times w"),
          spread1d(lambda dy, w, window: dy * window)),
     ], "dw": [
@@ -118,8 +118,8 @@ CONV2D_LOOPS_BACKWARD = Exercise(
         ("only the last kernel counts in dx", "dx holds the contribution of the last kernel. All F kernels have seen "
          "every window: add up all of them.",
          windows.cropped(padded_dx, part=lambda dy, W, window: W[..., -1] * dy[-1])),
-        ("the kernel is turned round in dx", "In dx the kernel is turned round. Here the pixels of a window get the "
-         "weights they were multiplied by: W as it is. (It is turned when a pixel collects, in 8.3.)",
+        ("the kernel is turned round in dx", "In dx the kernel is flipped. Here the pixels of a window get the "
+         "weights they were multiplied by: W as it is. (It is flipped when a pixel gathers, in 8.3.)",
          windows.cropped(padded_dx, part=lambda dy, W, window: W[::-1, ::-1] @ dy)),
         ("the kernel is transposed in dx", known.kernel_transposed(),
          windows.cropped(padded_dx, part=lambda dy, W, window: W.transpose(1, 0, 2, 3) @ dy)),
@@ -161,16 +161,16 @@ DX_BY_CONVOLUTION = Exercise(
     example=((windows.BACKWARD[0], windows.BACKWARD[2], 0), windows.BACKWARD_OUTPUT[0]),
     cases=lambda rng: (rng.standard_normal((4, 5, 6, 3)), rng.standard_normal((4, 4, 2, 3)), int(rng.integers(1, 3))),
     mistakes=[
-        ("the kernel is not turned round", "A pixel collects from the outputs around it, and the one above it used the "
-         "weight below: turn W round, axes 0 and 1.", with_kernel(lambda W: W)),
-        ("the kernel is turned over only once", "The kernel is turned round in one direction only. Reverse both its "
-         "rows and its columns.", (with_kernel(lambda W: W[::-1]), with_kernel(lambda W: W[:, ::-1]))),
-        ("the kernel is transposed instead of turned", "Rows and columns of the kernel are swapped. Turn it round "
-         "instead, both in reverse order: W[::-1, ::-1].", with_kernel(lambda W: W.transpose(1, 0, 2, 3))),
+        ("the kernel is not turned round", "A pixel gathers from the outputs around it, and the one above it used the "
+         "weight below: flip W along axes 0 and 1.", with_kernel(lambda W: W)),
+        ("the kernel is turned over only once", "The kernel is flipped in one direction only. Reverse both its rows "
+         "and its columns.", (with_kernel(lambda W: W[::-1]), with_kernel(lambda W: W[:, ::-1]))),
+        ("the kernel is transposed instead of turned", "Rows and columns of the kernel are swapped. Flip it instead, "
+         "both in reverse order: W[::-1, ::-1].", with_kernel(lambda W: W.transpose(1, 0, 2, 3))),
         ("turned by a quarter", "The kernel is turned by 90 degrees. Turn it by 180: rows and columns in reverse "
          "order.", (with_kernel(np.rot90), with_kernel(lambda W: np.rot90(W, -1)))),
         ("the channels are in reverse, too", "The channels are in reverse order as well; np.flip without axes does "
-         "that. Only the first two axes are turned.", with_kernel(np.flip)),
+         "that. Only the first two axes are flipped.", with_kernel(np.flip)),
         ("channels swapped by reshape", "The kernel became (K, K, F, C) by reshape, which mixes channels and kernels. "
          "Swap the two axes by transpose.",
          with_kernel(turned, swap=lambda W: W.reshape(*W.shape[:2], W.shape[3], W.shape[2]))),

@@ -84,8 +84,8 @@ IM2COL = Exercise(
         ("reshaped without moving axes", "K and K are in front, and reshape does not move axes. Move them behind OW "
          "first, or fill (N, OH, OW, K, K, C).",
          lambda right, x: np.moveaxis(places(right, x), (3, 4), (0, 1)).reshape(right.shape)),
-        ("every place holds the first pixel", "All K · K places of a window hold its first pixel. The slice for place "
-         "(kh, kw) begins at row kh and column kw.", lambda right, x: first_pixel_only(right, x)),
+        ("every place holds the first pixel", "All K · K positions in a window hold its first pixel. The slice for "
+         "position (kh, kw) begins at row kh and column kw.", lambda right, x: first_pixel_only(right, x)),
         ("the stride is ignored", known.stride(),
          lambda right, x, K, P: windows.as_many(right, conv.im2col(x, K, 1, P))),
         ("no padding", known.no_padding(), lambda x, K, S: conv.im2col(x, K, S, 0)),
@@ -117,15 +117,15 @@ CONV2D = Exercise(
     mistakes=[
         *windows.FORWARD,
         ("the bias is missing", known.no_bias("b once"), lambda right, b: right - b),
-        ("the bias is added too often", "The bias was added inside the loop, once for each place or row of the kernel. "
-         "Add it once to each output.",
+        ("the bias is added too often", "The bias was added inside the loop, once for each position or row of the "
+         "kernel. Add it once to each output.",
          (lambda right, W, b: right + (len(W) ** 2 - 1) * b, lambda right, W, b: right + (len(W) - 1) * b)),
         ("only the last place of the kernel counts", known.overwritten("Only the last of the K · K products is left"),
          (last_place, lambda right, x, W, b, S, P: last_place(right, x, W, S, P) + b)),
-        ("the first product counts twice", "Place (0, 0) of the kernel counts twice: y began with its product, and the "
-         "loop added it again.", lambda right, x, W, S, P: right + place(right, x, W, S, P, 0, 0)),
-        ("every place meets the first pixel", "All K · K places of the kernel meet the first pixel of each window. The "
-         "slice begins at row kh and column kw.", of_columns(first_pixel_only)),
+        ("the first product counts twice", "Position (0, 0) of the kernel counts twice: y began with its product, and "
+         "the loop added it again.", lambda right, x, W, S, P: right + place(right, x, W, S, P, 0, 0)),
+        ("every place meets the first pixel", "All K · K positions in the kernel meet the first pixel of each window. "
+         "The slice begins at row kh and column kw.", of_columns(first_pixel_only)),
         ("kernel and windows in different orders", "The kernels were reshaped to (F, K·K·C). F is the last axis of W, "
          "so that mixes them: W.reshape(K * K * C, F).", of_columns(rows=lambda W: W.reshape(W.shape[3], -1).T)),
         ("kernel and windows in different orders", "A window's numbers are in the order c, kh, kw, a kernel's in the "
@@ -167,7 +167,7 @@ CONV2D_BACKWARD = Exercise(
         ("places overwrite each other",
          known.overwritten("In dx only the last place of the kernel is left for each pixel"),
          windows.cropped(padded_dx, overwrite=True)),
-        ("the kernel is turned round in dx", "In dx the kernel is turned round. The gradient of place (kh, kw) goes to "
+        ("the kernel is turned round in dx", "In dx the kernel is flipped. The gradient of position (kh, kw) goes to "
          "the pixels it was multiplied by, those of the slice that begins at row kh and column kw.",
          windows.cropped(padded_dx, turn=lambda W: W[::-1, ::-1])),
         ("the kernel is transposed in dx", known.kernel_transposed(),
@@ -181,13 +181,13 @@ CONV2D_BACKWARD = Exercise(
         ("dW is in another order", "The numbers of dW are K·K·C rows in the order c, kh, kw. Before the reshape they "
          "have to be in the order kh, kw, c.",
          lambda right, dy, x, W, S, P: dW_by(right, dy, channels_first(conv.im2col(x, len(W), S, P), x))),
-        ("dW is the same at every place", "All K · K places of dW hold what belongs to the last one: was dW set where "
-         "dW[kh, kw] was meant?", lambda right: np.broadcast_to(right[-1, -1], right.shape)),
+        ("dW is the same at every place", "All K · K positions in dW hold what belongs to the last one: was dW set "
+         "where dW[kh, kw] was meant?", lambda right: np.broadcast_to(right[-1, -1], right.shape)),
         *windows.OF_KERNEL,
     ], "db": [
         *windows.OF_BIAS,
-        ("db counts every place of the kernel", "db is K · K times too large: it grew inside the loop over the places "
-         "of the kernel. Add dy once for each output.", lambda right, W: right * len(W) ** 2),
+        ("db counts every place of the kernel", "db is K · K times too large: it grew inside the loop over the "
+         "positions in the kernel. Add dy once for each output.", lambda right, W: right * len(W) ** 2),
     ]})
 
 EXERCISES = (IM2COL, CONV2D, CONV2D_BACKWARD)

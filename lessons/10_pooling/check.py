@@ -66,7 +66,7 @@ MAX_POOL2D = Exercise(
         ("the last pixel of the window", "It is the last pixel of each window: each replaces the one before. Keep the "
          "larger of the two, np.maximum.", lambda x, K, S, P: places(pad(x, P, -np.inf), K, S)[-1]),
         ("the smallest", "It is the smallest number of each window.", lambda x, K, S, P: -max_pool(-x, K, S, P)),
-        ("the mean", "It is the mean of each window, as in 10.3. Here the largest is asked for.",
+        ("the mean", "It is the mean of each window, as in 10.3. The exercise asks for the largest.",
          lambda x, K, S, P: avg_pool(x, K, S, P)),
         *of_windows(max_pool),
     ])
@@ -133,8 +133,8 @@ MAX_POOL2D_BACKWARD = Exercise(
              picture([0, 0, 10, 0], [1, 0, 0, 0], [100, 0, 1000, 0], [0, 0, 0, 0])),
     cases=backward_case,
     mistakes=[
-        ("all equal pixels get the gradient", "Each of several largest pixels gets the whole gradient, so more comes "
-         "out than goes in. Only the first gets it.", cropped(spread_to_equal)),
+        ("all equal pixels get the gradient", "Each of several largest pixels gets the whole gradient, so more goes "
+         "back than came in. Only the first gets it.", cropped(spread_to_equal)),
         ("equal pixels share the gradient", "Several largest pixels share the gradient, a possible rule. Here the "
          "first in reading order gets all of it.", cropped(spread_to_equal, shared=True)),
         ("the last of equal pixels", "Of several largest pixels the last one gets the gradient, as >= does where > is "
@@ -145,7 +145,7 @@ MAX_POOL2D_BACKWARD = Exercise(
          "divmod(argmax, K) gives the row first.", cropped(spread_to_largest, turned=True)),
         ("every pixel of the window gets it", "Every pixel of a window gets dy. Only the largest one has moved the "
          "output, so it gets all of it.", cropped(spread_in, whole=True)),
-        ("every pixel gets a share", "Every pixel of a window gets a share of dy, as with a mean. Only the largest one "
+        ("every pixel gets a share", "Every pixel of a window gets a part of dy, as with a mean. Only the largest one "
          "has moved the output.", cropped(spread_in)),
         ("dy is left out", "It counts how often a pixel is the largest of a window. Each time it gets the dy of that "
          "window.", lambda dy, *others: max_pool_backward(np.ones_like(dy), *others)),
@@ -181,7 +181,8 @@ AVG_POOL2D = Exercise(
          lambda right, x, K, S, P: right * K**2 / pixels_of_the_picture(x.shape, K, S, P)),
         ("the mean of all channels", known.across_channels("mean", "mean"),
          lambda right: np.broadcast_to(right.mean(axis=3, keepdims=True), right.shape)),
-        ("the largest", "It is the largest number of each window, as in 10.1. Here the mean is asked for.", max_pool),
+        ("the largest", "It is the largest number of each window, as in 10.1. The exercise asks for the mean.",
+         max_pool),
         ("the padding is -inf", "The padding is -inf, as for the maximum, and so is every mean that contains it. For "
          "the mean it is 0.",
          lambda right, x, K, S, P: np.where(pixels_of_the_picture(x.shape, K, S, P) < K**2, -np.inf, right)),
@@ -214,15 +215,15 @@ AVG_POOL2D_BACKWARD = Exercise(
              picture([1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4])),
     cases=dy_and_shape,
     mistakes=[
-        ("not divided", "Every pixel gets all of dy. A pixel is one of K · K in a mean, and moves it by a share of 1 / "
-         "K².", cropped(spread, whole=True)),
+        ("not divided", "Every pixel gets all of dy. A pixel is one of K · K in a mean, and moves it by 1 / K² of "
+         "itself.", cropped(spread, whole=True)),
         ("divided by K", known.divided_by("dy", "K", "the number of pixels in a window, K · K"),
          lambda right, K: right * K),
         ("the padding does not count", "At the edges dy is divided by the pixels inside the picture. Padding counts as "
          "zeros in the mean: K · K.",
          cropped(lambda dy, shape, K, S, P: spread(dy * K**2 / pixels_of_the_picture(shape, K, S, P), shape, K, S, P))),
         ("only the first pixel gets it", "The first pixel of each window gets everything. All pixels of a window have "
-         "moved its mean by the same share.", cropped(spread_to_first)),
+         "moved its mean by the same amount.", cropped(spread_to_first)),
         (*LAST_WINDOW, cropped(spread, overwrite=True)),
         ("the stride is ignored", known.stride(), cropped(spread, step=1)),
         *framed(spread),

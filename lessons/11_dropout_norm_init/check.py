@@ -39,9 +39,10 @@ HE_STD = Exercise(
          std(fan_in, lambda count: 2 / count)),
         ("without the 2", "It is sqrt(1 / fan_in), right before a layer without ReLU. A ReLU drops half of the square; "
          "the 2 makes up for it.", std(fan_in, lambda count: np.sqrt(1 / count))),
-        ("the outputs are counted", "It is sqrt(2 / number of outputs). What adds up in one output are its inputs.",
+        ("the outputs are counted", "It is sqrt(2 / number of outputs). An output is a sum over its inputs: count "
+         "those.",
          std(fan_out)),
-        ("the channels out are counted", "It is sqrt(2 / last size). What adds up in one output are its inputs.",
+        ("the channels out are counted", "It is sqrt(2 / last size). An output is a sum over its inputs: count those.",
          std(lambda shape: shape[-1])),
         ("the first size is taken", "It is sqrt(2 / shape[0]), for a convolution the kernel's height. An output sees K "
          "· K · C numbers.", std(lambda shape: shape[0])),
@@ -235,19 +236,19 @@ DROPOUT = Exercise(
         ("x is in the gradient", "dx is dy times y. y is x times the mask, so the slope is the mask alone.",
          lambda right, x: right * x),
     ], ("y", "dx"): [
-        ("what equals drop is dropped", "An element whose noise is exactly drop was dropped. Those are dropped whose "
-         "noise is less than drop: noise >= drop is kept.",
+        ("what equals drop is dropped", "An element whose noise is exactly drop was dropped. Only those whose noise "
+         "is less than drop are dropped: noise >= drop is kept.",
          lambda x, dy, noise, drop: tuple(a * (noise > drop) / (1 - drop) for a in (x, dy))),
         ("not divided by what is kept", "It is not divided by 1 - drop, and is smaller on average than before: divide "
-         "what is kept by the share that is kept.", masked(lambda kept, drop: kept)),
-        ("divided by drop", "What is kept was divided by drop. The share that is kept is 1 - drop.",
+         "what is kept by the fraction that is kept.", masked(lambda kept, drop: kept)),
+        ("divided by drop", "What is kept was divided by drop. The fraction that is kept is 1 - drop.",
          masked(lambda kept, drop: kept / drop)),
         ("multiplied instead of divided", "What is kept was multiplied by 1 - drop. Fewer elements are left, so each "
          "has to be larger: divide.", masked(lambda kept, drop: kept * (1 - drop))),
         ("kept and dropped changed places", "What should be dropped is kept, and the other way round. An element is "
          "dropped where its noise is less than drop.", masked(lambda kept, drop: ~kept / (1 - drop))),
         ("kept and dropped changed places, and drop for 1 - drop", "An element was kept where its noise is less than "
-         "drop, and divided by drop. drop is the probability to be dropped, not to be kept.",
+         "drop, and divided by drop. drop is the probability of being dropped, not of being kept.",
          masked(lambda kept, drop: ~kept / drop)),
         ("everything is kept and divided", "Nothing was dropped, and everything divided by 1 - drop.",
          masked(lambda kept, drop: np.ones(kept.shape) / (1 - drop))),

@@ -242,7 +242,7 @@ def learns_a_handful(module):
     optimizer = minicap.Adam(net.named_parameters(), lr=0.02)
     seen = [float(module.training_step(net, loss, optimizer, x, targets)) for _ in range(16)]
     if not seen[-1] < 0.3:
-        return ("ten pictures should be learned by heart in 16 steps, whatever their labels are. The loss began at "
+        return ("ten pictures should be memorised in 16 steps, whatever their labels are. The loss began at "
                 f"{seen[0]:.2f} and is still {seen[-1]:.2f}")
 
 

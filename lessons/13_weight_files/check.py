@@ -70,8 +70,8 @@ READ_HEADER = Exercise(
     ], "tensors": [
         ("__metadata__ is kept", "The dictionary still has \"__metadata__\", which holds notes and no tensor: remove "
          "it.", lambda data: parse(data, without=())[1]),
-        ("only the names", "These are the names alone. Asked for is the whole dictionary: each name with what the JSON "
-         "says of it.", lambda right: list(right)),
+        ("only the names", "These are the names alone. The exercise asks for the whole dictionary: each name with "
+         "what the JSON says of it.", lambda right: list(right)),
     ]})
 
 
@@ -193,8 +193,8 @@ def imports(module, pickles):
     finally:
         ran = os.environ.pop(FLAG, None)
     if ran:
-        raise RuntimeError("imports_of has run the pickle, and the pickle did what it liked: it has set an environment "
-                           "variable. Look at it with pickletools.genops, which only reads")
+        raise RuntimeError("imports_of has run the pickle, and the pickle did what it wanted: it has set an "
+                           "environment variable. Look at it with pickletools.genops, which only reads")
     return [list(names) if isinstance(names, (tuple, list)) else names for names in found]
 
 
@@ -204,9 +204,9 @@ IMPORTS_OF = Exercise(
              [["collections.OrderedDict"], []]),
     cases=lambda rng: ([program(rng) for _ in range(3)],), call=imports,
     mistakes=[
-        ("every name as often as it comes", "Some names are in the list more than once. Each is asked for once.",
+        ("every name as often as it comes", "Some names are in the list more than once. List each of them once.",
          each(all_names)),
-        ("in alphabetical order", "The names are sorted. They are asked for in the order in which they first come.",
+        ("in alphabetical order", "The names are sorted. List them in the order in which they first appear.",
          each(lambda data: sorted(names_in(data)))),
         ("a space instead of a dot", "Module and name are still separated by a space: \"os.system\".",
          each(names_in, join=str)),

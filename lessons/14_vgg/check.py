@@ -77,8 +77,8 @@ CONV_FROM_TORCH = Exercise(
          "kw are swapped: upright edges would look flat.", lambda W: W.T),
         ("C and F changed places", "It is (K, K, F, C). Outputs come last, as H does in y = x W. Where C = F, as "
          "mostly in VGG, no shape would tell.", lambda W: W.transpose(2, 3, 0, 1)),
-        ("the window is turned round", "Rows and columns of the window are reversed. Networks do not turn their "
-         "kernels round, neither here nor in PyTorch.", lambda W: W[:, :, ::-1, ::-1].transpose(2, 3, 1, 0)),
+        ("the window is turned round", "Rows and columns of the window are reversed. Networks do not flip their "
+         "kernels, neither here nor in PyTorch.", lambda W: W[:, :, ::-1, ::-1].transpose(2, 3, 1, 0)),
         ("only F moved", "F is last now, and C is still in front: (C, K, K, F). All four axes have to move.",
          lambda W: W.transpose(1, 2, 3, 0)),
     ])

@@ -294,8 +294,8 @@ DEPTHWISE_CONV2D_BACKWARD = Exercise(
          "((top, bottom), (left, right)).", cropped(lambda padding: padding[1][0], lambda padding: padding[0][0])),
         ("windows overwrite each other", known.overwritten("In dx only the last window of each pixel is left"),
          cropped(overwrite=True)),
-        ("the kernel is turned round in dx", "In dx the kernel is turned round. Here the pixels of a window get the "
-         "weights they were multiplied by: W as it is. (It is turned when a pixel collects from the outputs around "
+        ("the kernel is turned round in dx", "In dx the kernel is flipped. Here the pixels of a window get the "
+         "weights they were multiplied by: W as it is. (It is flipped when a pixel gathers from the outputs around "
          "it.)", cropped(part=lambda dy, W, window: W[::-1, ::-1] * dy)),
         ("the kernel is transposed in dx", known.kernel_transposed(),
          cropped(part=lambda dy, W, window: W.transpose(1, 0, 2) * dy)),

@@ -8,7 +8,7 @@ from minicap.conv import output_size, pad  # lesson 7's; pad takes ((top, bottom
 def same_padding(H, K, S=1):
     """(before, after): the padding with which H pixels get ⌈H / S⌉ windows of K pixels, S apart, as in TensorFlow.
 
-    Where it does not divide evenly, the pixel left over goes behind. Where no padding is needed, (0, 0).
+    If the padding is odd, the extra pixel comes at the end. If no padding is needed, it is (0, 0).
 
         same_padding(6, 3, 1) is (1, 1)
         same_padding(6, 3, 2) is (0, 1): three windows, 2 apart, need 2 + 2 + 3 = 7 pixels, and there are 6
@@ -51,7 +51,7 @@ def depthwise_conv2d_backward(dy, x, W, S, padding):
 
 
 def fold_batch_norm(W, b, gamma, beta, mean, var, eps):
-    """The convolution that does in one step what a convolution and the batch norm behind it do at inference.
+    """The convolution that does in one step what a convolution and the batch norm after it do at inference.
 
     W: (K, K, C, F) and b: (F,), or (K, K, C) and (C,) of a depthwise convolution: channels of the output are last in
     both. gamma, beta, mean, var: one number for each of these channels; eps: a number. Returns the new (W, b).

@@ -114,8 +114,8 @@ CACHE_KEY = Exercise(
          "them: keep the list's order, no set.", lambda: [IMAGES[2]]),
         ("names run into each other", "\"10.jpg\", \"1.jpg\" and \"10.jp\", \"g1.jpg\" have the same key: names were "
          "joined without a separator. Use json.dumps.", lambda: [IMAGES[3]]),
-        ("names are joined by a comma", "The two pictures \"a.jpg\", \"b.jpg\" and the one picture \"a.jpg,b.jpg\" "
-         "have the same key: what stands between the names may stand in a name, too. Use json.dumps.",
+        ("names are joined by a comma", 'The two pictures "a.jpg", "b.jpg" and the one picture "a.jpg,b.jpg" have the '
+         'same key: what separates the names may occur in a name, too. Use json.dumps.',
          lambda: [IMAGES[4]]),
         ("the key is always the same", "Whatever changes, the key does not.",
          lambda: ["the layer", *SETTINGS, *IMAGES, *WEIGHTS]),
@@ -124,8 +124,8 @@ CACHE_KEY = Exercise(
          "contents, not its name.", lambda: [HARMLESS[0]]),
         ("the order of the settings counts", "The same preprocessing in another order has another key: json.dumps(..., "
          "sort_keys=True), or sorted(d.items()).", lambda: [HARMLESS[1]]),
-        ("the built-in hash", "hash() of a text is another number whenever Python starts. hashlib.sha256 always gives "
-         "the same. (And sort the settings.)", (lambda: [HARMLESS[3]], lambda: [HARMLESS[1], HARMLESS[3]])),
+        ("the built-in hash", "hash() of a text is a different number each time Python starts. hashlib.sha256 always "
+         "gives the same. (And sort the settings.)", (lambda: [HARMLESS[3]], lambda: [HARMLESS[1], HARMLESS[3]])),
         ("it changes by itself", "Two calls with the same arguments give two keys. Is there a time, a random number or "
          "id() in it?", lambda: [*HARMLESS]),
     ]})
@@ -297,8 +297,8 @@ WRITE_WHOLE = Exercise(
         ("the failure is swallowed", "Something failed, and the caller is not told. After cleaning up, a bare `raise` "
          "passes the exception on.", happening(whole, quiet=True)),
     ], OUTCOMES[6]: [
-        ("Ctrl-C leaves the temporary file", "After Ctrl-C the temporary file is still there. KeyboardInterrupt is no "
-         "Exception: `except BaseException:`, or a `finally`, cleans up after it as well.",
+        ("Ctrl-C leaves the temporary file", "After Ctrl-C the temporary file is still there. KeyboardInterrupt is "
+         "not an Exception: `except BaseException:`, or a `finally`, cleans up after it as well.",
          happening(whole, caught=Exception)),
     ], OUTCOMES[7]: [
         ("the temporary file is in another folder", "The temporary file is in another folder, which may be on another "
@@ -394,11 +394,12 @@ FEATURES_OF = Exercise(
          "batch may hold several captions of it: a row for each name.",
          (partial(features, change=np.unique),
           lambda array, row_of, names: features(array, row_of, dict.fromkeys(names)))),
-        ("the first rows of the file", "These are the first rows of the file, whatever the names: row_of says where "
-         "each picture stands.", partial(features, change=lambda rows: slice(len(rows)))),
-        ("the place in row_of instead of its value", "The place of a name in the dict is not its row: row_of[name].",
+        ("the first rows of the file", "These are the first rows of the file, whatever the names: row_of says which "
+         "row each picture has.", partial(features, change=lambda rows: slice(len(rows)))),
+        ("the place in row_of instead of its value", "The position of a name in the dict is not its row: row_of[name].",
          lambda array, row_of, names: features(array, {name: place for place, name in enumerate(row_of)}, names)),
-        ("all pictures are returned", "The whole file is returned. Asked for is one row for each of the names.",
+        ("all pictures are returned", "The whole file is returned. The exercise asks for one row for each of the "
+         "names.",
          lambda array: array.astype(np.float32)),
     ], "their type": [
         ("still float16", "The features are float16, as on the disk: too few digits to compute with, and slow. "

@@ -132,8 +132,8 @@ def batch_from(module, captions, vocabulary):
     if isinstance(answer, (tuple, list)) and len(answer) == 3:
         for name, array in zip(("tokens", "targets"), answer, strict=False):
             if isinstance(array, np.ndarray) and array.dtype.kind == "f":
-                raise TypeError(f"{name} holds {array.dtype} numbers. They are places in a list, whole numbers: make "
-                                "the array with np.full((N, T), PAD) or np.zeros((N, T), int)")
+                raise TypeError(f"{name} holds {array.dtype} numbers. They are positions in a list, whole numbers: "
+                                "make the array with np.full((N, T), PAD) or np.zeros((N, T), int)")
     return answer
 
 
@@ -169,8 +169,9 @@ MAKE_BATCH = Exercise(
          partial(batch_of, end=False)),
         ("an unknown word is <pad>", PAD_FOR_UNK, partial(batch_of, unknown=PAD)),
     ], "mask": [
-        ("the mask leaves out <end>", "The mask ends one place too early. <end> has to be learned as well, or captions "
-         "do not stop.", lambda right, captions, vocabulary: right & (batch_of(captions, vocabulary)[1] != END)),
+        ("the mask leaves out <end>", "The mask ends one position too early. <end> has to be learned as well, or "
+         "captions do not stop.",
+         lambda right, captions, vocabulary: right & (batch_of(captions, vocabulary)[1] != END)),
         ("the mask is upside down", known.mask_upside_down(), lambda right: ~right),
         ("the mask is True everywhere", "The mask is True at the padding, too. Nothing counts there: False.",
          lambda right: np.ones_like(right)),
@@ -230,27 +231,29 @@ EMBEDDING_BACKWARD = gradient_exercise(
     cases=words_table_dy, call=lambda module, words, W, dy: module.embedding_backward(dy, words, len(W)),
     learns=learns_which_word_follows,
     mistakes=[
-        ("a repeated word keeps one gradient", "A repeated word has only the gradient of its last place. `dW[words] += "
-         "dy` reads all rows, adds, then writes each once. Add place by place: a loop, or np.add.at.",
+        ("a repeated word keeps one gradient", "A repeated word has only the gradient of its last position. "
+         "`dW[words] += dy` reads all rows, adds, then writes each once. Add position by position: a loop, or "
+         "np.add.at.",
          lost_in(lambda words: [(slice(None), slice(None))])),
-        ("a word repeated in a caption keeps one gradient", "A word twice in one caption has only its last place's "
-         "gradient: `dW[words[n]] += dy[n]` writes each row once. Go place by place, or use np.add.at.",
+        ("a word repeated in a caption keeps one gradient", "A word twice in one caption has only its last position's "
+         "gradient: `dW[words[n]] += dy[n]` writes each row once. Go position by position, or use np.add.at.",
          lost_in(lambda words: range(len(words)))),
         ("a word repeated at one step keeps one gradient", "Of captions with the same word at one step only the last "
-         "counts: `dW[words[:, t]] += dy[:, t]` writes each row once. Go place by place, or use np.add.at.",
+         "counts: `dW[words[:, t]] += dy[:, t]` writes each row once. Go position by position, or use np.add.at.",
          lost_in(lambda words: [(slice(None), t) for t in range(words.shape[1])])),
         ("a mean over a word's places", known.mean("Each row", "the word's places"), mean_of_places),
         ("divided by the number of places", "Everything is divided by N · T. What a mean divides by is in the loss, "
          "and came with dy.", lambda right, words: right / words.size),
-        ("the row of <pad> is left out", "Row 0 got nothing. Padding is up to the mask, where dy is 0 already. The "
-         "table treats all words alike.", lambda right: np.where(np.arange(len(right))[:, None] == 0, 0, right)),
+        ("the row of <pad> is left out", "Row 0 got nothing. Padding is the business of the mask, where dy is 0 "
+         "already. The table treats all words alike.",
+         lambda right: np.where(np.arange(len(right))[:, None] == 0, 0, right)),
         ("no rows for words that do not occur", "The words at the end of the vocabulary that do not occur in this "
          "batch have no row. W has V rows, whatever words are in the batch: np.zeros((V, E)).",
          lambda right, words: right[:words.max() + 1]),
-        ("every row has the sum of everything", "All V rows are the sum over all places. A row was only read at the "
-         "places of its own word.", lambda W, dy: np.broadcast_to(dy.sum(axis=(0, 1)), W.shape)),
-        ("dy is returned", "It is dy. The gradient has the shape of W, a row for each of V words, not for each place "
-         "of the batch.", lambda dy: dy),
+        ("every row has the sum of everything", "All V rows are the sum over all positions. A row was only read where "
+         "its own word is.", lambda W, dy: np.broadcast_to(dy.sum(axis=(0, 1)), W.shape)),
+        ("dy is returned", "It is dy. The gradient has the shape of W, a row for each of V words, not for each "
+         "position in the batch.", lambda dy: dy),
     ])
 
 
@@ -289,8 +292,8 @@ MASKED_MEAN = Exercise(
          lambda mask: mask / mask.size),
         ("dlosses divided by the number of captions", known.divided_by("dlosses", "N", "mask.sum(), as the mean is"),
          lambda mask: mask / len(mask)),
-        ("dlosses is the mask", "dlosses is the mask, the gradient of the sum. A mean passes on the share 1 / "
-         "mask.sum().", lambda mask: mask * 1.0),
+        ("dlosses is the mask", "dlosses is the mask, the gradient of the sum. A mean passes on 1 / mask.sum().",
+         lambda mask: mask * 1.0),
         ("the loss instead of its gradient", "dlosses holds the losses. The mean is a sum of losses times 1 / "
          "mask.sum(): that factor is the gradient.", lambda right, losses: losses * right),
     ]})

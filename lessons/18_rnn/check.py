@@ -207,8 +207,8 @@ RNN_BACKWARD = gradient_exercise(
          "step on the way back.", last_dy_alone),
         ("dy arrives a step late", "dy[:, t] was added after going back through step t. Add it to dh first.",
          partial(gradients, late=1)),
-        ("the gradient goes forward in time", "The loop runs from the first step to the last. Going back begins at the "
-         "last: for t in reversed(range(T)).", forwards_in_time),
+        ("the gradient goes forward in time", "The loop runs from the first step to the last. The way back begins at "
+         "the last: for t in reversed(range(T)).", forwards_in_time),
         ("dx in the opposite order", "dx is in the order in which it was found, the last step first. Write each into "
          "dx[:, t].", lambda right: right[:, ::-1]),
         ("time comes first", known.time_first("(T, N, D)", "np.stack(..., axis=1), or dx[:, t] = ..."),

@@ -79,11 +79,11 @@ LSTM_STEP = Exercise(
          "has it already.", lambda x, h, c, W, U, b: run(x, h, c, W, U, b + np.repeat([0, 1, 0, 0], len(b) // 4)).h2),
         ("a sigmoid for the candidate", "All four blocks went through the sigmoid. The candidate g has to be able to "
          "lower the memory, too: tanh.", of_step(lambda s: shown(s.f * s.c + s.i * sigmoid(s.parts["g"]), s))),
-        ("tanh for the gates", "All four blocks went through tanh. A gate is a share, between 0 and 1: i, f and o go "
-         "through the sigmoid.",
+        ("tanh for the gates", "All four blocks went through tanh. A gate is a fraction, between 0 and 1: i, f and o "
+         "go through the sigmoid.",
          of_step(lambda s: np.tanh(s.parts["o"]) * np.tanh(np.tanh(s.parts["f"]) * s.c + np.tanh(s.parts["i"]) * s.g))),
-        ("the gates without a sigmoid", "i, f and o were used as they are in z. A gate is a share, between 0 and 1: "
-         "sigmoid.", of_step(lambda s: s.parts["o"] * np.tanh(s.parts["f"] * s.c + s.parts["i"] * s.g))),
+        ("the gates without a sigmoid", "i, f and o were used as they are in z. A gate is a fraction, between 0 and "
+         "1: sigmoid.", of_step(lambda s: s.parts["o"] * np.tanh(s.parts["f"] * s.c + s.parts["i"] * s.g))),
         ("the candidate without tanh", "g was used as it is in z. It has to go through tanh.",
          of_step(lambda s: shown(s.f * s.c + s.i * s.parts["g"], s))),
         ("no tanh on the way out", "h' is o c'. The memory can be of any size; tanh brings it between -1 and 1: o "
@@ -99,7 +99,8 @@ LSTM_STEP = Exercise(
          of_step(lambda s: shown(s.i * s.g, s))),
         ("1 - f for the input gate", "c' is f c + (1 - f) g, as in a GRU. An LSTM has a gate of its own for writing, "
          "i.", of_step(lambda s: shown(s.f * s.c + (1 - s.f) * s.g, s))),
-        ("the forget gate upside down", "c' is (1 - f) c + i g. In spite of its name f is the share that is kept: f c.",
+        ("the forget gate upside down", "c' is (1 - f) c + i g. In spite of its name, f is the fraction that is kept: "
+         "f c.",
          of_step(lambda s: shown((1 - s.f) * s.c + s.i * s.g, s))),
         ("h in place of c", "c' is f h + i g. What is kept is the memory c; the state h is only read, in h U.",
          of_step(lambda s: shown(s.f * s.h + s.i * s.g, s))),
@@ -176,8 +177,8 @@ FACTORS = {  # for one gate or the old memory: name, sentence, (s, dh, dc, the g
          "c', and so is its gradient on the way back.", lambda s, dh, dc, all_dc: all_dc),
         ("dc without the road through h'", "dc is f times the dc that came in. Both ways back lead to the old memory: "
          "f times their sum.", lambda s, dh, dc, all_dc: dc * s.f),
-        ("dc is handed back as it came", "dc is what came in, dL/dc'. Asked for is that of the memory before the step: "
-         "f times the gradient of c'.", lambda s, dh, dc, all_dc: dc),
+        ("dc is handed back as it came", "dc is what came in, dL/dc'. The exercise asks for that of the memory before "
+         "the step: f times the gradient of c'.", lambda s, dh, dc, all_dc: dc),
         ("dc has kept what came in", "dc is what came in, plus f times the gradient of c'. The old memory goes into c' "
          "only through f.", lambda s, dh, dc, all_dc: dc + all_dc * s.f)],
 }

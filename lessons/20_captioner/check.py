@@ -111,8 +111,9 @@ LOG_FREQUENCIES = Exercise(
     mistakes=[
         ("padding is counted", "PAD was counted as if it were a target. Only the first lengths[n] targets of row n are "
          "real.", lambda *inputs: logs(counts_of(*inputs, every=True))),
-        ("padding is in the total", "Every share is too small: the counts were divided by N · T, padding included. "
-         "Divide by Σ lengths.", lambda targets, lengths, V: frequencies(targets, lengths, V, total=targets.size)),
+        ("padding is in the total", "Every frequency is too small: the counts were divided by N · T, padding "
+         "included. Divide by Σ lengths.",
+         lambda targets, lengths, V: frequencies(targets, lengths, V, total=targets.size)),
         ("the total is V",
          known.divided_by("Every count", "the size of the vocabulary", "the number of real targets, Σ lengths"),
          lambda targets, lengths, V: frequencies(targets, lengths, V, total=V)),
@@ -122,8 +123,8 @@ LOG_FREQUENCIES = Exercise(
          "is nan: put NEVER there.", partial(frequencies, never=-np.inf)),
         ("never means 0", "A word that is never a target has 0, the log of 1: it would be the most probable of all. "
          "Put NEVER there.", partial(frequencies, never=0)),
-        ("the log of the counts", "It is the log of the counts. Divide them by their sum: NEVER is meant beside "
-         "probabilities. (For the softmax alone it would make no difference.)", partial(frequencies, total=1)),
+        ("the log of the counts", "It is the log of the counts. Divide them by their sum: NEVER is meant to stand "
+         "beside probabilities. (For the softmax alone it would make no difference.)", partial(frequencies, total=1)),
         ("no logarithm",
          known.no_logarithm("These are the shares", "The bias is added to logits, and logits are logarithms"),
          (lambda *inputs: counts_of(*inputs) / counts_of(*inputs).sum(),
@@ -295,7 +296,7 @@ def overfits(module):
         for parameter in parameters_of(model).values():
             parameter.grad = None
     if not losses[-1] < 0.1:
-        return (f"eight captions were not learned by heart in 60 steps: the loss went from {losses[0]:.2f} to "
+        return (f"eight captions were not memorised in 60 steps: the loss went from {losses[0]:.2f} to "
                 f"{losses[-1]:.2f}, and 0.1 is easily reached.")
     return None
 
@@ -334,8 +335,8 @@ TRAINING_STEP = Exercise(
         ("the image got everything's gradient", "The encoder got the sum over all steps. The image was read once, in "
          "step 0: dx[:, 0].", with_step(of_image=lambda dx: dx.sum(axis=1))),
     ], GIVES: [
-        ("no gradient arrives", "This parameter has no gradient. Did its layer's backward run, with the gradient that "
-         "the layer behind it returned, and not with zeros?", lambda right: np.zeros_like(right)),
+        ("no gradient arrives", "This parameter has no gradient. Did its layer's backward run, and with the gradient "
+         "that the next layer returned, not with zeros?", lambda right: np.zeros_like(right)),
     ]})
 
 EXERCISES = (TEACHER_FORCING, LOG_FREQUENCIES, MASKED_LOSS, TRAINING_STEP)

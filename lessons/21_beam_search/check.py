@@ -127,8 +127,8 @@ GREEDY = Exercise(
         ("one call too many", "step is called max_length + 1 times. `for _ in range(max_length)` makes max_length "
          "calls.", every(greedy, early=-1)),
     ], "words of call": [
-        ("END is among the words", "The words still hold END, which is no word of the caption: leave the loop before "
-         "it is appended.", every(greedy, keep_end=True)),
+        ("END is among the words", "The words still hold END, which is not a word of the caption: leave the loop "
+         "before it is appended.", every(greedy, keep_end=True)),
         ("the last word is cut off", "The last word is missing, also where it is not END: a caption that was cut ends "
          "with a word.", (last_cut_off(greedy), last_cut_off(greedy, keep_end=True))),
         ("START is among the words", "The words begin with START, which the model reads first and never predicts.",
@@ -156,30 +156,31 @@ BEST_CONTINUATIONS = Exercise(
     cases=lambda rng: (-4 * rng.random(6), -4 * rng.random((6, 25)), 11),
     mistakes={"sums": [
         ("the sums of the beginnings are forgotten", "These are the largest log p alone. Compare sums[b] + log_p[b, "
-         "w], or every turn forgets those before it.", lambda log_p, k: -np.sort(-log_p.ravel())[:k]),
+         "w], or every step forgets those before it.", lambda log_p, k: -np.sort(-log_p.ravel())[:k]),
         ("multiplied instead of added", "The sums are multiplied by log p. Probabilities are multiplied; their "
          "logarithms are added.", lambda sums, log_p, k: -np.sort(-(sums[:, None] * log_p).ravel())[:k]),
-        ("the worst are taken", "These are the k least probable ways. argsort puts the smallest first: sort by the "
-         "negative sums.", lambda sums, log_p, k: np.sort((sums[:, None] + log_p).ravel())[:k]),
-        ("one way for each beginning", "This is the best word after each beginning, one for each. All B · V ways "
-         "compete with each other: a good beginning may have several of them, a poor one none.",
+        ("the worst are taken", "These are the k least probable continuations. argsort puts the smallest first: sort "
+         "by the negative sums.", lambda sums, log_p, k: np.sort((sums[:, None] + log_p).ravel())[:k]),
+        ("one way for each beginning", "This is the best word after each hypothesis, one for each. All B · V "
+         "continuations compete with each other: a good hypothesis may keep several of them, a poor one none.",
          (lambda sums, log_p: sums + log_p.max(axis=1), lambda sums, log_p: -np.sort(-(sums + log_p.max(axis=1))))),
-        ("the best of each beginning apart", "It sorted every row for itself. All B · V ways compete with each other: "
-         "make one row of them (ravel), then sort.",
+        ("the best of each beginning apart", "It sorted each row by itself. All B · V continuations compete with each "
+         "other: flatten them (ravel), then sort.",
          lambda sums, log_p, k: -np.sort(-(sums[:, None] + log_p), axis=1)[:, :k]),
         ("not in order", "These are the k best, but not the best first: sort them by their sum, the largest in front.",
          [partial(best_continuations, order=order) for order in ORDERS]),
     ], "parents": [
-        ("parents and words changed places", "parents and words are swapped. In the long row each beginning has V "
-         "ways: position // V is the parent, % V the word.",
+        ("parents and words changed places", "parents and words are swapped. In the flat array each hypothesis has V "
+         "continuations: position // V is the parent, % V the word.",
          partial(best_continuations, divide=lambda best, V: np.divmod(best, V)[::-1])),
-        ("divided by the number of beginnings", "The position in the long row was divided by B. Each beginning has V "
-         "places in it: position // V.",
+        ("divided by the number of beginnings", "The position in the flat array was divided by B. Each hypothesis has "
+         "V entries in it: position // V.",
          lambda sums, log_p, k: best_continuations(sums, log_p, k, divide=lambda best, V: np.divmod(best, len(sums)))),
-        ("parents are positions", "parents are positions in the long row of all B · V ways. position // V is the "
-         "beginning.", partial(best_continuations, divide=lambda best, V: (best, best))),
+        ("parents are positions", "parents are positions in the flat array of all B · V continuations. position // V "
+         "is the hypothesis.", partial(best_continuations, divide=lambda best, V: (best, best))),
     ], "words": [
-        ("words are positions", "words are positions in the long row of all B · V ways. position % V is the word.",
+        ("words are positions", "words are positions in the flat array of all B · V continuations. position % V is "
+         "the word.",
          partial(best_continuations, divide=lambda best, V: (best, best))),
     ]})
 
@@ -316,7 +317,7 @@ def nothing_ends(module):
         return (f"when no caption has ended after max_length turns, it stops with {type(error).__name__}: {error}. "
                 "What is cut counts as finished, as it is.")
     if [int(word) for word in words] != [4, 4, 4]:
-        return (f"when no caption has ended after max_length = 3 turns, it gives {words!r}. What is cut counts as "
+        return (f"when no caption has ended after max_length = 3 steps, it gives {words!r}. What is cut counts as "
                 "finished, as it is: right is [4, 4, 4].")
     return None
 
@@ -334,29 +335,29 @@ BEAM_SEARCH = Exercise(
         ("only the first array of the state moves", "Only state[0] is that of the parents. The state is a tuple of "
          "arrays, h and c of an LSTM: array[parents] for each of them.", every(beam_search_in_B_rows, move_state=1)),
         ("the states of the wrong rows go on", "When a caption ends, the states of the others get into other rows. "
-         "Take the parents of the rows that go on, parents[onward], and not the first ones.",
+         "Take the parents of the rows that continue, parents[onward], and not the first ones.",
          every(beam_search, shifted=True)),
         ("all rows begin alike", "All B rows begin with sum 0, so they all find the same word: greedy search at B "
          "times the cost. Begin with one row (or give the others the sum -inf).",
          every(beam_search_in_B_rows, others=0.0)),
-        ("it goes on after END", "Captions that ended went on. Nothing follows END: put them aside, and go on with the "
-         "others.", every(beam_search, goes_on=True)),
-        ("one turn too many", "It makes max_length + 1 turns. `for _ in range(max_length)` makes max_length.",
+        ("it goes on after END", "Captions that had ended went on. Nothing follows END: set them aside, and continue "
+         "the others.", every(beam_search, goes_on=True)),
+        ("one turn too many", "It makes max_length + 1 steps. `for _ in range(max_length)` makes max_length.",
          lambda problems: arranged([beam_search(step, state, B, max_length + 1, alpha)
                                     for step, state, B, max_length, alpha in problems])),
         ("the first to end wins", "It stops as soon as a caption ends. Others may still get a higher score: keep the "
          "one that ended and go on.", every(beam_search, first_end=True)),
-        ("the beam shrinks", "Every caption that ended reduced the beam. (Some programs do that.) Here it is B ways in "
-         "every turn.", every(beam_search, shrinks=True)),
-        ("cut captions are forgotten", "Captions not ended after max_length turns are missing among the finished ones. "
-         "They count, as they are.", every(beam_search, cut=False)),
-        ("START counts as a word", "The lists given to best_caption still begin with START, so every length is one too "
-         "many. START is no word.", every(beam_search, start_counts=True)),
+        ("the beam shrinks", "Every caption that ended reduced the beam. (Some programs do that.) Here it is B "
+         "continuations in every step.", every(beam_search, shrinks=True)),
+        ("cut captions are forgotten", "Captions not ended after max_length steps are missing among the finished "
+         "ones. They count, as they are.", every(beam_search, cut=False)),
+        ("START counts as a word", "The lists given to best_caption still begin with START, so every length is one "
+         "too many. START is not one of them.", every(beam_search, start_counts=True)),
         ("alpha is not used",
          known.not_used("alpha", "The finished captions were compared by their plain sums: pass alpha to best_caption"),
          every(beam_search, use_alpha=False)),
-        ("two beginnings share one list", "The words of two captions are in one list. When two ways come from the same "
-         "parent, `captions[parent].append(word)` writes into the same list twice: `captions[parent] + [word]`.",
+        ("two beginnings share one list", "The words of two captions are in one list. When two continuations have the "
+         "same parent, `captions[parent].append(word)` writes into the same list twice: `captions[parent] + [word]`.",
          [every(beam_search, shared=shared) for shared in itertools.product((False, True), repeat=3)]),
     ], "words of call": [
         ("the words are not their parents'", "The scores are right, and the words are those of other captions. Append "

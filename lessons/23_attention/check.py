@@ -64,15 +64,16 @@ ATTENTION_FORWARD = Exercise(
          "score.", alpha_of(lambda keys, query, v: (keys + query[:, None]) @ v)),
         ("tanh outside", "tanh is taken of the score. It belongs around key + query, before the product with v.",
          alpha_of(lambda keys, query, v: np.tanh((keys + query[:, None]) @ v))),
-        ("v is forgotten", "The numbers of tanh(key + query) were summed without v. v says what counts how much.",
+        ("v is forgotten", "The numbers of tanh(key + query) were summed without v. v says how much each of them "
+         "counts.",
          alpha_of(lambda keys, query, v: np.tanh(keys + query[:, None]).sum(axis=2))),
         ("a dot product", "The scores are key · query, the attention in transformers. Here it is v · tanh(key + "
          "query).", alpha_of(lambda keys, query, v: np.einsum("nla,na->nl", keys, query))),
-        ("softmax over the rows", "softmax ran over the rows. Each image's L shares have to sum to 1: axis 1, the "
+        ("softmax over the rows", "softmax ran over the rows. Each image's L weights have to sum to 1: axis 1, the "
          "last.", alpha_of(scores, lambda e: np.exp(e) / np.exp(e).sum(axis=0))),
-        ("softmax over everything", "The exponentials were divided by the sum of all. Each image's L shares have to "
+        ("softmax over everything", "The exponentials were divided by the sum of all. Each image's L weights have to "
          "sum to 1: axis 1, keepdims=True.", alpha_of(scores, lambda e: np.exp(e) / np.exp(e).sum())),
-        ("the scores are no shares", "alpha is the scores e. softmax makes positive shares with sum 1 of them.",
+        ("the scores are no shares", "alpha is the scores e. softmax makes of them positive weights that sum to 1.",
          alpha_of(scores, lambda e: e)),
         ("not divided by the sum", known.not_divided_by_sum("exp(e)"), alpha_of(scores, np.exp)),
         ("divided without exp", "The scores were divided by their sum. Scores may be negative; softmax takes exp of "
@@ -83,10 +84,10 @@ ATTENTION_FORWARD = Exercise(
         ("alpha is not used", "z is the mean or the sum of the regions. Each region has the weight alpha_i.",
          (z_of(lambda alpha, regions, keys: regions.mean(axis=1)),
           z_of(lambda alpha, regions, keys: regions.sum(axis=1)))),
-        ("only the best region", "z is the region with the largest share. That is hard attention, with no gradient; "
+        ("only the best region", "z is the region with the largest weight. That is hard attention, with no gradient; "
          "soft attention mixes all regions.",
          z_of(lambda alpha, regions, keys: regions[np.arange(len(regions)), alpha.argmax(axis=1)])),
-        ("a mean of the weighted regions", "z is a mean of the weighted regions. The shares sum to 1 already, so add "
+        ("a mean of the weighted regions", "z is a mean of the weighted regions. The weights sum to 1 already, so add "
          "up.", z_of(lambda alpha, regions, keys: mix(alpha, regions) / alpha.shape[1])),
         ("the keys are mixed", "z is made of the keys. They say how well a region fits; what is seen there is the "
          "region itself.", z_of(lambda alpha, regions, keys: mix(alpha, keys))),
@@ -118,8 +119,8 @@ SOFTMAX_BACKWARD = gradient_exercise(
          of_alpha(lambda d, a, mean: a * (d - (a * d).sum()))),
         ("summed over the rows", known.softmax_axis("alpha dalpha"),
          of_alpha(lambda d, a, mean: a * (d - (a * d).sum(axis=0)))),
-        ("not multiplied by alpha", "It is dalpha minus its weighted mean. Multiply by alpha_i: a share that is nearly "
-         "0 hardly moves.", of_alpha(lambda d, a, mean: d - mean)),
+        ("not multiplied by alpha", "It is dalpha minus its weighted mean. Multiply by alpha_i: a weight that is "
+         "nearly 0 hardly moves.", of_alpha(lambda d, a, mean: d - mean)),
         ("alpha is forgotten in front of the mean", "It is alpha · dalpha minus the weighted mean. alpha_i multiplies "
          "both: alpha · (dalpha - mean).", of_alpha(lambda d, a, mean: a * d - mean)),
         ("added instead of subtracted",
@@ -154,7 +155,7 @@ def dv_of(de, parts, axes="a"):
     return np.einsum(f"nl,nla->{axes}", de, parts)
 
 
-NO_SOFTMAX = "softmax was skipped", ("dalpha was taken for de. Between the shares and the scores there is a softmax: "
+NO_SOFTMAX = "softmax was skipped", ("dalpha was taken for de. Between the weights and the scores there is a softmax: "
                                      "softmax_backward(dalpha, alpha).")
 
 ATTENTION_BACKWARD = gradient_exercise(
@@ -220,9 +221,9 @@ DOUBLY_STOCHASTIC = Exercise(
     example=((np.array([[[1.0, 0], [0.5, 0.5]]]), 2.0), (0.5, np.array([[[1.0, -1], [1, -1]]]))),
     cases=lambda rng: (softmax(2 * rng.standard_normal((3, 4, 5))), float(rng.uniform(0.5, 2))),
     mistakes={"loss": [
-        ("summed over the regions", "The loss is 0: each word's shares sum to 1 over the regions anyway. Sum over the "
-         "words, axis 1.", lambda: 0.0),
-        ("a mean over the words", "The mean of a region's shares was compared with 1. It is their sum over the words.",
+        ("summed over the regions", "The loss is 0: each word's weights sum to 1 over the regions anyway. Sum over "
+         "the words, axis 1.", lambda: 0.0),
+        ("a mean over the words", "The mean of a region's weights was compared with 1. It is their sum over the words.",
          partial(doubly, missing=lambda a: 1 - a.mean(axis=1))),
         ("not divided by the words", "It is a sum over all captions. Divide by the number of words, N · T, as in the "
          "cross-entropy.", partial(doubly, divide=lambda N, T, L: 1)),
@@ -236,17 +237,17 @@ DOUBLY_STOCHASTIC = Exercise(
          partial(doubly, cost=lambda gap: gap)),
         ("the absolute value", "The gaps 1 - Σ_t were added as absolute values. It is their squares.",
          partial(doubly, cost=np.abs)),
-        ("every share is compared with 1", "Each share was compared with 1 by itself. First sum a region's shares over "
-         "the words, then compare.", partial(doubly, missing=lambda a: 1 - a)),
+        ("every share is compared with 1", "Each weight was compared with 1 by itself. First sum a region's weights "
+         "over the words, then compare.", partial(doubly, missing=lambda a: 1 - a)),
         ("the weight is forgotten", known.not_used("weight", "Multiply the loss by it"),
          lambda alphas: doubly(alphas, 1.0)),
     ], "dalphas": [
-        ("the wrong sign", "dalphas has the wrong sign. A region with less than its share (1 - Σ_t > 0) should get "
-         "more: its gradient is negative.", lambda right: -right),
+        ("the wrong sign", "dalphas has the wrong sign. A region with a sum below 1 (1 - Σ_t > 0) should get more: "
+         "its gradient is negative.", lambda right: -right),
         ("the 2 is forgotten", "dalphas is half of what it should be: the derivative of a square has a factor 2.",
          lambda right: right / 2),
-        ("not handed to every word", "dalphas has no axis for the words. Every word's share went into the sum, so each "
-         "gets the same gradient: (N, T, L).", lambda right: right[:, 0]),
+        ("not handed to every word", "dalphas has no axis for the words. Every word's weight went into the sum, so "
+         "each gets the same gradient: (N, T, L).", lambda right: right[:, 0]),
         ("shared out over the words", "dalphas is T times too small: the gradient of a sum was divided by its terms. "
          "Each of them gets all of it.", lambda right, alphas: right / alphas.shape[1]),
         ("not divided by the words", "dalphas lacks the division by the number of words, N · T, which the loss has.",

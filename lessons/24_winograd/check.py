@@ -87,12 +87,12 @@ WINOGRAD_ROW = Exercise(
     mistakes=[
         ("the kernel is turned round", "The kernel is back to front: w[0] meets the first of the three pixels.",
          lambda x, w: np.convolve(x, w, "valid")),
-        ("product m0 has the wrong sign", "The product with w[0] counts with the wrong sign. It is (x[0] - x[2]) w[0], "
-         "and is added.", from_products(-1, 1, 1, 1)),
+        ("product m0 has the wrong sign", "The product with w[0] has the wrong sign. It is (x[0] - x[2]) w[0], and is "
+         "added.", from_products(-1, 1, 1, 1)),
         ("product m2 has the wrong sign", "The product of the two differences has the wrong sign. It is (x[2] - x[1]) "
          "(w[0] - w[1] + w[2]) / 2, added in y[0].", from_products(1, 1, -1, 1)),
-        ("product m3 has the wrong sign", "The product with w[2] counts with the wrong sign. It is (x[1] - x[3]) w[2], "
-         "and is subtracted.", from_products(1, 1, 1, -1)),
+        ("product m3 has the wrong sign", "The product with w[2] has the wrong sign. It is (x[1] - x[3]) w[2], and is "
+         "subtracted.", from_products(1, 1, 1, -1)),
         ("the halves are missing", "The two products in the middle count twice: their sums of weights are divided by "
          "2.", from_products(1, 2, 2, 1)),
         ("only one of the halves", "One of the two products in the middle counts twice: both sums of three weights are "

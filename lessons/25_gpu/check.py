@@ -237,8 +237,8 @@ def arrays_and_numbers(rng):
             float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.1, 0.3)))
 
 
-BEYOND = ("A thread has written behind the last number. {}. On a GPU no error says so, and other data is overwritten. "
-          "Threads whose index is not below count have to return.")
+BEYOND = ("A thread has written beyond the last number. {}. On a GPU no error says so, and other data is overwritten. "
+          "Threads whose index is not below count must return at once.")
 
 ADAM_THREAD = Exercise(
     "25.3", "adam_thread", ("theta", "g", "m", "s"), partial(grid, adam),
@@ -376,25 +376,27 @@ BLOCK_SUM = Exercise(
          "and so on.", of_list(mine=lambda x, t, T: x[t:t + 1])),
         ("the last numbers are left out", "The numbers after the last full round are missing. N need not be a multiple "
          "of T: x[t::T].", of_list(mine=lambda x, t, T: x[t:len(x) // T * T:T])),
-        ("folded only once", "The results were folded once, and the first of what was left was returned. Fold until "
+        ("folded only once", "The results were reduced once, and the first of those left was returned. Go on until "
          "one is left.", of_list(fold=lambda sums: sums[0] + sums[len(sums) // 2])),
-        ("the first thread's result", "It is what thread 0 has before folding: add the results of the other threads.",
+        ("the first thread's result", "It is what thread 0 has before the results are reduced: add the results of the "
+         "other threads.",
          of_list(fold=lambda sums: sums[0])),
         ("each thread's first number twice", "The first number of each thread counts twice: a sum that begins with "
-         "x[t] goes on with x[t + T].", of_list(mine=lambda x, t, T: [x[t], *x[t::T]])),
+         "x[t] continues with x[t + T].", of_list(mine=lambda x, t, T: [x[t], *x[t::T]])),
     ], "the order of the additions": [
         ("all at once", "The sum is right, but added up by one loop or call. Each of T threads adds its own numbers, "
-         "then results are folded.", lambda: "all at once"),
-        ("the results from left to right", "Each thread has its sum, but these were added one after the other. Fold: "
-         "T/2 additions at once, then T/4, and so on.", lambda: "the results from left to right"),
+         "then the results are reduced.", lambda: "all at once"),
+        ("the results from left to right", "Each thread has its sum, but these were added one after the other. Reduce "
+         "them: T/2 additions at once, then T/4, and so on.", lambda: "the results from left to right"),
         ("runs of neighbours", "The sum is right, but each thread had a run of neighbours. Thread t has x[t], x[t + "
-         "T], ..., so that in each turn the threads read neighbours, which is fast.", lambda: "runs of neighbours"),
-        ("neighbours are folded", "The sum is right, but neighbours were added. Fold the second half onto the first, "
+         "T], ..., so that in each round the threads read neighbours, which is fast.", lambda: "runs of neighbours"),
+        ("neighbours are folded", "The sum is right, but neighbours were added. Add the second half to the first, "
          "results[t] + results[t + half], so that the first threads go on working.", lambda: "neighbours are folded"),
         ("folded like a sheet of paper", "The sum is right, but the last result was added to the first. Thread t takes "
          "results[t + half], not the one from the end.", lambda: "folded like a sheet of paper"),
-        ("another", "The sum is right, but its order is another, and on a GPU its last digits would be. First x[t] + "
-         "x[t + T] + ... for each thread, then the second half of the results onto the first.", lambda: "another"),
+        ("another", "The sum is right, but in another order, and on a GPU its last digits would differ. First x[t] + "
+         "x[t + T] + ... for each thread, then the second half of the results is added to the first.",
+         lambda: "another"),
     ]})
 
 EXERCISES = (ARRAY_MODULE, SOFTMAX, ADAM_THREAD, BLOCK_SUM)

@@ -77,7 +77,8 @@ LEAKS = Exercise(
          lambda splits: sorted(set.intersection(*map(set, splits.values())))),
         ("twice in one list", "A picture twice in the *same* list counts as leaked, but nothing has leaked: make a set "
          "of each list first.", partial(leaked_pictures, count_lists=True)),
-        ("a picture is named several times", "A picture is named once for each split it is in. Each once.",
+        ("a picture is named several times", "A picture is named once for each split it is in. It has to be named "
+         "once.",
          partial(leaked_pictures, once=False)),
         ("not sorted", "These are the right pictures, in another order: sorted(...).",
          lambda right, splits: [name for name in dict.fromkeys(name for names in splits.values() for name in names)
@@ -89,17 +90,17 @@ LEAKS = Exercise(
          "has to be new to the model.", partial(leaked_words, of=("train", "dev"))),
         ("every caption counts as seen", "Words that only dev or test has are not found. Only captions of pictures in "
          "train count.", partial(leaked_words, of=("train", "dev", "test"))),
-        ("only the first caption", "Words that stand only in another than the first caption of a picture are named. "
+        ("only the first caption", "Words that occur only in another than the first caption of a picture are named. "
          "All of its captions train the model.",
          lambda splits, captions, vocabulary:
              leaked_words(splits, {name: of_it[:1] for name, of_it in captions.items()}, vocabulary)),
         ("only words of dev and test", "Only words that dev or test has are found. A word that nobody has came from "
          "other data, and has to be named as well.", partial(leaked_words, among=("dev", "test"))),
         ("what the vocabulary lacks", "These are words of dev and test that the vocabulary does *not* have, as it "
-         "should be. Asked for is what it has too much.",
+         "should be. The exercise asks for those it has but should not have.",
          lambda splits, captions, vocabulary: sorted(words_of(splits, captions, "dev", "test") - set(vocabulary))),
         ("what train has and the vocabulary lacks", "These are words of train that the vocabulary lacks, left out as "
-         "rare. Asked for is what it has and train has not.",
+         "rare. The exercise asks for words that it has and train has not.",
          lambda splits, captions, vocabulary: sorted(words_of(splits, captions, "train") - set(vocabulary))),
     ]})
 
@@ -268,7 +269,7 @@ BOOTSTRAP_INTERVAL = Exercise(
          "replacement, a picture counts each time.", partial(interval, of_draws=lambda draws: map(np.unique, draws))),
         ("rows and columns of draws", "It took the columns of draws. A test set is a row, draws[r].",
          partial(interval, of_draws=np.transpose)),
-        ("1.96 standard deviations", "It is a middle plus and minus 1.96 standard deviations, which assumes a normal "
+        ("1.96 standard deviations", "It is the mean plus and minus 1.96 standard deviations, which assumes a normal "
          "distribution. Quantiles do not.",
          (normal_interval(lambda whole, scores: whole), normal_interval(lambda whole, scores: np.mean(scores)))),
         ("picked from the sorted scores", PICKED,
@@ -334,8 +335,9 @@ PAIRED_TEST = Exercise(
          "is negative: abs on both sides.", partial(share_as_large, compare=lambda d, real: abs(d) >= real)),
         ("larger instead of at least as large", "Experiments with exactly the real difference do not count: `>=`, and "
          "not `>`.", partial(share_as_large, compare=lambda d, real: abs(d) > abs(real))),
-        ("the share of smaller ones", "It is the share of *smaller* differences. p says how often chance does as much: "
-         "a real difference has a small p.", partial(share_as_large, compare=lambda d, real: abs(d) <= abs(real))),
+        ("the share of smaller ones", "It is the fraction of *smaller* differences. p says how often chance does as "
+         "much: a real difference has a small p.",
+         partial(share_as_large, compare=lambda d, real: abs(d) <= abs(real))),
         ("without the 1", "It is count / R. What really happened is a possible experiment, too: (1 + count) / (1 + R), "
          "which is never 0.", partial(share_as_large, one=0, below=0)),
         ("only above the line", "It is (1 + count) / R: the 1 belongs below the line as well.",

@@ -25,7 +25,8 @@ not_summed = says("{array} is {terms} itself. {why}, so the gradients of all of 
 wrong_axis = says("{array} is summed over {axis}. {why}: {how}.")
 partly_summed = says("{array} is summed over {axis} alone. It was used at {more}: {how}.")
 one_number = says("{array} is one number, the sum of everything. {why}: {how}.")
-sum_for_mean = says("It is the sum of {them}. Asked for is their mean, which does not depend on how many there are.")
+sum_for_mean = says("It is the sum of {them}. The exercise asks for their mean, which does not depend on how many "
+                    "there are.")
 first_only = says("{array} is the contribution of the first {one} alone. All of them contribute: add up all "
                   "contributions.")
 last_only = says("{array} is the contribution of the last {one} alone. All of them contribute: is there a `=` in the "
@@ -39,7 +40,7 @@ early = says("Only the first {first} is filled in, everything else is 0: a `retu
 transposed = says("{array} is {product}, which is its transpose: {wanted}.")
 swapped = says("{array} is what {other} should be. The order is ({order}).")
 old_returned = says("{name} is the {name} that came in. The next step needs the new one.")
-no_return = says("{what}: is there a `return` at the end, on every way through the function?")
+no_return = says("{what}: is there a `return` at the end, on every path through the function?")
 time_first = says("The axes are {axes}. The batch comes first: {how}.")
 brackets = says("It is {formula}: Python divides before it subtracts. Put brackets around {part}.")
 made_with = says("{array} is made with {wrong}. A {one} affects an output by the {other} it is multiplied by: {right}.")
@@ -55,7 +56,7 @@ no_bias = says("The bias is missing: add {b}.")
 bias_subtracted = says("It is {sum} - b: add the bias.")
 slope_of_tanh = says("The slope of tanh was taken as {wrong}. It is {right}.")
 sigmoid_slope = says("The slope was taken as {wrong}, which is the sigmoid's. tanh has {right}.")
-dh_unchanged = says("dh is what came in, dL/dh'. Asked for is dL/dh, of the state before the step: {right}.")
+dh_unchanged = says("dh is what came in, dL/dh'. The exercise asks for dL/dh, of the state before the step: {right}.")
 dh_kept = says("dh is what came in plus {right}. The new state replaced the old one, which counts only through U: "
                "{right}.")
 du_from_new_state = says("dU pairs {dz} with the state after the step. U was multiplied by the state before it: h.T @ "
@@ -82,7 +83,7 @@ no_logarithm = says("{what} without the logarithm. {why}.")
 
 reads_its_target = says("{what}. A model that reads the word it has to predict learns to copy: what it reads is one "
                         "step behind, after {start}.")
-divided_by_places = says("{what} leaves out the padding, and is divided by N · T, all places, so that more padding "
+divided_by_places = says("{what} leaves out the padding, and is divided by N · T, all positions, so that more padding "
                          "makes it smaller: divide by {number}.")
 mean_of_means = says("Each caption was averaged first, so that words in short captions count for more. Sum over the "
                      "whole batch, then divide once by {number}.")
@@ -93,8 +94,8 @@ mean_of_scores = says("{what}. A picture with many words has more weight in a sc
 
 # ----------------------------------------------------------------------------------------------- windows over a picture
 
-turned = says("The kernel is turned round, upside down and back to front. W[kh, kw] is multiplied by the pixel kh "
-              "below and kw to the right of the window's corner.")
+turned = says("The kernel is flipped, upside down and back to front. W[kh, kw] is multiplied by the pixel kh below "
+              "and kw to the right of the window's corner.")
 kernel_transposed = says("Rows and columns of the kernel are swapped: the first index of W goes down, like the rows "
                          "of x.")
 stride = says("The windows begin 1 pixel apart and not S: window (oh, ow) begins at row S·oh and column S·ow of the "
@@ -105,7 +106,7 @@ no_padding = says("There is no padding. Pad x first, and count the padding in ou
 frame = says("It is the gradient of the padded picture. Cut the frame off, so that dx has the shape of x.")
 minus_zero = says("dx is empty: it was cut with P:-P, and with P = 0 that is 0:0. P:P + H works for every P.")
 corner = says("dx is cut out of the top left corner of the padded picture. x begins at row P and column P.")
-reversed_gradient = says("dW is turned round. dW[kh, kw] belongs to the pixels kh below and kw to the right of the "
+reversed_gradient = says("dW is flipped. dW[kh, kw] belongs to the pixels kh below and kw to the right of the "
                          "windows' corners.")
 across_channels = says("Every channel has the {result} of all of them. Pool each channel by itself: the {function} "
                        "over rows and columns of the window, axis=(0, 1).")
@@ -116,8 +117,8 @@ never_cleared = says("Each step contains the gradients of all steps before it, b
                      "model.zero_grad() after each step.")
 nothing_moves = says("Nothing has moved. optimizer.step() or backward is missing, or zero_grad() comes between the "
                      "two.")
-in_place_of = says("There is {wrong} where {right} is asked for.")
-loss_after_step = says("It is the loss after the step, which takes a second forward pass. Asked for is the one "
-                       "before.")
+in_place_of = says("There is {wrong} where the exercise asks for {right}.")
+loss_after_step = says("It is the loss after the step, which takes a second forward pass. The exercise asks for the "
+                       "one before.")
 upside_down = says("What is right is refused and the rest gets through: the answer is whether the {number} is "
                    "{condition}.")
