@@ -214,7 +214,15 @@ def compare(exercise, module, stage, cases, answers, more_cases=()):
             found = diagnose(exercise, name, *map(list, zip(*evidence, strict=True)))
             where = {"example": "in the worked example ", "gradient": "the slope is measured: ", "values": ""}[stage]
             raise CheckError(exercise, stage, (f"{found.sentence} " if found else "") + f"({where}{difference})"
-                             + ("" if found else " This is not a mistake the checker knows."), found and found.name)
+                             + ("" if found else " This is not a mistake the checker knows.")
+                             + also_wrong(exercise.gives[i + 1:], given, answers), found and found.name)
+
+
+def also_wrong(names, given, answers):
+    """A sentence about the last of the arrays, those with these names, if any of them is wrong; else ""."""
+    wrong = [name.removesuffix(" of call") for i, name in enumerate(names, start=-len(names))
+             if any(difference_between(name, got[i], right[i]) for got, right in zip(given, answers, strict=True))]
+    return f" {' and '.join(wrong)} {'are' if len(wrong) > 1 else 'is'} wrong, too." if wrong else ""
 
 
 # ----------------------------------------------------------------------------------------------------------- gradient

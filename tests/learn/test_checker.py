@@ -29,6 +29,16 @@ def test_an_exercise_may_have_no_example_and_is_then_judged_by_what_it_learns():
     assert "it stopped with ZeroDivisionError" in failure(exercise, lambda: 1 / 0).message
 
 
+def test_several_wrong_arrays_are_all_named():
+    exercise = Exercise("1.1", "three", ("dx", "dW", "db"), lambda x: (x, x * 2, x * 3),
+                        cases=lambda rng: (rng.random(4),),
+                        mistakes={"dx": [("dx minus x", "dx has the wrong sign.", lambda x: -x)]})
+    found = failure(exercise, lambda x: (-x, x * 2, x * 4))
+    assert found.mistake == "dx minus x" and found.message.endswith(" db is wrong, too.")
+    assert failure(exercise, lambda x: (x + 7, x * 5, x * 4)).message.endswith("knows. dW and db are wrong, too.")
+    assert "wrong, too" not in failure(exercise, lambda x: (x, x * 2, x * 4)).message
+
+
 def test_a_list_that_is_changed_is_noticed_as_an_array_is():
     exercise = Exercise("1.1", "add", ("total",), lambda numbers, table: sum(numbers),
                         example=(([1, 2], {"a": np.zeros(2)}), 3))
