@@ -65,8 +65,9 @@ def check_layers(model: Layer, *inputs: Array | None, rng: np.random.Generator |
                  max_elements: int = 50, directions: int = 3, **options: Any) -> LayersReport:
     """Find the layer of a model at which the gradient goes wrong; returns a :class:`LayersReport`.
 
-    ``inputs`` and ``options`` are the arguments of ``model.forward``, as in :func:`minicap.check_gradients`, which says
-    what the other arguments mean, and whether there is anything to look for. The model is copied.
+    ``inputs`` and ``options`` are the arguments of ``model.forward``; the other arguments are those of
+    :func:`minicap.check_gradients`, which says whether there is anything to look for. The model is copied. A gradient
+    that ``backward`` adds to an array it was given, instead of returning it, is not looked at by itself.
     """
     rng = rng or np.random.default_rng(0)
     probe = Probe(model, inputs, options, rng)
