@@ -353,7 +353,7 @@ def test_files_with_one_name_in_two_folders_are_two_columns():
 RECORDED = Path(__file__).resolve().parents[2] / "results" / "benchmarks"
 
 
-@pytest.mark.parametrize("group", ["cpu", "malloc", "lite", "ladder", "scaling"])
+@pytest.mark.parametrize("group", ["cpu", "engines", "malloc", "lite", "ladder", "scaling"])
 def test_the_recorded_table_is_that_of_the_recorded_lines(group):
     paths = sorted(RECORDED.glob(f"{group}-*.jsonl"), reverse=True)
     files = {path.stem.partition("-")[2]: read(path) for path in paths}
