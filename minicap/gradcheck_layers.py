@@ -187,7 +187,7 @@ class _Trace:
             if self.recording and is_float(array):
                 self.offsets[place] = array_module(array).zeros(array.shape)
             offset = self.offsets.get(place)
-            moved.append(array if offset is None or not offset.any() else array + offset)
+            moved.append(array if offset is None or not to_numpy(offset).any() else array + offset)
         return tuple(moved)
 
     # ------------------------------------------------------------------------------- arrays that are not one's own
