@@ -84,20 +84,35 @@ def show_starts(chosen, settings):
     """The programs of ``--cold``, line by line."""
     from . import cold
 
-    cold.show(chosen, settings.repeat, settings.threads or available_cores(), settings.json, line)
+    threads = settings.threads or available_cores()
+    heading = f"{cold.NOTE}; {threads} thread(s), median of {settings.repeat}"
+    show_lines(chosen, cold, cold.lines(chosen, settings.repeat, threads), heading, settings)
 
 
 def show_stages(chosen, settings):
     """The stages that have no peer, line by line."""
     from . import stages
 
+    heading = f"{stages.NOTE}; median of {settings.repeat}"
+    show_lines(chosen, stages, stages.lines(chosen, settings.repeat), heading, settings)
+
+
+def show_lines(chosen, table, lines, heading, settings):
+    """The ``lines`` of rows without a peer; ``table`` has their COLUMNS, and ``cells``, which puts a line in words."""
+    width = max(len(row.name) for row in chosen)
     if not settings.json:
-        print(f"{stages.NOTE}; median of {settings.repeat}")
-        print(line("", width := max(len(stage.name) for stage in chosen), stages.COLUMNS))
-    for found in stages.lines(chosen, settings.repeat):
-        print(json.dumps(found) if settings.json else line(found["name"], width, (
-            f"{found['cpu_s']:.3g}", f"{found['us_per_image']:.1f}", f"{found['against_linear']:.2f}",
-            f"{found['peak_mb']:.0f}")), flush=True)
+        print(heading)
+        print(line("", width, table.COLUMNS))
+    for found in lines:
+        if "skipped" in found:
+            print(skipped(found, width, settings), flush=True)
+        else:
+            print(json.dumps(found) if settings.json else line(found["name"], width, table.cells(found)), flush=True)
+
+
+def skipped(found, width, settings):
+    """The line of a row that cannot be measured here: its name, and why."""
+    return json.dumps(found) if settings.json else f"{found['name']:{width}}  skipped: {found['skipped']}"
 
 
 def compare_rows(rows, settings, note):
@@ -113,8 +128,7 @@ def compare_rows(rows, settings, note):
         for row in rows:
             if missing := row.missing():
                 reason = f"{' and '.join(missing)} (extra `peers`) not installed"
-                print(json.dumps({"name": row.name, "skipped": reason}) if settings.json
-                      else f"{row.name:{width}}  skipped: {reason}", flush=True)
+                print(skipped({"name": row.name, "skipped": reason}, width, settings), flush=True)
                 continue
             try:
                 measurement = measure(row, place, settings.repeat, workers)

@@ -127,18 +127,3 @@ def cells(found):
     """The strings of one line of the table."""
     most = ("" if target is None else f"{target:g}" for target in (found["target_s"], found["target_mb"]))
     return f"{found['wall_s']:.3f}", next(most), f"{found['cpu_s']:.3f}", f"{found['peak_mb']:.0f}", next(most)
-
-
-def show(starts, repeat, threads, as_json, line):
-    """Print the table; ``line(name, width, cells)`` is one of it."""
-    width = max(len(start.name) for start in starts)
-    if not as_json:
-        print(f"{NOTE}; {threads} thread(s), median of {repeat}")
-        print(line("", width, COLUMNS))
-    for found in lines(starts, repeat, threads):
-        if as_json:
-            print(json.dumps(found), flush=True)
-        elif "skipped" in found:
-            print(f"{found['name']:{width}}  skipped: {found['skipped']}", flush=True)
-        else:
-            print(line(found["name"], width, cells(found)), flush=True)

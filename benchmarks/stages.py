@@ -181,3 +181,9 @@ def lines(stages, repeat):
         yield {"name": stage.name, "images": stage.images, "cpu_s": round(found["cpu_s"], 6),
                "us_per_image": round(each, 1), "against_linear": round(ratio, 3),
                "peak_mb": round(found["peak_mb"], 1), "repeat": repeat}
+
+
+def cells(found):
+    """The strings of one line of the table."""
+    return (f"{found['cpu_s']:.3g}", f"{found['us_per_image']:.1f}", f"{found['against_linear']:.2f}",
+            f"{found['peak_mb']:.0f}")
