@@ -1,6 +1,6 @@
 """ONNX Runtime and OpenVINO: engines for inference alone, each imported only in the peer's process.
 
-    ENGINES["openvino"].start()                     its name and version
+    name("openvino")                                its name and version
     ENGINES["openvino"].load(path, threads)         a function x -> y for the ONNX file, x: (N, 3, side, side) NumPy
 
 They get the number of threads, and compute in float32, as everybody does here; ``openvino_bf16`` is what the same

@@ -22,6 +22,12 @@ class EngineRow(Row):
     def start_peer(self, place):
         return engines.name(self.engine) if self.engine else super().start_peer(place)
 
+    def exported(self, module, x, place):
+        """The engine's function for a module of PyTorch, and for NumPy arrays of the shape of the tensor ``x``."""
+        from . import pytorch
+
+        return ENGINES[self.engine].load(pytorch.export(module, x, place.folder / f"{self.name}.onnx"), place.threads)
+
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceRow(EngineRow):
@@ -41,8 +47,7 @@ class InferenceRow(EngineRow):
         module = self.module(data)
         if self.engine:
             x = np.ascontiguousarray(data["x"].transpose(0, 3, 1, 2))  # the order in which they expect axes
-            path = pytorch.export(module, torch.from_numpy(x), place.folder / f"{self.name}.onnx")
-            infer = ENGINES[self.engine].load(path, place.threads)
+            infer = self.exported(module, torch.from_numpy(x), place)
             return Work(lambda: infer(x), lambda: {"y": infer(x)})
         module.to(place.device, memory_format=torch.channels_last)
         x = pytorch.images(data["x"], place)

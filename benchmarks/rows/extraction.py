@@ -15,7 +15,6 @@ from minicap.captioning.features.extractor import Extractor
 from minicap.images import METHODS
 from minicap.weights.preprocessing import TORCHVISION
 
-from ..engines import ENGINES
 from ..inference_row import EngineRow, with_engines
 from ..row import Work
 from .convolution import random_vgg
@@ -107,8 +106,7 @@ class Extract(EngineRow):
         mean, std = preprocessing.mean, preprocessing.std
         if self.engine:
             x = torch.zeros(min(BATCH, self.units), 3, preprocessing.size, preprocessing.size)
-            infer = ENGINES[self.engine].load(pytorch.export(model, x, place.folder / f"{self.name}.onnx"),
-                                              place.threads)
+            infer = self.exported(model, x, place)
 
             def compute(pictures):
                 x = (pictures / np.float32(preprocessing.scale) - np.float32(mean)) / np.float32(std)
