@@ -17,9 +17,9 @@ of the kernel comes from the three lines in reverse:
 
     dM = (Aᵀ⊗Aᵀ)ᵀ @ dY          dU[p] = V[p]ᵀ @ dM[p]          dW = (G⊗G)ᵀ @ dU
 
-Tiles are processed in blocks. The transforms amplify rounding errors: float32 results differ
-from the direct sum by less than 1e-5 of the largest output in layers like VGG's, and by less than 2e-5 where a sum has
-only a few terms (measured in tests/cpu/test_winograd.py).
+Tiles are processed in blocks. The transforms amplify rounding errors: float32 results differ from the direct sum by
+less than 1e-5 of the largest output in layers like VGG's, and by less than 2e-5 where a sum has only a few terms
+(measured in tests/cpu/test_winograd.py).
 """
 
 import itertools
@@ -79,12 +79,14 @@ def winograd_conv(x, U, b, limits=NOTHING, pool=False, empty=np.empty):
         def multiply(points):
             np.matmul(factors[points], U[points], out=products[points])
 
-        run_blocks(multiply, _points())
+        run_blocks(multiply, points)
         transform_output(M, rows.start, b, limits, pool, y[images])
 
-    if 4 * U.size >= LARGE_KERNEL and N * -(-H // 4) * -(-W // 4) <= FEW_TILES:
-        block(slice(0, N), slice(0, -(-H // 4)))  # each core multiplies at some of the points, and reads that part of U
+    if _is_large(C, F) and N * -(-H // 4) * -(-W // 4) <= FEW_TILES:
+        points = _points()  # each core multiplies at some of them, and reads that part of U
+        block(slice(0, N), slice(0, -(-H // 4)))
     else:
+        points = [(slice(0, 36),)]
         run_blocks(block, _blocks(N, H, W, C, F))
     return y
 
@@ -165,12 +167,17 @@ def _take_every_fourth(x, row, col, out):
 
 
 def _points():
-    """Slices of the 36 points, one for each core; in a block that runs on one core they follow each other."""
+    """Slices of the 36 points, one for each core."""
     bounds = np.linspace(0, 36, min(36, thread_count()) + 1).astype(int)
     return [(slice(*pair),) for pair in itertools.pairwise(bounds)]
 
 
+def _is_large(C, F):
+    """Whether U is so large that it comes from memory whenever it is read."""
+    return 36 * 4 * C * F >= LARGE_KERNEL
+
+
 def _blocks(N, H, W, C, F):
     """(images, rows), slices of images and of rows of tiles."""
-    budget = BLOCK_BYTES if 36 * 4 * C * F < LARGE_KERNEL else LARGE_BLOCK_BYTES
+    budget = LARGE_BLOCK_BYTES if _is_large(C, F) else BLOCK_BYTES
     return image_blocks(N, -(-H // 4), 36 * 4 * -(-W // 4) * max(C, F), budget)
