@@ -106,7 +106,7 @@ def problem_of(exercise, module):
         raise
     except BaseException as error:
         failure = crashed(exercise, module, error)
-        if "still to do" in failure.message:
+        if to_do(error):
             raise failure from error
         return failure.message
 
