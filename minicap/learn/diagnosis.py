@@ -130,7 +130,7 @@ def two_at_once(exercise, of_it, name, right):
     if not is_numeric(right):
         return
     for mistake in of_it:
-        for second in GENERAL[:1] + GENERAL[2:6]:
+        for second in FACTORS:
             yield Mistake(f"{mistake.name}; {second.name}", f"Two things at once. {mistake.sentence} {second.sentence}",
                           [_both(exercise, name, first, second.wrong) for first in ways(mistake)])
 
@@ -168,11 +168,8 @@ def _over_batch(power):
     return wrong
 
 
-GENERAL = (
+FACTORS = (
     Mistake("sign", "Every number has the wrong sign: a minus is missing, or there is one too many.", _times(-1)),
-    Mistake("nothing was filled in",
-            "Every number is 0: the array was made, but nothing was written into it, or it was made again inside the "
-            "loop.", lambda right: np.zeros_like(right) if right.any() else None),
     Mistake("half",
             "Everything is half of what it should be. Is there a 1/2 whose square was already differentiated?",
             _times(0.5)),
@@ -184,6 +181,12 @@ GENERAL = (
             "contains 1/N already, and so does dy.", _over_batch(-1)),
     Mistake("multiplied by the batch",
             "Everything is N times too large, N = samples in the batch: the mean's 1/N is missing.", _over_batch(1)),
+)
+GENERAL = (
+    *FACTORS,
+    Mistake("nothing was filled in",
+            "Every number is 0: the array was made, but nothing was written into it, or it was made again inside the "
+            "loop.", lambda right: np.zeros_like(right) if right.any() else None),
     Mistake("transposed",
             "It is the transpose of what it should be: rows and columns are swapped. In a product A @ B that "
             "happens when both factors are transposed and swapped.", _swapped),

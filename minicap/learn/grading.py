@@ -64,8 +64,8 @@ def main(console, arguments):
         lessons = [the_lesson(lessons, number.strip()) for number in arguments.lessons.split(",")]
     limits = Limits(arguments.seconds, 60 * arguments.minutes, int(arguments.memory * (1 << 20)), lock=True)
     handed_in = [(folder, lesson_files(folder, lessons)) for folder in arguments.folders]
-    console_or_error = sys.stderr if arguments.csv or arguments.json else console.stream
-    print(f"The students' code: {what_holds()}.\n", file=console_or_error, flush=True)
+    output = sys.stderr if arguments.csv or arguments.json else console.stream
+    print(f"The students' code: {what_holds()}.\n", file=output, flush=True)
     results = []
     for folder, files in handed_in:
         results.append(graded(folder, files, lessons, limits))
