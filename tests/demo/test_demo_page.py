@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib.util
+import itertools
+import math
 import os
 import re
 import shutil
@@ -191,13 +193,8 @@ def test_a_script_that_would_fetch_from_elsewhere_is_refused_by_the_browser(brow
 
 
 def test_scenes_are_drawn_by_clicking_and_captioned_at_once(page):
-    def pause():
-        """As long as people do. When all is answered, Gradio ends its connection, and loses what is asked just then."""
-        page.wait_for_timeout(200)
-
     def wait(condition, x):
         page.wait_for_function(f"x => {condition}", arg=x)
-        pause()
 
     def selected(name):
         """Wait until the selected object is the one with this name."""
@@ -213,19 +210,20 @@ def test_scenes_are_drawn_by_clicking_and_captioned_at_once(page):
         page.locator("#canvas .canvas").click(position={"x": x * box["width"], "y": y * box["height"]})
         wait("Math.abs(document.querySelector('#canvas .selected').getAttribute('cx') - x) < .08", x)
 
-    def far_away():
-        """The corner that is farthest from the object that is not selected."""
-        other = page.locator("#canvas circle:not(.selected)")
-        return [0.15 if float(other.get_attribute(axis)) > 0.5 else 0.85 for axis in ("cx", "cy")]
+    def free_corner():
+        """The corner that is farthest from both objects: a click on an object would not move the selected one."""
+        objects = [[float(circle.get_attribute(axis)) for axis in ("cx", "cy")]
+                   for circle in page.locator("#canvas circle").all()]
+        corners = itertools.product((0.15, 0.85), repeat=2)
+        return max(corners, key=lambda corner: min(math.dist(corner, place) for place in objects))
 
     page.get_by_role("tab", name="Drawn scenes").click()
     page.wait_for_selector("#details li")
     for name in ("big red star", "small blue heart"):
         for words in name.split():
             page.get_by_label(words).click()
-            pause()
         selected(name)
-        click(*far_away())
+        click(*free_corner())
         select_other()
     selected("big red star")
     click(0.22, 0.5)
