@@ -1,8 +1,10 @@
 """The page: what is where, and what happens when somebody touches it. Gradio is loaded when it is built."""
 
+import functools
 import os
 import re
 import secrets
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,33 @@ element.addEventListener("keydown", event => {
 """
 
 
+class Kept:
+    """What the server keeps for one open page, and the lock by which the page's requests are answered one by one."""
+
+    def __init__(self):
+        self.shown, self.lock = None, threading.Lock()
+
+    def __deepcopy__(self, memo):
+        return Kept()  # Gradio copies what a page begins with
+
+
+def one_by_one(answer):
+    """The same function of a :class:`Kept` and what was chosen, which waits for the page's earlier requests.
+
+    Gradio's own queue would see to that, too. But it sends its answers through a connection of their own, which ends
+    whenever all are answered: the answer to what is asked at that very moment is lost. Without it (``UNQUEUED``) an
+    answer comes by the connection that asked.
+    """
+    @functools.wraps(answer)
+    def waiting(kept, *chosen):
+        with kept.lock:
+            return answer(kept, *chosen)
+    return waiting
+
+
+UNQUEUED = {"queue": False, "api_visibility": "private"}
+
+
 def build(of_photographs, of_scenes):
     """The page, a ``gradio.Blocks``.
 
@@ -108,7 +137,7 @@ def refusal(sentence):
 
 def _photograph_tab(gr, of_photographs):
     defaults = of_photographs.defaults
-    kept = gr.State(time_to_live=FORGOTTEN)
+    kept = gr.State(Kept(), time_to_live=FORGOTTEN)
     with gr.Row():
         with gr.Column(scale=2, min_width=280):
             if of_photographs.about:
@@ -133,39 +162,41 @@ def _photograph_tab(gr, of_photographs):
             result = gr.HTML(EMPTY, elem_id="photograph")
 
     def describe(photograph, way, beam, penalty, once, temperature):
-        if photograph is None:
-            return EMPTY
         settings = SearchSettings(beam=int(beam), length_penalty=penalty, no_repeat_ngram_size=2 if once else 0)
         if way == "sample":
             settings = SearchSettings(temperature=temperature, seed=secrets.randbits(32))
         return photos.show(photograph, of_photographs.describe(photograph, settings))
 
-    def read(path, *search):
-        photograph = None
+    @one_by_one
+    def read(kept, path, *search):
+        kept.shown = None
         try:
-            photograph = of_photographs.read(path, Path(path).name)
-            shown = describe(photograph, *search)
+            kept.shown = of_photographs.read(path, Path(path).name)
+            html = describe(kept.shown, *search)
         except UserError as error:
-            shown = refusal(str(error))
+            html = refusal(str(error))
         except MemoryError:
-            shown = refusal("there is not enough memory for this photograph; make a smaller copy of it")
+            html = refusal("there is not enough memory for this photograph; make a smaller copy of it")
         finally:
             os.unlink(path)
-        return None, photograph, shown
+        return None, kept, html
+
+    @one_by_one
+    def describe_again(kept, *search):
+        return EMPTY if kept.shown is None else describe(kept.shown, *search)
 
     search = [way, beam, penalty, once, temperature]
-    in_turn = {"concurrency_id": "photographs", "api_visibility": "private"}  # what was asked last is shown in the end
-    upload.upload(read, [upload, *search], [upload, kept, result], **in_turn)
+    upload.upload(read, [kept, upload, *search], [upload, kept, result], **UNQUEUED)
     way.input(lambda way: (gr.Group(visible=way == "search"), gr.Group(visible=way == "sample")), way,
-              [searching, sampling], api_visibility="private", show_progress="hidden")
-    gr.on([again.click, *(part.input for part in search)], describe, [kept, *search], result,
-          trigger_mode="always_last", show_progress="hidden", **in_turn)
+              [searching, sampling], show_progress="hidden", **UNQUEUED)
+    gr.on([again.click, *(part.input for part in search)], describe_again, [kept, *search], result,
+          trigger_mode="always_last", show_progress="hidden", **UNQUEUED)  # what was asked last is shown in the end
 
 
 # --- Drawn scenes ----------------------------------------------------------------------------------------------------
 
 def _scene_tab(gr, page, of_scenes):
-    kept = gr.State(time_to_live=FORGOTTEN)
+    kept = gr.State(Kept())
     with gr.Row():
         with gr.Column(min_width=280):
             canvas = gr.HTML(js_on_load=CLICKS, elem_id="canvas")
@@ -178,38 +209,40 @@ def _scene_tab(gr, page, of_scenes):
             another = gr.Button("Another scene")
     details = gr.HTML(elem_id="details")
 
-    def shown(drawing):
-        """What all events return."""
+    def draw(kept, drawing):
+        """Show another drawing: what all events do."""
+        kept.shown = drawing
         captions, seconds = of_scenes.describe(drawing)
         side = of_scenes.captioner.input_size
-        return (drawing, scenes.canvas(drawing), scenes.best(captions),
-                scenes.details(drawing, captions, seconds, side))
+        return scenes.canvas(drawing), scenes.best(captions), scenes.details(drawing, captions, seconds, side)
 
-    def selected(drawing):
+    def select(kept, drawing):
         """The same, and what the object is that has been selected."""
         o = drawing.objects[drawing.selected]
-        return *shown(drawing), o.shape, o.colour, o.size
+        return *draw(kept, drawing), o.shape, o.colour, o.size
 
-    def surprise():
-        return selected(scenes.surprise(np.random.default_rng()))
+    @one_by_one
+    def surprise(kept):
+        return select(kept, scenes.surprise(np.random.default_rng()))
 
-    def click(drawing, event: gr.EventData):
+    @one_by_one
+    def click(kept, event: gr.EventData):
         x, y = (min(1.0, max(0.0, float(place))) for place in (event.x, event.y))
-        return selected(scenes.click(drawing, x, y))
+        return select(kept, scenes.click(kept.shown, x, y))
 
-    def move(drawing, event: gr.EventData):
+    @one_by_one
+    def move(kept, event: gr.EventData):
         dx, dy = (STEP * min(1.0, max(-1.0, float(step))) for step in (event.dx, event.dy))
-        return shown(scenes.move(drawing, dx, dy))
+        return draw(kept, scenes.move(kept.shown, dx, dy))
 
     def change(fact):
-        return lambda drawing, choice: shown(scenes.change(drawing, **{fact: choice}))
+        return one_by_one(lambda kept, choice: draw(kept, scenes.change(kept.shown, **{fact: choice})))
 
-    drawn, chosen = [kept, canvas, result, details], {"shape": shape, "colour": colour, "size": size}
-    in_turn = {"concurrency_id": "scenes", "show_progress": "hidden", "api_visibility": "private",
-               "trigger_mode": "multiple"}  # none of several clicks is left out
+    drawn, chosen = [canvas, result, details], {"shape": shape, "colour": colour, "size": size}
+    at_once = UNQUEUED | {"show_progress": "hidden", "trigger_mode": "multiple"}  # none of several clicks is left out
     for event in (page.load, another.click):
-        event(surprise, None, [*drawn, *chosen.values()], **in_turn)
-    canvas.select(click, kept, [*drawn, *chosen.values()], **in_turn)
-    canvas.input(move, kept, drawn, **in_turn)
+        event(surprise, kept, [*drawn, *chosen.values()], **at_once)
+    canvas.select(click, kept, [*drawn, *chosen.values()], **at_once)
+    canvas.input(move, kept, drawn, **at_once)
     for fact, choice in chosen.items():  # which the answer must not set: it would undo a later choice
-        choice.input(change(fact), [kept, choice], drawn, **in_turn)
+        choice.input(change(fact), [kept, choice], drawn, **at_once)

@@ -72,7 +72,6 @@ def serve(listening, build, largest, announce):
         import uvicorn
 
         page, appearance = build()
-        page.queue(default_concurrency_limit=1)
         app = gr.mount_gradio_app(fastapi.FastAPI(openapi_url=None), page, "/", footer_links=[], run_history=False,
                                   max_file_size=f"{largest}mb", show_error=False, ssr_mode=False, mcp_server=False,
                                   pwa=False, enable_monitoring=False, **appearance)
