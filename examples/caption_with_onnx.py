@@ -1,6 +1,8 @@
 """Captions of photographs with the files that `python -m minicap.export flickr8k FOLDER --onnx` has written.
 
-    pip install numpy pillow onnxruntime                 # and no minicap
+It needs no minicap:
+
+    python -m pip install numpy pillow onnxruntime
     python caption_with_onnx.py FOLDER photo.jpg ...
 """
 import json

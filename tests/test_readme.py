@@ -72,11 +72,14 @@ def test_all_commands_can_be_pasted_in_order_into_one_shell(lite, tmp_path, monk
         assert (clone / made).exists(), made
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/lecturers.md", "lessons/14_vgg/README.md",
-                                  "lessons/26_capstone/README.md"])
-def test_commands_have_no_comments_which_zsh_takes_for_arguments(page):
-    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert blocks and not [line for block in blocks for line in block.splitlines() if re.search(r"(^|\s)#", line)]
+def test_commands_have_no_comments_which_zsh_takes_for_arguments():
+    pages = [*ROOT.glob("*.md"), *(page for folder in ("docs", "examples", "lessons", "minicap", "results")
+                                   for page in (ROOT / folder).rglob("*.md"))]
+    blocks = {page: re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+              for page in pages}
+    assert sum(map(len, blocks.values())) > 40
+    assert not [(str(page), line) for page in pages for block in blocks[page] for line in block.splitlines()
+                if re.search(r"(^|\s)#", line)]
 
 
 def test_the_commands_call_python_in_one_way_and_nothing_is_replaced_unseen():

@@ -24,11 +24,13 @@ A laptop will do: no GPU, no account, no network. Each lesson is one idea; it ca
 code you wrote in another.
 
 ```sh
-python -m minicap.learn init my-lessons        # copies the lessons into a folder of your own
+python -m minicap.learn init my-lessons
 cd my-lessons
-python -m minicap.learn next                   # where to begin
-python -m minicap.learn watch                  # checks whenever you save
+python -m minicap.learn next
+python -m minicap.learn watch
 ```
+
+`init` copies the lessons into a folder of your own, `next` says where to begin, and `watch` checks whenever you save.
 
 In the end `python -m minicap.learn train --mine 09,19` trains the library's captioner with your convolution and your
 LSTM in place of its own. `python -m minicap.learn notebook 7` makes a notebook of a lesson, for Jupyter, Colab or

@@ -1,11 +1,12 @@
 """``train --tensorboard``: the figures of a run as TensorBoard reads them, beside metrics.jsonl.
 
-    pip install 'minicap[tensorboard]'                   # writes the log
+    python -m pip install 'minicap[tensorboard]' tensorboard
     python -m minicap.train --tensorboard --out runs/a
-    pip install tensorboard && tensorboard --logdir runs # shows it
+    tensorboard --logdir runs
 
-Everything stands over the number of steps of training, which is also what TensorBoard needs to forget the steps of an
-epoch that was not finished when the run was stopped: with ``--resume`` they are made again.
+The extra writes the log, TensorBoard itself shows it. Everything stands over the number of steps of training, which is
+also what TensorBoard needs to forget the steps of an epoch that was not finished when the run was stopped: with
+``--resume`` they are made again.
 """
 
 import contextlib
