@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from .backend import Array, array_module, fuse, op, pointwise, to_numpy
+from .backend import Array, array_module, fuse, op, pointwise_each, to_numpy
 from .errors import UserError
 from .flat import parts
 from .layer import Parameter
@@ -51,13 +51,16 @@ class Optimizer:
     def step(self, lr_factor: float = 1.0) -> None:
         """Update every parameter that has a gradient, with learning rate ``lr * lr_factor``."""
         self.steps += 1
+        updates = []
         for name, p in self.parameters.items():
             if p.grad is not None:
                 lr = self.lr * lr_factor * self.lr_factors.get(name, 1.0)
-                self._step(p, self.memory[name].values(), self.numbers(lr, p))
+                updates.append((p.data, p.grad, *self.memory[name].values(), self._update_with(self.numbers(lr, p))))
+        if updates:
+            pointwise_each(updates)
 
-    def _step(self, p, slots, numbers):
-        pointwise(p.data, p.grad, *slots, change=lambda *arrays: self.fused_update(*arrays, *numbers))
+    def _update_with(self, numbers):
+        return lambda *arrays: self.fused_update(*arrays, *numbers)
 
     def _slot_arrays(self):
         """Pairs such as ("m/output.W", array), with the names and shapes of the individual parameters."""
@@ -177,9 +180,8 @@ class WeightAverage:
     def update(self) -> None:
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-
-        for name, p in self.parameters.items():
-            pointwise(self.average[name], p.data, change=lambda average, data: lerp_(average, data, 1 - decay))
+        pointwise_each([(self.average[name], p.data, lambda average, data: lerp_(average, data, 1 - decay))
+                        for name, p in self.parameters.items()])
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
@@ -236,9 +238,7 @@ def clip_gradients(parameters: Iterable[Parameter], max_norm: float) -> Array:
     parameters = list(parameters)  # iterated twice
     norm = global_norm(parameters)
     factor = array_module(norm).minimum(1.0, max_norm / (norm + 1e-12))
-    for p in parameters:
-        if p.grad is not None:
-            pointwise(p.grad, change=lambda g: scale_(g, factor.astype(g.dtype)))
+    pointwise_each([(p.grad, lambda g: scale_(g, factor.astype(g.dtype))) for p in parameters if p.grad is not None])
     return norm
 
 

@@ -5,17 +5,37 @@ from .threads import run_blocks
 PIECE = 1 << 18  # elements; with fewer it is not worth waking another core
 
 
-def pointwise(x, *others, change):
-    arrays = (x, *others)
-    if not all(a.flags.c_contiguous and a.size == x.size for a in arrays):
-        return NotImplemented
-    flat = [a.reshape(-1) for a in arrays]
+def pointwise_each(tasks):
+    blocks = list(_blocks(tasks))
 
-    def block(begin):
-        change(*(a[begin:begin + PIECE] for a in flat))
+    def block(*pieces):
+        for *arrays, change in pieces:
+            change(*arrays)
 
-    if x.size < PIECE:
-        block(0)
+    if sum(x.size for x, *_ in tasks) < PIECE:
+        block(*(piece for pieces in blocks for piece in pieces))
     else:
-        run_blocks(block, [(begin,) for begin in range(0, x.size, PIECE)])
-    return None
+        run_blocks(block, blocks)
+
+
+def _blocks(tasks):
+    """The tasks in pieces, put together so that about PIECE elements, a core's fair share, make a block."""
+    block, size = [], 0
+    for *arrays, change in tasks:
+        for piece in _pieces(arrays):
+            block.append((*piece, change))
+            size += piece[0].size
+            if size >= PIECE:
+                yield block
+                block, size = [], 0
+    if block:
+        yield block
+
+
+def _pieces(arrays):
+    """Arrays that are one run of memory in pieces of at most PIECE elements, others as they are."""
+    size = arrays[0].size
+    if not all(a.flags.c_contiguous and a.size == size for a in arrays):
+        return [arrays]
+    flat = [a.reshape(-1) for a in arrays]
+    return [[a[begin:begin + PIECE] for a in flat] for begin in range(0, size, PIECE)]

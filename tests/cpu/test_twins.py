@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from minicap import cpu
 from minicap.activations import relu6_backward, relu_backward
-from minicap.backend import pointwise
+from minicap.backend import pointwise, pointwise_each
 from minicap.cpu import losses, normalization, pooling
 from minicap.cpu import pointwise as pieces
 from minicap.linear import segment_sum
@@ -129,17 +129,20 @@ def test_gradients_are_summed_by_word_as_by_the_plain_function(shape, V, E):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("size", [0, 1, 10, 95, 3001])
-def test_a_pointwise_change_reaches_every_element_once(monkeypatch, size, threads):
+@pytest.mark.parametrize("sizes", [[0], [1], [10], [95], [3001], [0, 4, 3, 25, 0, 7, 1, 9, 9, 41]])
+def test_a_pointwise_change_reaches_every_element_once(monkeypatch, sizes, threads):
     monkeypatch.setattr(pieces, "PIECE", 10)
-    a, b = np.zeros((size, 1)), np.arange(size)[None]
+    arrays = [(np.zeros((size, 1)), np.arange(size)[None]) for size in sizes]
 
-    def change(x, y):
-        x += y + 1
+    def add(n):
+        def change(x, y):
+            x += y + n
+        return change
 
     with threadpool_limits(threads, "blas"):
-        pointwise(a, b, change=change)
-    np.testing.assert_array_equal(a[:, 0], np.arange(size) + 1)
+        pointwise_each([(*pair, add(n)) for n, pair in enumerate(arrays)])
+    for n, (a, _) in enumerate(arrays):
+        np.testing.assert_array_equal(a[:, 0], np.arange(len(a)) + n)
 
 
 def test_arrays_that_are_not_one_run_of_memory_are_changed_whole():
