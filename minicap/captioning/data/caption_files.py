@@ -77,19 +77,23 @@ def parse_caption_file(data, where):
 
 
 def _caption_file(entries, where):
-    captions, ids, split_of, what = {}, {}, {}, {}
+    captions, ids, split_of, what, known = {}, {}, {}, {}, {}
     for entry in entries:
         texts = caption_list(entry.captions)
         if isinstance(entry.captions, dict) and len(both := list(filter(is_caption_key, entry.captions))) > 1:
             raise UserError(f"{where}, {entry.what}: {both[0]!r} and {both[1]!r} could both be the captions; leave "
                             "one of them out")
-        if entry.captions is None or (isinstance(entry.captions, str) and is_nothing(entry.captions)):
-            raise UserError(f"{where}, {entry.what}: expected {entry.expected}, but the caption of {entry.names[0]} is "
-                            "empty; write one, or leave the image out")
         if not texts or not all(isinstance(text, str) and not is_nothing(text) for text in texts):
+            if entry.captions is None or (isinstance(entry.captions, str) and is_nothing(entry.captions)):
+                raise UserError(f"{where}, {entry.what}: expected {entry.expected}, but the caption of "
+                                f"{entry.names[0]} is empty; write one, or leave the image out")
             raise UserError(f"{where}, {entry.what}: expected {entry.expected}, found "
                             f"{shortened(json.dumps(entry.captions, ensure_ascii=False, default=str))}")
-        name = cleaned(entry.names[0])
+        about = entry.names if entry.split is None else (entry.names, repr(entry.split))
+        if name := known.get(about):  # with its first caption all that follows was looked at
+            captions[name].extend(text.strip() for text in texts)
+            continue
+        name = known[about] = cleaned(entry.names[0])
         captions.setdefault(name, []).extend(text.strip() for text in texts)
         if ids.setdefault(name, entry.names[1:]) != entry.names[1:]:
             here, before = (" and ".join(map(str, found)) or "none" for found in (entry.names[1:], ids[name]))

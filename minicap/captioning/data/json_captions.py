@@ -190,22 +190,23 @@ def _from_coco(value, where):
         if images.setdefault(str(id), image) != image or ids.setdefault(name, id) != id:
             raise UserError(f"{where}, images[{i}]: {name!r} and id {id} belong to two images; each has its own")
     names = {id: ((image["file_name"], image["id"]), image.get("split")) for id, image in images.items()}
-    expected = '{"image_id": ..., "caption": ...}'
+    expected, marked = '{"image_id": ..., "caption": ...}', 0
     for i, annotation in enumerate(value["annotations"]):
         what = f"annotations[{i}]"
         if type(annotation) is dict and annotation.keys() == COCO_FIELDS and type(annotation["image_id"]) is int:
-            entry = Entry((annotation["image_id"],), annotation["caption"], what, expected)  # as entry_of, only sooner
-        else:
-            entry = entry_of(annotation, what, where, expected) if isinstance(annotation, dict) else None
+            named, split = names.get(str(annotation["image_id"]), (None, None))
+            if named:  # what is done below, only sooner
+                yield Entry(named, annotation["caption"], what, expected, split)
+                continue
+        entry = entry_of(annotation, what, where, expected) if isinstance(annotation, dict) else None
         if entry is None or (names and str(annotation.get("image_id")) not in names):
             raise UserError(f"{where}, {what}: expected {expected} of one of the images, found "
                             f"{shortened(json.dumps(annotation))}")
         if names:
             named, split = names[str(annotation["image_id"])]
             entry = Entry(named, entry.captions, what, expected, split, entry.generated)
+        marked += bool(annotation.get("is_rejected") or annotation.get("is_precanned"))
         yield entry
-    marked = sum(bool(annotation.get("is_rejected") or annotation.get("is_precanned"))
-                 for annotation in value["annotations"])
     if marked:  # VizWiz
         warn(f"{where}: {marked:,} of {len(value['annotations']):,} captions are marked is_rejected or is_precanned; "
              "they are read like the others")
