@@ -21,7 +21,7 @@ from .activations import sigmoid
 from .backend import Array, array_module, op
 from .initializers import Rng, glorot
 from .layer import Cache, Layer, Parameter, expect_shape
-from .linear import Linear, segment_sum
+from .linear import Linear, segment_sum, times_transpose
 
 
 @op
@@ -132,7 +132,7 @@ class SoftAttention(Layer):
         dquery, dv = attention_scores_backward(c.keys, prepared, c.query, self.v.data, c.image_of, de, dkeys)
         self.v.accumulate(dv)
         self.U.accumulate(c.h.T @ dquery)
-        return dregions, dkeys, None, dh + dquery @ self.U.data.T, *[dquery] * c.has_q
+        return dregions, dkeys, None, dh + times_transpose(dquery, self.U.data), *[dquery] * c.has_q
 
     def __repr__(self):
         (H, A), D = self.U.shape, self.gate.b.shape[0]
@@ -206,7 +206,7 @@ class AdaptiveAttention(Layer):
         dxh = self.gate.backward(ds * c.tanh_c * c.g * (1 - c.g), c.gate)
         dx, dh = dxh[:, :-H], dxh[:, -H:]
         dc = ds * c.g * (1 - c.tanh_c * c.tanh_c)
-        return dregions, dkeys, None, dh + dquery @ self.U.data.T, dx, dc, *[dquery] * c.has_q
+        return dregions, dkeys, None, dh + times_transpose(dquery, self.U.data), dx, dc, *[dquery] * c.has_q
 
     def __repr__(self):
         (H, A), D = self.U.shape, self.value.b.shape[0]

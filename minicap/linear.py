@@ -44,6 +44,12 @@ class Linear(Layer):
 
 
 @op
+def times_transpose(dy, W):
+    """dy Wᵀ (N, D), the gradient of x in x W: dy (N, H), W (D, H)."""
+    return dy @ W.T
+
+
+@op
 def segment_sum(x, segments, count):
     """(..., E), (...) -> (count, E): row s is the sum of x over all positions where ``segments`` is s."""
     total = array_module(x).zeros((count, x.shape[-1]), dtype=x.dtype)

@@ -12,6 +12,7 @@ TWINS = {
     "relu_backward": "activations",
     "relu6_backward": "activations",
     "segment_sum": "linear",
+    "times_transpose": "linear",
     "conv2d": "conv",
     "conv2d_backward": "conv",
     "max_pool2d": "pooling",

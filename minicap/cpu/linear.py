@@ -1,6 +1,15 @@
-"""Sums over segments on the CPU: a product with the one-hot matrix of the segments, as a sparse matrix."""
+"""Sums over segments on the CPU, as the product with a sparse one-hot matrix, and products of few rows."""
 
 import numpy as np
+
+FEW = 128  # rows
+
+
+def times_transpose(dy, W):
+    """With few rows, computed as its transpose: with the larger factor on the left OpenBLAS is up to twice as fast."""
+    if dy.dtype != np.float32 or len(dy) >= min(FEW, len(W)):
+        return NotImplemented
+    return np.ascontiguousarray((W @ dy.T).T)
 
 
 def segment_sum(x, segments, count):

@@ -11,7 +11,7 @@ from minicap.activations import relu6_backward, relu_backward
 from minicap.backend import pointwise, pointwise_each
 from minicap.cpu import losses, normalization, pooling
 from minicap.cpu import pointwise as pieces
-from minicap.linear import segment_sum
+from minicap.linear import segment_sum, times_transpose
 from minicap.losses import log_softmax, softmax_cross_entropy, softmax_cross_entropy_backward
 from minicap.normalization import batch_norm, batch_norm_backward, channel_moments
 from minicap.pooling import max_pool2d, max_pool2d_backward
@@ -128,6 +128,14 @@ def test_gradients_are_summed_by_word_as_by_the_plain_function(shape, V, E):
     assert_close(total, segment_sum.plain(dy, words, V))
 
 
+@pytest.mark.parametrize("N", [0, 1, 7, 64, 128, 300])
+def test_a_product_of_few_rows_is_that_of_the_plain_function(N):
+    dy, W = normal(N, 40), normal(200, 40)
+    found = times_transpose(dy, W)
+    assert found.flags.c_contiguous
+    assert_close(found, times_transpose.plain(dy, W))
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("sizes", [[0], [1], [10], [95], [3001], [0, 4, 3, 25, 0, 7, 1, 9, 9, 41]])
 def test_a_pointwise_change_reaches_every_element_once(monkeypatch, sizes, threads):
@@ -157,7 +165,7 @@ def test_double_precision_is_left_to_the_plain_functions():
     x = np.ones((1, 2, 2, 1))
     v = np.ones(1)
     calls = {
-        "segment_sum": (x, np.zeros((1, 2, 2), int), 1),
+        "segment_sum": (x, np.zeros((1, 2, 2), int), 1), "times_transpose": (x[0, 0], np.ones((3, 1))),
         "max_pool2d": (x, 2, 2), "max_pool2d_backward": (x, x, x, 2, 2),
         "channel_moments": (x,), "batch_norm": (x, v, v, v, v), "batch_norm_backward": (x, x, v, v, v),
         "log_softmax": (x[0, 0],), "softmax_cross_entropy": (x[0, 0], np.zeros(2, int)),

@@ -15,7 +15,7 @@ from ...attention import AdaptiveAttention, SoftAttention, prepare_keys
 from ...backend import Array, array_module
 from ...initializers import Rng
 from ...layer import Cache, Layer, expect_shape
-from ...linear import Linear
+from ...linear import Linear, times_transpose
 from ...recurrent import LSTMCell, gates_backward, gates_forward, pack_by_time, steps_of
 
 
@@ -109,12 +109,12 @@ class AttentionLSTM(Layer):
             # Rows n and beyond ended before this step: their dh and dc are still 0.
             step = saved.steps.pop()
             dgates, dc[:n] = gates_backward(dh[:n] + dy[now], dc[:n], gates[now], step.c, step.tanh_c)
-            dz = dgates @ W[E:].T
+            dz = times_transpose(dgates, W[E:])
             if dz_outside is not None:
                 dz += dz_outside[now]
             _, _, _, dh_attention, *also = self.attention.backward(
                 (dz, None if dattended is None else dattended[:n]), step.attention, dregions=dregions, dkeys=dkeys)
-            dh[:n] = dgates @ U.T + dh_attention
+            dh[:n] = times_transpose(dgates, U) + dh_attention
             if self.sentinel:
                 dx[now] += also[0]
                 dc[:n] += also[1]
