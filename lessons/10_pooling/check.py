@@ -44,6 +44,10 @@ def of_windows(pool):
              "H, W). Here x is (N, H, W, C): windows lie on axes 1 and 2.", of_axes(pool, 2, 3)),
             ("the stride is ignored", known.stride(), lambda right, x, K, P: as_many(right, pool(x, K, 1, P))),
             ("K instead of the stride", known.side_by_side(), lambda x, K, P: pool(x, K, K, P)),
+            ("windows one too small", "The windows have K - 1 rows and columns. A slice ends before its end, so "
+             "begin:begin + K has K.", lambda right, x, K, S, P: as_many(right, pool(x, K - 1, S, P))),
+            ("rows and columns of y changed places", "y[:, oh, ow] is what y[:, ow, oh] has to be. oh counts down the "
+             "rows, axis 1, and ow along the columns, axis 2.", lambda right: right.swapaxes(1, 2)),
             ("no padding", known.no_padding(), lambda x, K, S: pool(x, K, S, 0))]
 
 
@@ -78,9 +82,11 @@ def max_pool_backward(dy, x, y, K, S, P):
     return pooling.max_pool2d_loops_backward(dy, x, K, S, P)
 
 
-def spread_to_largest(dy, x, y, K, S, P, order=1, value=-np.inf, overwrite=False, step=None, turned=False):
+def spread_to_largest(dy, x, y, K, S, P, order=1, value=-np.inf, overwrite=False, step=None, turned=False,
+                      write=None):
     """dx with its frame; each window's gradient goes to the first place in ``order`` that is its largest."""
     x, step = pad(x, P, value), step or S
+    write = write or step
     dx = np.zeros_like(x)
     for n, oh, ow, c in np.ndindex(dy.shape):
         window = x[n, step * oh:step * oh + K, step * ow:step * ow + K, c]
@@ -90,7 +96,7 @@ def spread_to_largest(dy, x, y, K, S, P, order=1, value=-np.inf, overwrite=False
             kh, kw = divmod(int((window.T if order == "columns" else window).argmax()), K)
         if turned or order == "columns":
             kh, kw = kw, kh
-        pixel = n, step * oh + kh, step * ow + kw, c
+        pixel = n, write * oh + kh, write * ow + kw, c
         dx[pixel] = dy[n, oh, ow, c] + (0 if overwrite else dx[pixel])
     return dx
 
@@ -153,6 +159,8 @@ MAX_POOL2D_BACKWARD = Exercise(
          "gets the gradient. Pad with -np.inf.", cropped(spread_to_largest, value=0)),
         (*LAST_WINDOW, cropped(spread_to_largest, overwrite=True)),
         ("the stride is ignored", known.stride(), cropped(spread_to_largest, step=1)),
+        ("the stride is ignored where dx is written", "The window is found S pixels apart, and its gradient written as "
+         "if it were 1: the pixel is S·oh + kh, S·ow + kw.", cropped(spread_to_largest, write=1)),
         *framed(spread_to_largest),
     ])
 
@@ -176,6 +184,10 @@ AVG_POOL2D = Exercise(
          lambda right, K: right * K**2),
         ("divided by K", known.divided_by("The sum of each window", "K", "the number of its pixels, K · K"),
          lambda right, K: right * K),
+        ("divided by the stride",
+         known.divided_by("The sum of each window", "S · S", "the number of its pixels, K · K"),
+         lambda right, K, S: right * K**2 / S**2),
+        ("whole division", "`//` cuts off the fraction: divide with `/`.", lambda right: np.floor(right)),
         ("the padding does not count", "At the edges it is divided by the pixels inside the picture, a possible rule. "
          "Here padding counts as zeros: K · K.",
          lambda right, x, K, S, P: right * K**2 / pixels_of_the_picture(x.shape, K, S, P)),
@@ -204,6 +216,14 @@ def spread_to_first(dy, shape, K, S, P):
     return dx
 
 
+def last_place(dy, shape, K, S, P):
+    """dx with its frame; each place of the windows overwrites what the places before it have written."""
+    dx = np.zeros((len(dy), shape[1] + 2 * P, shape[2] + 2 * P, shape[3]))
+    for part in places(dx, K, S):
+        part[...] = dy / K**2
+    return dx
+
+
 def dy_and_shape(rng):
     shape, (K, S, P) = (4, 6, 5, 3), next(SIZES)
     return rng.standard_normal(avg_pool(np.zeros(shape), K, S, P).shape), shape, K, S, P
@@ -224,7 +244,7 @@ AVG_POOL2D_BACKWARD = Exercise(
          cropped(lambda dy, shape, K, S, P: spread(dy * K**2 / pixels_of_the_picture(shape, K, S, P), shape, K, S, P))),
         ("only the first pixel gets it", "The first pixel of each window gets everything. All pixels of a window have "
          "moved its mean by the same amount.", cropped(spread_to_first)),
-        (*LAST_WINDOW, cropped(spread, overwrite=True)),
+        (*LAST_WINDOW, (cropped(spread, overwrite=True), cropped(last_place))),
         ("the stride is ignored", known.stride(), cropped(spread, step=1)),
         *framed(spread),
     ])

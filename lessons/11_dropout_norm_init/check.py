@@ -39,6 +39,10 @@ HE_STD = Exercise(
          std(fan_in, lambda count: 2 / count)),
         ("without the 2", "It is sqrt(1 / fan_in), right before a layer without ReLU. A ReLU drops half of the square; "
          "the 2 makes up for it.", std(fan_in, lambda count: np.sqrt(1 / count))),
+        ("the root of 2 alone", "It is sqrt(2) / fan_in. The whole fraction is under the root: sqrt(2 / fan_in).",
+         std(fan_in, lambda count: np.sqrt(2) / count)),
+        ("the first size is left out", "It is sqrt(2 / product of shape[1:]), the fan-in of PyTorch's (F, C, K, K). "
+         "Here the outputs come last: leave out the last size.", std(lambda shape: np.prod(shape[1:]))),
         ("the outputs are counted", "It is sqrt(2 / number of outputs). An output is a sum over its inputs: count "
          "those.",
          std(fan_out)),
@@ -71,7 +75,7 @@ def batch_norm(x, gamma, beta, eps, *, axes=EVERYWHERE, factor=lambda x, var, ep
 def pictures(rng):
     """Four channels, one of them loud, one nearly silent, so that ε counts."""
     x = rng.standard_normal((3, 2, 5, 4)) * np.array([1, 4, 0.01, 0.5]) + np.array([0, 3, 0.02, -2])
-    return x, rng.uniform(0.5, 2, 4), rng.standard_normal(4), 1e-5
+    return x, rng.uniform(0.5, 2, 4), rng.standard_normal(4), float(rng.uniform(2e-5, 2e-4))
 
 
 def pictures_and_dy(rng):
@@ -105,6 +109,8 @@ BATCH_NORM_FORWARD = Exercise(
          partial(batch_norm, factor=lambda x, var, eps: 1 / (var + eps))),
         ("multiplied by the standard deviation", known.multiplied("x - μ", "sqrt(σ² + ε)"),
          partial(batch_norm, factor=lambda x, var, eps: np.sqrt(var + eps))),
+        ("1e-5 is written in", "ε is always 0.00001. It is an argument: take eps, whose default is 1e-5.",
+         lambda x, gamma, beta: batch_norm(x, gamma, beta, 1e-5)),
         ("ε is missing", "ε was not added. Where all pixels of a channel are nearly the same, σ² is nearly 0, and "
          "dividing by it amplifies noise.", partial(batch_norm, factor=lambda x, var, eps: 1 / np.sqrt(var))),
         ("ε is added to the standard deviation", "ε was added to σ. It is added to σ², inside the root: sqrt(σ² + ε).",
@@ -185,6 +191,8 @@ BATCH_NORM_BACKWARD = gradient_exercise(
          "is its slope.", dx_of(lambda p: p.gamma * p.right)),
         ("multiplied by the standard deviation", known.multiplied("dx", "sqrt(σ² + ε)"),
          dx_of(lambda p: p.gamma / p.scale * p.right)),
+        ("dgamma without x̂", "dx was made with dbeta in place of dgamma, or dgamma without x̂: it is sum dy x̂.",
+         dy_minus(lambda p: p.mean + p.x_hat * p.mean)),
         ("x in place of x̂", "The part along x was taken, not along x̂ = (x - μ) / sqrt(σ² + ε).",
          dy_minus(lambda p: p.mean + p.x * (p.dy * p.x).mean(axis=EVERYWHERE))),
     ], "dgamma": [
@@ -215,10 +223,12 @@ def masked(factor):
 
 
 def noisy(rng):
-    """x, dy, the noise, one number of which is drop itself, and drop."""
+    """x, in which a kept number is 0, dy, the noise, one number of which is drop itself, and drop."""
     drop, noise = float(rng.uniform(0.2, 0.45)), rng.random((4, 7))
     noise[2, 3] = drop
-    return rng.standard_normal((4, 7)), rng.standard_normal((4, 7)), noise, drop
+    x = rng.standard_normal((4, 7))
+    x[0, noise[0].argmax()] = 0  # of what is kept, as after a ReLU
+    return x, rng.standard_normal((4, 7)), noise, drop
 
 
 DROPOUT = Exercise(
@@ -233,6 +243,8 @@ DROPOUT = Exercise(
     ], "dx": [
         ("dx is dy", "dx is dy. A dropped element has not moved the loss: its gradient is 0. That of the others is "
          "divided by 1 - drop.", lambda dy: dy),
+        ("dx is 0 where x is", "dx is 0 where y is 0. A kept element may be 0 by itself, and its gradient is that of "
+         "the others: use the mask of the forward pass.", lambda right, x: right * (x != 0)),
         ("x is in the gradient", "dx is dy times y. y is x times the mask, so the slope is the mask alone.",
          lambda right, x: right * x),
     ], ("y", "dx"): [
@@ -250,6 +262,9 @@ DROPOUT = Exercise(
         ("kept and dropped changed places, and drop for 1 - drop", "An element was kept where its noise is less than "
          "drop, and divided by drop. drop is the probability of being dropped, not of being kept.",
          masked(lambda kept, drop: ~kept / drop)),
+        ("drop and 1 - drop changed places", "drop was taken for the probability of being kept. What is kept has "
+         "noise >= drop, and is divided by 1 - drop.",
+         lambda x, dy, noise, drop: tuple(a * (noise >= 1 - drop) / drop for a in (x, dy))),
         ("everything is kept and divided", "Nothing was dropped, and everything divided by 1 - drop.",
          masked(lambda kept, drop: np.ones(kept.shape) / (1 - drop))),
     ]})

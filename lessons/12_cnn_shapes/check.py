@@ -1,5 +1,6 @@
 """What lesson 12 asks for."""
 
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 
@@ -38,10 +39,18 @@ def computed_by(net, weights, x):
 
 
 def right_network(side, classes, weights, x):
-    return shapes_of(side, classes), computed_by(network(side, classes), weights, x), FROM_RNG
+    return shapes_of(side, classes), computed_by(network(side, classes), weights, x), FROM_RNG, "yes"
 
 
 FROM_RNG = "the rng that is given"
+
+
+def trains(net, side, classes):
+    """Whether every parameter of the network gets a gradient."""
+    with suppress(TypeError, AttributeError):  # a layer may be handed no gradient at all, or have no forward
+        logits, cache = net.forward(np.ones((1, side, side, 3), np.float32))
+        net.backward(np.ones_like(logits), cache)
+    return "yes" if all(parameter.grad is not None for parameter in net.parameters()) else "no"
 
 
 def where_weights_come_from(make):
@@ -64,7 +73,8 @@ def network_of(module, side, classes, weights, x):
     shapes = [tuple(parameter.shape) for parameter in net.parameters()]
     fits = shapes == [data.shape for data in weights]
     computed = computed_by(net, weights, x) if fits else "not tried, as the parameters have other shapes"
-    return shapes, computed, where_weights_come_from(make)
+    reached = trains(make(np.random.default_rng(0)), side, classes) if fits else "yes"
+    return shapes, computed, where_weights_come_from(make), reached
 
 
 def weights_and_pictures(rng, side, classes):
@@ -94,8 +104,8 @@ class Behind(minicap.Layer):
 EXAMPLE = weights_and_pictures(np.random.default_rng(0), 8, 5)
 
 MAKE_CNN = Exercise(
-    "12.1", "make_cnn", ("the list of its parameters' shapes", "what it computes", "where its weights come from"),
-    right_network,
+    "12.1", "make_cnn", ("the list of its parameters' shapes", "what it computes", "where its weights come from",
+                         "whether a gradient reaches every parameter"), right_network,
     example=(EXAMPLE, right_network(*EXAMPLE)), call=network_of,
     cases=lambda rng: weights_and_pictures(rng, int(rng.choice([12, 24, 28])), int(rng.integers(3, 7))),
     mistakes={"the list of its parameters' shapes": [
@@ -121,6 +131,13 @@ MAKE_CNN = Exercise(
          "reads what two poolings and 16 kernels make of it: (side // 4)² · 16.", reads(lambda side: side**2 * 3)),
         ("only the channels are counted", "Linear reads 16 numbers. Flatten keeps all pixels: (side // 4)² · 16.",
          reads(lambda side: 16)),
+        ("24 x 24 pictures are written in", "Linear reads 576 numbers, which is right for side = 24 alone. What is "
+         "left of each side is side // 4: (side // 4)² · 16.", reads(lambda side: 576)),
+        ("6 classes are written in", "The last layer gives 6 numbers, as in the text. Here it gives `classes`.",
+         lambda right: [*right[:-2], (right[-2][0], 6), (6,)]),
+        ("no bias in Linear", "Linear has no bias: leave out bias=False.", lambda right: right[:-1]),
+        ("16 and 32 channels", "The convolutions make 16 and 32 channels. 8 and 16 are asked for.",
+         reads(lambda side: None, filters=(3, 16, 32))),
         ("5 x 5 kernels", "The kernels are 5 x 5; 3 x 3 is asked for.", reads(lambda side: None, kernel=5)),
         ("16 channels first", "The convolutions go from 3 to 16 and from 16 to 8 channels. It is 3 to 8, then 8 to 16.",
          reads(lambda side: None, filters=(3, 16, 8))),
@@ -153,18 +170,23 @@ MAKE_CNN = Exercise(
         ("random numbers of its own", known.own_random_numbers("weights"), lambda: "elsewhere"),
         ("rng is not used", "Rngs of different seeds gave the same weights in at least one layer. Pass the rng that is "
          "given to every layer with weights.", lambda: "nowhere"),
+    ], "whether a gradient reaches every parameter": [
+        ("no gradient passes the second convolution", "input_gradient=False is for the first layer alone, which reads "
+         "the pixels. The layers before the second convolution need the gradient of what it reads.",
+         lambda: "no"),
     ]})
 
 
 # --------------------------------------------------------------------------------------------------------------- 12.2
 
 def networks(rng):
-    """A network with batch norm, a part inside, and a layer without a bias."""
+    """A network with batch norm, a part inside, a layer without a bias, and two layers of the same shapes."""
     a, b, c, d = (int(n) for n in rng.permutation([2, 3, 5, 7]))
     inside = minicap.Sequential(minicap.Conv2d(a, b, rng=rng), minicap.BatchNorm2d(b), minicap.ReLU())
     return (minicap.Sequential(
         first=inside, flatten=minicap.Flatten(), second=minicap.Linear(b, c, bias=False, rng=rng),
-        third=minicap.Linear(c, d, rng=rng)),)
+        third=minicap.Linear(c, d, rng=rng), fourth=minicap.Linear(d, d, rng=rng),
+        fifth=minicap.Linear(d, d, rng=rng)),)
 
 
 def of_children(net):
@@ -178,8 +200,16 @@ def called(*names):
     return lambda net: sum(p.data.size for name, p in net.named_parameters() if name.split(".")[-1] in names)
 
 
+def number_of(module, net):
+    count = module.count_parameters(net)
+    if isinstance(count, (float, np.floating)):
+        raise TypeError(f"count_parameters has to return a whole number, and not {count!r}")
+    return count
+
+
 COUNT_PARAMETERS = Exercise(
     "12.2", "count_parameters", ("the number",), lambda net: sum(parameter.data.size for parameter in net.parameters()),
+    call=number_of,
     example=((minicap.Linear(10, 3, rng=np.random.default_rng(0)),), 33), cases=networks,
     mistakes=[
         ("arrays are counted", "It counts the parameters' arrays. Each holds many numbers: its size.",
@@ -196,6 +226,13 @@ COUNT_PARAMETERS = Exercise(
          lambda net: sum(sum(p.shape) for p in net.parameters())),
         ("bytes", "It is the number of bytes, four for each number.",
          lambda net: sum(p.data.nbytes for p in net.parameters())),
+        ("only the first array", "It is the size of the first array alone: is a `return` inside the loop?",
+         lambda net: net.parameters()[0].data.size),
+        ("equal shapes are counted once", "Arrays of the same shape are counted once. Each has numbers of its own.",
+         lambda net: sum(int(np.prod(shape)) for shape in {p.shape for p in net.parameters()})),
+        ("equal names are counted once", "Of several layers' W only the last is counted: in a dictionary of their last "
+         "names each replaces the one before.",
+         lambda net: sum({name.split(".")[-1]: p.data.size for name, p in net.named_parameters()}.values())),
         ("layers inside are not counted", "Layers inside a layer are not counted. named_parameters() finds them, "
          "however deep.", of_children),
     ])
@@ -203,9 +240,19 @@ COUNT_PARAMETERS = Exercise(
 
 # --------------------------------------------------------------------------------------------------------------- 12.3
 
+class Counted(minicap.Linear):
+    """A layer that counts its passes: one with dropout, or batch norm, is another one in each."""
+
+    passes = 0
+
+    def forward(self, x):
+        self.passes += 1
+        return super().forward(x)
+
+
 def after_steps(step, x, targets, W, b):
-    """The losses that three calls of ``step`` return, and W, b and the gradients afterwards."""
-    net, loss = minicap.Linear(*W.shape, rng=None), minicap.SoftmaxCrossEntropy()
+    """The losses that three calls of ``step`` return; W, b and the gradients afterwards; how often the network ran."""
+    net, loss = Counted(*W.shape, rng=None), minicap.SoftmaxCrossEntropy()
     net.W.data, net.b.data = W.copy(), b.copy()
     optimizer, losses = minicap.SGD(net.named_parameters(), lr=1.0), []
     for _ in range(3):
@@ -214,7 +261,7 @@ def after_steps(step, x, targets, W, b):
             raise TypeError(f"training_step has to return the loss, one number, and not {type(value).__name__}")
         losses.append(float(value))
     cleared = all(parameter.grad is None or not parameter.grad.any() for parameter in net.parameters())
-    return np.array(losses), net.W.data, net.b.data, "cleared" if cleared else "left"
+    return np.array(losses), net.W.data, net.b.data, "cleared" if cleared else "left", net.passes
 
 
 def a_step(net, loss, optimizer, x, targets, *, clear=True, move=1, dloss=lambda value, N: 1.0, late=False):
@@ -226,7 +273,7 @@ def a_step(net, loss, optimizer, x, targets, *, clear=True, move=1, dloss=lambda
         optimizer.step()
     if clear:
         net.zero_grad()
-    return loss(net(x), targets) if late else value
+    return float(loss(net(x), targets) if late else value)
 
 
 def three_steps(**mistake):
@@ -249,8 +296,8 @@ def learns_a_handful(module):
 ZEROS = np.ones((1, 1)), np.array([0]), *floats([[0, 0]], [0, 0])
 
 TRAINING_STEP = Exercise(
-    "12.3", "training_step", ("the loss of three steps", "W after them", "b after them", "the gradients after them"),
-    three_steps(),
+    "12.3", "training_step", ("the loss of three steps", "W after them", "b after them", "the gradients after them",
+                              "the number of forward passes"), three_steps(),
     example=(ZEROS, three_steps()(*ZEROS)),
     cases=lambda rng: (rng.standard_normal((5, 4)), rng.integers(3, size=5), *normal((4, 3), 3)(rng)),
     call=lambda module, *inputs: after_steps(module.training_step, *inputs), needs=("make_cnn",),
@@ -271,6 +318,9 @@ TRAINING_STEP = Exercise(
     ], "the gradients after them": [
         ("gradients are cleared first", "The steps are right, and the gradients of the last one are left. They have to "
          "be cleared after the step: net.zero_grad() belongs at the end.", lambda: "left"),
+    ], "the number of forward passes": [
+        ("two forward passes", "The network is run twice in each step, which takes time, and moves what batch norm "
+         "keeps twice. One net.forward(x) gives the logits for the loss, and the cache.", lambda: 6),
     ]})
 
 EXERCISES = (MAKE_CNN, COUNT_PARAMETERS, TRAINING_STEP)

@@ -50,6 +50,18 @@ OUR_NAME = Exercise(
          "by layer 6: fc1 is fc6.", partial(named, dense={"fc1": "fc7", "fc2": "fc8", "predictions": "fc9"})),
         ("block and number changed places", "conv3_2 means convolution 2 of block 3, and the two numbers are swapped: "
          "conv3_4 would get the weights of conv4_3.", partial(named, convolution="conv{i}_{block}")),
+        ("the dense layers are one too low", "The dense layers became fc5, fc6 and fc7. The five blocks are followed "
+         "by layer 6: fc1 is fc6.", partial(named, dense={"fc1": "fc5", "fc2": "fc6", "predictions": "fc7"})),
+        ("a second conv", "block became conv, and the conv behind it is still there: _conv2 has to become _2.",
+         partial(named, convolution="conv{block}_conv{i}")),
+        ("the underscore is missing", "The underscore between block and number is missing: conv3_2.",
+         partial(named, convolution="conv{block}{i}")),
+        ("W and b changed places", "kernel became b, and bias became W: a kernel is our W, a bias our b.",
+         partial(named, kinds={"kernel": "b", "bias": "W"})),
+        ("w in lower case", "kernel became w. Our name of it is W, in upper case.",
+         partial(named, kinds={"kernel": "w", "bias": "b"})),
+        ("only the layer", "What follows the slash is missing: .W for kernel, .b for bias.",
+         partial(named, kinds={"kernel": "", "bias": ""}, between="")),
         ("the block is missing", "Only the number within the block is left: conv2 might be in any of five blocks.",
          partial(named, convolution="conv{i}")),
         ("kernel and bias keep their names", "kernel has to become W and bias b, as the layers of minicap call them.",
@@ -63,8 +75,18 @@ OUR_NAME = Exercise(
 
 # ---------------------------------------------------------------------------------------------------------------- 14.2
 
+def keeps_every_number(module):
+    """None, or what is wrong where the numbers themselves change."""
+    W = np.arange(48).reshape(4, 3, 2, 2) + np.pi
+    got = np.asarray(module.conv_from_torch(W.copy()))
+    if not np.array_equal(got, W.transpose(2, 3, 1, 0)):
+        return f"float64 went in, and {got.dtype} has cut off digits. The same numbers are asked for: only axes move"
+    return None
+
+
 CONV_FROM_TORCH = Exercise(
     "14.2", "conv_from_torch", ("W",), lambda W: np.ascontiguousarray(W.transpose(2, 3, 1, 0)),
+    learns=keeps_every_number,
     example=(floats([[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]]),
              *floats([[[[1], [5]], [[2], [6]]], [[[3], [7]], [[4], [8]]]])),
     cases=normal((5, 2, 3, 3)),
@@ -79,6 +101,10 @@ CONV_FROM_TORCH = Exercise(
          "mostly in VGG, no shape would tell.", lambda W: W.transpose(2, 3, 0, 1)),
         ("the window is turned round", "Rows and columns of the window are reversed. Networks do not flip their "
          "kernels, neither here nor in PyTorch.", lambda W: W[:, :, ::-1, ::-1].transpose(2, 3, 1, 0)),
+        ("rows and columns, and C and F, changed places", "It is (K, K, F, C), and kh and kw are swapped. W[f, c, kh, "
+         "kw] belongs at [kh, kw, c, f].", lambda W: W.transpose(3, 2, 0, 1)),
+        ("only C moved", "C is last now, and F is still in front: (F, K, K, C). All four axes have to move.",
+         lambda W: W.transpose(0, 2, 3, 1)),
         ("only F moved", "F is last now, and C is still in front: (C, K, K, F). All four axes have to move.",
          lambda W: W.transpose(1, 2, 3, 0)),
     ])
@@ -116,6 +142,10 @@ FC6_FROM_TORCH = Exercise(
          "(VGG's pool5 is 7 x 7, so no shape tells.)", reordered(lambda H, Wd, C: (C, H, Wd), (3, 2, 1, 0))),
         ("rows and columns changed places", "H and W were swapped while cutting: PyTorch's order is C, H, W. (VGG's "
          "pool5 is 7 x 7, so no shape tells.)", reordered(lambda H, Wd, C: (C, Wd, H), (3, 2, 1, 0))),
+        ("pool5 in PyTorch's order", "pool5 was read as (C, H, W). It is (H, W, C), as everything here.",
+         lambda W, pool5: W.reshape(-1, *pool5).transpose(2, 3, 1, 0).reshape(W.shape[1], -1)),
+        ("four axes", "H, W and C are three axes still. Join them: reshape(H * W * C, -1).",
+         lambda right, pool5: right.reshape(*pool5, -1)),
         ("from our order to theirs", "W was taken for H, W, C and put into the order C, H, W. The file has C, H, W, "
          "and we want H, W, C.", reordered(lambda H, Wd, C: (H, Wd, C), (3, 1, 2, 0))),
     ])
@@ -157,6 +187,16 @@ PREPROCESS = Exercise(
          lambda images, scale, mean, std: prepared(images, scale, mean, 1 / np.array(std))),
         ("only the mean is divided by std", known.brackets("x - mean / std", "x - mean"),
          lambda images, scale, mean, std: images / scale - np.array(mean) / np.array(std)),
+        ("the mean is not divided by std", known.brackets("x / std - mean", "x - mean"),
+         lambda images, scale, mean, std: images / scale / np.array(std) - np.array(mean)),
+        ("multiplied by scale", known.multiplied("It", "scale"),
+         lambda images, scale, mean, std: prepared(images, 1 / scale, mean, std)),
+        ("255 is written in", "It is divided by 255. The network says by what: divide by scale.",
+         lambda images, mean, std: prepared(images, 255, mean, std)),
+        ("divided by the variance", "It is divided by the square of std: divide by std itself.",
+         lambda images, scale, mean, std: prepared(images, scale, mean, np.square(std))),
+        ("one mean for all channels", "The mean of the three numbers was subtracted. Each channel has its own: "
+         "np.array(mean).", lambda images, scale, mean, std: prepared(images, scale, np.mean(mean), std)),
         ("divided by scale as a whole number", "`//` cuts off the fraction, and a few grey levels are left. Divide by "
          "`/`.", lambda images, scale, mean, std: (images // scale - np.array(mean)) / np.array(std)),
     ], "y for BGR": [
@@ -175,8 +215,8 @@ PREPROCESS = Exercise(
         ("only the mean is turned round, too", "mean was reversed together with the channels. It is in the network's "
          "order already: its first number is for B.",
          lambda images, scale, mean, std: prepared(images, scale, mean[::-1], std, "BGR")),
-        ("the mean is turned round instead", "mean and std were reversed, and the pictures were not. Reverse the "
-         "pictures' channels; mean and std are in order.",
+        ("the mean is turned round instead", "The result is in the order R, G, B: its channels were reversed back at "
+         "the end, or mean and std were reversed and not the pictures. Reverse the pictures once, first of all.",
          lambda images, scale, mean, std: prepared(images, scale, mean[::-1], std[::-1])),
     ]})
 

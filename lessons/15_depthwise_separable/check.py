@@ -38,7 +38,8 @@ def pair_of(answer):
 def some_sizes(rng):
     """Even and odd sizes with and without stride, multiples of the stride or not, and a stride beyond the kernel."""
     even = 2 * int(rng.integers(4, 40))
-    return ([(even, 3, 2), (even + 1, 3, 2), (even + 2, 5, 1), (3 * even, 5, 3), (3 * even + 2, 5, 3), (even, 1, 2)],)
+    return ([(even, 3, 2), (even + 1, 3, 2), (even + 2, 5, 1), (3 * even, 5, 3), (3 * even + 2, 5, 3), (even, 1, 2),
+             (even, 2, 2), (even + 1, 4, 1)],)
 
 
 def gives_whole_numbers(module):
@@ -70,6 +71,12 @@ SAME_PADDING = Exercise(
          "puts it behind: before is the smaller half.", of_missing(lambda total: halves(total)[::-1])),
         ("the stride is not counted", "It is K - 1, what windows at every pixel need. With a stride there are fewer "
          "windows: (n - 1) · S + K pixels for n of them.", measure_of(lambda H, K, S: K - 1)),
+        ("K // 2 on both sides", "It is K // 2 in front and behind, as one pads in PyTorch. TensorFlow counts what is "
+         "missing: (n - 1) · S + K - H pixels for n windows.", each(lambda H, K, S: (K // 2, K // 2))),
+        ("the stride is missing between the windows", "n windows that begin S apart need (n - 1) · S + K pixels, not n "
+         "- 1 + K.", measure_of(lambda H, K, S: missing(H, K, S) - (-(-H // S) - 1) * (S - 1))),
+        ("H a multiple of S is assumed", "It is K - S, right where H is a multiple of S. In general (n - 1) · S + K - "
+         "H pixels are missing.", measure_of(lambda H, K, S: K - S)),
         ("both sides alike", "Both sides have the same padding, and an odd number has no two equal halves: one pixel "
          "too many or too few. after = total - before.",
          (of_missing(lambda total: (total // 2,) * 2), of_missing(lambda total: (-(-total // 2),) * 2))),
@@ -102,7 +109,7 @@ UNEVEN = ((0, 1), (1, 2))  # four numbers, and no side like another of its axis
 
 def case(rng):
     """All sizes differ; windows overlap, and with a stride of 2 the last row is not seen by any."""
-    return (*normal((3, 7, 6, 4), (3, 3, 4), 4)(rng), 2, UNEVEN)
+    return (*normal((3, 7, 11, 4), (3, 3, 4), 4)(rng), 2, UNEVEN)
 
 
 def turned_over(padding):
@@ -335,7 +342,7 @@ DEPTHWISE_CONV2D_BACKWARD = Exercise(
 
 # ---------------------------------------------------------------------------------------------------------------- 15.4
 
-SHAPES = itertools.cycle(((3, 3, 5, 4), (3, 3, 4)))  # of a convolution, and of a depthwise one
+SHAPES = itertools.cycle(((3, 3, 5, 4), (3, 3, 4), (3, 3, 4, 4)))  # of convolutions, and of a depthwise one
 
 
 def convolution_and_norm(rng):
@@ -384,6 +391,9 @@ FOLD_BATCH_NORM = Exercise(
              (np.array([[[[3.0, 6]]]]), np.array([-4, 6.6]))),
     cases=convolution_and_norm,
     mistakes={("W", "b"): FACTORS, "W": [
+        ("the factor is on the wrong axis", "Where C = F, as mostly, the factor is along axis 2, the channels of the "
+         "input. Those of the output are last: W * factor.", lambda right, W, gamma, var, eps: right if W.ndim == 3 or
+         W.shape[2] != W.shape[3] else W * (gamma / np.sqrt(var + eps))[:, None]),
         ("W and b in another order", known.swapped("W", "b", "W, b"),
          lambda b, gamma, beta, mean, var, eps: gamma / np.sqrt(var + eps) * (b - mean) + beta),
         ("the factor is on the wrong axis", "The factor was put along axis 2, the channels of the input. Those of the "

@@ -14,20 +14,27 @@ from minicap.learn.exercises import Exercise
 
 # ---------------------------------------------------------------------------------------------------------------- 16.1
 
-WEIGHTS = ("weights: the first byte", "weights: the last byte")
+WEIGHTS = ("weights: the first byte", "weights: the last byte", "weights: the order of the bytes",
+           "weights: what a CRC-32 does not see")
 SETTINGS = ("preprocessing: the order of the channels", "preprocessing: a digit of the mean",
-            "preprocessing: an entry more")
+            "preprocessing: an entry more", "preprocessing: the order of the mean's numbers",
+            "preprocessing: the name of an entry")
 IMAGES = ("images: one name", "images: how many", "images: their order", "images: where a name ends",
-          "images: a comma or a space in a name")
+          "images: one of them twice", "images: a comma or a space in a name")
 BETWEEN = (",", ", ", ";", " ")  # what may stand in a name, and may have been used to join names
 HARMLESS = ("the weights in another place", "the preprocessing in another order", "nothing at all",
-            "Python started anew")
+            "Python started anew", "the date of the weights")
+CRC_32 = 0x1DB710641  # two contents that differ by this number have the same checksum: it is what CRC-32 divides by
 
 
 def what_the_key_sees(module, contents, layer, preprocessing, images):
     """(what changes the features and not the key, what changes the key and not the features)."""
     def key(path=None, layer=layer, preprocessing=preprocessing, images=images):
-        answer = module.cache_key(path or weights, layer, dict(preprocessing), list(images))
+        handed = dict(preprocessing), list(images)
+        answer = module.cache_key(path or weights, layer, *handed)
+        if handed != (preprocessing, images):
+            raise ValueError("cache_key has changed preprocessing or images, which the caller still needs: "
+                             "sorted(images) makes a new list, images.sort() does not")
         if not isinstance(answer, str):
             raise TypeError(f"cache_key has to return a text, and not {type(answer).__name__}; hashlib.sha256(...) has "
                             "hexdigest()")
@@ -41,6 +48,7 @@ def what_the_key_sees(module, contents, layer, preprocessing, images):
         weights, copy = Path(folder, "vgg19.h5"), Path(folder, "elsewhere", "network.h5")
         copy.parent.mkdir()
         copy.write_bytes(contents)
+        os.utime(copy, (0, 0))
         write(contents)
         before, mean = key(), preprocessing["mean"]
         others = {
@@ -48,20 +56,28 @@ def what_the_key_sees(module, contents, layer, preprocessing, images):
             SETTINGS[0]: {"preprocessing": preprocessing | {"order": preprocessing["order"][::-1]}},
             SETTINGS[1]: {"preprocessing": preprocessing | {"mean": [mean[0] + 0.001, *mean[1:]]}},
             SETTINGS[2]: {"preprocessing": preprocessing | {"resize": "bilinear"}},
+            SETTINGS[3]: {"preprocessing": preprocessing | {"mean": mean[::-1]}},
+            SETTINGS[4]: {"preprocessing": {name + "s" * (name == "scale"): x for name, x in preprocessing.items()}},
             IMAGES[0]: {"images": ["x" + images[0][1:], *images[1:]]},
             IMAGES[1]: {"images": images[:-1]},
             IMAGES[2]: {"images": [images[1], images[0], *images[2:]]},
-            IMAGES[3]: {"images": [images[0][:-1], images[0][-1] + images[1], *images[2:]]}}
+            IMAGES[3]: {"images": [images[0][:-1], images[0][-1] + images[1], *images[2:]]},
+            IMAGES[4]: {"images": [*images, images[0]]}}
         unseen = [what for what, other in others.items() if key(**other) == before]
         if before in [key(images=[between.join(images[:2]), *images[2:]]) for between in BETWEEN]:
-            unseen.append(IMAGES[4])
+            unseen.append(IMAGES[5])
         needless = {HARMLESS[0]: {"path": copy}, HARMLESS[2]: {},
                     HARMLESS[1]: {"preprocessing": dict(reversed(preprocessing.items()))}}
         needless = [what for what in HARMLESS[:3] if key(**needless[what]) != before]
         with python_started_anew(module.cache_key):
             needless += [HARMLESS[3]] * (key() != before)
+        os.utime(weights, (1, 1))
+        needless += [HARMLESS[4]] * (key() != before)
         for what, changed in zip(WEIGHTS, (bytes([contents[0] ^ 1]) + contents[1:],
-                                           contents[:-1] + bytes([contents[-1] ^ 1])), strict=True):
+                                           contents[:-1] + bytes([contents[-1] ^ 1]),
+                                           contents[:1] + contents[:0:-1],
+                                           (int.from_bytes(contents, "little") ^ CRC_32).to_bytes(
+                                               len(contents), "little")), strict=True):
             write(changed)
             if key() == before:
                 unseen.append(what)
@@ -103,25 +119,37 @@ CACHE_KEY = Exercise(
         ("the preprocessing is missing", "RGB or BGR, another mean: the features change, and the key does not. Include "
          "preprocessing.", lambda: [*SETTINGS]),
         ("only the names of the settings", "The key sees which settings there are, and not their values: sorted(d) or "
-         "list(d) gives the keys of a dict alone.", lambda: [*SETTINGS[:2]]),
+         "list(d) gives the keys of a dict alone.", lambda: [*SETTINGS[:2], SETTINGS[3]]),
         ("only one letter or number of the settings", "A digit of the mean is not seen: was it rounded, or cut to a "
          "whole number?", lambda: [SETTINGS[1]]),
         ("the images are missing", "Features of other pictures have the same key: include the list of images.",
          lambda: [*IMAGES]),
         ("only the number of the images", "Other pictures, if there are as many, have the same key: include the names, "
          "not len(images).", lambda: [IMAGES[0], *IMAGES[2:4]]),
+        ("repeated images are dropped", "A list with a picture twice has the key of the list with it once. Its "
+         "features have a row more: keep the list as it is.", lambda: [IMAGES[4]]),
+        ("only the values of the settings", "The same number under another name has the same key: include the names of "
+         "the settings as well, as json.dumps does.", lambda: [SETTINGS[4]]),
+        ("lists of numbers are sorted", "The mean's three numbers in another order have the same key: sort_keys=True "
+         "sorts what is needed, the names; the numbers stay in order.", lambda: [SETTINGS[3]]),
+        ("the bytes are added up", "Weights whose bytes are in another order have the same key: a sum does not see the "
+         "order. hashlib.sha256 does.", (lambda: [WEIGHTS[2]], lambda: [*WEIGHTS[2:]])),
+        ("a checksum of 32 bits", "Two different weights files have the same key. A CRC-32 finds accidents, and it is "
+         "no fingerprint: use hashlib.sha256.", lambda: [WEIGHTS[3]]),
         ("the images are sorted", "The images in another order have the same key. But row 0 belongs to the first of "
-         "them: keep the list's order, no set.", lambda: [IMAGES[2]]),
+         "them: keep the list's order, no set.", (lambda: [IMAGES[2]], lambda: [IMAGES[2], IMAGES[4]])),
         ("names run into each other", "\"10.jpg\", \"1.jpg\" and \"10.jp\", \"g1.jpg\" have the same key: names were "
          "joined without a separator. Use json.dumps.", lambda: [IMAGES[3]]),
         ("names are joined by a comma", 'The two pictures "a.jpg", "b.jpg" and the one picture "a.jpg,b.jpg" have the '
          'same key: what separates the names may occur in a name, too. Use json.dumps.',
-         lambda: [IMAGES[4]]),
+         lambda: [IMAGES[5]]),
         ("the key is always the same", "Whatever changes, the key does not.",
          lambda: ["the layer", *SETTINGS, *IMAGES, *WEIGHTS]),
     ], "what changes it without need": [
         ("the path of the weights counts", "A copy of the weights in another place has another key. Hash the file's "
          "contents, not its name.", lambda: [HARMLESS[0]]),
+        ("the date of the weights counts", "The same file with another date has another key. Hash its contents.",
+         (lambda: [HARMLESS[4]], lambda: [HARMLESS[0], HARMLESS[4]])),
         ("the order of the settings counts", "The same preprocessing in another order has another key: json.dumps(..., "
          "sort_keys=True), or sorted(d.items()).", lambda: [HARMLESS[1]]),
         ("the built-in hash", "hash() of a text is a different number each time Python starts. hashlib.sha256 always "
@@ -151,20 +179,20 @@ def emptied(folder):
 
 @contextlib.contextmanager
 def renaming():
-    """Gives a list of the folders out of which files are renamed within the block."""
-    folders, names = [], ("replace", "rename")
+    """Gives a list of (folder, contents) of the files that are renamed within the block."""
+    renamed, names = [], ("replace", "rename")
     originals = [getattr(os, name) for name in names]
 
     def noted(original):
         def rename(source, target, **options):
-            folders.append(Path(source).resolve().parent)
+            renamed.append((Path(source).resolve().parent, Path(source).read_bytes()))
             return original(source, target, **options)
         return rename
 
     for name, original in zip(names, originals, strict=True):
         setattr(os, name, noted(original))
     try:
-        yield folders
+        yield renamed
     finally:
         for name, original in zip(names, originals, strict=True):
             setattr(os, name, original)
@@ -172,14 +200,15 @@ def renaming():
 
 def what_happens(function, old, pieces):
     """What others see of a file while it is written, twice: to the end, and until something fails."""
-    with tempfile.TemporaryDirectory() as folder, renaming() as folders:
-        path, reader, meanwhile = Path(folder, "features.json"), Path(folder, "a reader"), []
+    with tempfile.TemporaryDirectory() as folder, renaming() as renamed:
+        path, reader, meanwhile, names = Path(folder, "features.json"), Path(folder, "a reader"), [], set()
         path.write_bytes(old)
         os.link(path, reader)  # whoever has opened the old file goes on reading what this link leads to
 
         def watched():
             for piece in pieces:
                 meanwhile.append(content(path))
+                names.update(file.name for file in Path(folder).iterdir())
                 yield piece
             meanwhile.append(content(path))
 
@@ -188,7 +217,8 @@ def what_happens(function, old, pieces):
             raise error
 
         function(path, watched())
-        seen, end = content(reader), content(path)
+        seen, end, whole = content(reader), content(path), b"".join(pieces)
+        early = "incomplete" if renamed and renamed[0][1] != whole else "complete"
         reader.unlink()
         path.unlink(missing_ok=True)
         left, after, failure = emptied(folder), [], []
@@ -205,16 +235,24 @@ def what_happens(function, old, pieces):
             after.append(content(path))
             path.unlink(missing_ok=True)
             left += emptied(folder)
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(BaseException):
             function(path, broken(KeyboardInterrupt))
         interrupted = emptied(folder)
-        elsewhere = any(renamed != Path(folder).resolve() for renamed in folders)
+        for name in names:  # what a run that was killed has left
+            Path(folder, name).write_bytes(b"of an earlier run")
+        try:
+            function(path, iter(pieces))
+            again = "written" if content(path) == whole else "mixed with what was there"
+        except Exception as error:
+            again = f"stopped with {type(error).__name__}"
+        elsewhere = any(place != Path(folder).resolve() for place, _ in renamed)
     return (end, meanwhile, seen, after, "nothing" if not left else "a file", failure,
-            "nothing" if not interrupted else "a file", "another folder" if elsewhere else "the same folder")
+            "nothing" if not interrupted else "a file", "another folder" if elsewhere else "the same folder",
+            early, again)
 
 
 def whole(path, pieces, *, keep=False, caught=BaseException, always=False, quiet=False, rename=True, empty_first=False,
-          anew=False):
+          anew=False, lose=False):
     """As the docstring says, or with one of these mistakes."""
     partial_path = path.with_name(path.name + ".part")
     if empty_first:
@@ -230,6 +268,8 @@ def whole(path, pieces, *, keep=False, caught=BaseException, always=False, quiet
             os.replace(partial_path, path)
         elif not keep:
             partial_path.unlink()
+        if lose:
+            path.unlink(missing_ok=True)
         if not quiet:
             raise
         return
@@ -258,7 +298,8 @@ def happening(function, **how):
 
 OUTCOMES = ("what path holds in the end", "what it holds meanwhile", "what a reader of the old file sees",
             "what path holds after a failure", "what else is left", "what became of the failure",
-            "what is left after Ctrl-C", "where the new bytes are written first")
+            "what is left after Ctrl-C", "where the new bytes are written first", "the file when it is renamed",
+            "the file after a run that was killed")
 OWN_NAME = ("The new bytes were written into the old file itself, which is empty or half written for a while, and "
             "stays so when something fails: write under another name, and rename at the end.")
 IN_PLACE = ("The complete bytes were written into the old file itself. Whoever is reading it sees it change, and for a "
@@ -267,10 +308,10 @@ IN_PLACE = ("The complete bytes were written into the old file itself. Whoever i
 WRITE_WHOLE = Exercise(
     "16.2", "write_whole", OUTCOMES,
     lambda old, pieces: (b"".join(pieces), [old] * (len(pieces) + 1), old, [old, "no file"], "nothing",
-                         ["it came through"] * 2, "nothing", "the same folder"),
+                         ["it came through"] * 2, "nothing", "the same folder", "complete", "written"),
     example=((b"old", [b"abc", b"def"]),
              (b"abcdef", [b"old"] * 3, b"old", [b"old", "no file"], "nothing", ["it came through"] * 2, "nothing",
-              "the same folder")),
+              "the same folder", "complete", "written")),
     # the bytes of an older file, and the pieces of the new one
     cases=lambda rng: (bytes(rng.integers(97, 123, 3).astype(np.uint8)),
                        [bytes(rng.integers(97, 123, 3).astype(np.uint8)) for _ in range(3)]),
@@ -290,12 +331,16 @@ WRITE_WHOLE = Exercise(
     ], OUTCOMES[3]: [
         ("renamed even after a failure", "After a failure path holds half of the new file. Rename only when all pieces "
          "are written; a `finally` always runs.", happening(whole, always=True)),
+        ("the old file is deleted after a failure", "After a failure path is gone, and with it the old file. Delete "
+         "the unfinished one alone.", happening(whole, lose=True)),
     ], OUTCOMES[4]: [
         ("the temporary file is left", "After a failure the temporary file is still there: delete it in an `except`, "
          "then `raise`.", happening(whole, keep=True)),
     ], OUTCOMES[5]: [
         ("the failure is swallowed", "Something failed, and the caller is not told. After cleaning up, a bare `raise` "
          "passes the exception on.", happening(whole, quiet=True)),
+        ("another exception", "The caller gets another exception than the one that was raised. A bare `raise` passes "
+         "the same one on.", (lambda: ["it became RuntimeError"] * 2, lambda: ["it became OSError"] * 2)),
     ], OUTCOMES[6]: [
         ("Ctrl-C leaves the temporary file", "After Ctrl-C the temporary file is still there. KeyboardInterrupt is "
          "not an Exception: `except BaseException:`, or a `finally`, cleans up after it as well.",
@@ -304,6 +349,14 @@ WRITE_WHOLE = Exercise(
         ("the temporary file is in another folder", "The temporary file is in another folder, which may be on another "
          "disk; a file cannot be renamed from one disk to another. Write it into path's own folder: path.parent.",
          lambda: "another folder"),
+    ], OUTCOMES[8]: [
+        ("renamed before it is closed", "The file is renamed while some of its bytes are still in memory, so for a "
+         "moment path is incomplete. Rename after the `with`, which closes it.", lambda: "incomplete"),
+    ], OUTCOMES[9]: [
+        ("appended to what is there", "A run that was killed has left its unfinished file, and the new bytes were "
+         "appended to it. Mode \"wb\" begins anew.", lambda: "mixed with what was there"),
+        ("an unfinished file is in the way", "A run that was killed has left its unfinished file, and from then on "
+         "every run fails. Mode \"wb\" replaces it.", lambda: "stopped with FileExistsError"),
     ]})
 
 
@@ -338,12 +391,15 @@ class Disk(np.ndarray):
 
 
 def read_from_disk(module, array, row_of, names):
-    disk, row_of, names = array.view(Disk), dict(row_of), list(names)
+    disk = array.view(Disk)
     disk.read = []
     with memory_used() as used:
         answer = module.features_of(disk, row_of, names)
     if answer is None:
         return None, "", ""
+    if not isinstance(answer, np.ndarray):
+        raise TypeError(f"features_of has to return an array, and not a {type(answer).__name__}: np.stack makes one of "
+                        "rows")
     answer = np.asarray(answer)
     # np.array(disk) copies all of it past Disk; that shows in the memory, if the file is large
     whole_file = array.nbytes > 50_000 and max(used) > array.nbytes / 2
@@ -394,6 +450,11 @@ FEATURES_OF = Exercise(
          "batch may hold several captions of it: a row for each name.",
          (partial(features, change=np.unique),
           lambda array, row_of, names: features(array, row_of, dict.fromkeys(names)))),
+        ("the names are sorted", "The rows are those of the names in alphabetical order. They belong to the names as "
+         "they are given.", lambda array, row_of, names: features(array, row_of, sorted(names))),
+        ("one row off", "Each picture has the row before or behind its own. row_of[name] is the index, rows are "
+         "counted from 0.", (partial(features, change=lambda rows: [row - 1 for row in rows]),
+                     partial(features, change=lambda rows: [row + 1 for row in rows]))),
         ("the first rows of the file", "These are the first rows of the file, whatever the names: row_of says which "
          "row each picture has.", partial(features, change=lambda rows: slice(len(rows)))),
         ("the place in row_of instead of its value", "The position of a name in the dict is not its row: row_of[name].",
@@ -422,9 +483,16 @@ def scaled(x, length, size=norm):
     return length * x / np.where(size(x) > 0, size(x), 1)
 
 
+def only_without_zeros(factor, right, x, length):
+    """A vector that has a 0 in it only times this factor, or times the length."""
+    return np.where(x.all(axis=-1, keepdims=True), right, (factor or length) * x)
+
+
 def with_zeros(rng):
     x = rng.standard_normal((5, 3, 4))
     x[1, int(rng.integers(3))] = 0
+    x[0, 0, 1] = 0
+    x[2] /= 1000  # short ones
     return x, float(rng.uniform(3, 20))
 
 
@@ -434,6 +502,20 @@ L2_NORMALIZE = Exercise(
     mistakes=[
         ("zeros become nan", "0 / 0 is nan, and so is whatever it touches. A vector of zeros stays as it is: divide by "
          "1 where the length is 0.", lambda x, length: length * x / norm(x)),
+        ("something is added to the length", "A small number was added to every vector's length, so none comes out as "
+         "long as it should. Only a length of 0 has to be replaced.",
+         [partial(scaled, size=partial(lambda eps, x: norm(x) + eps, eps)) for eps in (1e-2, 1e-3, 1e-4, 1e-5)]),
+        ("short vectors are not scaled", "A vector shorter than 1 was divided by 1, as np.maximum(length, 1) does. "
+         "Only a length of 0 is replaced: np.where(norm > 0, norm, 1).",
+         partial(scaled, size=lambda x: np.maximum(norm(x), 1))),
+        ("a vector with a 0 in it stays as it is", "A vector was taken for zeros because one of its numbers is 0. It "
+         "is its length that has to be 0.", [partial(only_without_zeros, factor) for factor in (None, 1)]),
+        ("nothing is scaled", "It is x as it came. Was nothing scaled because one of the vectors is all zeros? Decide "
+         "for each by itself: np.where.", lambda x: x),
+        ("zeros get the length", "A vector of zeros became `length` in every place. It stays as it is.",
+         lambda right, x, length: np.where(x.any(axis=-1, keepdims=True), right, length)),
+        ("divided by length as well", "It was divided by `length`: multiply.",
+         lambda x, length: scaled(x, 1 / length)),
         ("the length is not used", "Every vector has length 1: multiply by length.", lambda x: scaled(x, 1)),
         ("the root is missing", "It was divided by the sum of the squares. The length is the root of it.",
          partial(scaled, size=lambda x: norm(x)**2)),

@@ -32,7 +32,7 @@ def sorted_upside_down(captions, min_count):
 
 def captions_of(rng):
     """5 captions, and a smallest count that some words just reach and others just miss; many ties."""
-    words = rng.permutation(["ant", "bee", "cow", "dog", "elk", "fox", "gnu", "hen", "owl", "pig"])
+    words = ["Tom", *rng.permutation(["bear", "cow", "dog", "elk", "fox", "goose", "hen", "ox", "pig"])]
     tokens = [word for word, count in zip(words, (6, 5, 5, 3, 3, 3, 3, 2, 2, 1), strict=True) for _ in range(count)]
     tokens = [str(token) for token in rng.permutation(tokens)]
     ends = np.cumsum(rng.permutation([5, 6, 7, 8]))
@@ -40,7 +40,7 @@ def captions_of(rng):
 
 
 def list_from(module, captions, min_count):
-    answer = module.build_vocabulary([list(caption) for caption in captions], min_count)
+    answer = module.build_vocabulary(captions, min_count)
     if list(getattr(module, "SPECIAL", SPECIAL)) != SPECIAL:
         raise ValueError("build_vocabulary has changed SPECIAL itself. `vocabulary = SPECIAL` is a second name for the "
                          "same list, and append or += then change it for everybody; begin with `list(SPECIAL)`")
@@ -71,6 +71,15 @@ BUILD_VOCABULARY = Exercise(
         ("ties in order of appearance", "Equally frequent words are in the order they came, as from "
          "Counter.most_common, so numbers change with the order of the captions. Sort by (-count, word).",
          partial(vocabulary_of, order=lambda word, count: -count)),
+        ("in lower case", "Tom became tom. Words are compared as they are; lower case is made elsewhere, if at all.",
+         lambda captions, min_count: vocabulary_of([[word.lower() for word in caption] for caption in captions],
+                                                   min_count)),
+        ("2 is written in", "It keeps words that occur twice, whatever min_count says.",
+         lambda captions: vocabulary_of(captions, 2)),
+        ("min_count words", "These are the min_count most frequent words. min_count is how often a word has to occur.",
+         lambda right, min_count: right[:4 + min_count]),
+        ("ties by length", "Equally frequent words are sorted by their lengths. It is the alphabet that decides: "
+         "(-count, word).", partial(vocabulary_of, order=lambda word, count: (-count, len(word)))),
         ("ties backwards", "Equally frequent words run from z to a: reverse=True reversed the alphabet, too. Sort by "
          "(-count, word).", sorted_upside_down),
         ("the rarest first", "The rarest word comes first. Sort by falling count: the key is -count.",
@@ -103,6 +112,13 @@ def in_front(right, captions):
     return np.array([np.roll(row, len(row) - len(caption) - 1) for row, caption in zip(right, captions, strict=True)])
 
 
+def end_last(right):
+    """The targets with <end> in the last column."""
+    right = np.where(right == END, PAD, right)
+    right[:, -1] = END
+    return right
+
+
 def with_end(right, captions):
     """<end> read as if it were a word, where there is room for it."""
     right = right.copy()
@@ -128,12 +144,15 @@ def captions_and_vocabulary(rng):
 
 
 def batch_from(module, captions, vocabulary):
-    answer = module.make_batch([list(caption) for caption in captions], list(vocabulary))
+    answer = module.make_batch(captions, vocabulary)
     if isinstance(answer, (tuple, list)) and len(answer) == 3:
         for name, array in zip(("tokens", "targets"), answer, strict=False):
             if isinstance(array, np.ndarray) and array.dtype.kind == "f":
                 raise TypeError(f"{name} holds {array.dtype} numbers. They are positions in a list, whole numbers: "
                                 "make the array with np.full((N, T), PAD) or np.zeros((N, T), int)")
+        if isinstance(answer[2], np.ndarray) and answer[2].dtype.kind in "iu":
+            raise TypeError(f"mask holds {answer[2].dtype} numbers, and losses[mask] would take them for places: make "
+                            "it of True and False, as a comparison gives them")
     return answer
 
 
@@ -165,6 +184,10 @@ MAKE_BATCH = Exercise(
     ], "targets": [
         ("targets and tokens are the same", "targets is what tokens has to be, with <start> in front. The target is "
          "the next word: the caption and <end>.", lambda captions, vocabulary: batch_of(captions, vocabulary)[0]),
+        ("padded with <end>", "The padding of targets is <end>. It is <pad>, and <end> comes once.",
+         lambda right: np.where(right == PAD, END, right)),
+        ("<end> in the last column", "<end> stands at the end of the row, behind the padding. It comes right behind "
+         "the caption, where the network has to stop.", end_last),
         ("no <end>", "There is no <end> in targets. A network that is never shown where captions end does not stop.",
          partial(batch_of, end=False)),
         ("an unknown word is <pad>", PAD_FOR_UNK, partial(batch_of, unknown=PAD)),
@@ -201,6 +224,12 @@ def lost_in(groups):
 
 def mean_of_places(right, words, W):
     return right / np.maximum(np.bincount(words.ravel(), minlength=len(W)), 1)[:, None]
+
+
+def last_times_places(right, words, W, dy):
+    dW = np.zeros_like(W)
+    dW[words] = dy
+    return dW * np.bincount(words.ravel(), minlength=len(W))[:, None]
 
 
 def learns_which_word_follows(module):
@@ -241,6 +270,10 @@ EMBEDDING_BACKWARD = gradient_exercise(
         ("a word repeated at one step keeps one gradient", "Of captions with the same word at one step only the last "
          "counts: `dW[words[:, t]] += dy[:, t]` writes each row once. Go position by position, or use np.add.at.",
          lost_in(lambda words: [(slice(None), t) for t in range(words.shape[1])])),
+        ("the last gradient times the places", "A word's row is its last gradient times the number of its places. Each "
+         "place has a gradient of its own: add them up.", last_times_places),
+        ("summed over E", "Every number of a row is the sum over E. dy[n, t] is added to the row as it is, (E,).",
+         lambda right: np.broadcast_to(right.sum(axis=1, keepdims=True), right.shape)),
         ("a mean over a word's places", known.mean("Each row", "the word's places"), mean_of_places),
         ("divided by the number of places", "Everything is divided by N · T. What a mean divides by is in the loss, "
          "and came with dy.", lambda right, words: right / words.size),
@@ -261,7 +294,9 @@ EMBEDDING_BACKWARD = gradient_exercise(
 
 def losses_and_mask(rng):
     lengths = rng.permutation([6, 2, 5, 3])
-    return rng.uniform(0.5, 4, (4, 6)), np.arange(6) < lengths[:, None]
+    losses = rng.uniform(0.5, 4, (4, 6))
+    losses[0, 0] = 0  # which counts
+    return losses, np.arange(6) < lengths[:, None]
 
 
 MASKED_MEAN = Exercise(
@@ -271,6 +306,8 @@ MASKED_MEAN = Exercise(
              (2.0, np.array([[1 / 3, 1 / 3, 0], [1 / 3, 0, 0]]))),
     cases=losses_and_mask,
     mistakes={"mean": [
+        ("losses of 0 do not count", "The mean leaves out losses that are 0. The mask says what counts, and not the "
+         "losses.", lambda losses, mask: losses[mask & (losses != 0)].mean()),
         ("the padding counts", "It is the mean of all losses, those of the padding among them, which mean nothing.",
          lambda losses: losses.mean()),
         ("divided by all places", known.divided_by_places("The sum", "mask.sum()"),
@@ -288,6 +325,8 @@ MASKED_MEAN = Exercise(
          lambda losses, mask: np.full_like(losses, 1 / mask.sum())),
         ("the gradient of the plain mean", "dlosses is 1 / (N T) everywhere, as if the padding counted.",
          lambda losses, mask: np.full_like(losses, 1 / mask.size)),
+        ("dlosses divided caption by caption", "Each row of dlosses is divided by its own caption's length, as in a "
+         "mean of means. Divide by mask.sum(), as the mean is.", lambda mask: mask / mask.sum(axis=1, keepdims=True)),
         ("dlosses divided by all places", known.divided_by("dlosses", "N · T", "mask.sum(), as the mean is"),
          lambda mask: mask / mask.size),
         ("dlosses divided by the number of captions", known.divided_by("dlosses", "N", "mask.sum(), as the mean is"),

@@ -50,6 +50,11 @@ RNN_STEP = Exercise(
          lambda x, h, W, U, b: np.tanh(x @ W + h @ U.T + b)),
         ("tanh of x W alone", "h U was added after tanh, so the state is not kept between -1 and 1. Everything belongs "
          "inside.", lambda x, h, W, U, b: np.tanh(x @ W + b) + h @ U),
+        ("the bias is added after tanh", "b was added after tanh. It belongs inside: tanh(x W + h U + b).",
+         lambda x, h, W, U, b: np.tanh(x @ W + h @ U) + b),
+        ("two tanh", "x W and h U each have a tanh of their own. There is one, of the sum of everything.",
+         (lambda x, h, W, U, b: np.tanh(x @ W) + np.tanh(h @ U + b),
+          lambda x, h, W, U, b: np.tanh(x @ W + b) + np.tanh(h @ U))),
         ("a sigmoid", "It is the sigmoid, between 0 and 1. tanh lies between -1 and 1.",
          lambda *inputs: 1 / (1 + np.exp(-before_tanh(*inputs)))),
         ("the old state is added", "It is h + tanh(...). The new state replaces the old one, which is already inside, "
@@ -78,18 +83,24 @@ RNN_STEP_BACKWARD = gradient_exercise(
     ], "dh": [
         ("U not transposed", "dh is da U. Going back, each number passes its gradient to those it came from: da @ U.T. "
          "U is square, so no shape tells.", lambda x, h, W, U, b, dh: da_of(x, h, W, U, b, dh) @ U),
+        ("the slope twice", "dh has one slope too many, that of the old state. Its own tanh belongs to the step "
+         "before, which puts it in itself.", lambda right, h: right * (1 - h**2)),
         ("dh without U", "dh is da. The old state went through U into a, so its gradient is da U^T.", da_of),
         ("dh is handed back as it came", known.dh_unchanged("da U^T"), lambda dh: dh),
         ("dh has kept what came in", known.dh_kept("da U^T"), lambda right, dh: dh + right),
     ], "dW": [
+        ("dW without the slope", "dW is x^T dh. W is inside tanh: x.T @ da.", lambda x, dh: x.T @ dh),
         ("dW transposed", known.transposed("dW", "da^T x", "x.T @ da"), lambda right: right.T),
     ], "dU": [
         ("dU from the new state", known.du_from_new_state("da"),
          lambda x, h, W, U, b, dh: step(x, h, W, U, b).T @ da_of(x, h, W, U, b, dh)),
+        ("dU without the slope", "dU is h^T dh. U is inside tanh: h.T @ da.", lambda h, dh: h.T @ dh),
         ("dU transposed", "dU is its transpose, da^T h. U is square, so no shape tells: dU[k, l] belongs to h[k] and "
          "a[l], h.T @ da.", lambda right: right.T),
     ], "db": [
         ("db not summed over the batch", known.not_summed("db", "da", "b was added to all N rows", "axis=0"), da_of),
+        ("db is one number", known.one_number("db", "Each number of the state has a bias of its own", "axis=0"),
+         lambda *inputs: da_of(*inputs).sum()),
         ("db is a mean over the batch", known.mean("db", "the rows"), lambda *inputs: da_of(*inputs).mean(axis=0)),
         ("db without the slope", "db is dh summed over the batch. b is inside tanh: sum da, and not dh.",
          lambda dh: dh.sum(axis=0)),
@@ -144,6 +155,15 @@ def forwards_in_time(x, h0, W, U, b, dy):
     return dx
 
 
+def clipped(x, h0, W, U, b, dy):
+    """dx where the gradient of every state is clipped."""
+    state, dx, dh = states(x, h0, W, U, b), np.zeros_like(x), 0
+    for t in reversed(range(x.shape[1])):
+        da = np.clip(dh + dy[:, t], -1, 1) * (1 - state[:, t + 1]**2)
+        dx[:, t], dh = da @ W.T, da @ U.T
+    return dx
+
+
 def last_dy_alone(*inputs):
     *inputs, dy = inputs
     return gradients(*inputs, dy * (np.arange(dy.shape[1]) == dy.shape[1] - 1)[:, None])
@@ -189,7 +209,11 @@ RNN_FORWARD = Exercise(
         ("time comes first", known.time_first("(T, N, H)", "np.stack(states, axis=1), or y[:, t] = h"),
          lambda right: right.swapaxes(0, 1)),
         ("the sequence is read backwards", "The steps go from the last to the first. Going forward, t runs from 0.",
-         lambda x, h0, W, U, b: outputs(x[:, ::-1], h0, W, U, b)[:, ::-1]),
+         (lambda x, h0, W, U, b: outputs(x[:, ::-1], h0, W, U, b)[:, ::-1],
+          lambda x, h0, W, U, b: outputs(x[:, ::-1], h0, W, U, b))),
+        ("reshaped instead of transposed", "The states are there, in the wrong places: (T, N, H) was reshaped to (N, "
+         "T, H), which mixes the sequences. np.stack(states, axis=1) moves the axis.",
+         lambda right: right.swapaxes(0, 1).reshape(right.shape)),
         ("the last state everywhere", "Every y[:, t] is the last state: one array was changed in place, and all places "
          "in the list are that array. Make a new one.", lambda right: np.repeat(right[:, -1:], right.shape[1], axis=1)),
     ])
@@ -208,7 +232,8 @@ RNN_BACKWARD = gradient_exercise(
         ("dy arrives a step late", "dy[:, t] was added after going back through step t. Add it to dh first.",
          partial(gradients, late=1)),
         ("the gradient goes forward in time", "The loop runs from the first step to the last. The way back begins at "
-         "the last: for t in reversed(range(T)).", forwards_in_time),
+         "the last: for t in reversed(range(T)).",
+         (forwards_in_time, lambda *inputs: forwards_in_time(*inputs)[:, ::-1])),
         ("dx in the opposite order", "dx is in the order in which it was found, the last step first. Write each into "
          "dx[:, t].", lambda right: right[:, ::-1]),
         ("time comes first", known.time_first("(T, N, D)", "np.stack(..., axis=1), or dx[:, t] = ..."),
@@ -217,7 +242,13 @@ RNN_BACKWARD = gradient_exercise(
          "write each into dx[:, t].", lambda right: right[:, ::-1].swapaxes(0, 1)),
         ("dh is added up instead of handed on", "What rnn_step_backward returned was added to the old dh (`dh += "
          "...`). It replaces it.", partial(gradients, kept=1)),
+        ("what comes back counts twice", "The gradient from step t + 1 was added twice: total is dh + dy[:, t].",
+         partial(gradients, carry=2)),
+        ("the gradient is clipped", "It was clipped to between -1 and 1. That is done, if at all, before a step of the "
+         "optimiser; here the slope itself is asked for.", clipped),
     ], "dh0": [
+        ("dh0 holds the first dy", "dy of the first step was added to dh0. dh0 is what rnn_step_backward returns for "
+         "the first step; h0 itself is no output.", lambda right, dy: right + dy[:, 0]),
         ("dh0 is what came into the first step", "dh0 is the gradient of the state after the first step. Go back "
          "through that step too: dh0 is the dh it returns.", first_state_gradient),
     ], ("dW", "dU", "db"): [

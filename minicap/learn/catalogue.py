@@ -115,8 +115,8 @@ across_channels = says("Every channel has the {result} of all of them. Pool each
 
 never_cleared = says("Each step contains the gradients of all steps before it, because backward adds: "
                      "model.zero_grad() after each step.")
-nothing_moves = says("Nothing has moved. optimizer.step() or backward is missing, or zero_grad() comes between the "
-                     "two.")
+nothing_moves = says("Nothing has moved. optimizer.step() or backward is missing, or step() comes before backward, or "
+                     "zero_grad() comes between the two.")
 in_place_of = says("There is {wrong} where the exercise asks for {right}.")
 loss_after_step = says("It is the loss after the step, which takes a second forward pass. The exercise asks for the "
                        "one before.")

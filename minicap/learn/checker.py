@@ -28,7 +28,7 @@ import traceback
 import numpy as np
 
 from .crashes import stopped
-from .diagnosis import diagnose, difference_between, element, is_numeric
+from .diagnosis import diagnose, difference_between, element, in_another_order, is_numeric
 from .exercises import CheckError
 
 MUTABLE = (np.ndarray, list, dict)
@@ -126,9 +126,10 @@ def answer_of(exercise, module, inputs):
     for given, x, name in zip(copies, inputs, argument_names(exercise, module, len(inputs)), strict=True):
         if isinstance(x, MUTABLE) and changed(given, x):
             x_name = "x" if name.startswith("number ") else name
+            instead = (f"write `y = {x_name} + ...`, which makes a new array, and not `{x_name} += ...`"
+                       if isinstance(x, np.ndarray) else "change a copy, or make a new one")
             raise CheckError(exercise, "shape", f"it changed its input {name} in place. The caller still needs it: "
-                             f"write `y = {x_name} + ...`, which makes a new array, and not `{x_name} += ...`",
-                             "an input is changed in place")
+                             f"{instead}", "an input is changed in place")
     return answer
 
 
@@ -150,7 +151,10 @@ def argument_names(exercise, module, count):
             names = list(inspect.signature(function).parameters.values())[skip:]
             if len(names) == count and all(name.kind is name.POSITIONAL_OR_KEYWORD for name in names):
                 return [name.name for name in names]
-    return [f"number {i + 1}" for i in range(count)]
+    known = {name for function in (exercise.name, *exercise.needs)
+             for name in inspect.signature(getattr(module, function)).parameters}
+    names = (*exercise.inputs, *[""] * count)[:count]
+    return [name if name in known else f"number {i + 1}" for i, name in enumerate(names)]
 
 
 # -------------------------------------------------------------------------------------------------------------- shape
@@ -175,7 +179,7 @@ def check_shapes(exercise, module, inputs):
                              + (f". {found.sentence}" if found else ""), found and found.name)
         if np.issubdtype(np.asarray(wanted).dtype, np.floating) and np.asarray(got).dtype.kind in "iub":
             raise CheckError(exercise, "shape", f"{name} holds whole numbers ({np.asarray(got).dtype}), fractions are "
-                             "cut off: make the result with np.zeros(..., dtype=x.dtype) or np.zeros_like(x)",
+                             "cut off: np.zeros(shape) makes floats, and np.zeros_like(x) what x holds",
                              "integers instead of floats")
         if not np.isfinite(got).all() and np.isfinite(wanted).all():
             index = np.unravel_index(int(np.argmin(np.isfinite(got))), np.shape(got))
@@ -186,7 +190,8 @@ def check_shapes(exercise, module, inputs):
     for name, got, second in zip(exercise.gives, answer, again, strict=True):
         if is_numeric(got) and not np.array_equal(got, second, equal_nan=True):
             raise CheckError(exercise, "shape", f"{name} changes when the function is called again with the same "
-                             "inputs: something is stored between calls, in a global variable or a default argument",
+                             "inputs: it draws random numbers of its own, or something is stored between calls, in a "
+                             "global variable or a default argument",
                              "something is stored between calls")
 
 
@@ -209,9 +214,11 @@ def compare(exercise, module, stage, cases, answers, more_cases=()):
             difference = difference_between(name, got[i], right[i])
             if difference is None:
                 continue
-            evidence = [(inputs, got[i], right[i])] + [
-                (more, answer_of(exercise, module, more)[i], exercise.answer(more)[i]) for more in more_cases]
-            found = diagnose(exercise, name, *map(list, zip(*evidence, strict=True)))
+            evidence = [(inputs, got, right)] + [
+                (more, answer_of(exercise, module, more), exercise.answer(more)) for more in more_cases]
+            tried, results, wanted = map(list, zip(*evidence, strict=True))
+            found = in_another_order(exercise, tried, results, wanted) or diagnose(
+                exercise, name, tried, [answer[i] for answer in results], [answer[i] for answer in wanted])
             where = {"example": "in the worked example ", "gradient": "the slope is measured: ", "values": ""}[stage]
             raise CheckError(exercise, stage, (f"{found.sentence} " if found else "") + f"({where}{difference})"
                              + ("" if found else " This is not a mistake the checker knows.")
@@ -232,7 +239,7 @@ def slopes_along_direction_agree(exercise, module, cases, rng, step=1e-5):
     for inputs in cases:
         answer = answer_of(exercise, module, inputs)
         for name, got in zip(exercise.gives, answer, strict=True):
-            if name not in exercise.slopes:
+            if name not in exercise.slopes or np.shape(got) != np.shape(inputs[exercise.slopes[name]]):
                 return False
             i = exercise.slopes[name]
             v = rng.standard_normal(np.shape(inputs[i]))

@@ -23,8 +23,9 @@ EXPLAINED = (  # (exception, pattern of its message, what it means)
     (IndexError, r"too many indices", "It has fewer axes than indices were given: print its shape."),
     (TypeError, r"NoneType", "Something is None there. A function without a return gives that; so does a list's "
      "append or sort, which change the list itself."),
-    (TypeError, r"positional argument|unexpected keyword", "The exercise states which arguments a function is called "
-     "with; the first line of yours, its def, has to have the same ones."),
+    (TypeError, r"positional argument|unexpected keyword", "The exercise states which arguments it calls a function "
+     "with, and the first line of yours, its def, has to have the same ones; help(...) shows those of a function that "
+     "you call."),
     (TypeError, r"cannot be interpreted as an integer|indices must be integers|only integers|sequence of integers",
      "Lengths and indices are whole numbers, and / always gives a float, even if it divides evenly: use //."),
     (TypeError, r"object is not callable", "Round brackets after it call it as a function; an index goes in [ ]."),

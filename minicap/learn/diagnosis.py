@@ -4,6 +4,8 @@ The known mistakes are computed, like the correct answer. If one of them gives t
 was tried, it is the diagnosis. If none does, the checker states that: a guess would be worse than no diagnosis.
 """
 
+import itertools
+
 import numpy as np
 
 from .exercises import Mistake
@@ -20,6 +22,8 @@ def difference_between(name, got, right):
     if not is_numeric(right):
         return None if got == right else difference_of_lists(name, got, right)
     got, right = np.asarray(got), np.asarray(right)
+    if got.shape != right.shape:  # broadcasting would compare them all the same
+        return f"{name} has shape {got.shape}, and should have {right.shape}"
     if right.size == 0:
         return None
     band = BAND * max(float(np.abs(right).max()), 1e-3)
@@ -94,6 +98,27 @@ def explains(exercise, wrong_way, name, inputs, given, right):
             return False
         different |= np.shape(wrong) != np.shape(wanted) or not np.allclose(wrong, wanted, rtol=1e-5, atol=1e-5 * scale)
     return different
+
+
+def in_another_order(exercise, inputs, given, right):
+    """The mistake that all of the results are right, and some in each other's place, in all these cases; or None.
+
+    Names that are no names in Python are those of a check that arranges the results itself. A known mistake that
+    explains all that are wrong says more.
+    """
+    places = range(len(exercise.gives))
+    if not all(name.isidentifier() for name in exercise.gives) or not all(map(is_numeric, (*given[0], *right[0]))):
+        return None
+    for order in itertools.permutations(places):
+        if not any(difference_between("", got[i], wanted[order[i]])
+                   for got, wanted in zip(given, right, strict=True) for i in places):
+            return next((mistake for mistake in exercise.mistakes if all(
+                any(explains(exercise, wrong, exercise.gives[i], inputs, [got[i] for got in given],
+                             [wanted[i] for wanted in right]) for wrong in ways(mistake))
+                for i in places if order[i] != i)), None) or Mistake(
+                "the results are in another order", "Every result is right, and some are in each other's place. The "
+                f"order is {', '.join(exercise.gives)}.", None)
+    return None
 
 
 def of_results(exercise, name):
