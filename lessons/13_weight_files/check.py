@@ -61,6 +61,9 @@ def header(module, data):
     try:
         answer = module.read_header(data)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        if getattr(error, "encoding", "utf-8") != "utf-8":
+            raise ValueError(f"the JSON is UTF-8, and not {error.encoding}: json.loads takes the bytes as they "
+                             "are") from error
         raise ValueError(f"what was read as JSON is none ({error}). It begins at byte 8, and its length is in the "
                          "first 8 bytes, the byte that counts least in front: struct.unpack(\"<Q\", ...)") from error
     tensors, begin = things(answer, "read_header", "tensors", "begin")
@@ -109,6 +112,17 @@ def arrays_of(data, *, begin=lambda right: right, kind=KINDS.get, order="C"):
         start, end = (begin(right) + offset for offset in entry["data_offsets"])
         arrays[name] = np.frombuffer(data[start:end], kind(entry["dtype"])).reshape(entry["shape"], order=order)
     return arrays
+
+
+def one_after_another(data):
+    """The arrays as they would be if they stood in the file in the order of the JSON."""
+    begin, entries = parse(data)
+    arrays = {}
+    for name, entry in entries.items():
+        start, end = entry["data_offsets"]
+        raw = data[begin:(begin := begin + end - start)]
+        arrays[name] = np.frombuffer(raw, KINDS[entry["dtype"]]).reshape(entry["shape"])
+    return three_views(arrays)
 
 
 def three_views(arrays):
@@ -168,6 +182,8 @@ READ_SAFETENSORS = Exercise(
          "are: KINDS[entry[\"dtype\"]].", partial(read, kind=lambda dtype: "<f4")),
         ("the bytes are turned round", "The bytes of each number were read in the opposite order. The file is "
          "little-endian, \"<f4\".", partial(read, kind=lambda dtype: KINDS[dtype].replace("<", ">"))),
+        ("the offsets are not used", "The arrays were read one after another, in the order of the JSON. They may stand "
+         "in another one: data_offsets says where.", one_after_another),
         ("column after column", "The arrays were filled column by column. The file goes row by row, NumPy's usual "
          "order.", partial(read, order="F")),
     ], "kinds": [

@@ -178,6 +178,8 @@ DEPTHWISE_CONV2D = Exercise(
          (with_padding(lambda padding: tuple((before, before) for before, _ in padding)),
           with_padding(lambda padding: tuple((after, after) for _, after in padding)))),
         ("the bias is missing", known.no_bias("b[c]"), lambda right, b: right - b),
+        ("one bias for all channels", "All channels have the bias of channel 0. b has one for each: add b, or b[c].",
+         lambda right, b: right - b + b[0]),
         ("the bias is subtracted", known.bias_subtracted("the sum"), lambda right, b: right - 2 * b),
         ("the bias is in every product", "The bias is added to every one of the K · K products. Add it once to each "
          "output, after the sum.", lambda right, W, b: right + (W[..., 0].size - 1) * b),
@@ -372,6 +374,8 @@ def with_shift(shift):
 
 
 FACTORS = [
+    ("1e-5 is written in", "It is sqrt(var + 0.00001). eps is an argument, and its value that of the network.",
+     with_factor(lambda gamma, var, eps: gamma / np.sqrt(var + 1e-5))),
     ("eps is missing", "eps is missing: the factor is gamma / sqrt(var + eps).",
      with_factor(lambda gamma, var, eps: gamma / np.sqrt(var))),
     ("eps is outside the root", "eps was added to the root. It belongs under it: sqrt(var + eps).",

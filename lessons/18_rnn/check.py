@@ -125,11 +125,12 @@ def forgetting(x, h0, W, U, b):
     return np.stack([step(x[:, t], h0, W, U, b) for t in range(x.shape[1])], axis=1)
 
 
-def gradients(x, h0, W, U, b, dy, *, carry=1, late=0, kept=0, add=sum, read=lambda state, t: state[:, t]):
+def gradients(x, h0, W, U, b, dy, *, carry=1, late=0, kept=0, old=0, add=sum, read=lambda state, t: state[:, t]):
     """What rnn_backward has to give, with mistakes on request.
 
     carry   how much of the next step's gradient is passed on
     late    1: dy arrives a step late
+    old     how much of the gradient that came back from the step after is kept for the step before
     kept    how much of a state's own gradient is added to that of the state before
     add     what becomes of the T pieces of dW, dU and db, the last step's first
     read    (the T + 1 states, t) -> what step t multiplied by U
@@ -141,8 +142,8 @@ def gradients(x, h0, W, U, b, dy, *, carry=1, late=0, kept=0, add=sum, read=lamb
         da = total * (1 - state[:, t + 1]**2)
         dx[:, t] = da @ W.T
         pieces.append((x[:, t].T @ da, read(state, t).T @ da, da.sum(axis=0)))
-        dh = carry * (da @ U.T) + kept * total + late * dy[:, t]
-        dh0 = da @ U.T + kept * total + late * dy[:, t]
+        dh0 = da @ U.T + kept * total + late * dy[:, t] + old * dh
+        dh = dh0 + (carry - 1) * (da @ U.T)
     return dx, dh0, *(add(each) for each in zip(*pieces, strict=True))
 
 
@@ -206,6 +207,8 @@ RNN_FORWARD = Exercise(
          "are T.", states),
         ("only the last state", "It is the state after the last step, (N, H). y holds the states after all steps, (N, "
          "T, H).", lambda right: right[:, -1]),
+        ("a step is missing", "y has T - 1 states. There are x.shape[1] steps, and y[:, t] is the state after step t.",
+         lambda right: right[:, :-1]),
         ("time comes first", known.time_first("(T, N, H)", "np.stack(states, axis=1), or y[:, t] = h"),
          lambda right: right.swapaxes(0, 1)),
         ("the sequence is read backwards", "The steps go from the last to the first. Going forward, t runs from 0.",
@@ -241,7 +244,7 @@ RNN_BACKWARD = gradient_exercise(
         ("time comes first, in the opposite order", "The axes of dx are (T, N, D), and the last step comes first: "
          "write each into dx[:, t].", lambda right: right[:, ::-1].swapaxes(0, 1)),
         ("dh is added up instead of handed on", "What rnn_step_backward returned was added to the old dh (`dh += "
-         "...`). It replaces it.", partial(gradients, kept=1)),
+         "...`). It replaces it.", (partial(gradients, kept=1), partial(gradients, old=1))),
         ("what comes back counts twice", "The gradient from step t + 1 was added twice: total is dh + dy[:, t].",
          partial(gradients, carry=2)),
         ("the gradient is clipped", "It was clipped to between -1 and 1. That is done, if at all, before a step of the "

@@ -40,6 +40,34 @@ def test_several_wrong_arrays_are_all_named():
     assert "wrong, too" not in failure(exercise, lambda x: (x, x * 2, x * 4)).message
 
 
+def test_results_in_each_other_s_place_are_that_unless_a_known_mistake_explains_all_of_them():
+    def exercise(*mistakes, gives=("low", "high")):
+        return Exercise("1.1", "ends", gives, lambda x: (x.min(), x.max()), example=((np.arange(3.0),), (0.0, 2.0)),
+                        cases=lambda rng: (rng.random(4),), mistakes={gives[0]: mistakes})
+
+    def swapped(x):
+        return x.max(), x.min()
+
+    of_one = ("the largest", "It is the largest number.", lambda x: x.max())
+    of_both = ("upside down", "It is upside down.", swapped)
+    found = failure(exercise(of_one), swapped)
+    assert found.mistake == "the results are in another order" and "The order is low, high." in found.message
+    assert failure(exercise(of_one), lambda x: (x.max(), x.max())).mistake == "the largest"
+    assert failure(exercise(of_one, of_both), swapped).mistake == "upside down"
+    assert failure(exercise(of_one, gives=("one end", "the other")), swapped).mistake == "the largest"
+
+
+def test_a_shape_that_would_be_broadcast_is_wrong_in_every_case():
+    cases = itertools.cycle([np.ones((1, 3)), np.ones(3)])
+    exercise = Exercise("1.1", "same", ("y",), lambda x: x, cases=lambda rng: (next(cases),))
+    assert "y has shape (1, 3), and should have (3,)" in failure(exercise, np.atleast_2d).message
+
+
+def test_random_numbers_of_one_s_own_are_not_called_something_stored_alone():
+    exercise = Exercise("1.1", "noisy", ("y",), lambda x: x, example=((np.ones(2),), np.ones(2)))
+    assert "it draws random numbers of its own, or" in failure(exercise, lambda x: x + np.random.random(2)).message
+
+
 def test_a_list_that_is_changed_is_noticed_as_an_array_is():
     exercise = Exercise("1.1", "add", ("total",), lambda numbers, table: sum(numbers),
                         example=(([1, 2], {"a": np.zeros(2)}), 3))
@@ -53,7 +81,7 @@ def test_a_list_that_is_changed_is_noticed_as_an_array_is():
         return sum(numbers)
 
     assert failure(exercise, pops).mistake == failure(exercise, fills).mistake == "an input is changed in place"
-    assert "changed its input numbers" in failure(exercise, pops).message
+    assert "changed its input numbers" in (text := failure(exercise, pops).message) and "change a copy" in text
 
 
 def test_an_input_that_is_changed_has_the_name_the_check_or_the_function_gives_it():
