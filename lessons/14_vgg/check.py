@@ -75,18 +75,8 @@ OUR_NAME = Exercise(
 
 # ---------------------------------------------------------------------------------------------------------------- 14.2
 
-def keeps_every_number(module):
-    """None, or what is wrong where the numbers themselves change."""
-    W = np.arange(48).reshape(4, 3, 2, 2) + np.pi
-    got = np.asarray(module.conv_from_torch(W.copy()))
-    if not np.array_equal(got, W.transpose(2, 3, 1, 0)):
-        return f"float64 went in, and {got.dtype} has cut off digits. The same numbers are asked for: only axes move"
-    return None
-
-
 CONV_FROM_TORCH = Exercise(
     "14.2", "conv_from_torch", ("W",), lambda W: np.ascontiguousarray(W.transpose(2, 3, 1, 0)),
-    learns=keeps_every_number,
     example=(floats([[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]]),
              *floats([[[[1], [5]], [[2], [6]]], [[[3], [7]], [[4], [8]]]])),
     cases=normal((5, 2, 3, 3)),
