@@ -41,8 +41,7 @@ class Optimizer:
         self.parameters = dict(named_parameters)
         self.lr, self.lr_factors = lr, lr_factors or {}
         self.steps = 0
-        self.memory = {name: {s: array_module(p.data).zeros_like(p.data) for s in self.slots}
-                       for name, p in self.parameters.items()}
+        self.memory = {name: {slot: slot_for(p.data) for slot in self.slots} for name, p in self.parameters.items()}
         self.fused_update = fuse(self.update)
 
     def numbers(self, lr: float, p: Parameter) -> tuple[float, ...]:
@@ -83,6 +82,12 @@ class Optimizer:
 
 def _shapes(arrays):
     return {name: tuple(a.shape) for name, a in arrays.items()}
+
+
+@op
+def slot_for(theta):
+    """Zeros, one for each number of a parameter."""
+    return array_module(theta).zeros_like(theta)
 
 
 class SGD(Optimizer):

@@ -30,6 +30,7 @@ TWINS = {
     "attention_scores_backward": "attention",
     "weighted_sum": "attention",
     "weighted_sum_backward": "attention",
+    "slot_for": "optim",
     "sum_of_squares": "optim",
     "log_softmax": "losses",
     "softmax_cross_entropy": "losses",

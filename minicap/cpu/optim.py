@@ -1,9 +1,17 @@
-"""The norm of the gradients on the CPU: a piece at a time, on all cores."""
+"""The memory of an optimiser on the CPU, and the norm of the gradients: a piece at a time, on all cores."""
 
 import numpy as np
 
 from .pointwise import PIECE
-from .threads import run_blocks
+from .threads import aligned, run_blocks
+
+
+def slot_for(theta):
+    if theta.dtype != np.float32:
+        return NotImplemented
+    slot = aligned(theta.size).reshape(theta.shape)
+    slot[...] = 0
+    return slot
 
 
 def sum_of_squares(x):

@@ -109,10 +109,18 @@ def image_blocks(N, rows, row_size, budget):
     return [(slice(n, n + 1), slice(top, min(top + fit, rows))) for n in range(N) for top in range(0, rows, fit)]
 
 
+def aligned(size, dtype=np.float32):
+    """A new array (size,) that begins with a line of the cache: vectors of sixteen float32 then lie in one line each.
+    """
+    array = np.empty(size + LINE // np.dtype(dtype).itemsize, dtype)
+    begin = -array.ctypes.data % LINE // array.itemsize
+    return array[begin:begin + size]
+
+
 class Scratch:
     """Arrays by name, which grow when needed and are reused, since memory that is new to the process is slow to write.
 
-    They begin with a line of the cache: vectors of sixteen float32 then lie in one line each (compiled/vectors.py).
+    They are aligned, as compiled/vectors.py prefers them.
     """
 
     def __init__(self):
@@ -122,8 +130,7 @@ class Scratch:
         size = math.prod(shape)
         array = self.arrays.get((name, dtype))
         if array is None or array.size < size:
-            array = np.empty(size + LINE // np.dtype(dtype).itemsize, dtype)
-            array = self.arrays[name, dtype] = array[-array.ctypes.data % LINE // array.itemsize:]
+            array = self.arrays[name, dtype] = aligned(size, dtype)
         return array[:size].reshape(shape)
 
 

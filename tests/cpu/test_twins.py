@@ -14,6 +14,7 @@ from minicap.cpu import pointwise as pieces
 from minicap.linear import segment_sum, times_transpose
 from minicap.losses import log_softmax, softmax_cross_entropy, softmax_cross_entropy_backward
 from minicap.normalization import batch_norm, batch_norm_backward, channel_moments
+from minicap.optim import slot_for
 from minicap.pooling import max_pool2d, max_pool2d_backward
 
 
@@ -126,6 +127,13 @@ def test_gradients_are_summed_by_word_as_by_the_plain_function(shape, V, E):
     dy = normal(*shape, E)
     total = segment_sum(dy, words, V)
     assert_close(total, segment_sum.plain(dy, words, V))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (5,), (3, 7, 11)])
+def test_the_memory_of_an_optimiser_begins_with_a_line_of_the_cache(shape):
+    slot = slot_for(np.ones(shape, np.float32))
+    assert slot.shape == shape and slot.dtype == np.float32 and not slot.any()
+    assert slot.size == 0 or slot.ctypes.data % 64 == 0
 
 
 @pytest.mark.parametrize("N", [0, 1, 7, 64, 128, 300])
