@@ -63,9 +63,20 @@ STEP = floats([[1]], [[0.5]], [[2]], [[1, 2, 3, 4]], [[2, 2, 4, 2]], [-3, -2, -3
 DH, DC = floats([[1]], [[10]])
 STEPS = normal((5, 3), (5, 2), (5, 2), (3, 8), (2, 8), 8, scale=0.7)
 
+def large_numbers(module):
+    """None, or what is wrong where exp(z) is too large for a float."""
+    x, *others = STEP
+    with np.errstate(all="ignore"):
+        found = module.lstm_step(1000 * x, *others)[:2]
+    if not np.isfinite(found).all():
+        return ("where z is 1000, h' or c' is not finite: exp(1000) is infinite. σ(z) is 1 / (1 + exp(-z)), or the "
+                "`sigmoid` that exercise.py imports, and tanh is np.tanh.")
+    return None
+
+
 LSTM_STEP = Exercise(
     "19.1", "lstm_step", ("h'", "c'"), states, example=(STEP, states(*STEP)), cases=STEPS,
-    call=without_cache("lstm_step", "h'", "c'"),
+    call=without_cache("lstm_step", "h'", "c'"), learns=large_numbers,
     mistakes={"h'": [
         *(("gates in another order", cut_as(order), partial(states, order=order)) for order in OTHER_ORDERS),
         ("every fourth column is a gate", "Every fourth column was taken as a gate. The blocks follow one another: "
@@ -184,6 +195,18 @@ FACTORS = {  # for one gate or the old memory: name, sentence, (s, dh, dc, the g
 }
 
 
+def slope_too_early(gate, slope, right):
+    """A mistake for one gate, whose gradient already contains the slope of its own σ or tanh."""
+    return ("the slope of the gate, too", f"d{gate} is multiplied by {slope}. That is the way on to z, which comes in "
+            f"lstm_step_backward; here d{gate} is the gradient of {gate} itself.",
+            lambda i, f, o, g, c, dh, dc: right(from_gates(i, f, o, g, c), dh, dc))
+
+
+SLOPES_TOO_EARLY = {f"d{gate}": [slope_too_early(
+    gate, "1 - g²" if gate == "g" else f"{gate} (1 - {gate})",
+    lambda s, dh, dc, gate=gate: memory_gradients(s, dh, dc)[f"d{gate}"] * right_slopes(s)[gate])] for gate in GATES}
+
+
 def memory_gradients(s, dh, dc, road=all_of_c2, factors=None):
     """The gradients of i, f, o, g and c; ``factors`` gives some of them in another way."""
     all_dc = road(s, dh, dc)
@@ -211,7 +234,7 @@ MEMORY_BACKWARD = Exercise(
     call=lambda module, i, f, o, g, c, dh, dc: module.memory_backward(dh, dc, i, f, o, g, c),
     mistakes={
         **{of: [(name, sentence, in_memory(factors={of: factor})) for name, sentence, factor in FACTORS[of]]
-           for of in FACTORS},
+           + SLOPES_TOO_EARLY.get(of, []) for of in FACTORS},
         ("di", "df", "dg", "dc"): [(name, sentence, in_memory(road=road)) for name, sentence, road in ROADS]})
 
 

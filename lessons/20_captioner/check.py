@@ -9,6 +9,7 @@ from minicap import LSTM, Adam, Embedding, Linear
 from minicap.captioning.text.vocabulary import END, NEVER, PAD, START
 from minicap.learn import catalogue as known
 from minicap.learn.exercises import Exercise
+from minicap.learn.recurring import whole_numbers
 from minicap.losses import log_softmax
 
 # ---------------------------------------------------------------------------------------------------- teacher_forcing
@@ -49,6 +50,7 @@ TEACHER_FORCING = Exercise(
     example=((CAPTIONS,), (np.array([[1, 4, 5, 6], [1, 7, 8, 0]]), np.array([[4, 5, 6, 2], [7, 8, 2, 0]]),
                            np.array([4, 3]))),
     cases=lambda rng: (random_captions(rng),),
+    learns=whole_numbers("teacher_forcing", (CAPTIONS,), ("tokens", "targets", "lengths")),
     mistakes={"tokens": [
         ("it reads what it should say", known.reads_its_target("tokens are the targets", "START"), rows(predicted)),
         ("START is missing", "tokens begin with the first word. START is read before it: put it in front.",
@@ -61,6 +63,12 @@ TEACHER_FORCING = Exercise(
         ("padding in front", "PAD comes before the short captions. It belongs after them: the words follow the image "
          "at once.", rows(read, front=True)),
         ("filled with END", "The rows are filled up with END. The filler is PAD.", rows(read, fill=END)),
+        ("the captions are in another order", "The captions were sorted by length. Row n has to stay caption n: it "
+         "belongs to picture n.", (lambda captions: rows(read)(sorted(captions, key=len, reverse=True)),
+                                   lambda captions: rows(read)(sorted(captions, key=len)))),
+        ("as long as the first caption", "The rows are as long as the first caption. They have to be as long as the "
+         "longest.", lambda captions: np.array([(read(words) + [PAD] * 99)[:len(captions[0]) + 1]
+                                                for words in captions])),
     ], "targets": [
         ("END is missing", "targets lack END. A model that never learns END never stops.",
          (rows(lambda words: words), rows(lambda words: words, wider=1))),
@@ -131,16 +139,22 @@ LOG_FREQUENCIES = Exercise(
           partial(frequencies, log=lambda share: share))),
         ("one is added", "One was added to every count. Here words that never occur get NEVER instead.",
          lambda *inputs: logs(counts_of(*inputs) + 1)),
-        ("another logarithm", known.natural_logarithm(), partial(frequencies, log=np.log10)),
+        ("another logarithm", known.natural_logarithm(),
+         (partial(frequencies, log=np.log10), partial(frequencies, log=np.log2))),
+        ("no place for the last words", "np.bincount has as many places as the largest word needs. b has V: "
+         "minlength=V.", lambda right, targets: right[:targets.max() + 1]),
+        ("counted once a caption", "A word that a caption has several times was counted once. Every real target "
+         "counts.", lambda targets, lengths, V: logs(sum(
+             np.bincount(np.unique(row[:k]), minlength=V) for row, k in zip(targets, lengths, strict=True)))),
     ])
 
 
 # -------------------------------------------------------------------------------------------------------- masked_loss
 
-def masked(logits, targets, lengths, *, extra=0, share=None, hot=1.0):
+def masked(logits, targets, lengths, *, extra=0, share=None, hot=1.0, by_word=False, log_softmax=log_softmax):
     """(loss, dlogits)"""
     N, T, V = logits.shape
-    real = (np.arange(T) < (lengths + extra)[:, None]).astype(float)
+    real = (targets != PAD if by_word else np.arange(T) < (lengths + extra)[:, None]).astype(float)
     weight = real / real.sum() if share is None else real * share(N, T, lengths)
     one_hot, log_p = np.eye(V)[targets], log_softmax(logits)
     return -(weight[:, :, None] * one_hot * log_p).sum(), weight[:, :, None] * (np.exp(log_p) - hot * one_hot)
@@ -157,8 +171,12 @@ def chosen(values, targets, lengths):
 
 
 def logits_case(rng):
-    """One place where exp is too large for a float, and one whose target is all but impossible."""
+    """One place where exp is too large for a float, and one whose target is all but impossible.
+
+    Word 0 is a target as well, and some of what fills up the rows is not: the lengths say what counts.
+    """
     _, targets, lengths = batch_of([rng.integers(4, 7, n).tolist() for n in rng.permutation([1, 2, 4])])
+    targets[lengths == 5, 2], targets[:, 4] = PAD, END
     logits = 2 * rng.standard_normal((3, 5, 7))
     logits[0, 0] += 800
     logits[1, 0, targets[1, 0]] -= 800
@@ -169,12 +187,19 @@ def with_a_small_number(small):
     return lambda logits, targets, lengths: -chosen(np.log(np.exp(log_softmax(logits)) + small), targets, lengths)
 
 
+BY_WORD = ("the mask is made of the words", "What counts was decided by targets != PAD. The lengths say it: columns 0 "
+           "to lengths[n] - 1 of row n.", (partial(masked, by_word=True),
+                                            partial(masked, by_word=True, share=lambda N, T, lengths: 1 / lengths.sum())))
+OVER_TIME = ("softmax over the positions", "softmax ran over the T positions. The V words of one position share the "
+             "probability: the last axis.", partial(masked, log_softmax=lambda x: log_softmax(
+                 x.swapaxes(1, 2)).swapaxes(1, 2)))
+
 MASKED_LOSS = Exercise(
     "20.3", "masked_loss", ("loss", "dlogits"), masked,
     example=((np.array([[[0.0, 0], [np.log(3), 0]]]), np.array([[1, 0]]), np.array([1])),
              (np.log(2), np.array([[[0.5, -0.5], [0.0, 0.0]]]))),
     cases=logits_case,
-    mistakes={"loss": [
+    mistakes={("loss", "dlogits"): [BY_WORD, OVER_TIME], "loss": [
         ("a small number is added to p", "A small number was added to p before its logarithm, which changes the loss "
          "where it matters most. log_softmax needs nothing of the kind.",
          [with_a_small_number(10.0**-digits) for digits in (6, 7, 8, 9, 10, 12, 15, 16, 20, 30, 100, 300)]),
@@ -219,7 +244,7 @@ MASKED_LOSS = Exercise(
 
 # ------------------------------------------------------------------------------------------------------ training_step
 
-LEFT, CLEARED = "left in the parameters", "cleared again"
+LEFT, CLEARED, MOVED = "left in the parameters", "cleared again", "used to change the parameters"
 GIVES = ("output.b", "output.W", "lstm.cell.b", "lstm.cell.W", "lstm.cell.U", "embedding.W", "encoder.b", "encoder.W")
 
 
@@ -263,13 +288,15 @@ def answer_of(take_step, seed, captions, features, **options):
     """The loss, whether gradients are left, and those of GIVES; zeros where nothing has arrived."""
     model = model_of(seed, features.shape[1], zero=seed == 0)
     passed, backward = [], model.output.backward
+    before = {name: parameter.data.copy() for name, parameter in parameters_of(model).items()}
     model.output.backward = lambda *inputs: passed.append(True) or backward(*inputs)
     loss = take_step(model, features, *batch_of(captions), **options)
     parameters = parameters_of(model)
     left = any(parameter.grad is not None and parameter.grad.any() for parameter in parameters.values())
     found = [np.zeros_like(parameters[name].data) if parameters[name].grad is None else parameters[name].grad
              for name in GIVES]
-    return loss, CLEARED if passed and not left else LEFT, *found
+    moved = any(not np.array_equal(parameter.data, before[name]) for name, parameter in parameters.items())
+    return loss, MOVED if moved else CLEARED if passed and not left else LEFT, *found
 
 
 def with_step(**mistake):
@@ -323,6 +350,8 @@ TRAINING_STEP = Exercise(
     ], "gradients": [
         ("the gradients are cleared at the end", "All gradients are gone when training_step returns: they were cleared "
          "at the end. The optimizer still needs them; whoever calls it clears them.", lambda: CLEARED),
+        ("the parameters are changed", "The parameters have been changed. training_step leaves gradients; the step "
+         "against them is the optimizer's, whoever calls it.", lambda: MOVED),
     ], ("lstm.cell.b", "lstm.cell.W", "lstm.cell.U"): [
         ("dy is one step off", "The outputs' gradient was put one step too early. The loss is about y[:, 1:], so it "
          "goes to dy[:, 1:].", with_step(back_says=slice(None, -1))),
@@ -335,8 +364,9 @@ TRAINING_STEP = Exercise(
         ("the image got everything's gradient", "The encoder got the sum over all steps. The image was read once, in "
          "step 0: dx[:, 0].", with_step(of_image=lambda dx: dx.sum(axis=1))),
     ], GIVES: [
-        ("no gradient arrives", "This parameter has no gradient. Did its layer's backward run, and with the gradient "
-         "that the next layer returned, not with zeros?", lambda right: np.zeros_like(right)),
+        ("no gradient arrives", "This parameter has no gradient. Did its layer's backward run, with the gradient that "
+         "the next layer returned, not with zeros, and was nothing cleared afterwards?",
+         lambda right: np.zeros_like(right)),
     ]})
 
 EXERCISES = (TEACHER_FORCING, LOG_FREQUENCIES, MASKED_LOSS, TRAINING_STEP)

@@ -54,7 +54,7 @@ def check(exercise, module, seed=0):
     rng = np.random.default_rng(seed)
     cases = [exercise.cases(rng) for _ in range(3)] if exercise.cases else []
     for inputs in ([exercise.example[0]] if exercise.example is not None else []) + cases[:1]:
-        check_shapes(exercise, module, inputs)
+        check_shapes(exercise, module, inputs, cases)
     if exercise.example is not None:
         inputs, answer = exercise.example
         answer = answer if len(exercise.gives) > 1 else (answer,)
@@ -125,12 +125,31 @@ def answer_of(exercise, module, inputs):
         raise crashed(exercise, module, error) from error
     for given, x, name in zip(copies, inputs, argument_names(exercise, module, len(inputs)), strict=True):
         if isinstance(x, MUTABLE) and changed(given, x):
-            x_name = "x" if name.startswith("number ") else name
-            instead = (f"write `y = {x_name} + ...`, which makes a new array, and not `{x_name} += ...`"
-                       if isinstance(x, np.ndarray) else "change a copy, or make a new one")
+            x, name = of_one_call(getattr(module, exercise.name), given, x, name)
             raise CheckError(exercise, "shape", f"it changed its input {name} in place. The caller still needs it: "
-                             f"{instead}", "an input is changed in place")
+                             f"{instead(x, name)}", "an input is changed in place")
     return answer
+
+
+def of_one_call(function, given, x, name):
+    """The input that was changed, and its name. Where x is a list of calls, it is an argument of one of them."""
+    if isinstance(x, list) and all(isinstance(call, tuple) for call in x):
+        for after, call in zip(given, x, strict=True):
+            for argument, now, before in zip(inspect.signature(function).parameters, after, call, strict=False):
+                if changed(now, before):
+                    return before, argument
+    return x, name
+
+
+def instead(x, name):
+    """What to do instead of changing x."""
+    name = "x" if name.startswith("number ") else name
+    if isinstance(x, np.ndarray):
+        return f"write `y = {name} + ...`, which makes a new array, and not `{name} += ...`"
+    nested = any(isinstance(inner, (list, dict, tuple)) for inner in (x.values() if isinstance(x, dict) else x))
+    kind, methods = ("dictionary", "pop and update") if isinstance(x, dict) else ("list", "append, pop and sort")
+    return (f"`{name}[...] = ...`, {methods} change the {kind} itself" + ", and likewise what is in it" * nested
+            + ". Make a new one, or work on a copy")
 
 
 def changed(given, x):
@@ -159,14 +178,17 @@ def argument_names(exercise, module, count):
 
 # -------------------------------------------------------------------------------------------------------------- shape
 
-def check_shapes(exercise, module, inputs):
-    """The right number of arrays, each with the right shape, floating-point, finite, and the same on a second call."""
+def check_shapes(exercise, module, inputs, more_cases=()):
+    """The right number of arrays, each with the right shape, floating-point, finite, and the same on a second call.
+
+    Where numbers are not finite a diagnosis has to hold for ``more_cases``, too: one nan looks like another.
+    """
     answer, right = answer_of(exercise, module, inputs), exercise.answer(inputs)
     if len(answer) != len(exercise.gives):
         raise CheckError(exercise, "shape", f"it has to return {len(exercise.gives)} things, "
                          f"{', '.join(exercise.gives)}; it returns "
                          f"{describe(answer[0]) if len(answer) == 1 else len(answer)}")
-    for name, got, wanted in zip(exercise.gives, answer, right, strict=True):
+    for i, (name, got, wanted) in enumerate(zip(exercise.gives, answer, right, strict=True)):
         if got is None:
             raise CheckError(exercise, "shape", f"{name} is None: is there a `return` at the end?", "nothing returned")
         if not is_numeric(wanted):
@@ -183,7 +205,8 @@ def check_shapes(exercise, module, inputs):
                              "integers instead of floats")
         if not np.isfinite(got).all() and np.isfinite(wanted).all():
             index = np.unravel_index(int(np.argmin(np.isfinite(got))), np.shape(got))
-            found = diagnose(exercise, name, [inputs], [got], [np.asarray(wanted)])
+            evidence = [(inputs, answer, right)] + further(exercise, module, more_cases)
+            found = diagnose(exercise, name, *of_array(i, evidence))
             raise CheckError(exercise, "shape", f"{element(name, index)} is {np.asarray(got)[index]}"
                              + (f". {found.sentence}" if found else ""), found and found.name)
     again = answer_of(exercise, module, inputs)
@@ -214,15 +237,23 @@ def compare(exercise, module, stage, cases, answers, more_cases=()):
             difference = difference_between(name, got[i], right[i])
             if difference is None:
                 continue
-            evidence = [(inputs, got, right)] + [
-                (more, answer_of(exercise, module, more), exercise.answer(more)) for more in more_cases]
-            tried, results, wanted = map(list, zip(*evidence, strict=True))
-            found = in_another_order(exercise, tried, results, wanted) or diagnose(
-                exercise, name, tried, [answer[i] for answer in results], [answer[i] for answer in wanted])
+            evidence = [(inputs, got, right)] + further(exercise, module, more_cases)
+            found = in_another_order(exercise, *map(list, zip(*evidence, strict=True))) or diagnose(
+                exercise, name, *of_array(i, evidence))
             where = {"example": "in the worked example ", "gradient": "the slope is measured: ", "values": ""}[stage]
             raise CheckError(exercise, stage, (f"{found.sentence} " if found else "") + f"({where}{difference})"
                              + ("" if found else " This is not a mistake the checker knows.")
                              + also_wrong(exercise.gives[i + 1:], given, answers), found and found.name)
+
+
+def further(exercise, module, cases):
+    """[(inputs, what the function returned, the right answer)], for a diagnosis."""
+    return [(inputs, answer_of(exercise, module, inputs), exercise.answer(inputs)) for inputs in cases]
+
+
+def of_array(i, evidence):
+    """Three lists: the inputs, and of both answers the i-th array."""
+    return [list(one) for one in zip(*((inputs, got[i], right[i]) for inputs, got, right in evidence), strict=True)]
 
 
 def also_wrong(names, given, answers):

@@ -43,9 +43,17 @@ def stopped(error, module):
     where = "file" if hasattr(module, "__file__") else "cell"  # of a notebook
     lines = [f"line {line} of your {where}: `{source}`" if n == 0 else f"called in line {line}: `{source}`"
              for n, (line, source) in enumerate(reversed(lines_of(error, module)))]
+    if not lines and is_raised_by_the_check(error):
+        return str(error.args[0])
     meaning = meaning_of(error)
     return (f"it stopped with {described(error)}" + (f" ({', '.join(lines[:3])})" if lines else "")
             + (f". {meaning}" if meaning else ""))
+
+
+def is_raised_by_the_check(error):
+    """Whether a `raise` of the check itself says what is wrong with an answer: nothing has stopped then."""
+    *_, (frame, number) = traceback.walk_tb(error.__traceback__)
+    return linecache.getline(frame.f_code.co_filename, number).strip().startswith("raise ") and bool(error.args)
 
 
 def described(error):
@@ -67,4 +75,5 @@ def lines_of(error, module):
         if frame.f_globals is vars(module):
             linecache.checkcache(frame.f_code.co_filename)  # a file may have been saved again since
             lines.append((number, linecache.getline(frame.f_code.co_filename, number).strip()))
-    return lines
+    # A generator in a line is called in that line.
+    return [line for n, line in enumerate(lines) if n == 0 or line != lines[n - 1]]

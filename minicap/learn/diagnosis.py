@@ -43,7 +43,11 @@ def difference_of_lists(name, got, right):
     if isinstance(got, list) and isinstance(right, list) and len(got) == len(right):
         i = next(i for i, pair in enumerate(zip(got, right, strict=True)) if pair[0] != pair[1])
         return difference_of_lists(element(name, (i,)), got[i], right[i])
-    if isinstance(got, dict) and isinstance(right, dict) and got.keys() == right.keys():
+    if isinstance(got, dict) and isinstance(right, dict):
+        if lacks := [key for key in right if key not in got]:
+            return f"{name}: {brief(lacks[0])} is missing, which should be {brief(right[lacks[0]])}"
+        if more := [key for key in got if key not in right]:
+            return f"{name}: {brief(more[0])} should not be there; it is {brief(got[more[0]])}"
         key = next(key for key in right if got[key] != right[key])
         return difference_of_lists(element(name, (repr(key),)), got[key], right[key])
     return f"{name} is {brief(got)}, and should be {brief(right)}"
@@ -203,7 +207,7 @@ FACTORS = (
             "two times?", _times(2.0)),
     Mistake("divided by the batch",
             "Everything is N times too small, N = samples in the batch: it is a mean instead of a sum. The loss "
-            "contains 1/N already, and so does dy.", _over_batch(-1)),
+            "contains 1/N already, and so does the gradient that comes in.", _over_batch(-1)),
     Mistake("multiplied by the batch",
             "Everything is N times too large, N = samples in the batch: the mean's 1/N is missing.", _over_batch(1)),
 )

@@ -62,6 +62,17 @@ def whole_number(function, *inputs):
     return learns
 
 
+def whole_numbers(function, inputs, gives):
+    """A requirement: the arrays of these names, or None for any, are of whole numbers, as indices have to be."""
+    def learns(module):
+        for name, array in zip(gives, getattr(module, function)(*inputs), strict=True):
+            if name and np.asarray(array).dtype.kind not in "iu":
+                return (f"the numbers are right, but {name} is of {np.asarray(array).dtype}, and an index has to be a "
+                        "whole number: np.zeros and / make floats, np.full(shape, 0) and // do not.")
+        return None
+    return learns
+
+
 def keeps_float32(function, inputs, gives=("the result",)):
     """A requirement: float32 in, float32 out."""
     def learns(module):
