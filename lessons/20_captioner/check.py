@@ -188,8 +188,9 @@ def with_a_small_number(small):
 
 
 BY_WORD = ("the mask is made of the words", "What counts was decided by targets != PAD. The lengths say it: columns 0 "
-           "to lengths[n] - 1 of row n.", (partial(masked, by_word=True),
-                                            partial(masked, by_word=True, share=lambda N, T, lengths: 1 / lengths.sum())))
+           "to lengths[n] - 1 of row n.",
+           (partial(masked, by_word=True),
+            partial(masked, by_word=True, share=lambda N, T, lengths: 1 / lengths.sum())))
 OVER_TIME = ("softmax over the positions", "softmax ran over the T positions. The V words of one position share the "
              "probability: the last axis.", partial(masked, log_softmax=lambda x: log_softmax(
                  x.swapaxes(1, 2)).swapaxes(1, 2)))

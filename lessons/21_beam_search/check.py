@@ -8,7 +8,7 @@ import numpy as np
 from minicap.captioning.text.vocabulary import END, PAD, START, UNK
 from minicap.learn import catalogue as known
 from minicap.learn.exercises import Exercise
-from minicap.learn.recurring import things
+from minicap.learn.recurring import things, whole_numbers
 
 # The README's table: 4 a, 5 two, 6 dog, 7 runs, 8 cat, 9 dogs, 10 ball, 11 cats, 12 run.
 TABLE = {START: {4: 0.55, 5: 0.45}, 4: {6: 0.4, 8: 0.3, 10: 0.3}, 5: {9: 0.9, 11: 0.1}, 6: {7: 0.6, END: 0.4},
@@ -79,7 +79,7 @@ def last_cut_off(function, **options):
 # ------------------------------------------------------------------------------------------------------------- greedy
 
 def greedy(step, state, max_length, *, forgets=False, deaf=False, goes_on=False, least=False, early=0,
-           add=lambda logp: logp, add_end=True, keep_end=False, keep_start=False):
+           add=lambda logp: logp, add_end=True, keep_end=False, keep_start=False, total_as=lambda total, words: total):
     found, total, word = [START] * keep_start, 0.0, START
     for _ in range(max_length - early):
         after, log_p = step(state, np.array([START if deaf else word]))
@@ -91,7 +91,22 @@ def greedy(step, state, max_length, *, forgets=False, deaf=False, goes_on=False,
             found += [END] * keep_end
             break
         found.append(word)
-    return found, total
+    return found, total_as(total, found)
+
+
+def calls_of_greedy(module):
+    """None, or what is wrong about how often step is called."""
+    calls = []
+
+    def step(state, words):
+        calls.append(words)
+        return table_step(state, words)
+
+    module.greedy(step, NOTHING, 2)
+    if len(calls) > 2:
+        return (f"the words are right, but with max_length = 2 step was called {len(calls)} times. Each call costs as "
+                "much as a word: stop after max_length calls.")
+    return None
 
 
 def greedy_problems(rng):
@@ -108,7 +123,7 @@ GREEDY = Exercise(
     "21.1", "greedy", ("logp of call", "words of call"), every(greedy),
     example=(([(table_step, NOTHING, 10), (table_step, NOTHING, 2)],),
              (np.log([0.55 * 0.4 * 0.6, 0.55 * 0.4]), [[4, 6, 7], [4, 6]])),
-    cases=lambda rng: (greedy_problems(rng),), call=answers("greedy", "logp"),
+    cases=lambda rng: (greedy_problems(rng),), call=answers("greedy", "logp"), learns=calls_of_greedy,
     mistakes={"logp of call": [
         ("the state is not handed on", "Every call of step got the initial state, so the model forgets its words. Pass "
          "on the state that step returns.", every(greedy, forgets=True)),
@@ -122,6 +137,11 @@ GREEDY = Exercise(
          "0: argmax.", every(greedy, least=True)),
         ("probabilities are added", "logp is a sum of probabilities. The probability of a caption is a product, so its "
          "logarithm is the sum of log p.", every(greedy, add=np.exp)),
+        ("the probability", "logp is the probability, e to the sum. The sum of log p itself is asked for.",
+         every(greedy, total_as=lambda total, words: np.exp(total))),
+        ("a mean in place of the sum", "logp is the sum divided by a number of words. The plain sum is asked for; "
+         "lengths come in with best_caption.", (every(greedy, total_as=lambda total, words: total / len(words)),
+                                                every(greedy, total_as=lambda total, words: total / (len(words) + 1)))),
         ("one word too few", "It stops one call of step before max_length. `for _ in range(max_length)` makes "
          "max_length calls.", every(greedy, early=1)),
         ("one call too many", "step is called max_length + 1 times. `for _ in range(max_length)` makes max_length "
@@ -153,7 +173,8 @@ BEST_CONTINUATIONS = Exercise(
     "21.2", "best_continuations", ("sums", "parents", "words"), best_continuations,
     example=((np.array([-1.0, -2.0]), np.array([[-3, -2.5, -1], [-4, -0.5, -1.5]]), 2),
              (np.array([-2.0, -2.5]), np.array([0, 1]), np.array([2, 1]))),
-    cases=lambda rng: (-4 * rng.random(6), -4 * rng.random((6, 25)), 11),
+    cases=lambda rng: (-4 * rng.random(6), -4 * rng.random((6, 100)), 350),  # np.argpartition sorts fewer than 256
+    learns=whole_numbers("best_continuations", (np.zeros(2), -np.ones((2, 3)), 2), (None, "parents", "words")),
     mistakes={"sums": [
         ("the sums of the beginnings are forgotten", "These are the largest log p alone. Compare sums[b] + log_p[b, "
          "w], or every step forgets those before it.", lambda log_p, k: -np.sort(-log_p.ravel())[:k]),
@@ -167,6 +188,9 @@ BEST_CONTINUATIONS = Exercise(
         ("the best of each beginning apart", "It sorted each row by itself. All B · V continuations compete with each "
          "other: flatten them (ravel), then sort.",
          lambda sums, log_p, k: -np.sort(-(sums[:, None] + log_p), axis=1)[:, :k]),
+        ("log p of the word alone", "The continuations are right, but sums are log p of their words alone. The sum of "
+         "the hypothesis belongs to it: sums[b] + log_p[b, w].",
+         lambda sums, log_p, k: log_p.ravel()[np.argsort(-(sums[:, None] + log_p).ravel())[:k]]),
         ("not in order", "These are the k best, but not the best first: sort them by their sum, the largest in front.",
          [partial(best_continuations, order=order) for order in ORDERS]),
     ], "parents": [
@@ -176,6 +200,10 @@ BEST_CONTINUATIONS = Exercise(
         ("divided by the number of beginnings", "The position in the flat array was divided by B. Each hypothesis has "
          "V entries in it: position // V.",
          lambda sums, log_p, k: best_continuations(sums, log_p, k, divide=lambda best, V: np.divmod(best, len(sums)))),
+        ("flattened by columns", "The table was flattened column by column, so the first B entries belong to word 0. "
+         "ravel() goes row by row, and then position // V is the hypothesis.",
+         lambda sums, log_p, k: best_continuations(
+             sums, log_p, k, order=lambda ways, k: np.argsort(-ways.reshape(log_p.shape).T.ravel())[:k])),
         ("parents are positions", "parents are positions in the flat array of all B · V continuations. position // V "
          "is the hypothesis.", partial(best_continuations, divide=lambda best, V: (best, best))),
     ], "words": [
@@ -191,6 +219,17 @@ def best_caption(finished, alpha, *, score=lambda logp, words, alpha: logp / len
                  best=max, keep_end=False):
     words, logp = best(finished, key=lambda caption: (key or score)(caption[1], caption[0], alpha))
     return [word for word in words if word != END or keep_end], score(logp, words, alpha)
+
+
+def best_from(begin):
+    """The search for the largest score, begun with this number."""
+    def wrong(finished, alpha):
+        best, score = [], begin
+        for words, logp in finished:
+            if logp / len(words)**alpha > score:
+                best, score = words, logp / len(words)**alpha
+        return [word for word in best if word != END], score
+    return every(wrong)
 
 
 def scored(score):
@@ -223,6 +262,19 @@ BEST_CAPTION = Exercise(
          "captions get still worse: divide.", scored(lambda logp, words, alpha: logp * len(words)**alpha)),
         ("alpha is not used", known.not_used("alpha", "The score is the plain sum, as with alpha = 0"),
          scored(lambda logp, words, alpha: logp)),
+        ("the sum in place of the score", "The caption is right, but what is returned with it is its sum. The score "
+         "is logp / length^alpha.",
+         every(best_caption, key=lambda logp, words, alpha: logp / len(words)**alpha,
+               score=lambda logp, words, alpha: logp)),
+        ("the formula of Wu et al.", "The sum is divided by ((5 + length) / 6)^alpha, as in Wu et al. Here it is "
+         "length^alpha.", scored(lambda logp, words, alpha: logp / ((5 + len(words)) / 6)**alpha)),
+        ("alpha as a factor", "The sum is divided by alpha · length. It is length to the power of alpha, **.",
+         scored(lambda logp, words, alpha: logp / (alpha * len(words) or 1))),
+        ("no caption is good enough", "The search for the largest score begins with a number that is larger than the "
+         "scores, which are all negative. Begin with -inf, or with the first caption.", (best_from(0), best_from(-1))),
+        ("cut captions are left out", "Captions without END were left out. They were cut, and count as they are.",
+         lambda problems: arranged([best_caption([one for one in finished if ends(one[0])], alpha)
+                                    for finished, alpha in problems])),
         ("always the mean", "The sum is divided by the length, as with alpha = 1. Divide by length to the power of "
          "alpha.", scored(lambda logp, words, alpha: logp / len(words))),
         ("the worst caption", "This is the caption with the lowest score. All scores are negative, and the best one is "
@@ -240,13 +292,14 @@ BEST_CAPTION = Exercise(
 # -------------------------------------------------------------------------------------------------------- beam_search
 
 def beam_search(step, state, B, max_length, alpha, *, first_end=False, cut=True, shrinks=False, goes_on=False,
-                shifted=False, start_counts=False, use_alpha=True, shared=None):
+                shifted=False, start_counts=False, use_alpha=True, shared=None, so_far=lambda sums, t: sums,
+                cut_start=None):
     """As the docstring says, or with one of these mistakes. The beginnings are as many rows as there are."""
     captions, sums, finished, fed = [[START]], np.zeros(1), [], [START]
     since = 0 if start_counts else 1
-    for _ in range(max_length):
+    for t in range(max_length):
         state, log_p = step(state, np.array(fed))
-        sums, parents, words = best_continuations(sums, log_p, B - shrinks * len(finished))
+        sums, parents, words = best_continuations(so_far(sums, t), log_p, B - shrinks * len(finished))
         if shared:  # two children of one parent hold the same list, and its last word is that of the second
             captions = [captions[parent] for parent in parents]
             for caption, word in zip(captions, words, strict=True):
@@ -263,7 +316,8 @@ def beam_search(step, state, B, max_length, alpha, *, first_end=False, cut=True,
         state = tuple(array[parents[:len(onward)] if shifted else parents[onward]] for array in state)
         if not captions or (shrinks and len(finished) >= B):
             break
-    if cut and not (first_end and finished):
+    if cut and (cut == "always" or not (first_end and finished)):
+        since = since if cut_start is None else cut_start
         finished += [(caption[since:], total) for caption, total in zip(captions, sums, strict=True)]
     return best_caption(finished, alpha if use_alpha else 0) if finished else ([], -np.inf)
 
@@ -346,13 +400,21 @@ BEAM_SEARCH = Exercise(
          lambda problems: arranged([beam_search(step, state, B, max_length + 1, alpha)
                                     for step, state, B, max_length, alpha in problems])),
         ("the first to end wins", "It stops as soon as a caption ends. Others may still get a higher score: keep the "
-         "one that ended and go on.", every(beam_search, first_end=True)),
+         "one that ended and go on.", (every(beam_search, first_end=True),
+                                       every(beam_search, first_end=True, cut="always"))),
+        ("the sums are not handed on", "Every step compared log p of the new words alone. The sums of the hypotheses "
+         "that continue go into best_continuations.", every(beam_search, so_far=lambda sums, t: 0 * sums)),
+        ("alpha within the beam", "The sums were divided by a length in every step. Within the beam all have the same "
+         "length: alpha is for best_caption alone.",
+         lambda problems: arranged([beam_search(*problem, so_far=lambda sums, t, alpha=problem[-1]: sums
+                                                / max(1, t)**alpha) for problem in problems])),
         ("the beam shrinks", "Every caption that ended reduced the beam. (Some programs do that.) Here it is B "
          "continuations in every step.", every(beam_search, shrinks=True)),
         ("cut captions are forgotten", "Captions not ended after max_length steps are missing among the finished "
          "ones. They count, as they are.", every(beam_search, cut=False)),
         ("START counts as a word", "The lists given to best_caption still begin with START, so every length is one "
-         "too many. START is not one of them.", every(beam_search, start_counts=True)),
+         "too many. START is not one of them.", (every(beam_search, start_counts=True),
+                                                 every(beam_search, start_counts=True, cut_start=1))),
         ("alpha is not used",
          known.not_used("alpha", "The finished captions were compared by their plain sums: pass alpha to best_caption"),
          every(beam_search, use_alpha=False)),

@@ -90,6 +90,13 @@ CLIPPED_MATCHES = Exercise(
          every(clipped, allow=lambda counts: functools.reduce(Counter.__and__, counts))),
         ("each n-gram once", "Every different n-gram counts once, as in a set. A caption may say \"a\" twice if a "
          "reference does.", every(unclipped, count=lambda count: 1)),
+        ("the larger of both counts", "The larger of the candidate's count and the limit was taken: | in place of &.",
+         every(lambda candidate, references, n:
+             (grams(candidate, n) | largest([grams(reference, n) for reference in references])).total())),
+        ("matches and total changed places", "matches is the number of n-grams. The order is (matches, total).",
+         every(total)),
+        ("all orders up to n", "The runs of 1 to n words were counted together. Only those of n words are asked for.",
+         every(lambda candidate, references, n: sum(clipped(candidate, references, k + 1) for k in range(n)))),
         ("the best reference alone", "The best of the references' numbers of matches was taken. Take the largest count "
          "for each n-gram by itself.",
          every(lambda candidate, references, n: max(clipped(candidate, [reference], n) for reference in references))),
@@ -102,6 +109,8 @@ CLIPPED_MATCHES = Exercise(
          "occurs.", every(lambda candidate, references, n: len(grams(candidate, n)))),
         ("the total falls below zero", "total is negative for captions of fewer than n - 1 words: max(0, ...).",
          every(lambda candidate, references, n: len(candidate) - n + 1)),
+        ("at least 1", "total is 1 where a caption has no n-gram. It is 0: whoever divides takes care of that.",
+         every(lambda *problem: max(1, total(*problem)))),
         ("the last n-gram is lost", "total is one too small. A caption has len(words) - n + 1 n-grams. Is the one at "
          "its end counted?", every(lambda candidate, references, n: max(0, len(candidate) - n))),
         ("the matches are the total", "total is the number of matches. It is how many n-grams the candidate has, "
@@ -183,6 +192,11 @@ BREVITY_PENALTY = Exercise(
           in_brevity(penalty=lambda c, r: 1 if c >= r else math.exp(1 - c / r)))),
         ("long captions are rewarded", "Captions longer than their references get a factor above 1. Precision has "
          "punished them already: at most 1.", in_brevity(penalty=lambda c, r: math.exp(1 - r / c))),
+        ("the exponent has the wrong sign", "The exponent is r/c - 1, so short captions get a factor above 1. It is "
+         "1 - r/c.", in_brevity(penalty=lambda c, r: math.exp(max(0, r / c - 1)))),
+        ("different words are counted", "c is the number of different words. A word counts each time it is said.",
+         every(lambda candidates, references: brevity(candidates, references, penalty=lambda c, r: math.exp(
+             min(0, 1 - r / sum(map(len, map(set, candidates)))))))),
         ("no exponential", "It is the fraction c/r itself. The penalty is exp(1 - r/c), which falls faster.",
          in_brevity(penalty=lambda c, r: min(1, c / r))),
         ("long and short changed places", "It is 1 where the captions are too short: the condition is the wrong way "
@@ -283,6 +297,17 @@ BLEU = Exercise(
          "precisions alone.",
          every(lambda candidates, references, N:
              (brevity(candidates, references) * math.prod(precisions(candidates, references, N)))**(1 / N))),
+        ("the brevity penalty counted twice", "The brevity penalty was multiplied into the product for each order, and "
+         "once more at the end. It is a factor of the whole score, once.",
+         (in_bleu(penalty=lambda *pair: brevity(*pair)**2),
+          every(lambda candidates, references, N: of_set(
+              candidates, references, N, penalty=lambda *pair: brevity(*pair)**(N + 1))))),
+        ("the last order is missing", "The product ends with p of order N - 1: range(1, N + 1) goes to N.",
+         in_bleu(combine=lambda p: math.prod(p[:-1])**(1 / len(p)))),
+        ("always BLEU-4", "It is BLEU-4 whatever N is: use N, in the loop and in the root.",
+         every(lambda candidates, references, N: of_set(candidates, references, 4))),
+        ("times 100", "It is 100 times too large. Tables print BLEU in per cent; the function returns the fraction.",
+         in_bleu(penalty=lambda *pair: 100 * brevity(*pair))),
         ("smoothed", "Something is added to matches and totals. Smoothing is for single sentences; published scores "
          "are not smoothed.", in_bleu(precisions=functools.partial(precisions, smooth=1))),
         ("only the first order", "It is p_1 for every N. Is there a `return` inside the loop over n, or is n always 1?",
@@ -314,10 +339,14 @@ def weights(module, references, n):
     wanted = sorted({gram for captions in references for words in captions for gram in grams(words, n)})
     for gram in wanted:
         if gram not in answer:
-            have = f"; it has {next(iter(answer))!r}" if answer else ""
-            raise KeyError(f"the dictionary lacks the n-gram {gram!r}{have}. An n-gram is a tuple of n words")
-    if len(answer) > len(wanted):
-        raise ValueError(f"the dictionary has {len(answer)} n-grams, and the references hold only {len(wanted)}")
+            have = next(iter(answer), None)
+            hint = "Every n-gram of every caption has a weight, and be it 0"
+            if have is not None and not (isinstance(have, tuple) and len(have) == n):
+                hint = f"It has {have!r}, and an n-gram is here a tuple of n = {n} words"
+            raise KeyError(f"the dictionary lacks the n-gram {gram!r}. {hint}")
+    for gram in answer:
+        if gram not in wanted:
+            raise ValueError(f"the dictionary has {gram!r}, which no caption holds, as a run of n = {n} words")
     return np.array([float(answer[gram]) for gram in wanted])
 
 
@@ -352,6 +381,8 @@ IDF = Exercise(
          (lambda right: right / np.log(10), lambda right: right / np.log(2))),
         ("one is added below", "The number of pictures is one too large. That avoids dividing by 0, but every n-gram "
          "comes from a picture.", lambda references, n: np.log(len(references) / (1 + holding(references, n)))),
+        ("one is added to the logarithm", "Everything is 1 too large: some libraries add 1. Here an n-gram that every "
+         "picture has gets log 1 = 0.", lambda right: 1 + right),
         ("how many pictures hold it", "It is the number of pictures that hold the n-gram. The weight is log(pictures / "
          "that number).", holding),
     ])

@@ -45,6 +45,17 @@ EXAMPLE = floats([[[4, 0], [0, 4], [8, 8]]], [[[0], [np.arctanh(LOG2)], [0]]], [
 
 # -------------------------------------------------------------------------------------------------- attention_forward
 
+def large_scores(module):
+    """None, or what is wrong where exp(e) is too large for a float."""
+    regions, keys, query, v = EXAMPLE
+    with np.errstate(all="ignore"):
+        alpha, _ = looked(module, regions, keys, query, 2000 * v)
+    if not np.isfinite(alpha).all():
+        return (f"where a score e is {2000 * LOG2:.0f}, alpha is not finite: exp of it is infinite. Use the `softmax` "
+                "that exercise.py imports, or subtract the largest score of each row before exp.")
+    return None
+
+
 def alpha_of(e, share=softmax):
     """A mistake in alpha: other scores, or another way to make shares of them."""
     return lambda keys, query, v: share(e(keys, query, v))
@@ -56,7 +67,7 @@ def z_of(z):
 
 ATTENTION_FORWARD = Exercise(
     "23.1", "attention_forward", ("alpha", "z"), forward,
-    example=(EXAMPLE, floats([[0.25, 0.5, 0.25]], [[3, 4]])), cases=case, call=looked,
+    example=(EXAMPLE, floats([[0.25, 0.5, 0.25]], [[3, 4]])), cases=case, call=looked, learns=large_scores,
     mistakes={"alpha": [
         ("the query does not matter", "alpha is the same whatever the query: it is missing, or outside tanh, where "
          "softmax cancels it. tanh(key + query).", alpha_of(lambda keys, query, v: np.tanh(keys) @ v)),
@@ -67,6 +78,16 @@ ATTENTION_FORWARD = Exercise(
         ("v is forgotten", "The numbers of tanh(key + query) were summed without v. v says how much each of them "
          "counts.",
          alpha_of(lambda keys, query, v: np.tanh(keys + query[:, None]).sum(axis=2))),
+        ("the query is subtracted", "The scores are v · tanh(key - query). The query is added.",
+         alpha_of(lambda keys, query, v: scores(keys, -query, v))),
+        ("v inside tanh", "v was multiplied before tanh. It belongs behind it: v · tanh(key + query).",
+         alpha_of(lambda keys, query, v: np.tanh((keys + query[:, None]) * v).sum(axis=2))),
+        ("divided by √A", "The scores were divided by the root of A, as in transformers. Here they are not.",
+         alpha_of(lambda keys, query, v: scores(keys, query, v) / np.sqrt(len(v)))),
+        ("the first query for all", "Every image got the query of row 0. Each row has its own: query[:, None].",
+         alpha_of(lambda keys, query, v: scores(keys, query[:1], v))),
+        ("a sigmoid in place of softmax", "Each score went through a sigmoid. The L weights have to share 1: softmax.",
+         alpha_of(scores, lambda e: 1 / (1 + np.exp(-e)))),
         ("a dot product", "The scores are key · query, the attention in transformers. Here it is v · tanh(key + "
          "query).", alpha_of(lambda keys, query, v: np.einsum("nla,na->nl", keys, query))),
         ("softmax over the rows", "softmax ran over the rows. Each image's L weights have to sum to 1: axis 1, the "
@@ -119,6 +140,13 @@ SOFTMAX_BACKWARD = gradient_exercise(
          of_alpha(lambda d, a, mean: a * (d - (a * d).sum()))),
         ("summed over the rows", known.softmax_axis("alpha dalpha"),
          of_alpha(lambda d, a, mean: a * (d - (a * d).sum(axis=0)))),
+        ("as with a cross-entropy", "It is alpha - dalpha, as if dalpha were targets: p - one_hot belongs to softmax "
+         "and cross-entropy together. Here softmax is alone: alpha (dalpha - Σ alpha dalpha).",
+         (of_alpha(lambda d, a, mean: a - d), of_alpha(lambda d, a, mean: d - a))),
+        ("a mean of alpha dalpha", "alpha dalpha was averaged over the regions. The weights alpha sum to 1 already: "
+         "sum.", of_alpha(lambda d, a, mean: a * (d - mean / a.shape[1]))),
+        ("softmax taken twice", "softmax was taken of alpha, which is a softmax already: use alpha as it is.",
+         lambda e, dalpha: (lambda a: a * (dalpha - (a * dalpha).sum(axis=1, keepdims=True)))(softmax(softmax(e)))),
         ("not multiplied by alpha", "It is dalpha minus its weighted mean. Multiply by alpha_i: a weight that is "
          "nearly 0 hardly moves.", of_alpha(lambda d, a, mean: d - mean)),
         ("alpha is forgotten in front of the mean", "It is alpha · dalpha minus the weighted mean. alpha_i multiplies "
@@ -175,6 +203,11 @@ ATTENTION_BACKWARD = gradient_exercise(
          of_parts(lambda p: np.repeat(p.dz[:, None], p.L, axis=1) / p.L)),
     ], "dkeys": [
         (*NO_SOFTMAX, of_parts(lambda p: dsum(p.dalpha, p.tanh, p.v))),
+        ("dalpha and alpha changed places", "softmax_backward was given alpha and dalpha in the wrong order: "
+         "softmax_backward(dalpha, alpha).", of_parts(lambda p: dsum(p.dalpha * (
+             p.alpha - (p.alpha * p.dalpha).sum(axis=1, keepdims=True)), p.tanh, p.v))),
+        ("tanh taken twice", known.slope_of_tanh("1 - tanh(tanh(key + query))²", "1 - tanh(key + query)²"),
+         with_slope(lambda p: 1 - np.tanh(p.tanh)**2)),
         ("alpha in place of de", "dkeys is made of alpha where de belongs. The chain goes dz, dalpha, de, dkeys.",
          of_parts(lambda p: dsum(p.alpha, p.tanh, p.v))),
         ("tanh was not differentiated", "dkeys is de_i v. Between e and the keys there is a tanh, whose slope is 1 - "
@@ -191,6 +224,8 @@ ATTENTION_BACKWARD = gradient_exercise(
          "their gradients: axis 1.", of_parts(lambda p: dsum(p.de, p.tanh, p.v))),
         ("a mean over the regions", known.mean("dquery", "the regions"),
          of_parts(lambda p: dsum(p.de, p.tanh, p.v).mean(axis=1))),
+        ("summed over the batch", "dquery is summed over the images. Each image has its own query, which was added to "
+         "its L keys: axis 1.", of_parts(lambda p: dsum(p.de, p.tanh, p.v).sum(axis=0))),
         ("only one region", known.last_only("dquery", "region"), of_parts(lambda p: dsum(p.de, p.tanh, p.v)[:, -1])),
     ], "dv": [
         (*NO_SOFTMAX, of_parts(lambda p: dv_of(p.dalpha, p.tanh))),
@@ -233,6 +268,10 @@ DOUBLY_STOCHASTIC = Exercise(
          "number of words, N · T.", partial(doubly, divide=lambda N, T, L: N * L)),
         ("divided by everything", known.divided_by("The loss", "N · T · L", "the number of words, N · T"),
          partial(doubly, divide=lambda N, T, L: N * T * L)),
+        ("the square of the sum", "The gaps 1 - Σ_t were added first and then squared, so positive and negative ones "
+         "cancel. Square each, then sum.", partial(doubly, cost=lambda gap: gap.sum()**2)),
+        ("compared with T / L", "The sums were compared with T/L, their mean. The docstring says 1.",
+         partial(doubly, missing=lambda a: a.shape[1] / a.shape[2] - a.sum(axis=1))),
         ("no square", "The gaps 1 - Σ_t were added without their squares, so positive and negative ones cancel.",
          partial(doubly, cost=lambda gap: gap)),
         ("the absolute value", "The gaps 1 - Σ_t were added as absolute values. It is their squares.",
@@ -247,7 +286,9 @@ DOUBLY_STOCHASTIC = Exercise(
         ("the 2 is forgotten", "dalphas is half of what it should be: the derivative of a square has a factor 2.",
          lambda right: right / 2),
         ("not handed to every word", "dalphas has no axis for the words. Every word's weight went into the sum, so "
-         "each gets the same gradient: (N, T, L).", lambda right: right[:, 0]),
+         "each gets the same gradient: (N, T, L).", (lambda right: right[:, 0], lambda right: right[:, :1])),
+        ("multiplied by alphas", "dalphas is multiplied by alphas. Σ_t is a plain sum, in which every weight has the "
+         "factor 1.", lambda right, alphas: right * alphas),
         ("shared out over the words", "dalphas is T times too small: the gradient of a sum was divided by its terms. "
          "Each of them gets all of it.", lambda right, alphas: right / alphas.shape[1]),
         ("not divided by the words", "dalphas lacks the division by the number of words, N · T, which the loss has.",

@@ -101,6 +101,8 @@ WINOGRAD_ROW = Exercise(
          "products give both outputs.", lambda right, x, w: right + np.array([0, 2 * products(x, w)[2]])),
         ("the outer products are missing", "The products with w[0] and with w[2] are missing. The two in the middle "
          "alone treat x[0] as x[2] and x[3] as x[1].", from_products(0, 1, 1, 0)),
+        ("y[0] and y[1] changed places", "The two outputs are in the wrong order.", lambda right: right[::-1]),
+        ("the last transform is missing", "These are the four products. AT @ makes two outputs of them.", products),
         ("BT is transposed", "x was multiplied by BT transposed. BT is already the matrix of the formula: BT @ x.",
          lambda x, w: AT @ ((G @ w) * (BT.T @ x))),
     ])
@@ -126,6 +128,10 @@ WINOGRAD_TILE = Exercise(
         ("the kernel is transposed", known.kernel_transposed(), lambda x, w: convolve(x, w.T)),
         ("a matrix product of the transforms", "The transforms were multiplied with @. Multiply them number by number, "
          "16 products: *.", (transformed(multiply=np.matmul), transformed(multiply=lambda w, x: x @ w))),
+        ("the tile is transposed", "Rows and columns of x are swapped: BT @ x transforms the columns, @ BT.T the rows.",
+         lambda x, w: convolve(x.T, w)),
+        ("BT on the left twice", "The tile is BT BT x. One BT is on the left, and its transpose on the right: BT @ x @ "
+         "BT.T.", transformed(tile=lambda x: BT @ BT @ x)),
         ("BT on the right is not transposed", "The tile is BT x BT. The one on the right is transposed: BT @ x @ BT.T.",
          transformed(tile=lambda x: BT @ x @ BT)),
         ("BT on one side only", "The tile was transformed on one side only: BT @ x transforms the columns, @ BT.T the "
@@ -154,9 +160,9 @@ def tiles(H, W, m):
 
 
 def sizes(rng):
-    """A picture that tiles do not cover exactly, neither in height nor in width."""
+    """A picture that is not as high as wide, and that tiles do not cover exactly in either direction."""
     m = int(rng.integers(3, 6))
-    H, W = m * int(rng.integers(4, 9)) + 1, m * int(rng.integers(4, 9)) + m - 1
+    H, W = m * int(rng.integers(4, 7)) + 1, m * int(rng.integers(7, 11)) + m - 1
     return H, W, int(rng.integers(11, 20)), int(rng.integers(23, 40)), m
 
 
@@ -175,6 +181,17 @@ MULTIPLICATIONS = Exercise(
          "input: (m + 2) · (m + 2).", lambda H, W, C, F, m: tiles(H, W, m) * m**2 * C * F),
         ("the direct way", "A tile was counted with nine products for each output. Winograd has (m + 2) · (m + 2) for "
          "a whole tile.", lambda H, W, C, F, m: tiles(H, W, m) * 9 * m**2 * C * F),
+        ("m + 3", "A tile was counted with m + 3 rows of inputs. m windows of 3, one pixel apart, reach over m + 3 - 1 "
+         "= m + 2.", lambda H, W, C, F, m: tiles(H, W, m) * (m + 3)**2 * C * F),
+        ("right for m = 2 alone", "A tile was counted with a number of products that is right for m = 2 alone. It "
+         "depends on m: (m + 2) · (m + 2).",
+         (lambda H, W, C, F, m: tiles(H, W, m) * 16 * C * F, lambda H, W, C, F, m: tiles(H, W, m) * 4 * m**2 * C * F)),
+        ("without padding", "Tiles were counted for (H - 2) x (W - 2) outputs. With padding 1 there are H x W.",
+         lambda H, W, C, F, m: tiles(H - 2, W - 2, m) * (m + 2)**2 * C * F),
+        ("one tile too many", "H // m + 1 is one too many where tiles fit exactly: -(-H // m) rounds up.",
+         lambda H, W, C, F, m: (H // m + 1) * (W // m + 1) * (m + 2)**2 * C * F),
+        ("the height in both directions", "The tiles were counted by H in both directions. From left to right it is W.",
+         lambda H, C, F, m: tiles(H, H, m) * (m + 2)**2 * C * F),
         ("tiles side by side", "The inputs of the tiles overlap: a tile has m + 2 rows of inputs, but the next one "
          "begins m rows further down.", lambda H, W, C, F, m: tiles(H, W, m + 2) * (m + 2)**2 * C * F),
         ("one row of products", "A tile was counted with m + 2 products, as in one row. In a picture it has m + 2 rows "
@@ -209,6 +226,20 @@ def misplaced(y):
     return y.reshape(N, H // 2, 2, Wd // 2, 2, F).swapaxes(2, 3).reshape(N, H, Wd, F)
 
 
+def in_quarters(y):
+    """Output (i, j) of all tiles as a block of its own."""
+    N, H, Wd, F = y.shape
+    return y.reshape(N, H // 2, 2, Wd // 2, 2, F).transpose(0, 2, 1, 4, 3, 5).reshape(N, H, Wd, F)
+
+
+def one_apart(y):
+    """Tile (r, s) begins at pixel (r, s) in place of (2 r, 2 s)."""
+    found = np.zeros_like(y)
+    for i, j in np.ndindex(2, 2):
+        found[:, i::2, j::2] = y[:, i:i + y.shape[1] // 2, j:j + y.shape[2] // 2]
+    return found
+
+
 def swapped(y):
     """Rows and columns within each tile's outputs changed places."""
     N, H, Wd, F = y.shape
@@ -221,9 +252,10 @@ def bias_transformed(right, b):
     return right + (factors[:, :, None] - 1) * b
 
 
-def shifted(x, W, b):
-    """Tiles that begin at pixel 0 instead of -1."""
-    return conv2d(np.pad(x, ((0, 0), (0, 2), (0, 2), (0, 0))), W, b)
+def shifted(front):
+    """Tiles that begin at pixel -front instead of -1."""
+    around = (front, 2 - front)
+    return lambda x, W, b: conv2d(np.pad(x, ((0, 0), around, around, (0, 0))), W, b)
 
 
 def even(right):
@@ -249,12 +281,29 @@ def tiles_by_themselves(x, W, b):
     return y
 
 
+def by_winograd(module):
+    """None, or what is wrong about the type, or about the way: Winograd adds and subtracts neighbouring pixels.
+
+    In the sum of pixels of 1 and 1e20 no digit of the 1 is left; where no pixels are added it comes through.
+    """
+    if found := KEEPS_FLOAT32(module):
+        return found
+    x, W = np.ones((1, 6, 6, 1)), np.zeros((3, 3, 1, 1))
+    x[:, ::2, ::2], W[1, 1] = 1e20, 1
+    if np.array_equal(module.winograd_conv(x, W, np.zeros(1)), x):
+        return ("the numbers are right, but they are not computed by Winograd: where pixels of 1 and of 1e20 are "
+                "neighbours the result is exact, and their sums cannot be. Transform tiles and kernels, multiply, "
+                "transform back.")
+    return None
+
+
+KEEPS_FLOAT32 = keeps_float32("winograd_conv", [a.astype(np.float32) for a in normal(
+    (1, 6, 6, 3), (3, 3, 3, 4), 4)(np.random.default_rng(0))])
 WINOGRAD_CONV = Exercise(
     "24.4", "winograd_conv", ("y",), conv,
     example=(EDGE[:3], picture([3, 9, 9, -9], [4, 13, 13, -14], [4, 9, 9, -10], [3, 5, 5, -5])),
     cases=normal((3, 7, 9, 4), (3, 3, 4, 5), 5),
-    learns=keeps_float32("winograd_conv", [a.astype(np.float32) for a in normal(
-        (1, 6, 6, 3), (3, 3, 3, 4), 4)(np.random.default_rng(0))]),
+    learns=by_winograd,
     mistakes=[
         ("the bias is missing", known.no_bias("b to every output"), lambda right, b: right - b),
         ("the bias is transformed", "b was added to the 16 products and went through the last transform. Add it after "
@@ -264,7 +313,15 @@ WINOGRAD_CONV = Exercise(
         ("only one channel counts", "Only channel 0 counts. The products are summed over all channels, before the last "
          "transform.", lambda x, W, b: conv(x[..., :1], W[:, :, :1], b)),
         ("tiles begin at pixel 0", "Everything is shifted by one pixel: with padding 1 the first tile begins one pixel "
-         "above and left of the picture.", shifted),
+         "above and left of the picture.", shifted(0)),
+        ("tiles begin at pixel -2", "Everything is shifted by one pixel: padding 1 is one row above and one column on "
+         "the left, and what whole tiles need more comes below and on the right.", shifted(2)),
+        ("the edge is repeated", "The picture goes on beyond its edge with the pixels of the edge. It is padded with "
+         "zeros.", lambda x, W, b: conv2d(np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge"), W, b)),
+        ("tiles one pixel apart", "The tiles begin one pixel apart. A tile has two outputs in each direction, so they "
+         "begin two apart: padded[:, i:i + 2 * TH:2, j:j + 2 * TW:2].", from_tiles(one_apart)),
+        ("outputs in four blocks", "Output (i, j) of all tiles is in a block of its own, a quarter of the picture. It "
+         "belongs to every second row and column: y[:, i::2, j::2].", from_tiles(in_quarters)),
         ("the outputs are not cut", "It still has the outputs of tiles that extend over the edge. Cut it to H rows and "
          "W columns.", lambda x, W, b: conv(whole_tiles(x), W, b)),
         ("the last row of tiles is missing", "With an odd height or width there is one more tile, which extends over "

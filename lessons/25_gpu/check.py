@@ -82,7 +82,7 @@ CALLS = [("NumPy",), ("card", "None", "card"), ("NumPy", "card"), ("NumPy", "lis
 
 def drawn_calls(rng):
     calls = [*CALLS, ("card",), ("map",), ("None", "NumPy"), ("card", "NumPy"), ("card", "card", "NumPy"), ("list",),
-             ("list", "card"), ("map", "NumPy"), ("map", "card"), ("empty",), ("zero",), ()]
+             ("NumPy", "card", "NumPy"), ("list", "card"), ("map", "NumPy"), ("map", "card"), ("empty",), ("zero",), ()]
     return ([calls[place] for place in rng.permutation(len(calls))],)
 
 
@@ -95,6 +95,14 @@ def of_any(names):
     """The first module that any of the arrays belongs to; the others are not asked."""
     modules = [module_for([name]) for name in names if name != "None"]
     return next((module for module in modules if module != "TypeError"), "TypeError")
+
+
+def unless_refused(answer):
+    """answer(names without None) where each of the arrays has a module."""
+    def wrong(names):
+        names = [name for name in names if name != "None"]
+        return "TypeError" if not names or "list" in names else answer(names)
+    return wrong
 
 
 def numpy_otherwise(names):
@@ -113,7 +121,26 @@ ARRAY_MODULE = Exercise(
          "device, and the first may be None: look at all of them.",
          (calls_with(of_first), calls_with(partial(of_first, none_too=True)))),
         ("a mixture is not refused", "A mixture of arrays of NumPy and the card has to be a TypeError: each copy would "
-         "cost more than the computation.", calls_with(of_any)),
+         "cost more than the computation.",
+         (calls_with(of_any), calls_with(unless_refused(of_first)),
+          calls_with(unless_refused(lambda names: "card" if {"card", "zero"} & set(names) else "np")))),
+        ("only the first and the last are compared", "A mixture is not refused where the first and the last array are "
+         "of one module: compare each of them with the first.",
+         calls_with(unless_refused(lambda names: module_for([names[0], names[-1]])))),
+        ("what is no array is skipped", "What is no array is skipped, as None is. A list would be slow or wrong later: "
+         "TypeError.", calls_with(lambda names: module_for([name for name in names if name != "list"]))),
+        ("nothing left counts as NumPy's", "Where no array is left it answers np. Nobody has said so: TypeError.",
+         calls_with(lambda names: module_for(names) if set(names) - {"None"} else "np")),
+        ("another kind of error", "What is refused is a TypeError, so that callers can tell it from other errors: "
+         "raise TypeError(...).",
+         (calls_with(lambda names: module_for(names).replace("TypeError", "ValueError")),
+          calls_with(lambda names: module_for(names).replace("TypeError", "TypeError" if "list" in names
+                                                             else "ValueError")))),
+        ("the type is returned", "It returns something else than a module: MODULES maps the type of an array to the "
+         "module, MODULES[type].",
+         calls_with(lambda names: "TypeError" if module_for(names) == "TypeError" else "something else")),
+        ("the card is not known", "Arrays of the card are refused. Go through MODULES; its card is added later.",
+         calls_with(lambda names: "np" if module_for(names) == "np" else "TypeError")),
         ("the card wins over NumPy", "It answers card as soon as one array is the card's, else np. A mixture, and what "
          "is no array, has to be a TypeError.",
          calls_with(lambda names: "card" if {"card", "zero"} & set(names) else "np")),
@@ -128,7 +155,9 @@ ARRAY_MODULE = Exercise(
          calls_with(lambda names: "None" if module_for(names) != "TypeError" else "TypeError")),
         ("None as an answer where an error is meant", "Where there is no module it answers None, and the caller's "
          "xp.exp fails somewhere else: raise TypeError here.",
-         calls_with(lambda names: module_for(names).replace("TypeError", "None"))),
+         (calls_with(lambda names: module_for(names).replace("TypeError", "None")),
+          calls_with(lambda names: module_for(names).replace("TypeError", "TypeError" if "list" in names
+                                                             else "None")))),
     ])
 
 
@@ -159,12 +188,19 @@ SOFTMAX = Exercise(
     lambda x: (softmax_of(x), softmax_of(x), "nothing moved"),
     example=((np.array([[0.0, np.log(3)], [1000.0, 1000.0]]),),
              (np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([[0.25, 0.75], [0.5, 0.5]]), "nothing moved")),
-    cases=lambda rng: (3 * rng.standard_normal((4, 3)) + np.array([[0], [1000], [-1000], [0]]),), call=on_both,
+    cases=lambda rng: (3 * rng.standard_normal((4, 3)) + np.array([[0] * 3, [2000, 1200, 400], [-1000] * 3, [0] * 3]),),
+    call=on_both,
     needs=("array_module",),
     mistakes={"p of an array of NumPy": [
         ("the maximum is not subtracted", "exp(1000) is infinite, and infinite / infinite is nan. Subtract the largest "
          "number of each row first.", partial(softmax_of, subtracted=lambda x: 0)),
         ("one maximum for all rows", known.one_maximum(), partial(softmax_of, subtracted=np.max)),
+        ("the maximum of each column", "The largest number of each column was subtracted. Those of one row make a "
+         "softmax: axis=1.", partial(softmax_of, subtracted=lambda x: x.max(axis=0))),
+        ("the minimum is subtracted", "The smallest number of each row was subtracted, so exp of the largest is "
+         "infinite. Subtract the largest.", partial(softmax_of, subtracted=lambda x: x.min(axis=1, keepdims=True))),
+        ("a mean in place of the sum", "exp was divided by its mean. Each row has to sum to 1: divide by its sum.",
+         lambda x: x.shape[1] * softmax_of(x)),
         ("summed over the rows", known.softmax_axis("exp"), partial(softmax_of, axis=0)),
         ("summed over everything", known.softmax_everything("exp"), partial(softmax_of, axis=None)),
         ("not divided by the sum", known.not_divided_by_sum("exp"), lambda x: np.exp(x - x.max(axis=1, keepdims=True))),
@@ -196,16 +232,15 @@ def grid(thread_function, threads, count, theta, g, m, s, beta1, beta2, lr, eps)
 
 def adam(block, thread, threads, theta, g, m, s, count, beta1, beta2, lr, eps, *,
          index=lambda block, thread, threads: block * threads + thread, last=lambda count: count,
-         used=lambda old, new: new, store=True, root=lambda s, eps: np.sqrt(s) + eps, square=lambda g: g * g, sign=-1,
-         rest=True, keep_g=True):
+         used=lambda old, new: new, store=True, root=lambda s, eps: np.sqrt(s) + eps,
+         square=lambda g, share: share * g * g, sign=-1, rest=True, left=lambda g_i, beta1: g_i):
     """As the docstring says, or with one of these mistakes."""
     i = index(block, thread, threads)
     if i >= last(count):
         return
     g_i = g[i]
-    if not keep_g:
-        g[i] *= 1 - beta1
-    new = (beta1 * m[i] + ((1 - beta1) if rest else 1) * g_i, beta2 * s[i] + ((1 - beta2) if rest else 1) * square(g_i))
+    g[i] = left(g_i, beta1)
+    new = (beta1 * m[i] + (1 - beta1 if rest else 1) * g_i, beta2 * s[i] + square(g_i, 1 - beta2 if rest else 1))
     used_m, used_s = used((m[i], s[i]), new)
     theta[i] += sign * lr * used_m / root(used_s, eps)
     if store:
@@ -237,6 +272,19 @@ def arrays_and_numbers(rng):
             float(rng.uniform(0.1, 0.5)), float(rng.uniform(0.1, 0.3)))
 
 
+def one_number_each(module):
+    """None, or what else than its own number a thread has changed."""
+    for place in range(6):
+        arrays = np.full((4, 6), 0.5)
+        module.adam_thread(*divmod(place, 4), 4, *arrays, 6, 0.5, 0.75, 1.0, 0.5)
+        others = sorted({int(i) for i in np.nonzero(arrays != 0.5)[1]} - {place})
+        if others:
+            return (f"when all threads have run the numbers are right, but thread {place % 4} of block {place // 4} "
+                    f"alone has changed number {others[0]}. Threads run at once, each for its own number, here "
+                    f"{place}.")
+    return None
+
+
 BEYOND = ("A thread has written beyond the last number. {}. On a GPU no error says so, and other data is overwritten. "
           "Threads whose index is not below count must return at once.")
 
@@ -245,7 +293,7 @@ ADAM_THREAD = Exercise(
     example=((2, 3, np.array([1.0, 1, 5, 7]), np.array([0.0, 0, 4, 1]), np.zeros(4), np.zeros(4), 0.5, 0.75, 1.0, 0.5),
              (np.array([1, 1, 4.2, 7]), np.array([0.0, 0, 4, 1]), np.array([0.0, 0, 2, 0]),
               np.array([0.0, 0, 4, 0]))),
-    cases=arrays_and_numbers, call=lambda module, *inputs: grid(module.adam_thread, *inputs),
+    cases=arrays_and_numbers, call=lambda module, *inputs: grid(module.adam_thread, *inputs), learns=one_number_each,
     mistakes={"theta": [
         ("no thread stops", BEYOND.format("The last block has more threads than numbers are left"),
          all_threads(last=lambda count: np.inf)),
@@ -260,6 +308,9 @@ ADAM_THREAD = Exercise(
           all_threads(index=lambda block, thread, threads: block * threads))),
         ("block and thread added", "block + thread is the same for many threads, and some numbers have none. A block "
          "begins at block · threads.", all_threads(index=lambda block, thread, threads: block + thread)),
+        ("blocks counted from 1", "The index is (block - 1) · threads + thread, as if blocks were counted from 1. The "
+         "first one is block 0.",
+         all_threads(index=lambda block, thread, threads: (block - 1) * threads + thread)),
         ("block and thread exchanged", "thread · threads + block: the two are swapped. The blocks follow one another, "
          "so block is multiplied by threads.",
          all_threads(index=lambda block, thread, threads: thread * threads + block)),
@@ -280,7 +331,9 @@ ADAM_THREAD = Exercise(
         ("ε under the root", "It is √(s + ε). ε is added after the root: √s + ε.",
          all_threads(root=lambda s, eps: np.sqrt(s + eps))),
         ("g is not squared", "s averages the squares of g, and here it averaged g itself.",
-         all_threads(square=lambda g: g)),
+         all_threads(square=lambda g, share: share * g)),
+        ("1 - β2 is squared, too", "s got ((1 - β2) g)². Only g is squared: (1 - β2) g².",
+         all_threads(square=lambda g, share: (share * g)**2)),
         ("1 - β is missing", "g was added to m and s in full. In a mean the new number has the weight 1 - β.",
          all_threads(rest=False)),
     ], "m": [
@@ -288,7 +341,7 @@ ADAM_THREAD = Exercise(
          all_threads(store=False)),
     ], "g": [
         ("g is changed", "g was changed. Others may still need it: compute with a number of your own.",
-         all_threads(keep_g=False)),
+         (all_threads(left=lambda g_i, beta1: (1 - beta1) * g_i), all_threads(left=lambda g_i, beta1: 0))),
     ]})
 
 
@@ -354,23 +407,23 @@ def sum_and_order(module, x, T):
         return given == [float(order(numbers, T)) for numbers in drawn]
 
     found = next((name for name, order in ORDERS if is_it(order)), "another")
-    return module.block_sum(x.tolist(), T), found
+    return module.block_sum(x, T), found
 
 
 def of_list(**how):
-    return lambda x, T: by_block(x.tolist(), T, **how)
+    return lambda x, T: by_block(x, T, **how)
 
 
 def numbers(rng):
-    """19 numbers for 8 threads, or 11 for 4: not every thread has as many."""
+    """Ten numbers or eleven for each of 8 threads, or of 4. With fewer than 8 np.sum adds as a loop does."""
     T = int(rng.choice([4, 8]))
-    return rng.standard_normal({4: 11, 8: 19}[T]), T
+    return rng.standard_normal({4: 43, 8: 83}[T]).tolist(), T
 
 
 BLOCK_SUM = Exercise(
     "25.4", "block_sum", ("the sum", "the order of the additions"),
-    lambda x, T: (by_block(x.tolist(), T), "as asked"),
-    example=((np.arange(1.0, 8.0), 4), (28.0, "as asked")), cases=numbers, call=sum_and_order,
+    lambda x, T: (by_block(x, T), "as asked"),
+    example=(([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 4), (28.0, "as asked")), cases=numbers, call=sum_and_order,
     mistakes={"the sum": [
         ("only the first T numbers", "Only the first T numbers were added up. Thread t also has x[t + T], x[t + 2T] "
          "and so on.", of_list(mine=lambda x, t, T: x[t:t + 1])),
@@ -378,6 +431,12 @@ BLOCK_SUM = Exercise(
          "of T: x[t::T].", of_list(mine=lambda x, t, T: x[t:len(x) // T * T:T])),
         ("folded only once", "The results were reduced once, and the first of those left was returned. Go on until "
          "one is left.", of_list(fold=lambda sums: sums[0] + sums[len(sums) // 2])),
+        ("one round is missing", "It stops when two results are left, and returns the first. Go on until one is left.",
+         of_list(fold=lambda sums: one_after_the_other(sums[::2]))),
+        ("subtracted", "The second half of the results was subtracted from the first: add.",
+         of_list(pair=lambda sums, t, half: sums[t] - sums[t + half])),
+        ("the first number is left out", "A number is missing at the beginning: thread 0 begins with x[0].",
+         of_list(mine=lambda x, t, T: x[t + 1::T])),
         ("the first thread's result", "It is what thread 0 has before the results are reduced: add the results of the "
          "other threads.",
          of_list(fold=lambda sums: sums[0])),

@@ -10,7 +10,7 @@ from minicap.learn.recurring import things
 
 # ---------------------------------------------------------------------------------------------------------------- 26.1
 
-SPECIAL = ["<pad>", "<start>", "<end>", "<unk>"]
+SPECIAL = ["<pad>", "<start>", "<end>", "<unk>", "<number>"]
 
 
 def words_of(splits, captions, *among):
@@ -24,14 +24,23 @@ def leaked_pictures(splits, among=("train", "dev", "test"), once=True, count_lis
     return sorted(set(found) if once else found)
 
 
-def leaked_words(splits, captions, vocabulary, of=("train",), special=False, among=None):
-    seen = words_of(splits, captions, *of)
-    return sorted(word for word in vocabulary if word not in seen and (special or not word.startswith("<"))
+def leaked_words(splits, captions, vocabulary, of=("train",), special=lambda word: word.startswith("<"), among=None,
+                 spelled=str):
+    seen = {spelled(word) for word in words_of(splits, captions, *of)}
+    return sorted(word for word in vocabulary if spelled(word) not in seen and not special(word)
                   and (among is None or word in words_of(splits, captions, *among)))
 
 
+def without_leaked(splits):
+    """The splits, where train has lost the pictures that another one has as well."""
+    return splits | {"train": [name for name in splits["train"] if name not in leaked_pictures(splits)]}
+
+
 def data_with_leaks(rng):
-    """14 pictures; leaks between each two splits, one in all three, one twice in one list; words of all kinds."""
+    """14 pictures; leaks between each two splits, one in all three, one twice in one list; words of all kinds.
+
+    "polish" is another word than "Polish", and "1<2" is not special.
+    """
     names = [f"{n}.jpg" for n in rng.permutation(900)[:14] + 100]
     train, dev, test = names[:6], names[6:10], names[10:]
     splits = {"train": [*train, names[12], train[1]], "dev": [*dev, train[0], train[3], test[3]],
@@ -44,10 +53,10 @@ def data_with_leaks(rng):
         for place, name in enumerate({"train": train, "dev": dev, "test": test}[split]):
             captions[name] = [[own[place % len(own)], "runs"], [own[(place + 1) % len(own)]]]
     captions[train[2]][1].append("stands")  # what only a second caption says, and a third
-    captions[train[4]].append(["sits"])
+    captions[train[4]].append(["sits", "Polish"])
     captions[names[12]] = [[words[8], "runs"]]  # of a picture that is in train as well: train has shown it
-    known_words = [*words[:4], *words[5:12], "runs", "stands", "sits"]
-    vocabulary = [*SPECIAL, *(str(word) for word in rng.permutation(known_words))]
+    known_words = [*words[:4], *words[5:12], "runs", "stands", "sits", "polish", "1<2"]
+    vocabulary = [str(word) for word in rng.permutation([*SPECIAL, *known_words])]
     return splits, captions, vocabulary
 
 
@@ -57,15 +66,17 @@ def lists_from(module, splits, captions, vocabulary):
     for found in answer:
         if not isinstance(found, (list, tuple)):
             raise TypeError(f"leaks has to return two lists, and one of them is {found!r}; sorted(...) makes a list")
-    return tuple(list(map(str, found)) for found in answer)
+    in_order = all(list(found) == sorted(found) for found in answer)
+    return *(sorted(map(str, found)) for found in answer), "sorted" if in_order else "not sorted"
 
 
 LEAKS = Exercise(
-    "26.1", "leaks", ("pictures", "words"),
-    lambda splits, captions, vocabulary: (leaked_pictures(splits), leaked_words(splits, captions, vocabulary)),
+    "26.1", "leaks", ("pictures", "words", "their order"),
+    lambda splits, *others: (leaked_pictures(splits), leaked_words(splits, *others), "sorted"),
+    inputs=("splits", "captions", "vocabulary"),
     example=(({"train": ["1.jpg", "2.jpg"], "dev": ["3.jpg"], "test": ["4.jpg", "1.jpg"]},
               {"1.jpg": [["a", "dog"]], "2.jpg": [["a", "cat"]], "3.jpg": [["a", "zebra"]], "4.jpg": [["a", "dog"]]},
-              ["<pad>", "a", "dog", "cat", "zebra"]), (["1.jpg"], ["zebra"])),
+              ["<pad>", "a", "dog", "cat", "zebra"]), (["1.jpg"], ["zebra"], "sorted")),
     cases=data_with_leaks, call=lists_from,
     mistakes={"pictures": [
         ("only train and test are compared", "Only train and test are compared. Dev chooses the model, so a picture in "
@@ -80,12 +91,27 @@ LEAKS = Exercise(
         ("a picture is named several times", "A picture is named once for each split it is in. It has to be named "
          "once.",
          partial(leaked_pictures, once=False)),
-        ("not sorted", "These are the right pictures, in another order: sorted(...).",
-         lambda right, splits: [name for name in dict.fromkeys(name for names in splits.values() for name in names)
-             if name in right]),
+        ("pictures and words changed places", "pictures are the words. The order is (pictures, words).", leaked_words),
     ], "words": [
         ("the special words are named", "<pad>, <unk> and so on are in no caption: leave out what begins with \"<\".",
-         partial(leaked_words, special=True)),
+         partial(leaked_words, special=lambda word: False)),
+        ("special words from a list", "Only some special words are left out, those of a list of your own. A vocabulary "
+         "may have others: leave out what begins with \"<\".",
+         partial(leaked_words, special=lambda word: word in SPECIAL[:4])),
+        ("the first four count as special", "The first four words were left out, wherever the special ones stand. "
+         "Leave out what begins with \"<\".", (lambda splits, captions, vocabulary: leaked_words(
+             splits, captions, vocabulary[4:]), lambda splits, captions, vocabulary: leaked_words(
+                 splits, captions, vocabulary[4:], special=lambda word: False))),
+        ("special inside a word", "Words with \"<\" anywhere in them were left out. Special ones begin with it: "
+         "startswith.", partial(leaked_words, special=lambda word: "<" in word)),
+        ("in lower case", "Words were compared in lower case. \"polish\" is another word than \"Polish\": compare them "
+         "as they are.", partial(leaked_words, spelled=str.lower)),
+        ("leaked pictures are taken out of train", "Words that train has only in leaked pictures are named. These "
+         "pictures are in train, too, so the model has seen their words.",
+         lambda splits, captions, vocabulary: leaked_words(without_leaked(splits), captions, vocabulary)),
+        ("the vocabulary is not looked at", "These are all words of dev and test that train does not have. Only those "
+         "that the vocabulary has are asked for.", lambda splits, captions: sorted(
+             words_of(splits, captions, "dev", "test") - words_of(splits, captions, "train"))),
         ("dev counts as seen", "Words that only dev has are not found. The vocabulary is made from train alone; dev "
          "has to be new to the model.", partial(leaked_words, of=("train", "dev"))),
         ("every caption counts as seen", "Words that only dev or test has are not found. Only captions of pictures in "
@@ -102,6 +128,8 @@ LEAKS = Exercise(
         ("what train has and the vocabulary lacks", "These are words of train that the vocabulary lacks, left out as "
          "rare. The exercise asks for words that it has and train has not.",
          lambda splits, captions, vocabulary: sorted(words_of(splits, captions, "train") - set(vocabulary))),
+    ], "their order": [
+        ("not sorted", "These are the right ones, in another order: sorted(...).", lambda: "not sorted"),
     ]})
 
 
@@ -110,22 +138,23 @@ LEAKS = Exercise(
 MISSING = "not said"
 
 
-def flat(recipe, prefix="", deep=True, between=".", outer=True):
-    """{"train.lr": ...}; or with names joined in another way, or without the outer ones."""
+def flat(recipe, prefix="", levels=9, between=".", outer="{prefix}{name}{between}"):
+    """{"train.lr": ...}; or joined in another way, without outer names, or with dicts left from a level on."""
     settings = {}
     for name, value in recipe.items():
-        if isinstance(value, dict) and deep:
-            settings |= flat(value, f"{prefix}{name}{between}" if outer else "", deep, between, outer)
+        if isinstance(value, dict) and levels:
+            before = outer.format(prefix=prefix, name=name, between=between)
+            settings |= flat(value, before, levels - 1, between, outer)
         else:
             settings[prefix + name] = value
     return settings
 
 
-def right_differences(mine, theirs, *, names=lambda mine, theirs: mine | theirs, missing=MISSING, differ=True,
-                      **options):
+def right_differences(mine, theirs, *, names=lambda mine, theirs: mine | theirs, missing=MISSING,
+                      differ=lambda a, b: a != b, said=lambda value: value, **options):
     mine, theirs = flat(mine, **options), flat(theirs, **options)
-    pairs = {name: (mine.get(name, missing), theirs.get(name, missing)) for name in names(mine, theirs)}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] or not differ}
+    pairs = {name: (said(mine.get(name, missing)), said(theirs.get(name, missing))) for name in names(mine, theirs)}
+    return {name: pair for name, pair in pairs.items() if differ(*pair)}
 
 
 def missing_groups_whole(mine, theirs, prefix=""):
@@ -141,12 +170,15 @@ def missing_groups_whole(mine, theirs, prefix=""):
 
 
 def recipes(rng):
-    """Two recipes that differ in every way: values, missing settings on both sides, missing groups, None."""
+    """Two recipes that differ in every way: values, missing settings on both sides, missing groups, None, types.
+
+    Equal floats are two objects, as if they were read from two files.
+    """
     lr, drop, seed = (round(float(x), 4) for x in rng.uniform(0.001, 0.5, 3))
-    mine = {"seed": seed, "version": "0.1.0", "mirrored": None,
+    mine = {"seed": seed, "version": "0.1.0", "mirrored": None, "threads": 2, "warmup": 0,
             "train": {"lr": lr, "epochs": 13, "clip": 5.0, "optimizer": {"name": "adam", "beta": 0.9}},
             "data": {"name": "shapes", "side": 32}}
-    theirs = {"seed": seed, "version": "0.1.0", "device": "cuda",
+    theirs = {"seed": float(str(seed)), "version": "0.1.0", "device": "cuda", "threads": "2", "warmup": 3,
               "train": {"lr": lr / 3, "epochs": 13, "drop": drop, "optimizer": {"name": "adam", "beta": 0.8}},
               "search": {"beam": 3, "penalty": None}}
     for recipe in (mine, theirs):
@@ -180,13 +212,26 @@ DIFFERENCES = Exercise(
         ("not said is None", "A missing setting counts as None, and cannot be told from one that says None: .get(name, "
          "\"not said\").", partial(right_differences, missing=None)),
         ("the same ones are named, too", "Settings that are the same are among the differences.",
-         partial(right_differences, differ=False)),
+         partial(right_differences, differ=lambda a, b: True)),
+        ("only the same ones are named", "These are the settings that are the same: !=, and not ==.",
+         partial(right_differences, differ=lambda a, b: a == b)),
+        ("compared as objects", "Equal values count as a difference where they are two objects, as read from two "
+         "files: !=, and not `is not`.", partial(right_differences, differ=lambda a, b: a is not b)),
+        ("compared as texts", "2 and \"2\" count as the same. Compare the values, and not their texts.",
+         partial(right_differences, differ=lambda a, b: str(a) != str(b))),
+        ("0 and None count as not said", "Settings that are None, 0 or False count as not said: `or` replaces them, "
+         "too. .get(name, \"not said\").", partial(right_differences, said=lambda value: value or MISSING)),
+        ("only one level is opened", "Dicts within dicts are compared as one value. Go down as far as there are dicts: "
+         "a function that calls itself.", partial(right_differences, levels=1)),
+        ("only the last outer name", "Of several outer names only the last is there: \"optimizer.beta\" instead of "
+         "\"train.optimizer.beta\". Hand the whole prefix down.",
+         partial(right_differences, outer="{name}{between}")),
         ("dicts are not opened", "A group of settings is compared as one value, so one learning rate makes all of "
-         "\"train\" a difference: go into the dicts.", partial(right_differences, deep=False)),
+         "\"train\" a difference: go into the dicts.", partial(right_differences, levels=0)),
         ("a missing group is one difference", "A group that one recipe lacks is named as a whole. Each of its settings "
          "is a difference: flatten both recipes first.", missing_groups_whole),
         ("the outer name is missing", "\"lr\" instead of \"train.lr\": settings of the same name in two groups could "
-         "not be told apart.", partial(right_differences, outer=False)),
+         "not be told apart.", partial(right_differences, outer="")),
         ("joined by something else", "The names are joined by \"_\" or \"/\"; join them by a dot.",
          (partial(right_differences, between="_"), partial(right_differences, between="/"))),
         ("mine and theirs changed places", "The pairs are the other way round: my value comes first.",
@@ -254,6 +299,17 @@ BOOTSTRAP_INTERVAL = Exercise(
          lambda *inputs: interval(*inputs)[::-1]),
         ("90 %", "These are the quantiles 0.05 and 0.95, which leave out 10 %. For 95 %: 0.025 and 0.975.",
          partial(interval, low=0.05, high=0.95)),
+        ("0.25 in place of 0.025", "low is the quantile 0.25, which leaves out a quarter. 0.025 leaves out 2.5 %.",
+         partial(interval, low=0.25)),
+        ("summed over the numbers of a picture", "The rows of single pictures were summed, axis 1. Sum over the "
+         "pictures: axis 0.", lambda statistics, score, draws: tuple(np.quantile(
+             [score(statistics[rows].sum(axis=1)) for rows in draws], [0.025, 0.975]))),
+        ("draws is not used", "Both are the score of all pictures. Compute it for each row of draws.",
+         lambda statistics, score, draws: (score(statistics.sum(axis=0)),) * 2),
+        ("mirrored at the score", "The quantiles were mirrored at the score of all pictures, 2 · score - quantile, "
+         "which is another bootstrap. The quantiles themselves are asked for.",
+         lambda statistics, score, draws: tuple(2 * score(statistics.sum(axis=0)) - end for end in
+                                                interval(statistics, score, draws)[::-1])),
         ("99 %", "These are the quantiles 0.005 and 0.995, which leave out 1 %. For 95 %: 0.025 and 0.975.",
          partial(interval, low=0.005, high=0.995)),
         ("percent and fractions", "np.percentile takes percent, 2.5 and 97.5; np.quantile takes fractions.",
@@ -324,6 +380,8 @@ PAIRED_TEST = Exercise(
         ("the size of the difference", "The difference has lost its sign, which says who was better. Only p uses its "
          "size.", lambda right: abs(right)),
         ("means instead of sums", MEANS, partial(real_difference, total=np.mean)),
+        ("the score of the differences", "The sums of B were subtracted from those of A first. Compute the two scores, "
+         "then subtract.", lambda a, b, score: score(a.sum(axis=0) - b.sum(axis=0))),
         ("B minus A", "It is the score of B minus that of A.", lambda right: -right),
         ("a mean of scores", known.mean_of_scores("It averaged the differences of single pictures"), means_of_pictures),
     ], "p": [

@@ -32,6 +32,7 @@ from .diagnosis import diagnose, difference_between, element, in_another_order, 
 from .exercises import CheckError
 
 MUTABLE = (np.ndarray, list, dict)
+PLAIN = (int, float, str, np.generic, type(None))
 TO_DO = re.compile(r"exercise [\d.]+ is still to do")
 
 
@@ -160,6 +161,8 @@ def changed(given, x):
         return given.keys() != x.keys() or any(changed(given[key], value) for key, value in x.items())
     if isinstance(x, (list, tuple)):
         return len(given) != len(x) or any(map(changed, given, x))
+    if isinstance(x, PLAIN):
+        return not (type(given) is type(x) and (given == x or x != x))
     return False
 
 
@@ -205,7 +208,7 @@ def check_shapes(exercise, module, inputs, more_cases=()):
                              "integers instead of floats")
         if not np.isfinite(got).all() and np.isfinite(wanted).all():
             index = np.unravel_index(int(np.argmin(np.isfinite(got))), np.shape(got))
-            evidence = [(inputs, answer, right)] + further(exercise, module, more_cases)
+            evidence = [(inputs, answer, right), *further(exercise, module, more_cases)]
             found = diagnose(exercise, name, *of_array(i, evidence))
             raise CheckError(exercise, "shape", f"{element(name, index)} is {np.asarray(got)[index]}"
                              + (f". {found.sentence}" if found else ""), found and found.name)
@@ -237,7 +240,7 @@ def compare(exercise, module, stage, cases, answers, more_cases=()):
             difference = difference_between(name, got[i], right[i])
             if difference is None:
                 continue
-            evidence = [(inputs, got, right)] + further(exercise, module, more_cases)
+            evidence = [(inputs, got, right), *further(exercise, module, more_cases)]
             found = in_another_order(exercise, *map(list, zip(*evidence, strict=True))) or diagnose(
                 exercise, name, *of_array(i, evidence))
             where = {"example": "in the worked example ", "gradient": "the slope is measured: ", "values": ""}[stage]
