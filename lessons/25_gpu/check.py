@@ -10,6 +10,7 @@ import numpy as np
 from minicap.learn import catalogue as known
 from minicap.learn.exercises import Exercise
 from minicap.learn.lessons import load
+from minicap.losses import log_softmax
 
 card_py = load(Path(__file__).with_name("card.py"))
 card, Array = card_py.card, card_py.Array
@@ -204,7 +205,8 @@ SOFTMAX = Exercise(
         ("summed over the rows", known.softmax_axis("exp"), partial(softmax_of, axis=0)),
         ("summed over everything", known.softmax_everything("exp"), partial(softmax_of, axis=None)),
         ("not divided by the sum", known.not_divided_by_sum("exp"), lambda x: np.exp(x - x.max(axis=1, keepdims=True))),
-        ("the logarithm", "It is log softmax: return exp(...) / sum.", lambda x: np.log(softmax_of(x))),
+        ("the logarithm", "It is log softmax: return exp(...) / sum.",
+         (lambda x: np.log(softmax_of(x)), lambda x: log_softmax(x))),
     ], "between card and computer": [
         ("computed somewhere else", "The answer is right, but data went from the card to the computer: get(), "
          "float(...) or asarray. Compute with xp alone.", lambda: "something moved"),
