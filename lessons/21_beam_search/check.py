@@ -185,8 +185,8 @@ BEST_CONTINUATIONS = Exercise(
         ("one way for each beginning", "This is the best word after each hypothesis, one for each. All B · V "
          "continuations compete with each other: a good hypothesis may keep several of them, a poor one none.",
          (lambda sums, log_p: sums + log_p.max(axis=1), lambda sums, log_p: -np.sort(-(sums + log_p.max(axis=1))))),
-        ("a share for each beginning", "k // B continuations of each hypothesis were taken. All B · V compete with each "
-         "other: a good hypothesis may keep many of them, a poor one none.",
+        ("a share for each beginning", "k // B continuations of each hypothesis were taken. All B · V compete with "
+         "each other: a good hypothesis may keep many of them, a poor one none.",
          lambda sums, log_p, k: -np.sort(np.sort(-(sums[:, None] + log_p), axis=1)[:, :k // len(sums)].ravel())),
         ("the best of each beginning apart", "It sorted each row by itself. All B · V continuations compete with each "
          "other: flatten them (ravel), then sort.",

@@ -102,6 +102,33 @@ def test_an_input_that_is_changed_has_the_name_the_check_or_the_function_gives_i
     assert "its input number 2 in place" in (text := failure(swapped, adds).message) and "y = x + ..." in text
 
 
+def test_of_many_calls_the_argument_of_one_is_named():
+    exercise = Exercise("1.1", "last", ("y of call",), lambda calls: np.array([words[-1] for words, _ in calls]),
+                        example=(([([1, 2], 0), ([3, 4], 0)],), np.array([2, 4])),
+                        call=lambda module, calls: np.array([module.last(*call) for call in calls]))
+    assert "its input words in place" in failure(exercise, lambda words, alpha: words.pop()).message
+
+
+def test_numbers_that_are_not_finite_are_diagnosed_with_all_cases():
+    def without(x, subtracted):
+        with np.errstate(all="ignore"):
+            return np.exp(x - subtracted) / np.exp(x - subtracted)
+
+    exercise = Exercise("1.1", "ones", ("y",), lambda x: np.ones_like(x), example=((np.array([1000.0, 0]),), np.ones(2)),
+                        cases=lambda rng: (np.array([-1000.0, 0]),),
+                        mistakes=[("nothing", "Nothing is subtracted.", lambda x: without(x, 0)),
+                                  ("minimum", "The minimum is subtracted.", lambda x: without(x, x.min()))])
+    assert failure(exercise, lambda x: without(x, x.min())).mistake == "minimum"
+
+
+def test_of_two_dictionaries_the_first_name_that_one_lacks_is_told():
+    exercise = Exercise("1.1", "settings", ("the settings",), lambda: {"a": 1, "b": 2}, example=((), {"a": 1, "b": 2}))
+    assert "the settings: 'b' is missing, which should be 2" in failure(exercise, lambda: {"a": 1}).message
+    more = failure(exercise, lambda: {"a": 1, "b": 2, "c": 3}).message
+    assert "the settings: 'c' should not be there; it is 3" in more
+    assert "the settings['b'] is 3, and should be 2" in failure(exercise, lambda: {"a": 1, "b": 3}).message
+
+
 def test_general_mistakes_are_about_numbers_alone():
     exercise = Exercise("1.1", "words", ("the words",), lambda: ["a", "b"], example=((), ["a", "b"]))
     assert failure(exercise, lambda: []).mistake is None

@@ -74,3 +74,24 @@ def test_an_error_that_is_not_in_the_learner_s_file_has_no_line(tmp_path):
         check(exercise, load(path))
     assert "answer() takes 0 positional arguments but 1 was given. The exercise states which" in failure.value.message
     assert meaning_of(OSError("disk full")) is None
+
+
+def test_what_the_check_itself_says_of_an_answer_is_no_crash(tmp_path):
+    def call(module, x):
+        raise TypeError(f"answer has to return two things, and not {type(module.answer(x)).__name__}")
+
+    path = tmp_path / "exercise.py"
+    path.write_text("def answer(x):\n    return x\n")
+    exercise = Exercise("1.1", "answer", ("y",), lambda x: x, example=((1.0,), 1.0), call=call)
+    with pytest.raises(CheckError) as failure:
+        check(exercise, load(path))
+    assert failure.value.message == "answer has to return two things, and not float"
+
+
+def test_a_line_with_a_generator_is_told_once(tmp_path):
+    path = tmp_path / "exercise.py"
+    path.write_text("def answer(x):\n    return sum(x[n] for n in range(9))\n")
+    exercise = Exercise("1.1", "answer", ("y",), lambda x: x, example=((np.ones(2),), np.ones(2)))
+    with pytest.raises(CheckError) as failure:
+        check(exercise, load(path))
+    assert "(line 2 of your file: `return sum(x[n] for n in range(9))`)." in failure.value.message
