@@ -114,8 +114,8 @@ def test_numbers_that_are_not_finite_are_diagnosed_with_all_cases():
         with np.errstate(all="ignore"):
             return np.exp(x - subtracted) / np.exp(x - subtracted)
 
-    exercise = Exercise("1.1", "ones", ("y",), lambda x: np.ones_like(x), example=((np.array([1000.0, 0]),), np.ones(2)),
-                        cases=lambda rng: (np.array([-1000.0, 0]),),
+    exercise = Exercise("1.1", "ones", ("y",), lambda x: np.ones_like(x),
+                        example=((np.array([1000.0, 0]),), np.ones(2)), cases=lambda rng: (np.array([-1000.0, 0]),),
                         mistakes=[("nothing", "Nothing is subtracted.", lambda x: without(x, 0)),
                                   ("minimum", "The minimum is subtracted.", lambda x: without(x, x.min()))])
     assert failure(exercise, lambda x: without(x, x.min())).mistake == "minimum"
