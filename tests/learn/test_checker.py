@@ -81,7 +81,15 @@ def test_a_list_that_is_changed_is_noticed_as_an_array_is():
         return sum(numbers)
 
     assert failure(exercise, pops).mistake == failure(exercise, fills).mistake == "an input is changed in place"
-    assert "changed its input numbers" in (text := failure(exercise, pops).message) and "change a copy" in text
+    assert "changed its input numbers" in (text := failure(exercise, pops).message)
+    assert "pop and sort change the list itself. Make a new one" in text
+    assert "the dictionary itself" in failure(exercise, fills).message
+
+    def replaces(numbers, table):
+        numbers[0] += 1
+        return sum(numbers) - 1
+
+    assert failure(exercise, replaces).mistake == "an input is changed in place"
 
 
 def test_an_input_that_is_changed_has_the_name_the_check_or_the_function_gives_it():
