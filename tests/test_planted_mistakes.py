@@ -185,8 +185,8 @@ MISTAKES = [
 
     Mistake(SoftAttention, "slope of the gate dropped", "c.context * c.beta * (1 - c.beta)", "c.context"),
     Mistake(SoftAttention, "gate forgotten in dα", "c.image_of, dz * c.beta, dregions", "c.image_of, dz, dregions"),
-    Mistake(SoftAttention, "the gate's road to h forgotten", "dh + dquery @", "dquery @"),
-    Mistake(SoftAttention, "the query's road to h forgotten", "dh + dquery @ self.U.data.T", "dh"),
+    Mistake(SoftAttention, "the gate's road to h forgotten", "dh + times_transpose", "times_transpose"),
+    Mistake(SoftAttention, "the query's road to h forgotten", "dh + times_transpose(dquery, self.U.data)", "dh"),
     Mistake(SoftAttention, "gradient of α from outside dropped", "dalpha += dalpha_outside", "pass"),
     Mistake(SoftAttention, "what is asked more gets no gradient", "*[dquery] * c.has_q", "*[0 * dquery] * c.has_q"),
     Mistake(SoftAttention, "dU with the query instead of h", "c.h.T @ dquery", "c.query.T @ dquery"),
@@ -224,7 +224,7 @@ MISTAKES = [
     Mistake(AdaptiveAttention, "slope of the gate dropped", "ds * c.tanh_c * c.g * (1 - c.g)", "ds * c.tanh_c"),
     Mistake(AdaptiveAttention, "word and state mixed up", "dxh[:, :-H], dxh[:, -H:]",
             "dxh[:, H:], dxh[:, :H]"),
-    Mistake(AdaptiveAttention, "the gate's road to h forgotten", "dh + dquery @", "dquery @"),
+    Mistake(AdaptiveAttention, "the gate's road to h forgotten", "dh + times_transpose", "times_transpose"),
     Mistake(AdaptiveAttention, "gradient of α from outside dropped", "dalpha += dalpha_outside", "pass"),
 
     Mistake(DoublyStochastic, "sign", "(-2 * self", "(2 * self"),
