@@ -9,6 +9,8 @@ NUMBERS_IN = Exercise(
         ("the channels are forgotten", "It counts the pixels, H · W. Each pixel holds C numbers.", lambda H, W: H * W),
         ("added instead of multiplied", "It is a sum. For each of the H rows there are W pixels: multiply.",
          lambda H, W, C: H + W + C),
+        ("always three channels", "It is H · W · 3. A picture may have one channel, or four: multiply by C.",
+         lambda H, W: H * W * 3),
     ])
 
 EXERCISES = (NUMBERS_IN,)

@@ -112,6 +112,19 @@ def aligned_on_the_left(dy, shape):
     return dy.sum(axis=tuple(range(len(shape), dy.ndim))).sum(axis=stretched(shape), keepdims=True)
 
 
+def every_way(module):
+    """All axes may be in front, or several stretched, or none: shapes that a function for one of these gets wrong."""
+    dy = np.arange(24.0).reshape(2, 3, 4)
+    for shape in ((), (1,), (1, 1, 4), (2, 1, 1), (1, 1, 1)):
+        found, right = np.asarray(module.unbroadcast(dy.copy(), shape)), unbroadcast(dy, shape)
+        if found.shape != shape:
+            return (f"with dy of shape (2, 3, 4) and the shape {shape}, the gradient has to have the shape {shape}, "
+                    f"and not {found.shape}: is every axis summed that is not in the shape, or has length 1 there?")
+        if not np.allclose(found, right):
+            return f"with dy of shape (2, 3, 4) and the shape {shape}, the gradient is not the sum over all copies"
+    return None
+
+
 def one_axis_in_front(right, dy, shape):
     if dy.ndim - len(shape) < 2:
         return right  # there it makes no difference
@@ -121,10 +134,12 @@ def one_axis_in_front(right, dy, shape):
 UNBROADCAST = Exercise(
     "1.3", "unbroadcast", ("gradient",), unbroadcast,
     example=((np.array([[1.0, 2, 3], [10, 20, 30]]), (3,)), np.array([11.0, 22, 33])),
-    cases=lambda rng: (rng.standard_normal((7, 4, 3, 5, 6)), (3, 1, 6)),
+    cases=lambda rng: (rng.standard_normal((7, 4, 3, 5, 6)), (3, 1, 6)), learns=every_way,
     mistakes=[
         ("a mean instead of a sum", known.mean("It", "the copies"), lambda right, dy: right * (right.size / dy.size)),
-        ("only the first copy counts", known.first_only("It", "copy"), one_copy(0)),
+        ("only the first copy counts", known.first_only("It", "copy"),
+         (one_copy(0),
+          lambda dy, shape: dy[(0,) * len(in_front(dy, shape))].sum(axis=stretched(shape), keepdims=True))),
         ("only the last copy counts", known.last_only("It", "copy"), one_copy(-1)),
         ("the axes in front are still there", "dy still has the axes in front that the shape has not. Along them the "
          "array was copied: sum over them first.",

@@ -37,6 +37,8 @@ SLOPE = Exercise(
         ("brackets around 2h are missing", NO_BRACKETS, lambda f, x, h: (f(x + h) - f(x - h)) / 2 * h),
         ("brackets around the difference are missing", known.brackets("f(x + h) - f(x - h) / 2h", "the difference"),
          lambda f, x, h: f(x + h) - f(x - h) / (2 * h)),
+        ("added instead of subtracted", "It is (f(x + h) + f(x - h)) / 2h. The slope is how much higher f is at x + h "
+         "than at x - h: subtract.", lambda f, x, h: (f(x + h) + f(x - h)) / (2 * h)),
         ("half a step", "It is a central difference with a step of h / 2 to each side. Go h to each side, and divide "
          "by 2 * h.", lambda f, x, h: slope(f, x, h / 2)),
         ("another step than h", STEP_OF_ITS_OWN, lambda f, x: slope(f, x, SMALL)),
@@ -146,9 +148,22 @@ def pairs(rng):
     return a, b
 
 
+def at_any_size(module):
+    """Small numbers count as much as large ones, and 0 beside another number is as wrong as can be."""
+    for a, b, error, what in ((2e-9, 1e-9, 0.5, "small numbers count as much as large ones: is something added to what "
+                               "it is divided by, or is that made 1 at least?"),
+                              (3.0, 0.0, 1.0, "only where both are 0 the error is 0"),
+                              (0.0, 3.0, 1.0, "only where both are 0 the error is 0")):
+        found = float(module.relative_error(np.array([a, 1.0]), np.array([b, 1.0])))
+        if not abs(found - error) < 1e-6:
+            return f"with a = [{a:g}, 1] and b = [{b:g}, 1] it is {found:.3g}, and should be {error:g}: {what}"
+    return None
+
+
 RELATIVE_ERROR = Exercise(
     "2.3", "relative_error", ("error",), lambda a, b: errors(a, b).max(),
     example=((np.array([1.0, 0, 200, 1]), np.array([1.0, 0, 190, 2])), 0.5), cases=pairs,
+    learns=at_any_size,
     mistakes=[
         ("0 / 0", "Where both are 0 it divides 0 by 0, which is not a number (nan). Divide by 1 there: np.where(larger "
          "> 0, larger, 1).", lambda: np.nan),
@@ -202,6 +217,9 @@ PROBLEMS = {
     "x²": (lambda x: x * x, lambda x, dy: 2 * x * dy, True),
     "x² without the 2": (lambda x: x * x, lambda x, dy: x * dy, False),
     "x², 1 % too much": (lambda x: x * x, lambda x, dy: 2.02 * x * dy, False),
+    "x², 0.01 % too much": (lambda x: x * x, lambda x, dy: 2.0002 * x * dy, False),
+    "x², upside down": (lambda x: x * x, lambda x, dy: (2 * x * dy)[::-1], False),
+    "x² + 100": (lambda x: x * x + 100, lambda x, dy: 2 * x * dy, True),
     "x², one number wrong": (lambda x: x * x, one_number_wrong, False),
     "x beside -x": (beside, lambda x, dy: dy[..., 0] - dy[..., 1], True),
     "x beside -x, always 0": (beside, lambda x, dy: 0 * x, False),
@@ -211,24 +229,38 @@ PROBLEMS = {
 TWO = {name: PROBLEMS[name] for name in ("x²", "x² without the 2")}
 
 
+GIVEN = "the rng that is given"
+
+
 def weights_drawn(module, x, seed):
-    """The dy that the learner's function hands to backward when its rng has this seed."""
-    drawn = []
+    """The dy that the learner's function hands to backward when its rng has this seed, and the dtypes of x and dy."""
+    drawn, dtypes = [], set()
 
     def backward(x, dy):
         drawn.append(np.array(dy))
+        dtypes.update((str(np.asarray(x).dtype), str(drawn[-1].dtype)))
         return 2 * x * dy
 
     module.passes(lambda x: x * x, backward, x, np.random.default_rng(seed))
-    return drawn
+    return np.array(drawn), dtypes
+
+
+def origin(once, again, other):
+    """Where dy comes from: of rngs of the same seed twice, and then of another seed."""
+    if once.size and np.ptp(once) == 0:
+        return "nowhere: all are one number"
+    if once.size > 10 and (once > 0).all():
+        return "rng, but all are above 0"
+    if not np.array_equal(once, again):
+        return "others"
+    return "the same for every rng" if once.size and np.array_equal(once, other) else GIVEN
 
 
 def passed(module, problems, x):
     found = accepted({name: module.passes(forward, backward, x, np.random.default_rng(0))
                       for name, (forward, backward, _) in problems.items()}, "passes")
-    once, again = weights_drawn(module, x, 1), weights_drawn(module, x, 1)
-    same = len(once) == len(again) and all(map(np.array_equal, once, again))
-    return found, "the rng that is given" if same else "others"
+    (once, dtypes), (again, _), (other, _) = (weights_drawn(module, x, seed) for seed in (1, 1, 2))
+    return found, origin(once, again, other), "float32" if "float32" in dtypes else "float64"
 
 
 def also(*names, without=()):
@@ -237,20 +269,25 @@ def also(*names, without=()):
 
 
 def those_that_pass(problems, x):
-    return [name for name, (*_, passes) in problems.items() if passes], "the rng that is given"
+    return [name for name, (*_, passes) in problems.items() if passes], GIVEN, "float64"
 
 
 PASSES = Exercise(
-    "2.4", "passes", ("accepted", "where dy comes from"), those_that_pass,
-    example=((TWO, np.array([[1.0, 2.0], [3.0, 0.5]])), (["x²"], "the rng that is given")),
+    "2.4", "passes", ("accepted", "where dy comes from", "x and dy for backward"), those_that_pass,
+    example=((TWO, np.array([[1.0, 2.0], [3.0, 0.5]])), (["x²"], GIVEN, "float64")),
     cases=lambda rng: (PROBLEMS, rng.uniform(0.5, 2, (4, 3)).astype(np.float32)), call=passed,
     mistakes={"accepted": [
         ("output weights of 1", "A backward pass that always answers 0 got through, because its outputs sum to 0. Draw "
          "dy at random instead of ones.", also("x beside -x, always 0")),
         ("computed in float32", "Right ones are refused when x is float32. Seven digits are too few for a step of "
          "1e-5: x.astype(np.float64) first.", lambda right, x: [] if x.dtype == np.float32 else right),
-        ("nothing gets through", "Right ones are refused too. Is dy drawn anew for each loss? Draw it once. Else look "
-         "at h, and the step to both sides.", lambda: []),
+        ("nothing gets through", "Right ones are refused too. Is dy drawn anew for each loss? Draw it once. Is the "
+         "loss the sum of forward(x) * dy? Else look at h, and the step to both sides.",
+         (lambda: [], also(without=("x²", "10⁶ x³", "x² + 100")))),
+        ("dy is not in the loss", "The loss is the sum of forward(x) alone, but backward was given dy: (forward(x) * "
+         "dy).sum().", lambda problems: [name for name in problems if name == "x beside -x, always 0"]),
+        ("another step than 1e-5", "Right ones are refused, as with a step too small or too large. h is 1e-5.",
+         (also(without=("x² + 100",)), also(without=("10⁶ x³",)))),
         ("everything gets through", "Wrong ones get through too. Is the result of backward(x, dy) compared with the "
          "slopes at all?", lambda problems: list(problems)),
         ("the answer is upside down", known.upside_down("error", "below 1e-6"),
@@ -259,12 +296,22 @@ PASSES = Exercise(
          "by the size of the numbers.", also("10⁻⁹ x² without the 2", without=("10⁶ x³",))),
         ("small gradients are not compared", "A wrong gradient of size 1e-9 got through, as with np.allclose, whose "
          "atol is 1e-8: use the relative error alone.", also("10⁻⁹ x² without the 2")),
-        ("too generous", "One percent too much got through. In float64 a right gradient agrees with its slopes to "
-         "eight digits: ask for 1e-6.", also("x², 1 % too much")),
+        ("too generous", "0.01 % too much got through. In float64 a right gradient agrees with its slopes to eight "
+         "digits: ask for 1e-6.", (also("x², 0.01 % too much"), also("x², 1 % too much", "x², 0.01 % too much"))),
+        ("not compared one by one", "The right numbers in the wrong places got through. Compare each number with the "
+         "slope at its own place.", also("x², upside down")),
         ("one wrong number is overlooked", "A gradient with one wrong number got through. Compare every number; the "
          "worst decides.", also("x², one number wrong")),
     ], "where dy comes from": [
+        ("output weights of 1", "Every dy is the same number, and so a backward pass that always answers 0 may get "
+         "through. Draw dy at random.", lambda: "nowhere: all are one number"),
+        ("output weights above 0 only", "All of dy is above 0, as from rng.random. Draw it with rng.standard_normal.",
+         lambda: "rng, but all are above 0"),
         ("random numbers of its own", known.own_random_numbers("dy"), lambda: "others"),
+        ("the same for every rng", known.same_for_every_rng("dy"), lambda: "the same for every rng"),
+    ], "x and dy for backward": [
+        ("computed in float32", "backward was given float32, whose seven digits are too few. Make x float64 first, use "
+         "that for both gradients, and leave dy float64.", lambda: "float32"),
     ]})
 
 EXERCISES = (SLOPE, NUMERICAL_GRADIENT, RELATIVE_ERROR, PASSES)

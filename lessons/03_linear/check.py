@@ -18,6 +18,7 @@ LINEAR_FORWARD = Exercise(
     cases=normal((4, 3), (3, 2), 2), call=without_cache("linear_forward", "y"),
     mistakes=[
         ("the bias is missing", known.no_bias("b"), lambda x, W: x @ W),
+        ("the bias is added twice", "The bias is added twice: x W + b.", lambda right, b: right + b),
         ("the bias is subtracted", known.bias_subtracted("x W"), lambda x, W, b: x @ W - b),
     ])
 
@@ -34,6 +35,8 @@ LINEAR_BACKWARD = gradient_exercise(
     ], "db": [
         ("db not summed over the batch", known.not_summed("db", "dy", "b was added to all N rows", "dy.sum(axis=0)"),
          lambda dy: dy),
+        ("db has one axis too many", "The sums are right, but b is (H,) and db is (1, H): leave keepdims out.",
+         lambda right: right[None]),
         ("db is a mean over the batch", known.mean("db", "the rows"), lambda dy: dy.mean(axis=0)),
         ("db summed over everything", known.one_number("db", "Each b[h] has its own", "axis=0"), lambda dy: dy.sum()),
         ("db summed over the wrong axis",
@@ -53,8 +56,8 @@ TWO_LAYERS = gradient_exercise(
         ("the first layer got dy", "dW1 is x^T dy. The first layer's dy is dh, what the second one returned for its "
          "input.", lambda x, dy: x.T @ dy),
     ], "db1": [
-        ("the first layer got dy", "db1 is the sum of dy. The first layer's dy is dh, what the second one returned for "
-         "its input.", lambda dy: dy.sum(axis=0)),
+        ("db1 is db2", "db1 is the sum of dy, which is db2. The first layer's bias gets the sum of dh, what the second "
+         "one returned for its input.", lambda dy: dy.sum(axis=0)),
     ]})
 
 EXERCISES = (LINEAR_FORWARD, LINEAR_BACKWARD, TWO_LAYERS)

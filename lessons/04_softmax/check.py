@@ -12,7 +12,7 @@ LOGS = np.log([1.0, 2.0, 5.0])  # whose exponentials a pencil can divide by thei
 RELU_BACKWARD = Exercise(
     "4.1", "relu_backward", ("dx",), lambda dy, y: dy * (y > 0),
     example=((np.array([[5.0, 6, -7]]), np.array([[2.0, 0, 1]])), np.array([[5.0, 0, -7]])),
-    cases=lambda rng: (rng.standard_normal((4, 5)), np.maximum(rng.standard_normal((4, 5)), 0)),
+    cases=lambda rng: (rng.standard_normal((4, 5)), np.maximum(rng.standard_normal((4, 5)), 0) * [1, 1, 1, 1, 1e-9]),
     mistakes=[
         ("everything passes", "dx is dy. y is never below 0, so `y >= 0` is always True; where x was below 0, y is "
          "exactly 0: y > 0.", lambda dy: dy),
@@ -24,6 +24,11 @@ RELU_BACKWARD = Exercise(
          "passes, also a negative one.", lambda right: np.maximum(right, 0)),
         ("multiplied by y", "It is dy y. Where x is above 0, y grows exactly as x does, by a factor of 1.",
          lambda dy, y: dy * y),
+        ("some above 0 are stopped too", "Where y is above 0 but small, dx is 0. However small y is, x was above 0 "
+         "there: y > 0.",
+         [lambda dy, y, least=least: dy * (y > least) for least in (1, 0.5, 0.1, 0.01, 1e-3, 1e-6, 1e-8)]),
+        ("something passes below 0", "Where y is 0 a small part of dy passes, as in a leaky ReLU. Nothing passes there.",
+         [lambda dy, y, part=part: np.where(y > 0, dy, part * dy) for part in (0.01, 0.1, 0.2, 0.5)]),
         ("the wrong half passes", "dy passes where x was below 0: the mask is the wrong way round.",
          lambda dy, y: dy * (y <= 0)),
     ])
@@ -51,11 +56,16 @@ def quotients_above_minimum(z):
     return e / e.sum(axis=1, keepdims=True)
 
 
+def quotients_above_mean(z):
+    e = np.exp(z - z.mean(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
 def far_rows(rng):
-    """Rows of the same spread, far up and far down; in the last, numbers so far apart that exp(largest - smallest) is
-    too large, and exp(smallest - largest) is not yet 0."""
-    z = rng.standard_normal((5, 3)) + np.array([[0], [1000], [-1000], [30], [0]])
-    return (z + np.array([[0, 0, 0]] * 4 + [[0, 725, 690]]),)
+    """Rows of the same spread, far up and far down; in the fifth, numbers so far apart that exp(largest - smallest) is
+    too large, and exp(smallest - largest) is not yet 0; in the last, exp(largest - mean) is too large as well."""
+    z = rng.standard_normal((6, 3)) + np.array([[0], [1000], [-1000], [30], [0], [0]])
+    return (z + np.array([[0, 0, 0]] * 4 + [[0, 725, 690], [1000, -1000, -1000]]),)
 
 
 SOFTMAX = Exercise(
@@ -70,16 +80,20 @@ SOFTMAX = Exercise(
          "z.max(axis=1, keepdims=True).", lambda z: quotient(z, 0, 1)),
         ("the minimum is subtracted", "The minimum of each row was subtracted, so what is left may be as large as "
          "before: exp(725) is inf. After subtracting the maximum nothing is above 0.", quotients_above_minimum),
+        ("the mean is subtracted", "The mean of each row was subtracted, so what is left may still be large: 1000, "
+         "-1000, -1000 become 1333 and -667. After subtracting the maximum nothing is above 0.", quotients_above_mean),
+        ("the wrong sign in exp", "It is exp(-z), so the largest z gets the smallest p: exp(z - maximum).",
+         lambda z: softmax(-z)),
         ("summed over the samples", known.softmax_axis("exp(z)"), quotients(0)),
         ("summed over everything", known.softmax_everything("exp(z)"), quotients(None)),
-        ("not divided by the sum", known.not_divided_by_sum("exp(z)"),
+        ("not divided by the sum", known.not_divided_by_sum("exp(z), or exp(z - maximum)"),
          (lambda z: np.exp(z - z.max(axis=1, keepdims=True)), lambda z: np.exp(z))),
         ("divided by the mean", "Each row has the sum V: it was divided by the mean over the classes. Divide by their "
          "sum.", lambda right, z: right * z.shape[1]),
         ("exp is missing", "It is z / (sum of z), and z may be negative. The exponential comes first: it makes "
          "everything positive.", lambda z: z / z.sum(axis=1, keepdims=True)),
         ("the logarithm of p", "It is log p, which is useful for the loss. The exercise asks for p itself.",
-         lambda right: np.log(right)),
+         (lambda right: np.log(right), lambda z: log_softmax(z))),
         ("each class for itself", "It is the sigmoid, class by class. Classes that exclude each other have "
          "probabilities that sum to 1: divide by the sum.", lambda z: 0.5 * np.tanh(0.5 * z) + 0.5),
     ])
@@ -184,6 +198,8 @@ CROSS_ENTROPY = Exercise(
              - of_target(z, targets)).mean()),
         ("logarithm to the base 2", known.other_logarithm("2"), lambda right: right / np.log(2)),
         ("logarithm to the base 10", known.other_logarithm("10"), lambda right: right / np.log(10)),
+        ("loss divided by everything", known.divided_by("It", "M V", "the number of samples, M = len(z)"),
+         lambda right, z: right / z.shape[1]),
         ("1 - p instead of -log p", "It is the mean of 1 - p, which is hardly larger for a p of 1e-6 than for one of "
          "0.01; the logarithm is.", lambda z, targets: 1 - of_target(softmax(z), targets).mean()),
     ], "dz": [
@@ -205,6 +221,8 @@ CROSS_ENTROPY = Exercise(
          "p[np.arange(M), targets] -= 1.", far_columns),
         ("1 is subtracted after the division", "dz is p / M - target: the 1 was subtracted after dividing. All of p - "
          "target is divided by M.", lambda z, targets: softmax(z) / len(z) - one_hot(z, targets)),
+        ("1 is subtracted from the most probable class", "The 1 was subtracted where z is largest. It belongs to the "
+         "target, which may be another class.", lambda z: (softmax(z) - one_hot(z, z.argmax(axis=1))) / len(z)),
         ("log p instead of p", "dz is made of log p. The gradient is p - target, with p itself.",
          lambda z, targets: (log_softmax(z) - one_hot(z, targets)) / len(z)),
         ("the gradient of p", "dz is -1 / p at the target, which is dp. softmax_backward leads from there to z. (In "

@@ -38,6 +38,8 @@ MOMENTUM_STEP = Exercise(
          "with the new one.", lambda theta, v, lr: theta - lr * v),
         ("no momentum", "It is theta - lr · g: the velocity plays no part in the step.",
          lambda theta, g, lr: theta - lr * g),
+        ("the learning rate is written in", "The step is made with 0.1, as in the example. Use the lr that is given.",
+         lambda theta, g, v, momentum: theta - 0.1 * (momentum * v + g)),
         ("the learning rate is missing", "It is theta - v: multiply v by the learning rate lr.",
          lambda theta, g, v, momentum: theta - (momentum * v + g)),
     ], ("v", "theta"): [
@@ -53,6 +55,12 @@ MOMENTUM_STEP = Exercise(
          "momentum · v + g.", velocity(lambda v, g, lr, momentum: v + momentum * g)),
         ("momentum at both", "The new v is momentum · (v + g). Only the old velocity is reduced: momentum · v + g.",
          velocity(lambda v, g, lr, momentum: momentum * (v + g))),
+        ("momentum is written in", "The new v is 0.9 · v + g, as in the example. Use the momentum that is given.",
+         velocity(lambda v, g, lr, momentum: 0.9 * v + g)),
+        ("the gradient is subtracted", "The new v is momentum · v - g, so it points downhill, and the sign of the step "
+         "is turned as well. Here v is made of gradients: + g, and theta - lr · v.",
+         (velocity(lambda v, g, lr, momentum: momentum * v - g, lambda v, lr: -lr * v),
+          velocity(lambda v, g, lr, momentum: momentum * v - g))),
         ("nothing is lost", "The new v is v + g: the old velocity never decays. Multiply it by momentum.",
          velocity(lambda v, g, lr, momentum: v + g)),
         ("one step ahead", "This is Nesterov's momentum, theta - lr · (g + momentum · v). Here the step is lr · v.",
@@ -90,6 +98,16 @@ def eps_beside_the_plain_root(theta, g, m, s, t, lr, beta1, beta2, eps):
     m, s, _ = adam_step(theta, g, m, s, t, lr, beta1, beta2, eps)
     rate = lr * np.sqrt(1 - beta2**t) / (1 - beta1**t)
     return m, s, theta - rate * m / (np.sqrt(s) + eps)
+
+
+def eps_outside(theta, g, m, s, t, lr, beta1, beta2, eps):
+    m, s, moved = adam_step(theta, g, m, s, t, lr, beta1, beta2, 0.0)
+    return m, s, moved + eps
+
+
+def with_beta1(theta, g, m, s, t, lr, beta1, beta2, eps):
+    """beta1 in the correction of s as well."""
+    return adam_step(theta, g, m, s, t, lr, beta1, beta2, eps, correct_s=lambda s, _, t: corrected(s, beta1, t))
 
 
 def as_it_is(mean, beta, t):
@@ -132,22 +150,30 @@ ADAM_STEP = Exercise(
          partial(adam_step, root=lambda s, eps: s + eps)),
         ("eps is under the root", "It is sqrt(s_hat + eps). eps is added after the root.",
          partial(adam_step, root=lambda s, eps: np.sqrt(s + eps))),
-        ("eps is missing", "It is divided by sqrt(s_hat) alone. A parameter that never had a gradient would give 0 / "
-         "0: add eps.", partial(adam_step, root=lambda s, eps: np.sqrt(s))),
+        ("eps is missing", "It is divided by sqrt(s_hat) alone, or with some tiny number of your own. A parameter that "
+         "never had a gradient would give 0 / 0: add the eps that is given.",
+         partial(adam_step, root=lambda s, eps: np.sqrt(s))),
+        ("eps is outside the fraction", "It is lr m_hat / sqrt(s_hat) + eps: Python divides before it adds. Put "
+         "brackets around sqrt(s_hat) + eps.", eps_outside),
         ("eps beside the uncorrected root", "eps was added to sqrt(s), before the correction, as in some libraries. In "
          "the paper it is sqrt(s_hat) + eps.", eps_beside_the_plain_root),
         ("1 - beta1 is missing", "m is beta1 · m + g. In a mean the new gradient has the weight 1 - beta1.",
          partial(adam_step, share1=1)),
         ("1 - beta2 is missing", "s is beta2 · s + g². In a mean the new square has the weight 1 - beta2.",
          partial(adam_step, share2=1)),
-        ("the betas changed places", "beta2 was used for m and beta1 for s. m, the mean of the gradients, forgets "
-         "sooner: beta1.",
-         lambda theta, g, m, s, t, lr, beta1, beta2, eps: adam_step(theta, g, m, s, t, lr, beta2, beta1, eps)),
+        ("beta1 corrects s, too", "s_hat was made with beta1. s is a mean with beta2: s / (1 - beta2**t).", with_beta1),
         ("the gradient instead of its mean", "The step is made with g, as in RMSProp. Adam goes along m_hat, the mean "
          "of the last gradients.", partial(adam_step, numerator="g")),
     ], "m": [
+        ("the betas changed places", "beta2 was used for m. m, the mean of the gradients, forgets sooner: beta1.",
+         lambda g, m, beta2: beta2 * m + (1 - beta2) * g),
         ("the old m is returned", known.old_returned("m"), lambda m: m),
     ], "s": [
+        ("beta1 is used for s", "s is made with beta1, which belongs to m. s, the mean of the squares, forgets later: "
+         "beta2.", lambda g, s, beta1: beta1 * s + (1 - beta1) * g * g),
+        ("m is squared instead of g", "s averages the square of m, the mean. It averages g²: how large the gradients "
+         "themselves are.",
+         lambda g, m, s, beta1, beta2: beta2 * s + (1 - beta2) * (beta1 * m + (1 - beta1) * g) ** 2),
         ("the old s is returned", known.old_returned("s"), lambda s: s),
     ]})
 
@@ -164,11 +190,16 @@ def facts_about(module, N, size, seed):
     first, second, repeated = (module.batches(N, size, generator) for generator in (rng, rng, twin))
     if first is None:
         raise TypeError("batches gave None; is there a `return` at the end?")
+    for batch in first if isinstance(first, (list, tuple)) else ():
+        if not isinstance(batch, np.ndarray):
+            raise TypeError(f"a batch has to be an array, and not a {type(batch).__name__}")
     returned = "a list" if isinstance(first, (list, tuple)) else f"a {type(first).__name__}"
     first, second, repeated = ([np.asarray(batch) for batch in found] for found in (first, second, repeated))
     if not first:
         raise TypeError("the list of batches is empty")
     for batch in first:
+        if batch.size == 0:
+            continue
         if batch.ndim != 1 or batch.dtype.kind not in "iu":
             raise TypeError(f"a batch has to be an array of whole numbers, one axis long, and not {batch.dtype}"
                             f"{batch.shape}")
@@ -181,7 +212,7 @@ def facts_about(module, N, size, seed):
     facts = (sorted(order) == list(range(N)), few or neighbours < N / 2, few or order != other,
              order == np.concatenate(repeated).tolist())
     complete, shuffled, another, same = ("yes" if fact else "no" for fact in facts)
-    if not few and complete == "yes" and all(batch.max() - batch.min() < len(batch) for batch in first):
+    if not few and complete == "yes" and all(batch.size and batch.max() - batch.min() < len(batch) for batch in first):
         shuffled = shuffled if shuffled == "no" else "within the batches"
     return returned, [len(batch) for batch in first], complete, shuffled, another, same
 
@@ -196,9 +227,22 @@ def an_epoch(rng):
     return int(rng.integers(60, 66)) * size + 3, size, int(rng.integers(1000))
 
 
+def other_sizes(module):
+    """Is it right without a rest, too, and with fewer numbers than there are in a batch?"""
+    for N, size in ((6, 2), (6, 6), (3, 5)):
+        found = module.batches(N, size, np.random.default_rng(0))
+        if not isinstance(found, (list, tuple)):
+            return f"batches({N}, {size}, rng) is a {type(found).__name__}, and has to be a list"
+        if [len(batch) for batch in found] != sizes(N, size):
+            return (f"the pieces of batches({N}, {size}, rng) have the sizes {[len(batch) for batch in found]}, and "
+                    f"should have {sizes(N, size)}")
+    return None
+
+
 BATCHES = Exercise(
     "5.3", "batches", EPOCH, lambda N, size, seed: ("a list", sizes(N, size), *["yes"] * 4),
     example=((5, 2, 0), ("a list", [2, 2, 1], *["yes"] * 4)), cases=an_epoch, call=facts_about,
+    learns=other_sizes,
     mistakes={"what is returned": [
         ("a generator instead of a list", "It returns a generator, which is empty after one epoch and has no length. "
          "Write [...] around it, or collect the batches in a list and return that.", lambda: "a generator"),
@@ -207,6 +251,9 @@ BATCHES = Exercise(
          "range(0, N, size) includes it.", lambda N, size: [size] * (N // size)),
         ("the last batch is as large as the others", "The last batch has `size` numbers too, more than are left. "
          "Shuffle all numbers once, then cut.", lambda N, size: [size] * len(sizes(N, size))),
+        ("all batches are about as large", "N was cut into pieces of about the same size, as np.array_split does. Each "
+         "piece has `size` numbers, and only the last one may have fewer.",
+         lambda N, size: [len(piece) for piece in np.array_split(np.arange(N), len(sizes(N, size)))]),
         ("single numbers", "Every batch holds one number. Cut the order into pieces: order[i:i + size].",
          lambda N: [1] * N),
         ("one batch of everything", "There is one batch with all N numbers. Cut it into pieces of `size`.",
@@ -234,20 +281,21 @@ BATCHES = Exercise(
 # -------------------------------------------------------------------------------------------------------------- train
 
 def train(build, make_optimizer, x, targets, batches, *, zero_grad="after", step="after", gradient=lambda loss, M: 1.0,
-          batch_of=lambda a, batch: a[batch], note="before"):
+          batch_of=lambda a, batch: a[batch], targets_of=None, note="before"):
     """The losses, and what becomes of them when one thing is done differently."""
     model = build()
     optimizer, loss_layer, losses = make_optimizer(model), SoftmaxCrossEntropy(), []
+    targets_of = targets_of or batch_of
     for batch in batches:
         logits, cache = model.forward(batch_of(x, batch))
-        loss, loss_cache = loss_layer.forward(logits, batch_of(targets, batch))
+        loss, loss_cache = loss_layer.forward(logits, targets_of(targets, batch))
         if step == "before":
             optimizer.step()
             model.zero_grad()
         model.backward(loss_layer.backward(gradient(float(loss), len(logits)), loss_cache)[0], cache)
         if zero_grad == "too soon":
             model.zero_grad()
-        if step == "after":
+        for _ in range({"after": 1, "twice": 2}.get(step, 0)):
             optimizer.step()
         if zero_grad == "after":
             model.zero_grad()
@@ -316,6 +364,17 @@ TRAIN = Exercise(
          partial(train, gradient=lambda loss, M: float(M))),
         ("all samples in every step", "Every step saw all of x. Take x[batch] and targets[batch].",
          partial(train, batch_of=lambda a, batch: a)),
+        ("the targets of other samples", "The targets are not those of the batch, but the first ones, or those beside "
+         "it: targets[batch].", partial(train, targets_of=lambda a, batch: a[:len(batch)])),
+        ("two steps for each batch", "optimizer.step() is called twice for each batch. One step for each.",
+         partial(train, step="twice")),
+        ("the step goes uphill", "The gradient has the wrong sign, and each step makes the loss larger. backward is "
+         "given 1.0, and what comes out goes on as it is.", partial(train, gradient=lambda loss, M: -1.0)),
+        ("divided by the batch twice", "The gradients are too small by the batch size. The loss is a mean already: "
+         "what its backward returns goes on as it is.", partial(train, gradient=lambda loss, M: 1 / M)),
+        ("the loss of a batch is summed", "Each is the loss times the size of the batch. The exercise asks for the "
+         "loss as SoftmaxCrossEntropy gives it, a mean.",
+         lambda right, batches: right * [len(batch) for batch in batches]),
         ("the loss after the step", known.loss_after_step(), partial(train, note="after")),
         ("the mean so far", "Each is the mean of all losses so far. The exercise asks for the loss of each batch.",
          lambda right: np.cumsum(right) / np.arange(1, len(right) + 1)),

@@ -34,6 +34,8 @@ BASELINES = Exercise(
          "guesses among all of them.", lambda targets: np.log(len(set(targets.tolist())))),
         ("the number of samples", "It is log N. One guesses among V classes, however many samples there are.",
          lambda targets: np.log(len(targets))),
+        ("V is counted in the targets", "It is the log of the largest target plus 1. The classes behind it occur in no "
+         "target, but the network can guess them too: log V.", lambda targets: np.log(targets.max() + 1)),
     ], "frequencies": [
         ("0 times log 0", "A class that never occurs has the frequency 0, and 0 · log 0 is nan. Leave such classes "
          "out, they cost nothing.", lambda: np.nan),
@@ -41,8 +43,12 @@ BASELINES = Exercise(
          "how often it occurs: Σ frequency · -log frequency.", lambda targets: -np.log(shares(targets)).mean()),
         ("not weighted by the shares", "The -log of the frequencies are summed. Weight each by how often it occurs: Σ "
          "frequency · -log frequency.", lambda targets: -np.log(shares(targets)).sum()),
-        ("a mean over the classes", "frequency · -log frequency is averaged over V classes. The frequencies are "
-         "weights already, and sum to 1: add up.", lambda right, V: right / V),
+        ("a mean over the classes", "frequency · -log frequency is averaged over classes. The frequencies are weights "
+         "already, and sum to 1: add up.",
+         (lambda right, V: right / V, lambda right, targets: right / len(shares(targets)))),
+        ("divided by the number of classes", "The counts are divided by V. A frequency is a count divided by the "
+         "number of samples.",
+         lambda targets, V: -sum(n / V * np.log(n / V) for n in np.bincount(targets) if n)),
         ("counts instead of shares", "It is made of the counts. A probability is a count divided by the number of "
          "samples.", lambda targets: -sum(n * np.log(n) for n in np.bincount(targets) if n)),
         ("only the most frequent class", "It is -log of the largest frequency, what a sample of that class costs. "
@@ -81,9 +87,20 @@ STARTS = {
 }
 
 
+class Untrained(Layer):
+    """A network whose logits are of(x, targets, V)."""
+
+    def __init__(self, of, targets, V):
+        super().__init__()
+        self.of = lambda x: of(x, targets, V)
+
+    def forward(self, x):
+        return self.of(x), Cache()
+
+
 def started(module, starts, x, targets, V):
     """The names of the networks that the learner's starts_right finds right."""
-    return verdicts({name: module.starts_right(lambda x, of=of: of(x, targets, V), x, targets, V)
+    return verdicts({name: module.starts_right(Untrained(of, targets, V), x, targets, V)
                      for name, (of, _) in starts.items()}, "starts_right")
 
 
@@ -111,7 +128,8 @@ STARTS_RIGHT = Exercise(
     "6.2", "starts_right", ("let through",), lambda networks, x, targets, V: right_ones(networks),
     example=(({name: STARTS[name] for name in ("all logits 0", "sure of class 0", "knows the answers")},
               np.zeros((6, 3)), np.array([0, 1, 2, 0, 1, 2]), 3), ["all logits 0"]),
-    cases=lambda rng: (STARTS, rng.standard_normal((40, 8)), rng.permutation(np.repeat(np.arange(5), 8)), 5),
+    # labels of five classes, two of which never occur: their entropy is not log V, nor is their number V
+    cases=lambda rng: (STARTS, rng.standard_normal((40, 8)), rng.permutation(np.repeat([0, 1, 2], [16, 14, 10])), 5),
     call=started,
     mistakes=[
         ("too small a loss is let through", "A network that knows the answers untrained got through: the labels are in "
@@ -119,8 +137,8 @@ STARTS_RIGHT = Exercise(
         ("too large a loss is let through", "Networks that start far above log V got through. They have wrong answers "
          "to unlearn first: abs(loss - log V).", also("large logits", "sure of class 0", "three outputs too many",
                                                     "10.5 % above log V")),
-        ("0.1 instead of 10 %", "The loss may be 0.1 away from log V, however large that is. 10 % of log V is 0.1 * "
-         "np.log(V).", also(without=("9.5 % above log V", "9.5 % below log V"))),
+        ("less than 10 %", "Networks that start 9.5 % above or below log V are refused. 10 % of log V is 0.1 * "
+         "np.log(V), and not 0.1.", also(without=("9.5 % above log V", "9.5 % below log V"))),
         ("more than 10 %", "Networks that start 10.5 % above or below log V got through: 10 % of log V is 0.1 * "
          "np.log(V).", also("10.5 % above log V", "10.5 % below log V")),
         ("10 % of the loss", "The difference was compared with 10 % of the loss. It is 10 % of log V.",
@@ -128,7 +146,8 @@ STARTS_RIGHT = Exercise(
         ("V is taken from the logits", "A network with three outputs too many got through. The width of its logits may "
          "be what is wrong: use the V given.", also("three outputs too many")),
         ("nothing starts right", "All are refused, even one whose logits are 0 and whose loss is log V. Is it the "
-         "natural logarithm?", lambda: []),
+         "natural logarithm of the V that is given, and not the entropy?",
+         (lambda: [], also("10.5 % below log V", without=("all logits 0",)))),
         ("everything starts right", "All get through, even those that are far off. Is the loss compared with log V at "
          "all?", lambda networks: list(networks)),
         ("the answer is upside down", known.upside_down("loss", "near log V"), the_others),
@@ -168,20 +187,33 @@ def as_it_is(x):
     return x
 
 
-# name: (the network, what becomes of its inputs), and whether it can learn eight samples by heart
+def last_as_first(x):
+    return np.concatenate([x[:-1], x[:1]])
+
+
+AGAIN = "the first sample again, with another label", "the same, from a loss far above log V"
+
+# name: (the network, what becomes of its inputs, more for its optimiser), and whether it can learn the samples by heart
 NETS = {
-    "sound": ((net, as_it_is), True),
-    "a softmax before the loss": ((lambda rng: net(rng, Softmax()), as_it_is), False),
-    "the same sample eight times": ((net, one_of_all), False),
-    "all weights 0": ((lambda rng: net(rng, hidden=nothing, output=nothing), as_it_is), False),
+    "sound": ((net, as_it_is, {}), True),
+    "a softmax before the loss": ((lambda rng: net(rng, Softmax()), as_it_is, {}), False),
+    "the same sample ten times": ((net, one_of_all, {}), False),
+    AGAIN[0]: ((net, last_as_first, {}), False),  # its loss goes to (2 log 2) / 10
+    AGAIN[1]: ((lambda rng: net(rng, output=normal(3.0)), last_as_first, {}), False),
+    "all weights 0": ((lambda rng: net(rng, hidden=nothing, output=nothing), as_it_is, {}), False),
+    "thrown back at the end": ((net, as_it_is, {"thrown_back": 49}), False),
 }
 
 
 class WatchedAdam(Adam):
-    """Counts its steps, and notices gradients not cleared since the step before: they are the same arrays then."""
+    """Counts its steps, and notices gradients not cleared since the step before: they are the same arrays then.
 
-    def __init__(self, model):
+    ``thrown_back``: the number of a step after which every class is taken for the next one.
+    """
+
+    def __init__(self, model, thrown_back=None):
         super().__init__(model.named_parameters(), lr=0.04)
+        self.thrown_back = thrown_back
         self.seen, self.added_up, self.calls = [], False, 0
 
     def step(self, lr_factor=1.0):
@@ -190,13 +222,15 @@ class WatchedAdam(Adam):
         self.seen = gradients
         self.calls += 1
         super().step(lr_factor)
+        for p in list(self.parameters.values())[-2:] if self.calls == self.thrown_back else ():
+            p.data[...] = np.roll(p.data, 1, axis=-1)
 
 
 def overfitted(module, nets, x, targets, seed):
     found, gradients, steps = {}, "cleared", set()
-    for name, ((make, becomes), _) in nets.items():
+    for name, ((make, becomes, more), _) in nets.items():
         model = make(np.random.default_rng(seed))
-        optimizer = WatchedAdam(model)
+        optimizer = WatchedAdam(model, **more)
         found[name] = module.can_overfit(model, optimizer, becomes(x), targets)
         if optimizer.added_up:
             gradients = "added up"
@@ -204,8 +238,9 @@ def overfitted(module, nets, x, targets, seed):
     return gradients, verdicts(found, "can_overfit"), sorted(steps)
 
 
-def eight(rng):
-    return NETS, rng.standard_normal((8, 10)), rng.permutation([0, 0, 0, 1, 1, 2, 2, 3]), int(rng.integers(1000))
+def ten(rng):
+    targets = np.array([0, *rng.permutation([0, 0, 1, 1, 1, 2, 2, 3]), 2])
+    return NETS, rng.standard_normal((10, 10)), targets, int(rng.integers(1000))
 
 
 def straight(rng):
@@ -213,8 +248,8 @@ def straight(rng):
 
 
 LINES = {
-    "different samples": ((straight, as_it_is), True),
-    "one sample with two labels": ((straight, one_of_all), False),
+    "different samples": ((straight, as_it_is, {}), True),
+    "one sample with two labels": ((straight, one_of_all, {}), False),
 }
 
 CAN_OVERFIT = Exercise(
@@ -222,20 +257,31 @@ CAN_OVERFIT = Exercise(
     lambda networks, x, targets, seed: ("cleared", right_ones(networks), [50]),
     example=((LINES, np.array([[30.0, 0], [0, 30]]), np.array([0, 1]), 0),
              ("cleared", ["different samples"], [50])),
-    cases=eight, call=overfitted,
+    cases=ten, call=overfitted,
     mistakes={"gradients": [
         ("the gradients are never cleared", known.never_cleared(), lambda: "added up"),
     ], "let through": [
         ("the answers instead of the loss", "A network with a softmax before its loss got through: its answers become "
-         "right, its loss stays above 0.7. Ask for 0.05.", also("a softmax before the loss")),
+         "right, its loss stays above 0.7. Ask for 0.05.",
+         (also("a softmax before the loss"), also("a softmax before the loss", *AGAIN))),
+        ("too large a loss is let through", "A network whose loss has fallen a lot, but is not below 0.05, got "
+         "through: compare the loss itself with 0.05.", also(AGAIN[1])),
+        ("too large a loss is let through", "A network whose last loss is 0.14 got through: one sample comes twice, "
+         "with two labels. It has to be below 0.05, on all samples.",
+         also(*AGAIN)),
+        ("the lowest loss of all steps", "A network got through whose loss was below 0.05 once, and not in the last "
+         "step. Look at the last loss only.", also("thrown back at the end")),
         ("everything can overfit", "All get through, even those that cannot tell samples apart. Their loss falls, but "
-         "not below 0.05: ask for that.", lambda networks: list(networks)),
+         "not below 0.05: ask for that.",
+         (lambda networks: list(networks), lambda networks: [name for name in networks if "thrown" not in name])),
         ("nothing can overfit", "All are refused, the sound one too. 50 steps, each with both backwards, step() and "
          "zero_grad()? The *last* loss?", lambda: []),
         ("the answer is upside down", known.upside_down("loss", "below 0.05"), the_others),
     ], "the numbers of steps": [
         ("another number of steps", "optimizer.step() is not called 50 times. `for _ in range(50)` makes 50 steps.",
          [lambda n=n: [n] for n in range(201) if n != 50]),
+        ("a step for each sample", "There are 50 steps for each sample. All samples together make one step, 50 in all.",
+         lambda x: [50 * len(x)]),
     ]})
 
 
@@ -272,19 +318,21 @@ class Fit:
             return "as they are"
         if sorted(targets.tolist()) != sorted(own_targets.tolist()):
             return "others, with other frequencies"
+        if np.array_equal(np.sort(x, axis=0), np.sort(own_x, axis=0)) and np.array_equal(targets, own_targets):
+            return "as they are, with the pictures shuffled"
         pairs = [sorted((tuple(row), int(t)) for row, t in zip(a, b, strict=True))
                  for a, b in ((x, targets), (own_x, own_targets))]
         return "shuffled together with the pictures" if pairs[0] == pairs[1] else "shuffled"
 
 
 def shuffled(module, x, targets, x_dev, targets_dev, seed):
-    def run(fit, given):
-        return things(module.with_shuffled_labels(fit, x.copy(), given, x_dev.copy(), targets_dev.copy(),
-                                                  np.random.default_rng(seed)),
+    def run(fit, given, seed):
+        return things(module.with_shuffled_labels(fit, *given, np.random.default_rng(seed)),
                       "with_shuffled_labels", "accuracy", "accuracy_shuffled")
 
-    (fit, again), given = (Fit(x, targets, x_dev, targets_dev) for _ in range(2)), targets.copy()
-    answer = run(fit, given)
+    inputs = {"x": x, "targets": targets, "x_dev": x_dev, "targets_dev": targets_dev}
+    (fit, again, other), given = (Fit(*inputs.values()) for _ in range(3)), [a.copy() for a in inputs.values()]
+    answer = run(fit, given, seed)
     if len(fit.kinds) != 2:
         raise TypeError(f"fit was called {len(fit.kinds)} times; it has to be twice, with the labels as they are and "
                         "with the labels shuffled")
@@ -293,17 +341,22 @@ def shuffled(module, x, targets, x_dev, targets_dev, seed):
         raise TypeError("fit never got the labels as they are; are they shuffled before the first fit?")
     if not all(isinstance(number, (int, float, np.number)) for number in answer):
         raise TypeError(f"with_shuffled_labels has to return two numbers, and not {answer!r}")
-    run(again, targets.copy())
-    same = len(again.labels) == 2 and all(map(np.array_equal, fit.labels, again.labels))
-    return (second[0] if second else "as they are", "the same" if np.array_equal(given, targets) else "changed",
-            *map(float, answer), "the rng that is given" if same else "elsewhere")
+    for one, its_seed in ((again, seed), (other, seed + 1)):
+        run(one, [a.copy() for a in inputs.values()], its_seed)
+    same, alike = (len(one.labels) == 2 and all(map(np.array_equal, fit.labels, one.labels)) for one in (again, other))
+    changed = [name for a, (name, before) in zip(given, inputs.items(), strict=True) if not np.array_equal(a, before)]
+    return (second[0] if second else "as they are", f"{changed[0]} is changed" if changed else "the same",
+            *map(float, answer), "no rng" if same and alike else "the rng that is given" if same else "elsewhere")
+
+
+def by_chance(targets_dev):
+    found = np.arange(len(targets_dev)) % 3
+    found[0] = (targets_dev[0] + 1) % 3
+    return float((found == targets_dev).mean())
 
 
 def right_shuffled(x, targets, x_dev, targets_dev, seed):
-    by_chance = np.arange(len(x_dev)) % 3
-    by_chance[0] = (targets_dev[0] + 1) % 3
-    return ("shuffled", "the same", (len(x_dev) - 1) / len(x_dev), float((by_chance == targets_dev).mean()),
-            "the rng that is given")
+    return "shuffled", "the same", (len(x_dev) - 1) / len(x_dev), by_chance(targets_dev), "the rng that is given"
 
 
 def train_and_dev(rng):
@@ -314,8 +367,8 @@ def train_and_dev(rng):
 
 WITH_SHUFFLED_LABELS = Exercise(
     "6.4", "with_shuffled_labels",
-    ("labels of the second fit", "targets afterwards", "accuracy", "accuracy_shuffled", "where the order comes from"),
-    right_shuffled,
+    ("labels of the second fit", "the inputs afterwards", "accuracy", "accuracy_shuffled",
+     "where the order comes from"), right_shuffled,
     example=((np.arange(24.0).reshape(12, 2), np.array([0, 1, 2, 2, 1, 0, 0, 0, 2, 1, 2, 1]), -np.ones((4, 2)),
               np.array([1, 1, 0, 2]), 0), ("shuffled", "the same", 0.75, 0.25, "the rng that is given")),
     cases=train_and_dev, call=shuffled,
@@ -326,9 +379,11 @@ WITH_SHUFFLED_LABELS = Exercise(
          "still has its label. Shuffle the labels alone.", lambda: "shuffled together with the pictures"),
         ("new labels instead of shuffled ones", "The second fit got labels drawn anew, with other frequencies. "
          "rng.permutation(targets) keeps the frequencies.", lambda: "others, with other frequencies"),
-    ], "targets afterwards": [
+        ("the pictures are shuffled", "The pictures were shuffled, and the labels are in the order they came in. Leave "
+         "x as it is: the labels alone are shuffled.", lambda: "as they are, with the pictures shuffled"),
+    ], "the inputs afterwards": [
         ("targets is changed", "targets was shuffled in place, by rng.shuffle, so the caller's labels are wrong now: "
-         "rng.permutation(targets).", lambda: "changed"),
+         "rng.permutation(targets).", lambda: "targets is changed"),
     ], ("accuracy", "accuracy_shuffled"): [
         ("errors instead of accuracy", "It is the fraction that is wrong. Accuracy is the fraction that is right: ==, "
          "and not !=.", lambda right: 1 - right),
@@ -336,11 +391,17 @@ WITH_SHUFFLED_LABELS = Exercise(
          lambda right: 100 * right),
         ("a number instead of a share", "It is the number of right answers. Divide by the number of dev samples, or "
          "take the mean.", lambda right, x_dev: right * len(x_dev)),
+        ("divided by the number of training samples", "The right answers on dev are divided by the number of training "
+         "samples. Divide by that of the dev samples.", lambda right, x, x_dev: right * len(x_dev) / len(x)),
     ], "accuracy": [
         ("measured on train", "It is the accuracy on train, where what was memorised is right. Call predict with "
          "x_dev.", lambda: 1.0),
+        ("the two changed places", "accuracy is that of the shuffled labels. Return the one with the labels as they "
+         "are first.", by_chance),
     ], "where the order comes from": [
         ("random numbers of its own", known.own_random_numbers("orders"), lambda: "elsewhere"),
+        ("the same order for every rng", "Rngs of different seeds gave the same order. Draw it from the rng that is "
+         "given: rng.permutation(targets).", lambda: "no rng"),
     ]})
 
 EXERCISES = (BASELINES, STARTS_RIGHT, CAN_OVERFIT, WITH_SHUFFLED_LABELS)

@@ -48,6 +48,8 @@ divided_by = says("{array} is divided by {wrong}. Divide by {right}.")
 multiplied = says("{x} was multiplied by {by}: divide.")
 own_random_numbers = says("Two calls with rngs of the same seed gave different {things}, so an experiment cannot be "
                           "repeated: draw from the rng that is given, not from np.random or a generator of your own.")
+same_for_every_rng = says("Calls with rngs of different seeds gave the same {things}: draw from the rng that is given, "
+                          "not from a generator of your own, or from none.")
 not_used = says("{name} is not used. {why}.")
 
 # ------------------------------------------------------------------------------------------------------- linear and RNN
