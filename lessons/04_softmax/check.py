@@ -27,7 +27,7 @@ RELU_BACKWARD = Exercise(
         ("some above 0 are stopped too", "Where y is above 0 but small, dx is 0. However small y is, x was above 0 "
          "there: y > 0.",
          [lambda dy, y, least=least: dy * (y > least) for least in (1, 0.5, 0.1, 0.01, 1e-3, 1e-6, 1e-8)]),
-        ("something passes below 0", "Where y is 0 a small part of dy passes, as in a leaky ReLU. Nothing passes there.",
+        ("something passes below 0", "Where y is 0 a part of dy passes, as in a leaky ReLU. Nothing passes there.",
          [lambda dy, y, part=part: np.where(y > 0, dy, part * dy) for part in (0.01, 0.1, 0.2, 0.5)]),
         ("the wrong half passes", "dy passes where x was below 0: the mask is the wrong way round.",
          lambda dy, y: dy * (y <= 0)),

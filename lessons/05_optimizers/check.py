@@ -57,8 +57,8 @@ MOMENTUM_STEP = Exercise(
          velocity(lambda v, g, lr, momentum: momentum * (v + g))),
         ("momentum is written in", "The new v is 0.9 · v + g, as in the example. Use the momentum that is given.",
          velocity(lambda v, g, lr, momentum: 0.9 * v + g)),
-        ("the gradient is subtracted", "The new v is momentum · v - g, so it points downhill, and the sign of the step "
-         "is turned as well. Here v is made of gradients: + g, and theta - lr · v.",
+        ("the gradient is subtracted", "The new v is momentum · v - g. Here v is made of gradients, which point "
+         "uphill: + g, and theta - lr · v.",
          (velocity(lambda v, g, lr, momentum: momentum * v - g, lambda v, lr: -lr * v),
           velocity(lambda v, g, lr, momentum: momentum * v - g))),
         ("nothing is lost", "The new v is v + g: the old velocity never decays. Multiply it by momentum.",
@@ -364,8 +364,8 @@ TRAIN = Exercise(
          partial(train, gradient=lambda loss, M: float(M))),
         ("all samples in every step", "Every step saw all of x. Take x[batch] and targets[batch].",
          partial(train, batch_of=lambda a, batch: a)),
-        ("the targets of other samples", "The targets are not those of the batch, but the first ones, or those beside "
-         "it: targets[batch].", partial(train, targets_of=lambda a, batch: a[:len(batch)])),
+        ("the targets of other samples", "The targets are the first ones, and not those of the batch: targets[batch].",
+         partial(train, targets_of=lambda a, batch: a[:len(batch)])),
         ("two steps for each batch", "optimizer.step() is called twice for each batch. One step for each.",
          partial(train, step="twice")),
         ("the step goes uphill", "The gradient has the wrong sign, and each step makes the loss larger. backward is "

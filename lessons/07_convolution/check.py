@@ -45,6 +45,11 @@ OUTPUT_SIZE = Exercise(
         ("the stride is not counted", "It counts a window at every pixel. They begin S pixels apart: divide by S.",
          lambda H, K, P: H + 2 * P - K + 1),
         ("only K is divided", known.brackets("... - K // S", "... - K"), lambda H, K, S, P: H + 2 * P - K // S + 1),
+        ("rounded up at times", "Where almost a whole stride is left a window is counted that does not fit. It is left "
+         "out: divide with //, which rounds down.",
+         (lambda H, K, S, P: round((H + 2 * P - K) / S) + 1, lambda H, K, S, P: (H + 2 * P - K + 1) // S + 1)),
+        ("K and P are not counted", "It is H / S. How many windows fit depends on K and P, too: (H + "
+         "2P - K) // S + 1.", (lambda H, S: H // S, lambda H, S: -(-H // S))),
         ("the kernel is not counted", "The last window begins K pixels before the end: subtract K, then divide, then "
          "add 1.", lambda H, S, P: (H + 2 * P) // S),
     ])
@@ -59,6 +64,12 @@ def filled(x, before, after, value, axes=(1, 2)):
 
 def grown(*axes):
     return lambda x, P, value: filled(x, P, P, value, axes)
+
+
+def only_first_picture(x, P, value):
+    padded = np.full_like(filled(x, P, P, value), value)
+    padded[:1] = filled(x[:1], P, P, value)
+    return padded
 
 
 def pads_by_nothing(module):
@@ -97,17 +108,26 @@ PAD = Exercise(
          "instead of np.zeros.", lambda x, P: filled(x, P, P, 0)),
         ("the edge is repeated", "The frame repeats the pixels at the edge. It has to be `value` everywhere.",
          lambda x, P: np.pad(x, ((0, 0), (P, P), (P, P), (0, 0)), mode="edge")),
+        ("the picture is mirrored", "The frame mirrors the pixels beside it. It has to be `value` everywhere.",
+         (lambda x, P: np.pad(x, ((0, 0), (P, P), (P, P), (0, 0)), mode="reflect"),
+          lambda x, P: np.pad(x, ((0, 0), (P, P), (P, P), (0, 0)), mode="symmetric"))),
+        ("the frame is twice as wide", "The frame is 2P pixels wide on each side. P on each side makes 2P in all.",
+         lambda x, P, value: filled(x, 2 * P, 2 * P, value)),
+        ("only the first picture is filled in", "Only the first picture is in its frame, the others are `value` "
+         "everywhere: padded[:, ...].", only_first_picture),
+        ("rows and columns changed places", "There are W + 2P rows and H + 2P columns: H is axis 1, W is axis 2.",
+         lambda x, P, value: filled(x.swapaxes(1, 2), P, P, value)),
         ("value was added to the picture", "`value` was added to the pixels of x, too. It belongs in the frame alone.",
-         lambda x, P, value: filled(x + value, P, P, value)),
+         (lambda x, P, value: filled(x + value, P, P, value), lambda x, P, value: filled(x, P, P, value) + value)),
     ])
 
 
 # --------------------------------------------------------------------------------------------------------- conv2d_loops
 
 def case(rng):
-    """All sizes different, and a window that does not fit whole at one end at least."""
+    """Rows and columns differ, K is not that of the example, and a window does not fit whole at one end at least."""
     S, P = [(2, 1), (3, 1), (3, 2)][rng.integers(3)]
-    return rng.standard_normal((3, 7, 6, 4)), rng.standard_normal((3, 3, 4, 5)), rng.standard_normal(5), S, P
+    return rng.standard_normal((3, 9, 7, 2)), rng.standard_normal((4, 4, 2, 5)), rng.standard_normal(5), S, P
 
 
 def with_strides(of):
@@ -122,6 +142,12 @@ def last_product(right, x, W, S, P):
     """What is left when every product overwrites the one before it."""
     K = len(W)
     return as_many(right, conv.pad(x, P)[:, K - 1::S, K - 1::S, -1:]) * W[-1, -1, -1]
+
+
+def without_the_end(x, W, b, S, P):
+    W = W.copy()
+    W[-1] = W[:, -1] = 0
+    return conv.conv2d(x, W, b, S, P)
 
 
 def only_first(axes):
@@ -140,6 +166,16 @@ CONV2D_LOOPS = Exercise(
         *FORWARD,
         ("the bias is missing", known.no_bias("b[f]"), lambda right, b: right - b),
         ("the bias is subtracted", known.bias_subtracted("the sum"), lambda right, b: right - 2 * b),
+        ("one bias for all kernels", "b[0] is added for every kernel. Each has a bias of its own: b[f].",
+         lambda right, b: right - b + b[0]),
+        ("the first picture every time", "All pictures give what the first one gives: x[n, ...], and not x[0, ...].",
+         lambda right: np.repeat(right[:1], len(right), axis=0)),
+        ("the frame is below and on the right only", known.frame_at_the_end(),
+         lambda x, W, b, S, P: conv.conv2d(filled(x, 0, 2 * P, 0), W, b, S, 0)),
+        ("the kernel's last row and column are left out", "The loops over the kernel stop before its last row and "
+         "column: range(K), and not range(K - 1).", without_the_end),
+        ("what is below 0 is cut off", "What is below 0 became 0, as by a ReLU. A convolution may be negative.",
+         lambda right: np.maximum(right, 0)),
         ("the bias is in every product", "The bias is added to every one of the K · K · C products. Add it once to "
          "each output, after the sum.", lambda right, W, b: right + (W[..., 0].size - 1) * b),
         ("K instead of the stride", known.side_by_side(), lambda x, W, b, S, P: conv.conv2d(x, W, b, len(W), P)),

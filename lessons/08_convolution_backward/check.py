@@ -29,12 +29,18 @@ def spread1d(part, overwrite=False):
     return wrong
 
 
+def without_last1d(right, dy, w):
+    dx = right.copy()
+    dx[-len(w):] -= dy[-1] * w
+    return dx
+
+
 CONV1D_BACKWARD = Exercise(
     "8.1", "conv1d_backward", ("dx", "dw"), lambda dy, x, w: tuple(slopes(loss1d, (dy, x, w), i) for i in (1, 2)),
     loss=loss1d, slopes={"dx": 1, "dw": 2},
     example=(floats([1, 10, 100, 1000], [2, 2, 2, 7, 7, 7], [-1, 0, 1]),
              floats([-1, -10, -99, -990, 100, 1000], [7222, 7722, 7772])),
-    cases=normal(6, 8, 3),
+    cases=normal(5, 8, 4),
     mistakes={"dx": [
         ("the gradients in another order", known.swapped("dx", "dw", "dx, dw"), lambda dy, x: correlate(x, dy)),
         ("windows overwrite each other", known.overwritten("In dx only the last window of each pixel is left"),
@@ -44,6 +50,9 @@ CONV1D_BACKWARD = Exercise(
          lambda dy, w: np.convolve(dy, w[::-1])),
         ("x instead of w in dx", known.made_with("dx", "x", "pixel", "weight", "dy[i] times w"),
          spread1d(lambda dy, w, window: dy * window)),
+        ("dx without dy", "dx is made of w alone. How much each output counts is dy: dy[i] times w.",
+         spread1d(lambda dy, w, window: w)),
+        ("the last output is left out", known.last_output(), lambda right, dy, w: without_last1d(right, dy, w)),
     ], "dw": [
         ("w instead of x in dw", known.made_with("dw", "w", "weight", "pixel", "dy[i] times the window of x"),
          lambda dy, w: dy.sum() * w),
@@ -53,6 +62,9 @@ CONV1D_BACKWARD = Exercise(
          "begins at pixel i.", lambda dy, x, w: dy.sum() * x[:len(w)]),
         ("dw is in reverse", "dw is back to front: w[0] was multiplied by the first pixel of each window.",
          lambda right: right[::-1]),
+        ("dy is in reverse in dw", "In dw, dy runs backwards, as np.convolve has it. w[0] meets the pixels in the "
+         "order of dy: np.correlate.", lambda dy, x: np.convolve(x, dy, "valid")),
+        ("the last output is left out", known.last_output(), lambda dy, x: correlate(x[:-1], dy[:-1])),
     ]})
 
 
@@ -79,6 +91,15 @@ def dW_of(dy, x, W, S, P):
     for n, rows, columns, d in each_window(dy, x, W, S, P):
         dW += padded[n, rows, columns, :, None] * d
     return dW
+
+
+def without_last_row(result):
+    """One of the results when the loop over rows of windows ends before the last one."""
+    def wrong(dy, x, W, S, P):
+        dy = dy.copy()
+        dy[:, -1] = 0
+        return windows.gradients(dy, x, W, S, P)[result]
+    return wrong
 
 
 def last_window(dy, x, W, S, P):
@@ -126,7 +147,14 @@ CONV2D_LOOPS_BACKWARD = Exercise(
         ("x instead of W in dx", known.made_with("dx", "x", "pixel", "weight", "dy times W"),
          windows.cropped(padded_dx, part=lambda dy, W, window: window * dy.sum())),
         ("the stride is ignored in dx", known.stride_of("dx"), windows.cropped(padded_dx, step=1)),
+        ("only one kernel counts in dx", "Only the first kernel counts in dx. A pixel affects the outputs of all F: "
+         "sum over f.", windows.cropped(padded_dx, part=lambda dy, W, window: W[..., 0] * dy[0])),
+        ("the last row is left out", known.last_row(), without_last_row(0)),
     ], "dW": [
+        ("only the first picture's pixels in dW", "dW takes the windows of the first picture for every n: x[n, ...], "
+         "and not x[0, ...].", lambda dy, x, W, S, P: dW_of(dy, np.repeat(x[:1], len(x), axis=0), W, S, P)),
+        windows.NO_FRAME_IN_DW,
+        ("the last row is left out", known.last_row(), without_last_row(1)),
         ("the stride is ignored in dW", known.stride_of("dW"), lambda dy, x, W, P: dW_of(dy, x, W, 1, P)),
         ("only the last window counts in dW", known.last_only("dW", "window"), last_window),
         ("W instead of x in dW", known.made_with("dW", "W", "weight", "pixel", "dy times the window of x"),
@@ -165,6 +193,8 @@ DX_BY_CONVOLUTION = Exercise(
          "weight below: flip W along axes 0 and 1.", with_kernel(lambda W: W)),
         ("the kernel is turned over only once", "The kernel is flipped in one direction only. Reverse both its rows "
          "and its columns.", (with_kernel(lambda W: W[::-1]), with_kernel(lambda W: W[:, ::-1]))),
+        ("turned and transposed", "The kernel is turned round, and its rows and columns are swapped as well. Reverse "
+         "both, and swap only the last two axes.", with_kernel(lambda W: turned(W).transpose(1, 0, 2, 3))),
         ("the kernel is transposed instead of turned", "Rows and columns of the kernel are swapped. Flip it instead, "
          "both in reverse order: W[::-1, ::-1].", with_kernel(lambda W: W.transpose(1, 0, 2, 3))),
         ("turned by a quarter", "The kernel is turned by 90 degrees. Turn it by 180: rows and columns in reverse "
@@ -174,8 +204,8 @@ DX_BY_CONVOLUTION = Exercise(
         ("channels swapped by reshape", "The kernel became (K, K, F, C) by reshape, which mixes channels and kernels. "
          "Swap the two axes by transpose.",
          with_kernel(turned, swap=lambda W: W.reshape(*W.shape[:2], W.shape[3], W.shape[2]))),
-        ("the padding of the forward pass", "dy is padded like x, or not at all, and the result is too small. The less "
-         "padding the forward pass had, the more is needed here: how much makes dx as large as x?",
+        ("the padding of the forward pass", "dy is padded like x, or not at all. The less padding the forward pass "
+         "had, the more is needed here: how much makes dx as large as x?",
          with_kernel(turned, lambda K, P: P)),
         ("the frame is still there", "It is the gradient of the padded picture, as with padding K - 1. The forward "
          "pass added a frame of P pixels: use P less.", with_kernel(turned, lambda K, P: K - 1)),

@@ -31,6 +31,8 @@ first_only = says("{array} is the contribution of the first {one} alone. All of 
                   "contributions.")
 last_only = says("{array} is the contribution of the last {one} alone. All of them contribute: is there a `=` in the "
                  "loop where `+=` is meant?")
+last_output = says("The last output does not count: the loop stops one too early. There are len(dy) of them.")
+last_row = says("The last row of outputs does not count: the loop over rows stops one too early.")
 overwritten = says("{what}: each one replaces the one before. They add up: += and not =.")
 early = says("Only the first {first} is filled in, everything else is 0: a `return` is inside a loop. It belongs "
              "below the loops.")
@@ -105,6 +107,8 @@ stride = says("The windows begin 1 pixel apart and not S: window (oh, ow) begins
 stride_of = says("In {array} the windows begin 1 pixel apart and not S, as they do in the forward pass: begin:end:S.")
 side_by_side = says("The windows begin K pixels apart. They begin S pixels apart, and with S < K they overlap.")
 no_padding = says("There is no padding. Pad x first, and count the padding in output_size.")
+frame_at_the_end = says("The frame is below the picture and on its right only. It goes all around: P pixels on each "
+                        "side, so that x begins at row P and column P.")
 frame = says("It is the gradient of the padded picture. Cut the frame off, so that dx has the shape of x.")
 minus_zero = says("dx is empty: it was cut with P:-P, and with P = 0 that is 0:0. P:P + H works for every P.")
 corner = says("dx is cut out of the top left corner of the padded picture. x begins at row P and column P.")

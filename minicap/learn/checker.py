@@ -55,7 +55,7 @@ def check(exercise, module, seed=0):
     rng = np.random.default_rng(seed)
     cases = [exercise.cases(rng) for _ in range(3)] if exercise.cases else []
     for inputs in ([exercise.example[0]] if exercise.example is not None else []) + cases[:1]:
-        check_shapes(exercise, module, inputs, cases)
+        check_shapes(exercise, module, inputs, [case for case in cases if case is not inputs])
     if exercise.example is not None:
         inputs, answer = exercise.example
         answer = answer if len(exercise.gives) > 1 else (answer,)
@@ -184,7 +184,7 @@ def argument_names(exercise, module, count):
 def check_shapes(exercise, module, inputs, more_cases=()):
     """The right number of arrays, each with the right shape, floating-point, finite, and the same on a second call.
 
-    Where numbers are not finite a diagnosis has to hold for ``more_cases``, too: one nan looks like another.
+    ``more_cases`` are further inputs for which a diagnosis has to hold: one wrong shape, or one nan, looks like another.
     """
     answer, right = answer_of(exercise, module, inputs), exercise.answer(inputs)
     if len(answer) != len(exercise.gives):
@@ -199,7 +199,7 @@ def check_shapes(exercise, module, inputs, more_cases=()):
         if not is_numeric(got):
             raise CheckError(exercise, "shape", f"{name} has to be {describe(wanted)}, not {describe(got)}")
         if np.shape(got) != np.shape(wanted):
-            found = diagnose(exercise, name, [inputs], [got], [np.asarray(wanted)])
+            found = mistake_of_shape(exercise, module, name, [(inputs, answer, right)], more_cases)
             raise CheckError(exercise, "shape", f"{name} has to have shape {np.shape(wanted)}, not {np.shape(got)}"
                              + (f". {found.sentence}" if found else ""), found and found.name)
         if np.issubdtype(np.asarray(wanted).dtype, np.floating) and np.asarray(got).dtype.kind in "iub":
@@ -217,8 +217,19 @@ def check_shapes(exercise, module, inputs, more_cases=()):
         if is_numeric(got) and not np.array_equal(got, second, equal_nan=True):
             raise CheckError(exercise, "shape", f"{name} changes when the function is called again with the same "
                              "inputs: it draws random numbers of its own, or something is stored between calls, in a "
-                             "global variable or a default argument",
+                             "global variable or a default argument, or an array made by np.empty is not filled",
                              "something is stored between calls")
+
+
+def mistake_of_shape(exercise, module, name, evidence, more_cases):
+    """The known mistake that explains the array ``name``, here and in the other cases in which its shape is wrong."""
+    i = exercise.gives.index(name)
+    for inputs in more_cases:
+        with contextlib.suppress(CheckError):
+            answer, right = answer_of(exercise, module, inputs), exercise.answer(inputs)
+            if len(answer) == len(right) and np.shape(answer[i]) != np.shape(right[i]):
+                evidence.append((inputs, answer, right))
+    return diagnose(exercise, name, *of_array(i, evidence))
 
 
 def describe(x):

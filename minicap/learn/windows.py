@@ -21,6 +21,7 @@ def kernel(*rows):
     return np.array(rows, np.float64)[:, :, None, None]
 
 
+NONE = 0, 0
 EDGE = picture([1, 1, 5, 5], [1, 1, 5, 5], [1, 1, 5, 5], [1, 1, 1, 1]), kernel(*[[-1, 0, 1]] * 3), np.array([1.0]), 1, 0
 EDGE_OUTPUT = picture([13, 13], [9, 9])
 BACKWARD = picture([1, 10]), picture([1, 2, 3], [4, 5, 6]), kernel([10, 20], [30, 40]), 1, 0
@@ -69,9 +70,15 @@ FORWARD = [
 ]
 ORDER = ("the gradients in another order", known.swapped("dx", "dW", "dx, dW, db"),
          lambda *inputs: gradients(*inputs)[1])
+NO_FRAME_IN_DW = (
+    "dW sees no frame", "dW is made of x without the frame above and on the left. Its windows are those of the padded "
+    "picture: pad x first.",
+    lambda dy, x, W, S, P: gradients(dy, np.pad(x, (NONE, (0, 2 * P), (0, 2 * P), NONE)), W, S, 0)[1])
 OF_KERNEL = [
     ("dW is a mean over the windows", known.mean("dW", "the windows of all pictures"),
      lambda right, dy: right / dy[..., 0].size),
+    ("dW is transposed", "Rows and columns of dW are swapped: dW[kh, kw] belongs to the pixels kh below and kw to the "
+     "right.", lambda right: right.swapaxes(0, 1)),
     ("dW is turned round", known.reversed_gradient(), lambda right: right[::-1, ::-1]),
 ]
 OF_BIAS = [
@@ -81,5 +88,7 @@ OF_BIAS = [
      lambda dy: dy.sum(axis=0)),
     ("db summed over places only", known.partly_summed("db", "rows and columns", "every picture", "axis=(0, 1, 2)"),
      lambda dy: dy.sum(axis=(1, 2))),
+    ("db has axes too many", "The sums are right, but db is (1, 1, 1, F): leave keepdims out.",
+     lambda right: right[None, None, None]),
     ("db is a mean", known.mean("db", "pictures and pixels"), lambda dy: dy.mean(axis=(0, 1, 2))),
 ]
