@@ -286,7 +286,7 @@ PASSES = Exercise(
          (lambda: [], also(without=("x²", "10⁶ x³", "x² + 100")))),
         ("dy is not in the loss", "The loss is the sum of forward(x) alone, but backward was given dy: (forward(x) * "
          "dy).sum().", lambda problems: [name for name in problems if name == "x beside -x, always 0"]),
-        ("another step than 1e-5", "Right ones are refused, as with a step too small or too large. h is 1e-5.",
+        ("h is not 1e-5", "Right ones are refused, as with a step too small or too large. h is 1e-5.",
          (also(without=("x² + 100",)), also(without=("10⁶ x³",)), also(without=("x² + 100", "10⁶ x³")))),
         ("everything gets through", "Wrong ones get through too. Is the result of backward(x, dy) compared with the "
          "slopes at all?", lambda problems: list(problems)),
