@@ -187,7 +187,8 @@ def turned(W):
 DX_BY_CONVOLUTION = Exercise(
     "8.3", "dx_by_convolution", ("dx",), dx_right,
     example=((windows.BACKWARD[0], windows.BACKWARD[2], 0), windows.BACKWARD_OUTPUT[0]),
-    cases=lambda rng: (rng.standard_normal((4, 5, 6, 3)), rng.standard_normal((4, 4, 2, 3)), int(rng.integers(1, 3))),
+    # K is 5, so that neither P nor K - 1 - P is K // 2
+    cases=lambda rng: (rng.standard_normal((4, 5, 6, 3)), rng.standard_normal((5, 5, 2, 3)), int(rng.choice([1, 3]))),
     mistakes=[
         ("the kernel is not turned round", "A pixel gathers from the outputs around it, and the one above it used the "
          "weight below: flip W along axes 0 and 1.", with_kernel(lambda W: W)),
