@@ -184,7 +184,7 @@ def argument_names(exercise, module, count):
 def check_shapes(exercise, module, inputs, more_cases=()):
     """The right number of arrays, each with the right shape, floating-point, finite, and the same on a second call.
 
-    ``more_cases`` are further inputs for which a diagnosis has to hold: one wrong shape, or one nan, looks like another.
+    ``more_cases`` are further inputs for which a diagnosis has to hold: one wrong shape or nan looks like another.
     """
     answer, right = answer_of(exercise, module, inputs), exercise.answer(inputs)
     if len(answer) != len(exercise.gives):
