@@ -20,8 +20,8 @@ from . import scenes
 BEAM = 10        # the widest beam that the page offers
 STEP = 0.02      # of the picture's side, by which an arrow key moves an object
 SIGNS = dict(zip(SHAPES, "●■▲✚★♥", strict=True))
-KEPT = 600       # seconds after which an upload is deleted that nobody asked to caption
-FORGOTTEN = 3600  # seconds after which the photograph of a tab that is still open is
+UPLOAD_SECONDS = 600       # seconds after which an upload is deleted that nobody asked to caption
+PHOTOGRAPH_SECONDS = 3600  # seconds after which the photograph of a tab that is still open is
 
 HEADER = """<h1>minicap</h1>
 <p>Image captioning by hand: every layer, its gradient and the beam search in NumPy. Photographs and captions
@@ -71,27 +71,27 @@ element.addEventListener("keydown", event => {
 """
 
 
-class Kept:
+class PageState:
     """What the server keeps for one open page, and the lock by which the page's requests are answered one by one."""
 
     def __init__(self):
         self.shown, self.lock = None, threading.Lock()
 
     def __deepcopy__(self, memo):
-        return Kept()  # Gradio copies what a page begins with
+        return PageState()  # Gradio copies what a page begins with
 
 
 def one_by_one(answer):
-    """The same function of a :class:`Kept` and what was chosen, which waits for the page's earlier requests.
+    """The same function of a :class:`PageState` and what was chosen, which waits for the page's earlier requests.
 
     Gradio's own queue would see to that, too. But it sends its answers through a connection of their own, which ends
-    whenever all are answered: the answer to what is asked at that very moment is lost. Without it (``UNQUEUED``) an
+    whenever all are answered: the answer to what is asked at that very moment may be lost. Without it (``UNQUEUED``) an
     answer comes by the connection that asked.
     """
     @functools.wraps(answer)
-    def waiting(kept, *chosen):
-        with kept.lock:
-            return answer(kept, *chosen)
+    def waiting(state, *chosen):
+        with state.lock:
+            return answer(state, *chosen)
     return waiting
 
 
@@ -106,7 +106,7 @@ def build(of_photographs, of_scenes):
     """
     import gradio as gr
 
-    with gr.Blocks(title="minicap", analytics_enabled=False, delete_cache=(60, KEPT)) as page:
+    with gr.Blocks(title="minicap", analytics_enabled=False, delete_cache=(60, UPLOAD_SECONDS)) as page:
         gr.HTML(HEADER)
         with gr.Tab("Photographs"):
             if isinstance(of_photographs, str):
@@ -137,7 +137,7 @@ def refusal(sentence):
 
 def _photograph_tab(gr, of_photographs):
     defaults = of_photographs.defaults
-    kept = gr.State(Kept(), time_to_live=FORGOTTEN)
+    state = gr.State(PageState(), time_to_live=PHOTOGRAPH_SECONDS)
     with gr.Row():
         with gr.Column(scale=2, min_width=280):
             if of_photographs.about:
@@ -168,35 +168,35 @@ def _photograph_tab(gr, of_photographs):
         return photos.show(photograph, of_photographs.describe(photograph, settings))
 
     @one_by_one
-    def read(kept, path, *search):
-        kept.shown = None
+    def read(state, path, *search):
+        state.shown = None
         try:
-            kept.shown = of_photographs.read(path, Path(path).name)
-            html = describe(kept.shown, *search)
+            state.shown = of_photographs.read(path, Path(path).name)
+            html = describe(state.shown, *search)
         except UserError as error:
             html = refusal(str(error))
         except MemoryError:
             html = refusal("there is not enough memory for this photograph; make a smaller copy of it")
         finally:
             os.unlink(path)
-        return None, kept, html
+        return None, state, html
 
     @one_by_one
-    def describe_again(kept, *search):
-        return EMPTY if kept.shown is None else describe(kept.shown, *search)
+    def describe_again(state, *search):
+        return EMPTY if state.shown is None else describe(state.shown, *search)
 
     search = [way, beam, penalty, once, temperature]
-    upload.upload(read, [kept, upload, *search], [upload, kept, result], **UNQUEUED)
+    upload.upload(read, [state, upload, *search], [upload, state, result], **UNQUEUED)
     way.input(lambda way: (gr.Group(visible=way == "search"), gr.Group(visible=way == "sample")), way,
               [searching, sampling], show_progress="hidden", **UNQUEUED)
-    gr.on([again.click, *(part.input for part in search)], describe_again, [kept, *search], result,
+    gr.on([again.click, *(part.input for part in search)], describe_again, [state, *search], result,
           trigger_mode="always_last", show_progress="hidden", **UNQUEUED)  # what was asked last is shown in the end
 
 
 # --- Drawn scenes ----------------------------------------------------------------------------------------------------
 
 def _scene_tab(gr, page, of_scenes):
-    kept = gr.State(Kept())
+    state = gr.State(PageState())
     with gr.Row():
         with gr.Column(min_width=280):
             canvas = gr.HTML(js_on_load=CLICKS, elem_id="canvas")
@@ -209,40 +209,40 @@ def _scene_tab(gr, page, of_scenes):
             another = gr.Button("Another scene")
     details = gr.HTML(elem_id="details")
 
-    def draw(kept, drawing):
+    def draw(state, drawing):
         """Show another drawing: what all events do."""
-        kept.shown = drawing
+        state.shown = drawing
         captions, seconds = of_scenes.describe(drawing)
         side = of_scenes.captioner.input_size
         return scenes.canvas(drawing), scenes.best(captions), scenes.details(drawing, captions, seconds, side)
 
-    def select(kept, drawing):
+    def select(state, drawing):
         """The same, and what the object is that has been selected."""
         o = drawing.objects[drawing.selected]
-        return *draw(kept, drawing), o.shape, o.colour, o.size
+        return *draw(state, drawing), o.shape, o.colour, o.size
 
     @one_by_one
-    def surprise(kept):
-        return select(kept, scenes.surprise(np.random.default_rng()))
+    def surprise(state):
+        return select(state, scenes.surprise(np.random.default_rng()))
 
     @one_by_one
-    def click(kept, event: gr.EventData):
+    def click(state, event: gr.EventData):
         x, y = (min(1.0, max(0.0, float(place))) for place in (event.x, event.y))
-        return select(kept, scenes.click(kept.shown, x, y))
+        return select(state, scenes.click(state.shown, x, y))
 
     @one_by_one
-    def move(kept, event: gr.EventData):
+    def move(state, event: gr.EventData):
         dx, dy = (STEP * min(1.0, max(-1.0, float(step))) for step in (event.dx, event.dy))
-        return draw(kept, scenes.move(kept.shown, dx, dy))
+        return draw(state, scenes.move(state.shown, dx, dy))
 
     def change(fact):
-        return one_by_one(lambda kept, choice: draw(kept, scenes.change(kept.shown, **{fact: choice})))
+        return one_by_one(lambda state, choice: draw(state, scenes.change(state.shown, **{fact: choice})))
 
     drawn, chosen = [canvas, result, details], {"shape": shape, "colour": colour, "size": size}
     at_once = UNQUEUED | {"show_progress": "hidden", "trigger_mode": "multiple"}  # none of several clicks is left out
     for event in (page.load, another.click):
-        event(surprise, kept, [*drawn, *chosen.values()], **at_once)
-    canvas.select(click, kept, [*drawn, *chosen.values()], **at_once)
-    canvas.input(move, kept, drawn, **at_once)
+        event(surprise, state, [*drawn, *chosen.values()], **at_once)
+    canvas.select(click, state, [*drawn, *chosen.values()], **at_once)
+    canvas.input(move, state, drawn, **at_once)
     for fact, choice in chosen.items():  # which the answer must not set: it would undo a later choice
-        choice.input(change(fact), [kept, choice], drawn, **at_once)
+        choice.input(change(fact), [state, choice], drawn, **at_once)
