@@ -18,7 +18,7 @@ WEIGHTS = ("weights: the first byte", "weights: the last byte", "weights: the or
            "weights: what a CRC-32 does not see")
 SETTINGS = ("preprocessing: the order of the channels", "preprocessing: a digit of the mean",
             "preprocessing: an entry more", "preprocessing: the order of the mean's numbers",
-            "preprocessing: the name of an entry")
+            "preprocessing: the name of an entry", "preprocessing: a digit of the scale")
 IMAGES = ("images: one name", "images: how many", "images: their order", "images: where a name ends",
           "images: one of them twice", "images: a comma or a space in a name")
 BETWEEN = (",", ", ", ";", " ")  # what may stand in a name, and may have been used to join names
@@ -58,6 +58,7 @@ def what_the_key_sees(module, contents, layer, preprocessing, images):
             SETTINGS[2]: {"preprocessing": preprocessing | {"resize": "bilinear"}},
             SETTINGS[3]: {"preprocessing": preprocessing | {"mean": mean[::-1]}},
             SETTINGS[4]: {"preprocessing": {name + "s" * (name == "scale"): x for name, x in preprocessing.items()}},
+            SETTINGS[5]: {"preprocessing": preprocessing | {"scale": preprocessing["scale"] + 0.25}},
             IMAGES[0]: {"images": ["x" + images[0][1:], *images[1:]]},
             IMAGES[1]: {"images": images[:-1]},
             IMAGES[2]: {"images": [images[1], images[0], *images[2:]]},
@@ -119,9 +120,10 @@ CACHE_KEY = Exercise(
         ("the preprocessing is missing", "RGB or BGR, another mean: the features change, and the key does not. Include "
          "preprocessing.", lambda: [*SETTINGS]),
         ("only the names of the settings", "The key sees which settings there are, and not their values: sorted(d) or "
-         "list(d) gives the keys of a dict alone.", lambda: [*SETTINGS[:2], SETTINGS[3]]),
-        ("only one letter or number of the settings", "A digit of the mean is not seen: was it rounded, or cut to a "
-         "whole number?", lambda: [SETTINGS[1]]),
+         "list(d) gives the keys of a dict alone.", lambda: [*SETTINGS[:2], SETTINGS[3], SETTINGS[5]]),
+        ("only one letter or number of the settings", "A digit of the mean or the scale is not seen: was it rounded, "
+         "or cut to a whole number?",
+         [lambda: [SETTINGS[1]], lambda: [SETTINGS[5]], lambda: [SETTINGS[1], SETTINGS[5]]]),
         ("the images are missing", "Features of other pictures have the same key: include the list of images.",
          lambda: [*IMAGES]),
         ("only the number of the images", "Other pictures, if there are as many, have the same key: include the names, "
@@ -178,14 +180,16 @@ def emptied(folder):
 
 
 @contextlib.contextmanager
-def renaming():
-    """Gives a list of (folder, contents) of the files that are renamed within the block."""
+def renaming(fails=False):
+    """Gives a list of (folder, contents) of the files that are renamed within the block, or are to be if that fails."""
     renamed, names = [], ("replace", "rename")
     originals = [getattr(os, name) for name in names]
 
     def noted(original):
         def rename(source, target, **options):
             renamed.append((Path(source).resolve().parent, Path(source).read_bytes()))
+            if fails:
+                raise OSError("another program has the file open")
             return original(source, target, **options)
         return rename
 
@@ -196,6 +200,18 @@ def renaming():
     finally:
         for name, original in zip(names, originals, strict=True):
             setattr(os, name, original)
+
+
+def survives_a_failed_renaming(module):
+    """None, or what is lost where a file cannot be renamed."""
+    with tempfile.TemporaryDirectory() as folder, renaming(fails=True):
+        path = Path(folder, "features.json")
+        path.write_bytes(b"old")
+        with contextlib.suppress(OSError):
+            module.write_whole(path, iter([b"new"]))
+        if content(path) not in (b"old", b"new"):
+            return "where os.replace fails, path is not as it was: delete nothing before it, it replaces the old file"
+    return None
 
 
 def what_happens(function, old, pieces):
@@ -315,7 +331,7 @@ WRITE_WHOLE = Exercise(
     # the bytes of an older file, and the pieces of the new one
     cases=lambda rng: (bytes(rng.integers(97, 123, 3).astype(np.uint8)),
                        [bytes(rng.integers(97, 123, 3).astype(np.uint8)) for _ in range(3)]),
-    call=lambda module, old, pieces: what_happens(module.write_whole, old, pieces),
+    call=lambda module, old, pieces: what_happens(module.write_whole, old, pieces), learns=survives_a_failed_renaming,
     mistakes={OUTCOMES[0]: [
         ("it is never renamed", "path still holds what it held before: os.replace(partial, path) at the end.",
          happening(whole, rename=False)),
