@@ -66,18 +66,14 @@ def _module_of(x):
 def op(plain):
     """Let the function ``plain`` be replaced by a faster twin with the same name and arguments, if there is one.
 
-    The array module of the first argument, or of the first array in it, decides where twins are looked up
-    (``FOLDERS``, and ``TWINS`` in their ``__init__.py``); a twin is imported when it is first needed. A twin that
-    returns NotImplemented does not support its arguments: the next one is called, and finally ``plain``.
-    ``function.plain`` always calls ``plain``, as does the environment variable MINICAP_PLAIN, if set at the start, for
-    all ops; MINICAP_NUMBA=0 leaves out the compiled twins.
+    The array module of the first argument decides where twins are looked up (``FOLDERS``, and ``TWINS`` in their
+    ``__init__.py``); a twin is imported when it is first needed. A twin that returns NotImplemented does not support
+    its arguments: the next one is called, and finally ``plain``. ``function.plain`` always calls ``plain``, as does the
+    environment variable MINICAP_PLAIN, if set at the start, for all ops; MINICAP_NUMBA=0 leaves out the compiled twins.
     """
     @functools.wraps(plain)
     def faster(x, *args, **kwargs):
-        first = x
-        while isinstance(first, (list, tuple)):
-            first = first[0]
-        for twin in _twins(plain.__name__, array_module(first).__name__):
+        for twin in _twins(plain.__name__, array_module(x).__name__):
             result = twin(x, *args, **kwargs)
             if result is not NotImplemented:
                 return result
@@ -208,9 +204,15 @@ def pointwise(x, *others, change):
     pointwise_each([(x, *others, change)])
 
 
-@op
 def pointwise_each(tasks):
-    """:func:`pointwise` for each of ``tasks``, one at least: tuples (x, *others, change).
+    """:func:`pointwise` for each of ``tasks``, tuples (x, *others, change), whose arrays are on one device."""
+    if tasks:
+        change_each(tasks[0][0], tasks)
+
+
+@op
+def change_each(x, tasks):
+    """What :func:`pointwise_each` does; x, the first of the arrays, tells the device.
 
     NumPy makes one pass over memory for each step of a formula. The CPU's twin calls ``change`` on pieces that fit into
     the cache, so that only the first pass goes to memory, and wakes the other cores once for all tasks. A GPU is better

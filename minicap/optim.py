@@ -55,8 +55,7 @@ class Optimizer:
             if p.grad is not None:
                 lr = self.lr * lr_factor * self.lr_factors.get(name, 1.0)
                 updates.append((p.data, p.grad, *self.memory[name].values(), self._update_with(self.numbers(lr, p))))
-        if updates:
-            pointwise_each(updates)
+        pointwise_each(updates)
 
     def _update_with(self, numbers):
         return lambda *arrays: self.fused_update(*arrays, *numbers)

@@ -307,7 +307,7 @@ COMPILED = ("captioning.decoding.beam_search", "linear", "optim", "cpu.activatio
 @pytest.mark.parametrize("folder, homes, left_out", [
     ("cpu", LIBRARY, {"gates_backward", "adam_", "lerp_"}),
     ("cpu.compiled", COMPILED, {"slot_for", "sum_of_squares", "times_transpose"}),
-    ("cuda", LIBRARY, {"pointwise_each", "relu_backward", "relu6_backward", "adam_", "lerp_", "slot_for",
+    ("cuda", LIBRARY, {"change_each", "relu_backward", "relu6_backward", "adam_", "lerp_", "slot_for",
                        "sum_of_squares", "times_transpose"} | ATTENTION)])
 def test_every_twin_in_the_table_exists_under_the_name_and_with_the_arguments_of_its_op(folder, homes, left_out):
     table, ops = importlib.import_module(f"minicap.{folder}").TWINS, ops_in(*homes)

@@ -8,7 +8,7 @@ is installed, the loops in ``compiled/`` replace them.
 from .memory import keep_freed_memory
 
 TWINS = {
-    "pointwise_each": "pointwise",
+    "change_each": "pointwise",
     "relu_backward": "activations",
     "relu6_backward": "activations",
     "segment_sum": "linear",

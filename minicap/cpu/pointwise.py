@@ -5,14 +5,14 @@ from .threads import run_blocks
 PIECE = 1 << 18  # elements; with fewer it is not worth waking another core
 
 
-def pointwise_each(tasks):
+def change_each(x, tasks):
     blocks = list(_blocks(tasks))
 
     def block(*pieces):
         for *arrays, change in pieces:
             change(*arrays)
 
-    if sum(x.size for x, *_ in tasks) < PIECE:
+    if sum(task[0].size for task in tasks) < PIECE:
         block(*(piece for pieces in blocks for piece in pieces))
     else:
         run_blocks(block, blocks)

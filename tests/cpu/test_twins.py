@@ -14,7 +14,7 @@ from minicap.cpu import pointwise as pieces
 from minicap.linear import segment_sum, times_transpose
 from minicap.losses import log_softmax, softmax_cross_entropy, softmax_cross_entropy_backward
 from minicap.normalization import batch_norm, batch_norm_backward, channel_moments
-from minicap.optim import slot_for
+from minicap.optim import WeightAverage, slot_for
 from minicap.pooling import max_pool2d, max_pool2d_backward
 
 
@@ -159,6 +159,11 @@ def test_a_pointwise_change_reaches_every_element_once(monkeypatch, sizes, threa
         pointwise_each([(*pair, add(n)) for n, pair in enumerate(arrays)])
     for n, (a, _) in enumerate(arrays):
         np.testing.assert_array_equal(a[:, 0], np.arange(len(a)) + n)
+
+
+def test_without_arrays_nothing_is_changed():
+    pointwise_each([])
+    WeightAverage({}, 0.9).update()
 
 
 def test_arrays_that_are_not_one_run_of_memory_are_changed_whole():
