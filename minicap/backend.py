@@ -212,12 +212,9 @@ def pointwise_each(tasks):
 
 @op
 def change_each(x, tasks):
-    """What :func:`pointwise_each` does; x, the first of the arrays, tells the device.
-
-    NumPy makes one pass over memory for each step of a formula. The CPU's twin calls ``change`` on pieces that fit into
-    the cache, so that only the first pass goes to memory, and wakes the other cores once for all tasks. A GPU is better
-    served by few large kernels.
-    """
+    """What :func:`pointwise_each` does; x is the first of the arrays. NumPy makes one pass over memory for each step of
+    a formula. The CPU's twin calls ``change`` on pieces that fit into the cache, so that only the first pass goes to
+    memory, and wakes the other cores once for all tasks. A GPU is better served by few large kernels."""
     for *arrays, change in tasks:
         change(*arrays)
 
