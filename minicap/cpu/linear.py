@@ -2,14 +2,23 @@
 
 import numpy as np
 
+from .threads import scratch
+
 FEW = 128  # rows
 
 
 def times_transpose(dy, W):
-    """With few rows, computed as its transpose: with the larger factor on the left OpenBLAS is up to twice as fast."""
     if dy.dtype != np.float32 or len(dy) >= min(FEW, len(W)):
         return NotImplemented
-    return np.ascontiguousarray((W @ dy.T).T)
+    dx = np.empty((len(dy), len(W)), np.float32)
+    write_times_transpose(dy, W, dx)
+    return dx
+
+
+def write_times_transpose(dy, W, dx):
+    """dx = dy Wᵀ for few rows, computed as its transpose: with the larger factor on the left OpenBLAS is up to twice as
+    fast."""
+    dx.T[...] = np.matmul(W, dy.T, out=scratch().empty("transposed", (len(W), len(dy))))
 
 
 def segment_sum(x, segments, count):
