@@ -75,19 +75,21 @@ def whole_numbers(function, inputs, gives):
 
 def keeps_float32(function, inputs, gives=("the result",)):
     """A requirement: float32 in, float32 out; and float64 does not lose its digits on the way."""
+    def of_another_type(module, dtype):
+        """(name, dtype) of what is of another type than the inputs, if these are of the type ``dtype``."""
+        of_type = [x.astype(dtype) if isinstance(x, np.ndarray) and x.dtype == np.float32 else x for x in inputs]
+        answer = getattr(module, function)(*of_type)
+        return [(name, array.dtype) for name, array in zip(gives, answer if len(gives) > 1 else (answer,), strict=True)
+                if array.dtype != dtype]
+
     def learns(module):
-        answer = getattr(module, function)(*inputs)
-        for name, array in zip(gives, answer if len(gives) > 1 else (answer,), strict=True):
-            if array.dtype != np.float32:
-                return (f"the numbers are right, but float32 went in and {name} is {array.dtype}, twice the memory and "
-                        "half the speed. np.zeros and np.empty make float64 without dtype=x.dtype, and whatever is "
-                        "combined with a float64 array becomes float64: array.astype(x.dtype).")
-        precise = [x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype == np.float32 else x for x in inputs]
-        answer = getattr(module, function)(*precise)
-        for name, array in zip(gives, answer if len(gives) > 1 else (answer,), strict=True):
-            if array.dtype != np.float64:
-                return (f"the numbers are right, but float64 went in and {name} is {array.dtype}, which holds fewer "
-                        "digits: take the dtype from the inputs, dtype=x.dtype.")
+        for name, found in of_another_type(module, np.float32):
+            return (f"the numbers are right, but float32 went in and {name} is {found}, twice the memory and half the "
+                    "speed. np.zeros and np.empty make float64 without dtype=x.dtype, and whatever is combined with a "
+                    "float64 array becomes float64: array.astype(x.dtype).")
+        for name, found in of_another_type(module, np.float64):
+            return (f"the numbers are right, but float64 went in and {name} is {found}, which holds fewer digits: take "
+                    "the dtype from the inputs, dtype=x.dtype.")
         return None
     return learns
 
